@@ -1,0 +1,304 @@
+"""Everything that is stored about an evaluation, as frozen dataclasses. Units are in the names.
+
+One `Record` is one JSON document; its keys are a contract with other programs. Fields are only ever added:
+a reader ignores keys it does not know, and a field added later has a default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Complexity",
+    "Environment",
+    "ErrorInfo",
+    "Finding",
+    "ImageResult",
+    "Inference",
+    "Isolation",
+    "Measurement",
+    "ProtocolInfo",
+    "Record",
+    "Score",
+    "SplitResult",
+    "SubmissionInfo",
+]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorInfo:
+    """Why an evaluation failed.
+
+    Attributes:
+        type: Name of the exception class.
+        message: The message a user reads.
+        phase: "load", "complexity", "warm-up", "run" or "baseline".
+    """
+
+    type: str
+    message: str
+    phase: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolInfo:
+    """The rules an evaluation followed: name and hash of the TOML file."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """One fact about a submission that nobody declared: what it is, its value, and how it was found."""
+
+    key: str
+    value: str
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionInfo:
+    """What was evaluated.
+
+    Attributes:
+        id: The team's number.
+        name: The team's or network's name, from the file name.
+        file: Model file, relative to the working directory.
+        file_sha256: Of the model file.
+        checkpoint: Checkpoint file, relative to the working directory; None if the model has none.
+        checkpoint_sha256: Of the checkpoint file.
+        model: The class or function that built the network; None if it was not built.
+        data_range: 1.0 or 255.0, the value of white in the network's input and output.
+        pad_to: The input is padded to a multiple of this; None if it is not padded.
+        tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
+        inferred: All that was found out rather than declared.
+    """
+
+    id: int
+    name: str
+    file: str
+    file_sha256: str
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    model: str | None = None
+    data_range: float | None = None
+    pad_to: int | None = None
+    tile: int | None = None
+    inferred: tuple[Inference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complexity:
+    """Costs that do not depend on the machine.
+
+    Attributes:
+        params: Sum of numel over parameters().
+        flops: fvcore's total (multiply-accumulates) on `input_shape` in eval mode.
+        activations: Elements of all convolution outputs on the same input.
+        convs: Number of convolutions executed on the same input.
+        input_shape: (N, C, H, W).
+        uncounted_ops: Operators that fvcore met and gives no cost, with how often.
+        uncalled_modules: Modules that were never called while fvcore traced the network.
+        audit: Results of independent counts, by name.
+    """
+
+    params: int
+    flops: int
+    activations: int
+    convs: int
+    input_shape: tuple[int, int, int, int]
+    uncounted_ops: dict[str, int] = field(default_factory=dict)
+    uncalled_modules: tuple[str, ...] = ()
+    audit: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageResult:
+    """One image of a split.
+
+    Attributes:
+        name: Stem of the HR file.
+        height: Of the mod-cropped HR image [pixels].
+        width: Of the mod-cropped HR image [pixels].
+        psnr_y_db: PSNR on luma; None where SR equals HR (infinite, a finding).
+        psnr_rgb_db: PSNR on R, G and B together; None where SR equals HR.
+        ssim_y: SSIM on luma; None where it was not asked for.
+        runtime_ms: Median of `runtime_samples_ms`.
+        runtime_samples_ms: One timed forward pass per round.
+    """
+
+    name: str
+    height: int
+    width: int
+    psnr_y_db: float | None
+    psnr_rgb_db: float | None
+    ssim_y: float | None = None
+    runtime_ms: float
+    runtime_samples_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitResult:
+    """All images of a split.
+
+    Attributes:
+        dataset: Name of the folder pair, without _HR / _LR.
+        dataset_sha256: Fingerprint of its files.
+        images: How many.
+        psnr_y_db: Mean over images; None if any image has none.
+        psnr_rgb_db: Mean over images; None if any image has none.
+        ssim_y: Mean over images; None if any image has none.
+        runtime_ms: Mean over images of the image's median over rounds.
+        runtime_ci95_ms: 95 % interval of `runtime_ms`; None where it was not estimated.
+        memory_mib: Peak memory of the split [MiB]; what it counts is in `Environment.memory_source`.
+        per_image: In the order of the names.
+    """
+
+    dataset: str
+    dataset_sha256: str
+    images: int
+    psnr_y_db: float | None
+    psnr_rgb_db: float | None
+    ssim_y: float | None = None
+    runtime_ms: float
+    runtime_ci95_ms: tuple[float, float] | None = None
+    memory_mib: float | None = None
+    per_image: tuple[ImageResult, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A submission's costs and results in one session; a record holds the baseline's too."""
+
+    submission: SubmissionInfo
+    complexity: Complexity
+    splits: dict[str, SplitResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """exp(2 * team / baseline) per cost, and their weighted sum; lower is better, None where it overflows."""
+
+    runtime: float | None
+    flops: float | None
+    params: float | None
+    final: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something a reader of the result must know.
+
+    Attributes:
+        code: Stable, for programs ("flops-uncalled-modules").
+        severity: "info", "warning", or "reject" (an organizer would not accept the result).
+        message: For people: what was seen, and what to change.
+    """
+
+    code: str
+    severity: Literal["info", "warning", "reject"]
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The machine and its settings; no host name, no user name.
+
+    Attributes:
+        device: "cuda" or "cpu".
+        device_name: Model of the GPU, or of the CPU.
+        threads: CPU threads torch computes with.
+        cpu: Model of the CPU.
+        cpu_cores: Cores this process may use.
+        driver: GPU driver version.
+        cuda: CUDA version torch was built for.
+        cudnn: cuDNN version.
+        torch: torch version.
+        fvcore: fvcore version.
+        python: Python version.
+        os: Kernel name and release.
+        flags: Settings of torch that change runtime or rounding, as read back.
+        clock: What runtimes were measured with.
+        memory_source: What memory_mib counts; None where memory could not be measured.
+        ntire_bench: Version of this program.
+        commit: Commit of the checkout, "+dirty" appended if it had changes; None outside a checkout.
+    """
+
+    device: str
+    device_name: str
+    threads: int
+    cpu: str
+    cpu_cores: int
+    driver: str | None = None
+    cuda: str | None = None
+    cudnn: str | None = None
+    torch: str
+    fvcore: str
+    python: str
+    os: str
+    flags: dict[str, bool | int | str] = field(default_factory=dict)
+    clock: str
+    memory_source: str | None = None
+    ntire_bench: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isolation:
+    """How far the submission was kept from everything else.
+
+    Attributes:
+        level: "L0" (separate process) up to "L3".
+        detail: What that means, in one line.
+    """
+
+    level: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One evaluation, whether it succeeded or failed.
+
+    Attributes:
+        schema_version: Of this layout.
+        status: "ok" or "failed".
+        created_utc: ISO 8601, UTC.
+        error: Set where status is "failed".
+        protocol: The rules.
+        submission: What was evaluated.
+        rounds: Timed passes over all images that were asked for.
+        psnr_channel: Channel the thresholds are compared in.
+        sample: True where the embedded sample set was used: not comparable with the challenge.
+        complexity: None where it was not reached.
+        splits: By name ("valid", "test", or the name of a folder pair).
+        baseline: The baseline's measurement in the same session; None where it was not reached.
+        score: None where there are not both a measurement and a baseline.
+        findings: In the order they were made.
+        environment: None where no worker came up.
+        isolation: None where no worker came up.
+        wall_s: Seconds per phase, by name.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    status: Literal["ok", "failed"]
+    created_utc: str
+    error: ErrorInfo | None = None
+    protocol: ProtocolInfo
+    submission: SubmissionInfo
+    rounds: int
+    psnr_channel: Literal["y", "rgb"]
+    sample: bool = False
+    complexity: Complexity | None = None
+    splits: dict[str, SplitResult] = field(default_factory=dict)
+    baseline: Measurement | None = None
+    score: Score | None = None
+    findings: tuple[Finding, ...] = ()
+    environment: Environment | None = None
+    isolation: Isolation | None = None
+    wall_s: dict[str, float] = field(default_factory=dict)
