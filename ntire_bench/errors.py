@@ -46,8 +46,8 @@ class NtireBenchError(Exception):
         found: What was there instead.
         remedy: What the reader can do about it.
 
-    >>> print(NtireBenchError("unreadable", file="a.png", expected="a PNG", found="12 bytes", remedy="copy it anew"))
-    a.png: unreadable; expected a PNG; found 12 bytes. Remedy: copy it anew.
+    >>> print(NtireBenchError("unreadable", file="a.png", expected="PNG", found="text", remedy="copy it again"))
+    a.png: unreadable; expected PNG; found text. Remedy: copy it again.
     """
 
     def __init__(
