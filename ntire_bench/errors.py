@@ -46,8 +46,8 @@ class NtireBenchError(Exception):
         found: What was there instead.
         remedy: What the reader can do about it.
 
-    >>> print(NtireBenchError("unreadable", file="a.png", expected="PNG", found="text", remedy="copy it again"))
-    a.png: unreadable; expected PNG; found text. Remedy: copy it again.
+    >>> print(NtireBenchError("unreadable", file="a.png", expected="PNG", found="text", remedy="copy anew"))
+    a.png: unreadable; expected PNG; found text. Remedy: copy anew.
     """
 
     def __init__(
