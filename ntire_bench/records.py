@@ -36,7 +36,7 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "load", "complexity", "warm-up", "run" or "baseline".
+        phase: "find", "load", "complexity", "warm-up", "run" or "baseline".
     """
 
     type: str

@@ -1,0 +1,188 @@
+"""Several evaluations in a row: which are wanted, which are done, each stored as soon as it is made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ntire_bench import environment, sample, store
+from ntire_bench import protocol as protocols
+from ntire_bench.dataset import Split, load_splits
+from ntire_bench.errors import UsageError, relative
+from ntire_bench.evaluate import Options, evaluate
+from ntire_bench.measure import Progress
+from ntire_bench.protocol import Protocol
+from ntire_bench.records import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
+from ntire_bench.resolve import file_sha256
+from ntire_bench.submission import Catalogue, Submission, Unusable
+
+__all__ = ["Data", "Outcome", "already_done", "choose_data", "run"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The images of a campaign and the rules that go with them.
+
+    Attributes:
+        splits: Checked pairs.
+        protocol: The rules.
+    """
+
+    splits: tuple[Split, ...]
+    protocol: Protocol
+
+    @property
+    def sample(self) -> bool:
+        """Whether this is the sample set, which is not comparable with the challenge."""
+        return any(split.sample for split in self.splits)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One evaluation of a campaign.
+
+    Attributes:
+        label: The submission, such as "00_RLFN".
+        record: What was found.
+        path: Where it is stored.
+    """
+
+    label: str
+    record: Record
+    path: Path
+
+
+def choose_data(
+    split_names: Sequence[str],
+    data_dir: Path | None,
+    protocol_name: str | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Data:
+    """Check the images and choose the rules.
+
+    Args:
+        split_names: "valid", "test", or the NAME of folder pairs NAME_HR, NAME_LR.
+        data_dir: Folder of the pairs; None looks beside the checkout and falls back to the sample set.
+        protocol_name: None takes the default protocol, or "sample" on the sample set.
+        progress: Told of every file checked.
+
+    Raises:
+        DatasetError: The images are not fit; lists every problem.
+        UsageError: The protocol does not go with the images.
+    """
+    named = None if protocol_name is None else protocols.load(protocol_name)
+    if named is not None and named.name == protocols.SAMPLE_PROTOCOL and data_dir is None:
+        data_dir = sample.sample_dir()
+    scale_source = named or protocols.load()
+    splits = load_splits(
+        split_names, data_dir, scale=scale_source.scale, border=scale_source.border, progress=progress
+    )
+    data = Data(splits, named or protocols.load())
+    if not data.sample:
+        return data
+    if named is None:
+        return Data(splits, protocols.load(protocols.SAMPLE_PROTOCOL))
+    if named.name != protocols.SAMPLE_PROTOCOL:
+        raise UsageError(
+            f"protocol {named.name} is judged on DIV2K_LSDIR images, and there are none here",
+            remedy=f"name their folder with --data_dir, or use --protocol {protocols.SAMPLE_PROTOCOL}",
+        )
+    return data
+
+
+def already_done(
+    submission: Submission, stored: Iterable[store.Stored], data: Data, options: Options
+) -> Path | None:
+    """Return the record that makes an evaluation unnecessary, or None.
+
+    It must be of the same files, rules, images and CPU model, with as many rounds, and have succeeded.
+    """
+    checkpoint = None if submission.checkpoint is None else file_sha256(submission.checkpoint)
+    cpu = environment.cpu_model()
+    wanted = {split.name: split.sha256 for split in data.splits}
+    for item in stored:
+        record = item.record
+        there = {name: result.dataset_sha256 for name, result in record.splits.items()}
+        device = record.environment.device if record.environment else ""
+        if (
+            record.status == "ok"
+            and record.submission.id == submission.id
+            and record.submission.file_sha256 == file_sha256(submission.file)
+            and record.submission.checkpoint_sha256 == checkpoint
+            and record.protocol.sha256 == data.protocol.sha256
+            and record.rounds >= options.rounds
+            and wanted.items() <= there.items()
+            and (options.device == "auto" or options.device.split(":")[0] == device)
+            and record.environment is not None
+            and record.environment.cpu == cpu
+        ):
+            return item.path
+    return None
+
+
+def run(
+    catalogue: Catalogue,
+    ids: Sequence[int],
+    data: Data,
+    options: Options,
+    results: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    skipped: Callable[[str, Path], None] | None = None,
+) -> Iterator[Outcome]:
+    """Evaluate submissions one after the other and store each record before the next begins.
+
+    Args:
+        catalogue: What there is.
+        ids: What to evaluate.
+        data: Images and rules.
+        options: Rounds, device, channel.
+        results: Folder of the records.
+        resume: Leave out what an earlier run has done (see `already_done`).
+        progress: Told of every call.
+        skipped: Told of every submission left out, and the record it has.
+
+    Yields:
+        One outcome per evaluation, a failed one where a submission cannot be tried.
+
+    Raises:
+        UsageError: An id, or the protocol's baseline, is not there.
+    """
+    wanted = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in dict.fromkeys(ids)]
+    baseline = catalogue.baseline(data.protocol.baseline.name)
+    stored = store.load_all(results, data.protocol.name)[0] if resume else []
+    for item in wanted:
+        if isinstance(item, Submission):
+            done = already_done(item, stored, data, options) if resume else None
+            if done is not None:
+                if skipped is not None:
+                    skipped(item.label, done)
+                continue
+            record = evaluate(item, baseline, data.splits, data.protocol, options, progress)
+        else:
+            record = _unusable(item, data, options)
+        yield Outcome(item.label, record, store.save(record, results))
+
+
+def _unusable(item: Unusable, data: Data, options: Options) -> Record:
+    """Return the record of a submission that cannot even be tried: failures are records too."""
+    content = item.file.read_bytes()
+    return Record(
+        status="failed",
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        error=ErrorInfo(type=type(item.error).__name__, message=str(item.error), phase="find"),
+        protocol=ProtocolInfo(name=data.protocol.name, sha256=data.protocol.sha256),
+        submission=SubmissionInfo(
+            id=item.id,
+            name=item.name,
+            file=relative(item.file),
+            file_sha256=hashlib.sha256(content).hexdigest(),
+        ),
+        rounds=options.rounds,
+        psnr_channel=options.psnr_channel,
+        sample=data.sample,
+    )

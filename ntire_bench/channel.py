@@ -1,0 +1,99 @@
+"""Messages between the parent and a worker: a fixed binary header and a size-capped JSON object.
+
+Nothing that crosses is ever unpickled. Every request carries a fresh number that its reply must repeat, so a
+stale or forged reply is noticed. Pixels do not cross here: they lie in two shared buffers of fixed size.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import struct
+import time
+from typing import Any
+
+__all__ = ["MAX_BODY_BYTES", "ChannelClosed", "ChannelTimeout", "ProtocolViolation", "receive", "send"]
+
+_HEADER = struct.Struct("<4sIQ")
+_MAGIC = b"NTB1"
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+class ChannelTimeout(Exception):
+    """The other side did not answer in time."""
+
+
+class ProtocolViolation(Exception):
+    """The other side sent something that is no message."""
+
+
+def send(fd: int, number: int, body: dict[str, Any]) -> None:
+    """Write one message.
+
+    Args:
+        fd: A blocking pipe's write end.
+        number: The request's number, repeated by its reply; 0 to 2**64 - 1.
+        body: What to say; anything the json module writes.
+
+    Raises:
+        ChannelClosed: Nobody reads any more.
+        ValueError: The body is larger than `MAX_BODY_BYTES`.
+    """
+    data = json.dumps(body, allow_nan=True).encode()
+    if len(data) > MAX_BODY_BYTES:
+        raise ValueError(f"a message of {len(data)} bytes is over the limit of {MAX_BODY_BYTES}")
+    view = memoryview(_HEADER.pack(_MAGIC, len(data), number) + data)
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    except BrokenPipeError:
+        raise ChannelClosed from None
+
+
+def receive(fd: int, timeout_s: float | None = None) -> tuple[int, dict[str, Any]]:
+    """Read one message.
+
+    Args:
+        fd: A pipe's read end.
+        timeout_s: How long the whole message may take [s]; None waits for ever.
+
+    Returns:
+        The message's number and body.
+
+    Raises:
+        ChannelClosed: The other side closed the pipe, or died.
+        ChannelTimeout: The message did not arrive whole in time.
+        ProtocolViolation: What arrived is no message, or too large a one.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    magic, length, number = _HEADER.unpack(_read_exactly(fd, _HEADER.size, deadline))
+    if magic != _MAGIC or length > MAX_BODY_BYTES:
+        raise ProtocolViolation(f"a header of {magic!r} and {length} bytes is no message")
+    try:
+        body = json.loads(_read_exactly(fd, length, deadline))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolViolation(f"the body is not JSON ({error})") from None
+    if not isinstance(body, dict):
+        raise ProtocolViolation(f"the body is a {type(body).__name__}, not an object")
+    return number, body
+
+
+def _read_exactly(fd: int, size: int, deadline: float | None) -> bytes:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    parts: list[bytes] = []
+    while size:
+        wait_ms = None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000))
+        if not poll.poll(wait_ms):
+            raise ChannelTimeout
+        part = os.read(fd, min(size, 1 << 20))
+        if not part:
+            raise ChannelClosed
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,216 @@
+"""The command `ntire-bench`: parses, calls one function, prints. Heavy imports wait till they are needed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ntire_bench import __version__
+from ntire_bench.cli_options import (
+    PATH,
+    channel_option,
+    json_flag,
+    machine,
+    places,
+    protocol_option,
+    results_folder,
+)
+from ntire_bench.cli_output import print_json, show_board, stored_board, write
+from ntire_bench.cli_run import gate, run
+from ntire_bench.errors import NtireBenchError, relative
+
+__all__ = ["main", "test_demo"]
+
+
+def _dashes(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class _Group(click.Group):
+    """A group that prints a user's fault as one message and takes - and _ alike."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        signal.signal(
+            signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+        )  # unwinds, so workers are ended
+        try:
+            return super().invoke(ctx)
+        except NtireBenchError as error:
+            from ntire_bench.console import show_error
+
+            show_error(error)
+            ctx.exit(2)
+
+
+@click.group(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashes}
+)
+@click.version_option(__version__, prog_name="ntire-bench")
+def main() -> None:
+    """Measure and rank efficient x4 super-resolution networks as the NTIRE challenge does.
+
+    Put models/team05_NAME.py and its checkpoint model_zoo/team05_NAME.pth beside each other, then:
+    ntire-bench check 5, ntire-bench run 5, ntire-bench leaderboard.
+    """
+
+
+@main.command("list")
+@places
+@json_flag
+def list_(models: Path, model_zoo: Path, as_json: bool) -> None:
+    """List the submissions found, without executing any."""
+    from ntire_bench import console, submission
+
+    catalogue = submission.find(models, model_zoo)
+    if as_json:
+        print_json(
+            {
+                "submissions": [
+                    {
+                        "id": item.id,
+                        "name": item.name,
+                        "file": relative(item.file),
+                        "checkpoint": None if item.checkpoint is None else relative(item.checkpoint),
+                        "declaration": vars(item.declaration),
+                        "build_model": item.has_build_model,
+                    }
+                    for item in catalogue.submissions.values()
+                ],
+                "problems": [
+                    {"id": item.id, "name": item.name, "message": str(item.error)}
+                    for item in catalogue.problems.values()
+                ],
+                "ignored": list(catalogue.ignored),
+            }
+        )
+        return
+    for line in console.catalogue_lines(catalogue):
+        console.show(line)
+
+
+@main.command()
+@click.argument("id", type=click.IntRange(0))
+@places
+@machine
+@protocol_option
+@json_flag
+def check(
+    id: int,  # noqa: A002 - what a user reads in the usage line
+    models: Path,
+    model_zoo: Path,
+    device: str,
+    isolation: str,
+    protocol_name: str | None,
+    as_json: bool,
+) -> None:
+    """Load a submission in a worker and say how it was resolved and what it costs.
+
+    Exit status: 0 in order, 1 rejected, 2 wrong use.
+    """
+    from ntire_bench import console, protocol, resolve, sample, submission
+    from ntire_bench.errors import MeasurementError, SubmissionError
+
+    rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
+    try:
+        found = resolve.check(
+            submission.find(models, model_zoo).get(id),
+            sample.probe_lr(),
+            rules,
+            device=device,
+            isolation=isolation,
+        )
+    except (SubmissionError, MeasurementError) as error:
+        if as_json:
+            print_json({"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
+        console.show_error(error)
+        sys.exit(1)
+    rejected = any(finding.severity == "reject" for finding in found.findings)
+    if as_json:
+        print_json({"ok": not rejected, **vars(found)})
+    else:
+        for line in console.check_lines(found):
+            console.show(line)
+    sys.exit(1 if rejected else 0)
+
+
+@main.command()
+@results_folder
+@protocol_option
+@channel_option
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["table", "md", "csv", "json", "latex"]),
+    default="table",
+    show_default=True,
+    help="What to write.",
+)
+@click.option("--reference", help="Show a published table instead: ntire2024.")
+@click.option("--device", "device", help="Rank the records of this device (as the table's title names it).")
+@click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
+@json_flag
+def leaderboard(
+    results: Path,
+    protocol_name: str | None,
+    channel: str | None,
+    fmt: str,
+    reference: str | None,
+    device: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Rank the stored records, or show a published table."""
+    from ntire_bench import console
+    from ntire_bench.leaderboard import board_from_reference
+    from ntire_bench.render import render
+
+    board = (
+        board_from_reference(reference)
+        if reference
+        else stored_board(results, protocol_name, channel, device)
+    )
+    chosen = "json" if as_json else fmt
+    if chosen == "table" and output is None:
+        show_board(board)
+        return
+    text = render(board, chosen)  # type: ignore[arg-type]
+    if output is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        write(output, text)
+        console.show(f"written: {relative(output)}", stderr=True)
+
+
+@main.command()
+@click.argument("hr_dir", type=PATH)
+@click.option(
+    "--output", "-o", "lr_dir", type=PATH, help="Folder for the LR images.  [default: beside HR_DIR]"
+)
+@click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
+@json_flag
+def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, as_json: bool) -> None:
+    """Make LR images from HR images as MATLAB's imresize does, bit for bit."""
+    from ntire_bench import console
+    from ntire_bench.prepare import prepare as make
+
+    stem = hr_dir.name[:-3] if hr_dir.name.endswith("_HR") else hr_dir.name
+    target = lr_dir or hr_dir.with_name(f"{stem}_LR")
+    with console.progress_bar() as progress:
+        written = make(hr_dir, target, scale, lambda done, total: progress("LR images", done, total))
+    if as_json:
+        print_json({"lr_dir": relative(target), "written": [relative(path) for path in written]})
+    else:
+        console.show(f"{len(written)} LR images in {relative(target)}")
+
+
+main.add_command(run)
+main.add_command(gate)
+
+
+def test_demo() -> None:
+    """Run `ntire-bench run` with the challenge's flags; see test_demo.py."""
+    main.main(args=["run", *sys.argv[1:]], prog_name="test_demo.py")

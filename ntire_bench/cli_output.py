@@ -1,0 +1,80 @@
+"""What the commands print: JSON documents and leaderboards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ntire_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from ntire_bench.leaderboard import Board
+    from ntire_bench.protocol import Channel
+
+__all__ = ["as_channel", "print_json", "show_board", "stored_board", "write"]
+
+
+def as_channel(name: str) -> Channel:
+    """Return a channel's name with its type."""
+    return "rgb" if name == "rgb" else "y"
+
+
+def stored_board(results: Path, protocol_name: str | None, channel: str | None, device: str | None) -> Board:
+    """Rank the records of a results folder.
+
+    Args:
+        results: The folder.
+        protocol_name: Rules; None takes the default's records, or the only ones there are.
+        channel: "y" or "rgb"; None takes the protocol's.
+        device: Name of the device whose records are ranked; None takes the one with the most teams.
+    """
+    from ntire_bench import leaderboard, protocol, store
+
+    if protocol_name is None:
+        protocol_name = _protocol_with_records(results)
+    rules = protocol.load(protocol_name)
+    stored, problems = store.load_all(results, rules.name)
+    judged_in = as_channel(channel) if channel else None
+    return leaderboard.build(stored, rules, judged_in, device, problems)
+
+
+def _protocol_with_records(results: Path) -> str:
+    """Return the default protocol, or the only one that has records."""
+    from ntire_bench import console, protocol
+
+    having = [name for name in protocol.available() if any((results / name).glob("*/*.json"))]
+    if protocol.DEFAULT_PROTOCOL in having or not having:
+        return protocol.DEFAULT_PROTOCOL
+    if len(having) > 1:
+        console.show(f"There are records of {', '.join(having)}; showing {having[0]}.", stderr=True)
+    return having[0]
+
+
+def show_board(board: Board) -> None:
+    """Print a leaderboard as a table."""
+    from ntire_bench import console
+    from ntire_bench.render import TerminalBoard
+
+    console.show(TerminalBoard(board))
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 - any document
+    """Print one JSON document on standard output."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file the user asked for.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError("cannot be written", file=path, found=error.strerror or str(error)) from None

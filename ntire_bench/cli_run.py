@@ -1,0 +1,231 @@
+"""The commands that evaluate: run and gate."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ntire_bench.cli_options import (
+    PATH,
+    channel_option,
+    data_options,
+    json_flag,
+    machine,
+    places,
+    protocol_option,
+    results_folder,
+    rounds_option,
+)
+from ntire_bench.cli_output import as_channel, print_json, show_board, stored_board
+from ntire_bench.errors import UsageError, relative
+
+if TYPE_CHECKING:
+    from ntire_bench.campaign import Data
+    from ntire_bench.evaluate import Options
+
+__all__ = ["gate", "run"]
+
+_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
+@click.option("--model-id", "model_ids", type=click.IntRange(0), multiple=True, help="Same as ID.")
+@click.option("--all", "everything", is_flag=True, help="Evaluate every submission in models/.")
+@click.option("--resume", is_flag=True, help="Leave out what an earlier run has done.")
+@data_options
+@click.option("--save-dir", type=PATH, help="Folder for SR images; without it none are kept.")
+@click.option("--ssim", is_flag=True, help="Compute SSIM too.")
+@rounds_option
+@protocol_option
+@channel_option
+@machine
+@places
+@results_folder
+@json_flag
+def run(
+    ids: tuple[int, ...],
+    model_ids: tuple[int, ...],
+    everything: bool,
+    resume: bool,
+    data_dir: Path | None,
+    splits: str | None,
+    include_test: bool,
+    save_dir: Path | None,
+    ssim: bool,
+    rounds: int | None,
+    protocol_name: str | None,
+    channel: str | None,
+    device: str,
+    isolation: str,
+    models: Path,
+    model_zoo: Path,
+    results: Path,
+    as_json: bool,
+) -> None:
+    """Evaluate submissions, store a record of each, and print the leaderboard.
+
+    Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images, 130 interrupted.
+    """
+    from ntire_bench import campaign, console, submission
+    from ntire_bench.export import document
+
+    catalogue = submission.find(models, model_zoo)
+    wanted = list(dict.fromkeys([*ids, *model_ids]))
+    if everything:
+        wanted = sorted({*catalogue.submissions, *catalogue.problems})
+    if not wanted:
+        what = "there is no submission to evaluate" if everything else "no submission is named"
+        raise UsageError(what, remedy="give an ID, or --all; `ntire-bench list` shows what there is")
+    outcomes: list[campaign.Outcome] = []
+    passed_over: list[Path] = []
+
+    def skipped(label: str, path: Path) -> None:
+        passed_over.append(path)
+        console.show(f"{label}  done already: {relative(path)}", stderr=True)
+
+    data = _choose_data(splits, include_test, data_dir, protocol_name)
+    options = _evaluation_options(data, rounds, channel, device, ssim, save_dir, isolation)
+    if data.sample:
+        console.show(console.SAMPLE, stderr=True)
+    with _interruptible(
+        lambda: f"{len(outcomes)} of {len(wanted)} evaluations made and kept", wanted, everything
+    ):
+        with console.progress_bar() as progress:
+            for outcome in campaign.run(
+                catalogue, wanted, data, options, results, resume=resume, progress=progress, skipped=skipped
+            ):
+                outcomes.append(outcome)
+                style = "red" if outcome.record.error else None
+                console.show(console.record_line(outcome.record), stderr=True, style=style)
+    board = stored_board(results, data.protocol.name, channel, None)
+    if as_json:
+        print_json(
+            {
+                "records": [{"path": relative(item.path), "record": item.record} for item in outcomes],
+                "already_done": [relative(path) for path in passed_over],
+                "leaderboard": document(board),
+            }
+        )
+    else:
+        show_board(board)
+        for item in outcomes:
+            console.show(f"record: {relative(item.path)}", stderr=True)
+    sys.exit(1 if any(item.record.error for item in outcomes) else 0)
+
+
+@click.command()
+@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
+@click.option("--record", "record_file", type=PATH, help="Judge this record instead of evaluating.")
+@data_options
+@protocol_option
+@channel_option
+@machine
+@places
+@json_flag
+def gate(
+    ids: tuple[int, ...],
+    record_file: Path | None,
+    data_dir: Path | None,
+    splits: str | None,
+    include_test: bool,
+    protocol_name: str | None,
+    channel: str | None,
+    device: str,
+    isolation: str,
+    models: Path,
+    model_zoo: Path,
+    as_json: bool,
+) -> None:
+    """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
+
+    Exit status: 0 pass, 1 below a threshold, 2 could not be judged. Of several, the worst.
+    """
+    from ntire_bench import console, protocol, store, submission
+    from ntire_bench.evaluate import evaluate
+    from ntire_bench.gate import Gate
+    from ntire_bench.gate import gate as judge
+
+    if bool(ids) == bool(record_file):
+        raise UsageError("what is to be judged is not clear", remedy="give either IDs or --record FILE")
+    answers: list[Gate] = []
+    if record_file is not None:
+        record = store.load(record_file)
+        rules = protocol.load(protocol_name or record.protocol.name)
+        answers.append(judge(record, rules, as_channel(channel or record.psnr_channel)))
+    else:
+        catalogue = submission.find(models, model_zoo)
+        data = _choose_data(splits, include_test, data_dir, protocol_name)
+        options = _evaluation_options(data, 1, channel, device, False, None, isolation)
+        with _interruptible(lambda: f"{len(answers)} of {len(ids)} judged", ids, False):
+            with console.progress_bar() as progress:
+                for id_ in dict.fromkeys(ids):
+                    entry = catalogue.get(id_)
+                    # Absolute thresholds need no baseline; then the submission stands in for it.
+                    relative_rules = data.protocol.thresholds.kind == "below_baseline"
+                    reference = catalogue.baseline(data.protocol.baseline.name) if relative_rules else entry
+                    record = evaluate(entry, reference, data.splits, data.protocol, options, progress)
+                    answers.append(judge(record, data.protocol, options.psnr_channel))
+    if as_json:
+        documents = [answer.document() for answer in answers]
+        print_json(documents[0] if len(documents) == 1 else {"gates": documents})
+    else:
+        for answer in answers:
+            for line in console.gate_lines(answer):
+                console.show(line)
+    sys.exit(max(answer.exit_code for answer in answers))
+
+
+def _choose_data(
+    splits: str | None, include_test: bool, data_dir: Path | None, protocol_name: str | None
+) -> Data:
+    from ntire_bench import campaign, console
+
+    names = [name.strip() for name in (splits or "valid").split(",") if name.strip()]
+    if include_test and "test" not in names:
+        names.append("test")
+    if not names:
+        raise UsageError("no split is named", remedy="give --splits valid,test or the like")
+    with console.progress_bar() as progress:
+        return campaign.choose_data(
+            names, data_dir, protocol_name, lambda done, total: progress("checking images", done, total)
+        )
+
+
+def _evaluation_options(
+    data: Data,
+    rounds: int | None,
+    channel: str | None,
+    device: str,
+    ssim: bool,
+    save_dir: Path | None,
+    isolation: str,
+) -> Options:
+    from ntire_bench.evaluate import Options
+
+    return Options(
+        rounds=rounds or data.protocol.rounds,
+        psnr_channel=as_channel(channel or data.protocol.psnr_channel),
+        device=device,
+        ssim=ssim,
+        save_dir=save_dir,
+        isolation=isolation,
+    )
+
+
+@contextlib.contextmanager
+def _interruptible(done: Callable[[], str], ids: Any, everything: bool) -> Iterator[None]:  # noqa: ANN401
+    """On Ctrl-C, say what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from ntire_bench import console
+
+        again = "--all" if everything else " ".join(map(str, ids))
+        console.show(f"Interrupted: {done()}. Go on with: ntire-bench run {again} --resume", stderr=True)
+        sys.exit(_INTERRUPTED)

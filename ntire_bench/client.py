@@ -1,0 +1,177 @@
+"""What the parent asks of a worker, with every answer checked for type before it is used."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench.errors import MeasurementError, SubmissionError
+from ntire_bench.records import Complexity, Finding, Inference
+from ntire_bench.sandbox import Sandbox
+from ntire_bench.submission import Submission
+
+__all__ = ["LoadReply", "Worker"]
+
+START_TIMEOUT_S = 180.0
+LOAD_TIMEOUT_S = 300.0
+CALL_TIMEOUT_S = 600.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadReply:
+    """How a submission was resolved; see `records.SubmissionInfo`."""
+
+    model: str
+    data_range: float
+    tile: int | None
+    inferred: tuple[Inference, ...]
+    findings: tuple[Finding, ...]
+
+
+class Worker:
+    """One submission in a process of its own; use as a context manager.
+
+    Args:
+        submission: What it will run.
+        scale: Enlargement factor.
+        largest_lr: (height, width) of the largest LR image that will be sent; sizes the shared buffers.
+        device: "auto", "cpu", "cuda", "cuda:N".
+    """
+
+    def __init__(
+        self, submission: Submission, *, scale: int, largest_lr: tuple[int, int], device: str = "auto"
+    ) -> None:
+        self._submission = submission
+        self._scale = scale
+        size = 3 * largest_lr[0] * largest_lr[1]
+        self._sandbox = Sandbox(submission.file, lr_bytes=size, sr_bytes=size * scale * scale, device=device)
+
+    def __enter__(self) -> Worker:
+        """Return the worker."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process and free the buffers."""
+        self._sandbox.close()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._sandbox.pid
+
+    def hello(self) -> dict[str, Any]:
+        """Return what only the worker knows of the environment (see `device.describe`)."""
+        return self._call("hello", START_TIMEOUT_S)
+
+    def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
+        """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
+        submission = self._submission
+        height, width = self._put(probe)
+        reply = self._call(
+            "load",
+            LOAD_TIMEOUT_S,
+            file=str(submission.file.resolve()),
+            name=submission.name,
+            checkpoint=None if submission.checkpoint is None else str(submission.checkpoint.resolve()),
+            declaration=dataclasses.asdict(submission.declaration),
+            scale=self._scale,
+            height=height,
+            width=width,
+        )
+        result: LoadReply = self._convert(reply, LoadReply)
+        return result
+
+    def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
+        """Return the network's costs on an input of that shape (N, C, H, W)."""
+        reply = self._call("complexity", CALL_TIMEOUT_S, input_shape=input_shape)
+        result: Complexity = self._convert(reply, Complexity)
+        return result
+
+    def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> int | None:
+        """Run an LR image `calls` times untimed; return the multiple its input is padded to, or None."""
+        height, width = self._put(lr)
+        reply = self._call("warm_up", CALL_TIMEOUT_S, height=height, width=width, calls=calls)
+        pad_to: int | None = self._convert(reply.get("pad_to"), int | None)
+        return pad_to
+
+    def run(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
+        """Run an LR image once, timed.
+
+        Args:
+            lr: uint8 HWC.
+
+        Returns:
+            The SR image, uint8 HWC, a copy of its own; and the runtime [ms] as the worker measured it.
+        """
+        height, width = self._put(lr)
+        shape = (height * self._scale, width * self._scale, 3)
+        size = math.prod(shape)
+        reply = self._call("run", CALL_TIMEOUT_S, height=height, width=width)
+        runtime_ms = self._convert(reply.get("runtime_ms"), float)
+        if not (math.isfinite(runtime_ms) and runtime_ms > 0):
+            raise self._sandbox.forged(f"a runtime of {runtime_ms} ms")
+        return np.frombuffer(self._sandbox.sr, np.uint8, size).reshape(shape).copy(), runtime_ms
+
+    def reset_memory(self) -> None:
+        """Start a new memory peak."""
+        self._call("reset_memory", CALL_TIMEOUT_S)
+
+    def peak_memory_mib(self) -> float | None:
+        """Return the memory peak since the last reset [MiB], or None where it cannot be measured."""
+        reply = self._call("peak_memory", CALL_TIMEOUT_S)
+        peak: float | None = self._convert(reply.get("memory_mib"), float | None)
+        return peak
+
+    def flags(self) -> dict[str, Any]:
+        """Return torch's settings as they are now in the worker."""
+        reply = self._call("flags", CALL_TIMEOUT_S).get("flags")
+        flags: dict[str, bool | int | str] = self._convert(reply, dict[str, bool | int | str])
+        return flags
+
+    def _put(self, lr: npt.NDArray[np.uint8]) -> tuple[int, int]:
+        lr_buffer = self._sandbox.lr
+        height, width, channels = lr.shape
+        if lr.dtype != np.uint8 or channels != 3 or lr.size > len(lr_buffer):
+            raise ValueError(
+                f"an LR image of {lr.shape} {lr.dtype} does not fit the buffer of {len(lr_buffer)} bytes"
+            )
+        lr_buffer[: lr.size] = lr.tobytes()
+        return height, width
+
+    def _call(self, operation: str, timeout_s: float, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
+        reply = self._sandbox.call(operation, timeout_s, **parameters)
+        if "error" in reply:
+            raise self._error(reply["error"])
+        if not isinstance(reply.get("ok"), dict):
+            raise self._sandbox.forged("an answer without a result")
+        result: dict[str, Any] = reply["ok"]
+        return result
+
+    def _convert(self, value: Any, type_: Any) -> Any:  # noqa: ANN401
+        try:
+            return msgspec.convert(value, type_, strict=False)
+        except msgspec.ValidationError as error:
+            raise self._sandbox.forged(str(error)) from None
+
+    def _error(self, error: Any) -> Exception:  # noqa: ANN401
+        if not isinstance(error, dict) or error.get("kind") not in ("submission", "measurement", "program"):
+            return self._sandbox.forged("an error of no known kind")
+        what = str(error.get("what"))
+        if error["kind"] == "program":
+            return MeasurementError(
+                f"the harness failed inside the worker: {what}\n{error.get('traceback', '')}",
+                file=self._submission.file,
+                remedy="report this with the lines above, unless the submission patches torch",
+            )
+        kind = SubmissionError if error["kind"] == "submission" else MeasurementError
+        text = {
+            key: None if error.get(key) is None else str(error[key])
+            for key in ("expected", "found", "remedy")
+        }
+        file = error.get("file")
+        return kind(what, file=None if file is None else str(file), **text)

@@ -1,0 +1,186 @@
+"""All that a person sees on a terminal: lines, progress bars, tables. Colour only on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ntire_bench.errors import NtireBenchError, relative
+from ntire_bench.gate import Gate
+from ntire_bench.records import Record
+from ntire_bench.resolve import Check
+from ntire_bench.submission import Catalogue, Submission
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = [
+    "catalogue_lines",
+    "check_lines",
+    "err",
+    "gate_lines",
+    "out",
+    "progress_bar",
+    "record_line",
+    "show",
+    "show_error",
+]
+
+_PIPE_WIDTH = 160
+SAMPLE = "SAMPLE: not comparable with the challenge."
+
+
+def out() -> Console:
+    """Return a console on standard output; a file or pipe is as wide as the widest table."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(highlight=False, emoji=False, markup=False, width=width)
+
+
+def err() -> Console:
+    """Return a console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def show(what: str | RenderableType, *, stderr: bool = False, style: str | None = None) -> None:
+    """Print text or a table; text is never folded, so that it can be searched and copied."""
+    console = err() if stderr else out()
+    if isinstance(what, str):
+        console.print(what, style=style, soft_wrap=True)
+    else:
+        console.print(what)
+
+
+def show_error(error: NtireBenchError) -> None:
+    """Print the one message of an error."""
+    show(f"Error: {error}", stderr=True, style="red")
+
+
+@contextlib.contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar with the time left on standard error; on anything but a terminal, nothing.
+
+    Args:
+        quiet: Show nothing at all.
+
+    Yields:
+        A function to call with what is being done, how much is done, and how much there is in all.
+    """
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    console = err()
+    # Two redraws a second: on few cores the bar must not take time from what is being measured.
+    with Progress(
+        *columns,
+        console=console,
+        disable=quiet or not console.is_terminal,
+        transient=True,
+        refresh_per_second=2,
+    ) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(description: str, done: int, total: int) -> None:
+            title = description.split(":")[0]
+            if title not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[title] = bar.add_task(description, total=total)
+            bar.update(tasks[title], description=description, completed=done, total=total)
+
+        yield update
+
+
+def catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
+    """Describe what lies in models/, a line each."""
+    for id_ in sorted({*catalogue.submissions, *catalogue.problems}):
+        item: Submission | None = catalogue.submissions.get(id_)
+        if item is None:
+            problem = catalogue.problems[id_]
+            yield f"{problem.label}  cannot be used: {problem.error}"
+            continue
+        declared = ", ".join(
+            f"{key}={value!r}"
+            for key, value in vars(item.declaration).items()
+            if key != "source" and value not in (None, {}, True, "")
+        )
+        how = (
+            f"declares {declared}"
+            if declared
+            else "has build_model()"
+            if item.has_build_model
+            else "by inference"
+        )
+        weights = "no checkpoint" if item.checkpoint is None else relative(item.checkpoint)
+        yield f"{item.label}  {relative(item.file)}  {weights}  {how}"
+    yield from catalogue.ignored
+
+
+def check_lines(found: Check) -> Iterator[str]:
+    """Describe how a submission was resolved and what it costs."""
+    info, cost = found.submission, found.complexity
+    yield f"{info.id:02d}_{info.name}"
+    yield f"  model        {info.model}  ({info.file})"
+    yield f"  checkpoint   {info.checkpoint or 'none'}"
+    yield f"  input range  0 to {info.data_range:g}"
+    if info.pad_to or info.tile:
+        tiles = f", in tiles of {info.tile}" if info.tile else ""
+        yield f"  input        padded to a multiple of {info.pad_to or 1}{tiles}"
+    for item in info.inferred:
+        yield f"  inferred     {item.key} = {item.value}: {item.how}"
+    size = "x".join(map(str, cost.input_shape[2:]))
+    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M)"
+    yield f"  FLOPs        {cost.flops / 1e9:.4f} G at {size}"
+    yield f"  activations  {cost.activations / 1e6:.2f} M in {cost.convs} convolutions at {size}"
+    if cost.uncounted_ops:
+        ops = ", ".join(
+            f"{name.removeprefix('aten::')} ({count})" for name, count in cost.uncounted_ops.items()
+        )
+        yield f"  uncounted    operators that fvcore gives no FLOPs: {ops}"
+    for finding in found.findings:
+        yield f"  {finding.severity:<11}  [{finding.code}] {finding.message}"
+    yield f"  isolation    {found.isolation.level}: {found.isolation.detail}"
+
+
+def record_line(record: Record) -> str:
+    """Describe one evaluation in a line."""
+    label = f"{record.submission.id:02d}_{record.submission.name}"
+    if record.error is not None:
+        return f"{label}  failed in phase {record.error.phase}: {record.error.message}"
+    parts = []
+    for name, split in record.splits.items():
+        psnr = " ".join(
+            f"{'inf' if value is None else format(value, '.2f')} dB {channel}"
+            for channel, value in (("Y", split.psnr_y_db), ("RGB", split.psnr_rgb_db))
+        )
+        ssim = "" if split.ssim_y is None else f", SSIM {split.ssim_y:.4f}"
+        parts.append(f"{name} {psnr}{ssim}, {split.runtime_ms:.2f} ms")
+    if record.score is not None:
+        final = "over the range of numbers" if record.score.final is None else f"{record.score.final:.2f}"
+        parts.append(f"score {final}")
+    return f"{label}  {'; '.join(parts)}"
+
+
+def gate_lines(answer: Gate) -> Iterator[str]:
+    """Describe what the gate decided."""
+    word = {"pass": "PASS", "below": "BELOW", "not judged": "NOT JUDGED"}[answer.outcome]
+    details = answer.reason or "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts)
+    channel = answer.channel.upper()
+    yield f"{word}  {answer.submission}  protocol {answer.protocol}, PSNR on {channel}: {details}"
+    if answer.remark:
+        yield f"Note: it {answer.remark}."
+    if answer.sample:
+        yield SAMPLE

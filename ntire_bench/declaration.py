@@ -1,0 +1,156 @@
+"""Reads what a submission declares of itself, from its syntax tree or a TOML file, executing nothing."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ntire_bench.errors import SubmissionError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Declaration", "parse", "read"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a submission says of itself; None where it says nothing.
+
+    Attributes:
+        model: Name of the class or function in the file that builds the network.
+        args: Keyword arguments for it.
+        data_range: 1 or 255, the value of white in the network's input and output.
+        checkpoint: File name in model_zoo/; "" for a network that has no checkpoint.
+        state_key: Key of the state dict inside the checkpoint.
+        strict: Whether every key of network and checkpoint must match.
+        tile: Side [LR pixels] of the tiles the image is to be run in.
+        pad_to: The input is to be padded to a multiple of this.
+        source: Where it was declared; "" if nothing was.
+    """
+
+    model: str | None = None
+    args: dict[str, Any] = field(default_factory=dict)
+    data_range: float | None = None
+    checkpoint: str | None = None
+    state_key: str | None = None
+    strict: bool = True
+    tile: int | None = None
+    pad_to: int | None = None
+    source: str = ""
+
+
+def parse(file: Path) -> ast.Module:
+    """Return the syntax tree of a model file.
+
+    Raises:
+        SubmissionError: The file is not Python, or cannot be read.
+    """
+    try:
+        return ast.parse(file.read_bytes(), filename=file.name)
+    except SyntaxError as error:
+        where = f"line {error.lineno}" if error.lineno else "the file"
+        found = f"{error.msg} at {where}"
+    except (ValueError, RecursionError, MemoryError, OSError) as error:
+        found = f"{type(error).__name__}: {error}"
+    raise SubmissionError("is not Python", file=file, found=found, remedy="mend the file") from None
+
+
+def read(file: Path, tree: ast.Module) -> Declaration:
+    """Return what a model file, or the TOML file beside it, declares.
+
+    Args:
+        file: The model file.
+        tree: Its syntax tree.
+
+    Raises:
+        SubmissionError: The declaration is not a literal, has unknown keys, or values that cannot be.
+    """
+    literal = _literal(file, tree)
+    toml = file.with_suffix(".toml")
+    if literal is not None and toml.exists():
+        raise SubmissionError(
+            f"declares SUBMISSION and has {toml.name} beside it", file=file, remedy="keep one of the two"
+        )
+    if literal is not None:
+        return _validated(file, literal, "SUBMISSION")
+    if toml.exists():
+        try:
+            return _validated(toml, tomllib.loads(toml.read_text(encoding="utf-8")), toml.name)
+        except (OSError, ValueError) as error:
+            raise SubmissionError(
+                "is not TOML", file=toml, found=str(error), remedy="mend the file"
+            ) from None
+    return Declaration()
+
+
+def _literal(file: Path, tree: ast.Module) -> dict[str, Any] | None:
+    value = None
+    for node in tree.body:
+        targets: Iterable[ast.expr] = ()
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = (node.target,)
+        if any(isinstance(target, ast.Name) and target.id == "SUBMISSION" for target in targets):
+            value = node.value  # type: ignore[attr-defined]
+    if value is None:
+        return None
+    try:
+        declared = ast.literal_eval(value)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        declared = None
+    if not isinstance(declared, dict):
+        raise SubmissionError(
+            "SUBMISSION is not a literal",
+            file=file,
+            expected="a dictionary of plain values: it is read without running the file",
+            found=f"line {value.lineno}",
+            remedy='write it out, such as SUBMISSION = {"model": "Net", "data_range": 1}',
+        )
+    return declared
+
+
+def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration:
+    keys = [name for name in Declaration.__dataclass_fields__ if name != "source"]
+    unknown = [repr(key) for key in declared if key not in keys]
+    if unknown:
+        raise SubmissionError(
+            f"{source} has unknown keys",
+            file=file,
+            expected=", ".join(keys),
+            found=", ".join(unknown),
+            remedy="remove or correct them",
+        )
+    values = dict(declared)
+    if "checkpoint" in values and values["checkpoint"] in (None, False):
+        values["checkpoint"] = ""
+    try:
+        result = msgspec.convert({**values, "source": source}, Declaration)
+    except msgspec.ValidationError as error:
+        raise SubmissionError(
+            f"{source} has a value of the wrong type", file=file, found=str(error), remedy="correct it"
+        ) from None
+    for key, allowed in (
+        ("data_range", "1 or 255"),
+        ("tile", "a positive number"),
+        ("pad_to", "a positive number"),
+    ):
+        value = getattr(result, key)
+        if value is not None and (value not in (1, 255) if key == "data_range" else value < 1):
+            raise SubmissionError(
+                f"{source} declares {key}",
+                file=file,
+                expected=allowed,
+                found=repr(value),
+                remedy="correct it",
+            )
+    return result

@@ -1,0 +1,109 @@
+"""The device a worker computes on: choice, settings, description, peak memory. Worker only."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ntire_bench.errors import MeasurementError
+
+__all__ = ["describe", "peak_memory_mib", "reset_peak_memory", "select", "settings"]
+
+_MIB = 1024.0 * 1024.0
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+def select(name: str) -> torch.device:
+    """Return the device of that name and put torch into the benchmark's settings.
+
+    Args:
+        name: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        MeasurementError: A GPU was asked for and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise MeasurementError(
+            f"the device {name} was asked for, and torch {torch.__version__} sees no GPU",
+            remedy="leave --device out, or install a torch build that matches the driver",
+        )
+    # As in the challenge's loop; the autotuner would time several algorithms at every new image size.
+    torch.backends.cudnn.benchmark = False
+    return device
+
+
+def settings() -> dict[str, bool | int | str]:
+    """Return torch's settings that change runtime or rounding, as they are now."""
+    return {
+        "cudnn_benchmark": bool(torch.backends.cudnn.benchmark),
+        "cudnn_deterministic": bool(torch.backends.cudnn.deterministic),
+        "cudnn_allow_tf32": bool(torch.backends.cudnn.allow_tf32),
+        "matmul_allow_tf32": bool(torch.backends.cuda.matmul.allow_tf32),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "default_dtype": str(torch.get_default_dtype()),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """Return the fields of `records.Environment` that only a process with torch can tell."""
+    found: dict[str, Any] = {
+        "device": device.type,
+        "device_name": None,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "fvcore": importlib.metadata.version("fvcore"),
+        "python": platform.python_version(),
+        "flags": settings(),
+        "clock": "CUDA events" if device.type == "cuda" else "time.perf_counter_ns",
+        "memory_source": _memory_source(device),
+    }
+    if device.type == "cuda":
+        found["device_name"] = torch.cuda.get_device_name(device)
+        found["cuda"] = torch.version.cuda
+        found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+    return found
+
+
+def _memory_source(device: torch.device) -> str | None:
+    if device.type == "cuda":
+        return "torch.cuda.max_memory_allocated"
+    try:
+        _CLEAR_REFS.write_text("5")  # resets VmHWM; see proc(5)
+    except OSError:
+        return None
+    return "peak resident set of the worker (VmHWM)"
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new peak: allocated memory of the GPU, or resident memory of this process."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):  # described as unavailable in `memory_source`
+        _CLEAR_REFS.write_text("5")
+
+
+def peak_memory_mib(device: torch.device) -> float | None:
+    """Return the peak since the last reset [MiB], or None where it cannot be measured."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / _MIB
+    if _memory_source_unavailable():
+        return None
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024.0
+    return None
+
+
+def _memory_source_unavailable() -> bool:
+    return not (_STATUS.exists() and _CLEAR_REFS.exists())

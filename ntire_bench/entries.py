@@ -1,0 +1,177 @@
+"""One team as the ranking sees it: from a stored record, or from a baseline's measurement in a session."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from ntire_bench.errors import RecordError
+from ntire_bench.protocol import Channel, Protocol
+from ntire_bench.records import Complexity, Finding, Measurement, Record, SplitResult
+
+__all__ = ["JUDGED_SPLITS", "Costs", "Entry", "entry_from_baseline", "entry_from_record", "swap_channel"]
+
+JUDGED_SPLITS = ("valid", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What is scored: mean runtime per image [ms], FLOPs and parameters (both plain counts)."""
+
+    runtime_ms: float
+    flops: float
+    params: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One team as the ranking sees it, whether it comes from a record or from a published table.
+
+    Attributes:
+        id: The team's number; None where a published table gives none.
+        name: The team's or network's name.
+        channel: Channel of `psnr_db`.
+        psnr_db: Mean PSNR by split; None where it is infinite for an image.
+        other_psnr_db: The same in the other channel; empty where it is not known.
+        runtime_by_split_ms: Mean runtime per image by split.
+        costs: The team's; None where they were not measured.
+        baseline: The baseline's over the same splits in the same session; None where there are none.
+        baseline_psnr_db: The baseline's mean PSNR by split in `channel`.
+        other_baseline_psnr_db: The same in the other channel.
+        competes: False for a row that is shown and takes no rank.
+        is_baseline: Whether the entry is the protocol's baseline.
+        findings: Of the record.
+        notes: What a reader of the row must know.
+    """
+
+    id: int | None
+    name: str
+    channel: Channel
+    psnr_db: Mapping[str, float | None]
+    other_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    runtime_by_split_ms: Mapping[str, float] = field(default_factory=dict)
+    costs: Costs | None
+    baseline: Costs | None
+    baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    other_baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    competes: bool = True
+    is_baseline: bool = False
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> Entry:
+    """Turn a successful evaluation into an entry.
+
+    The splits valid and test count, as far as they were run; other splits have no threshold and count only
+    where there are no others, in which case the entry is not judged.
+
+    Args:
+        record: With status "ok".
+        protocol: Whose baseline the entry may be.
+        channel: Channel to judge in.
+
+    Returns:
+        The entry; its notes name what keeps it from being judged on both splits.
+
+    Raises:
+        RecordError: The record is of a failed evaluation, holds no split or an impossible cost.
+    """
+    who = f"the record of {record.submission.id:02d}_{record.submission.name}"
+    if record.status != "ok" or record.complexity is None or not record.splits:
+        found = (
+            "no measured split" if record.error is None else f"a failure in the phase {record.error.phase}"
+        )
+        raise RecordError(f"{who} holds no result", found=found, remedy="evaluate the submission again")
+    counted, notes = _counted_splits(record.splits)
+    baseline: Costs | None = None
+    if record.baseline is None:
+        notes.append("not judged: the record holds no measurement of the baseline")
+    elif missing := [split for split in counted if split not in record.baseline.splits]:
+        notes.append(f"not judged: the baseline was not measured on {' and '.join(missing)}")
+    else:
+        baseline = _costs(record.baseline.complexity, record.baseline.splits, counted)
+    costs = _costs(record.complexity, record.splits, counted)
+    if min(dataclasses.astuple(costs)) < 0 or (baseline and min(dataclasses.astuple(baseline)) <= 0):
+        raise RecordError(
+            f"{who} holds an impossible cost",
+            expected="runtime, FLOPs and parameters of at least 0, and above 0 for the baseline",
+            found=f"{costs} over {baseline}",
+            remedy="evaluate the submission again",
+        )
+    other = _other(channel)
+    baseline_splits = {} if record.baseline is None else record.baseline.splits
+    return Entry(
+        id=record.submission.id,
+        name=record.submission.name,
+        channel=channel,
+        psnr_db=_psnr(record.splits, channel),
+        other_psnr_db=_psnr(record.splits, other),
+        runtime_by_split_ms={split: result.runtime_ms for split, result in record.splits.items()},
+        costs=costs,
+        baseline=baseline,
+        baseline_psnr_db=_psnr(baseline_splits, channel),
+        other_baseline_psnr_db=_psnr(baseline_splits, other),
+        is_baseline=record.submission.name.casefold() == protocol.baseline.name.casefold(),
+        findings=record.findings,
+        notes=tuple(notes),
+    )
+
+
+def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -> Entry:
+    """Turn the baseline's measurement in another team's session into a row that is shown without a rank."""
+    counted, notes = _counted_splits(measurement.splits)
+    costs = _costs(measurement.complexity, measurement.splits, counted)
+    psnr, other = _psnr(measurement.splits, channel), _psnr(measurement.splits, _other(channel))
+    return Entry(
+        id=measurement.submission.id,
+        name=measurement.submission.name,
+        channel=channel,
+        psnr_db=psnr,
+        other_psnr_db=other,
+        runtime_by_split_ms={split: result.runtime_ms for split, result in measurement.splits.items()},
+        costs=costs,
+        baseline=costs,
+        baseline_psnr_db=psnr,
+        other_baseline_psnr_db=other,
+        competes=False,
+        is_baseline=True,
+        notes=(note, *notes),
+    )
+
+
+def swap_channel(entry: Entry) -> Entry:
+    """Return the same entry judged in the other channel, so that both verdicts can be told."""
+    return dataclasses.replace(
+        entry,
+        channel=_other(entry.channel),
+        psnr_db=entry.other_psnr_db,
+        other_psnr_db=entry.psnr_db,
+        baseline_psnr_db=entry.other_baseline_psnr_db,
+        other_baseline_psnr_db=entry.baseline_psnr_db,
+    )
+
+
+def _counted_splits(splits: Mapping[str, SplitResult]) -> tuple[list[str], list[str]]:
+    """Return the splits that runtime is averaged over, and what keeps the row from being complete."""
+    counted = [split for split in JUDGED_SPLITS if split in splits]
+    if len(counted) == 1:
+        return counted, [f"judged on {counted[0]} alone"]
+    if counted:
+        return counted, []
+    return list(splits), [f"not judged: no threshold holds for {', '.join(splits)}"]
+
+
+def _costs(complexity: Complexity, splits: Mapping[str, SplitResult], counted: Collection[str]) -> Costs:
+    runtime_ms = math.fsum(splits[split].runtime_ms for split in counted) / len(counted)
+    return Costs(runtime_ms=runtime_ms, flops=complexity.flops, params=complexity.params)
+
+
+def _psnr(splits: Mapping[str, SplitResult], channel: Channel) -> dict[str, float | None]:
+    return {split: r.psnr_y_db if channel == "y" else r.psnr_rgb_db for split, r in splits.items()}
+
+
+def _other(channel: Channel) -> Channel:
+    return "rgb" if channel == "y" else "y"

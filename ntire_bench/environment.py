@@ -1,0 +1,68 @@
+"""What the parent can tell of the machine and of this program; no host name, no user name."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import ntire_bench
+from ntire_bench.records import Environment
+
+__all__ = ["commit", "cpu_model", "describe"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def describe(worker: dict[str, Any]) -> Environment:
+    """Join what the worker and the parent can tell.
+
+    Args:
+        worker: Fields of `Environment` that only a process with torch can tell (see `device.describe`).
+    """
+    cpu = cpu_model()
+    return Environment(
+        **{**worker, "device_name": worker["device_name"] or cpu},
+        cpu=cpu,
+        cpu_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        driver=_driver() if worker["device"] == "cuda" else None,
+        os=f"{platform.system()} {platform.release()}",
+        ntire_bench=ntire_bench.__version__,
+        commit=commit(),
+    )
+
+
+def commit() -> str | None:
+    """Return the commit of the checkout this program runs from, "+dirty" appended if it has changes."""
+    if shutil.which("git") is None or not (_PACKAGE.parent / ".git").exists():
+        return None  # installed, perhaps inside somebody else's repository
+    head = _output("git", "-C", str(_PACKAGE.parent), "rev-parse", "HEAD")
+    if head is None:
+        return None
+    changed = _output("git", "-C", str(_PACKAGE.parent), "status", "--porcelain", "--untracked-files=no")
+    return head + ("+dirty" if changed else "")
+
+
+def cpu_model() -> str:
+    """Return the model of the CPU, as the kernel names it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _driver() -> str | None:
+    found = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    return found.splitlines()[0] if found else None
+
+
+def _output(*command: str) -> str | None:
+    if shutil.which(command[0]) is None:
+        return None
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,166 @@
+"""Folders of PNG images: what lies in them, and whether every file is what it should be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ntire_bench.errors import DatasetError
+from ntire_bench.images import read_bytes, verify_png
+
+__all__ = ["CheckedImage", "DatasetProblems", "Problems", "check_images", "list_images"]
+
+# Images that are not PNG are named as a problem; anything else in a folder (Thumbs.db, notes) is left alone.
+_OTHER_IMAGES = frozenset(".avif .bmp .gif .jpeg .jpg .jp2 .ppm .tif .tiff .webp".split())
+
+
+class DatasetProblems(DatasetError):
+    """All that is wrong with the images asked for, in one message with one line per problem.
+
+    Attributes:
+        problems: The single messages; each names its file.
+
+    >>> print(DatasetProblems(["a.png: empty file.", "b.png: not a PNG."]))
+    2 problems with the images:
+      a.png: empty file.
+      b.png: not a PNG.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+    def __str__(self) -> str:
+        """Return the one message a user reads."""
+        if len(self.problems) == 1:
+            return self.problems[0]
+        return "\n  ".join([f"{len(self.problems)} problems with the images:", *self.problems])
+
+
+class Problems:
+    """Collects what is wrong, so that a user sees all of it at once.
+
+    >>> problems = Problems()
+    >>> problems.raise_if_any()
+    >>> problems.add("empty file", "a.png")
+    >>> problems.messages
+    ['a.png: empty file.']
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def add(
+        self,
+        what: str,
+        file: str | os.PathLike[str],
+        *,
+        expected: str | None = None,
+        found: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        """Note one problem; the arguments are those of `errors.NtireBenchError`."""
+        self.messages.append(
+            str(DatasetError(what, file=file, expected=expected, found=found, remedy=remedy))
+        )
+
+    def raise_if_any(self) -> None:
+        """Raise all that was noted as one DatasetProblems."""
+        if self.messages:
+            raise DatasetProblems(self.messages)
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """A file that holds a sound 8-bit RGB PNG."""
+
+    path: Path
+    height: int
+    width: int
+    sha256: str
+
+
+def list_images(folder: Path, problems: Problems) -> dict[str, Path]:
+    """List the PNG files of a folder, sub-folders and hidden files left out.
+
+    Args:
+        folder: To list; the suffix .png may be in any case.
+        problems: Told of a missing, unreadable or empty folder, of images of another kind, and of names that
+            two files share.
+
+    Returns:
+        Files by stem, in Unicode's composed form (NFC): archives made on macOS hold the decomposed one.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        problems.add("missing folder", folder, expected="a folder of PNG images")
+        return {}
+    except OSError as error:
+        problems.add("cannot be listed", folder, expected="a folder of PNG images", found=error.strerror)
+        return {}
+    # macOS puts ._0801.png beside 0801.png; a killed writer may leave a hidden temporary file.
+    shown = [path for path in entries if not path.name.startswith(".")]
+    files: dict[str, Path] = {}
+    images = 0
+    for path in shown:
+        suffix = path.suffix.lower()
+        if suffix not in _OTHER_IMAGES | {".png"} or os.path.isdir(path):
+            continue
+        images += 1
+        stem = unicodedata.normalize("NFC", path.stem)
+        if suffix != ".png":
+            problems.add("not a PNG", path, found=suffix, remedy="PNG is needed: convert it, or remove it")
+        elif not _is_unicode(path.name):
+            problems.add(f"file name {path.name!a} is not valid UTF-8", folder, remedy="rename it")
+        elif stem in files:
+            problems.add(f"same name as {files[stem].name}", path, remedy="remove one of the two")
+        else:
+            files[stem] = path
+    if not images:
+        found = "sub-folders, which are not searched" if any(map(os.path.isdir, shown)) else None
+        problems.add("no image in this folder", folder, expected="PNG images", found=found)
+    return files
+
+
+def check_images(
+    files: dict[str, Path], problems: Problems, advance: Callable[[], None] | None = None
+) -> dict[str, CheckedImage]:
+    """Read each file once, one at a time: check it as a PNG and take its SHA-256.
+
+    Args:
+        files: By stem.
+        problems: Told of each file that is not a sound 8-bit RGB PNG.
+        advance: Called after each file.
+
+    Returns:
+        The sound ones, by stem.
+    """
+    images = {}
+    for stem, path in files.items():
+        try:
+            images[stem] = _check_image(path)
+        except DatasetError as error:
+            problems.messages.append(str(error))
+        if advance is not None:
+            advance()
+    return images
+
+
+def _check_image(path: Path) -> CheckedImage:
+    # A function of its own, so that the content is let go before the next file is read.
+    data = read_bytes(path)
+    height, width = verify_png(data, path)
+    return CheckedImage(path, height, width, hashlib.sha256(data).hexdigest())
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,217 @@
+"""From an LR image to an SR image through a network: range, padding, tiles, checks. Worker only."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ntire_bench.errors import SubmissionError
+
+__all__ = ["PAD_CANDIDATES", "TILE_OVERLAP", "Upscaler", "blame", "to_tensor", "to_uint8"]
+
+PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
+TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
+
+
+def to_tensor(image: npt.NDArray[np.uint8], data_range: float) -> Tensor:
+    """Return a uint8 HWC image as a float32 1CHW tensor in [0, data_range].
+
+    >>> to_tensor(np.full((1, 1, 3), 255, np.uint8), 1.0).flatten().tolist()
+    [1.0, 1.0, 1.0]
+    """
+    tensor = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1).unsqueeze(0).contiguous()
+    return tensor if data_range == 255.0 else tensor.div_(255.0).mul_(data_range)
+
+
+def to_uint8(output: Tensor, data_range: float) -> Tensor:
+    """Return a float 1CHW tensor in [0, data_range] as a uint8 HWC tensor: clamped, scaled, rounded once.
+
+    Halves round to even, as NumPy's round and therefore the challenge's own code do.
+
+    >>> to_uint8(torch.tensor([-1.0, 0.5, 1.5]).reshape(1, 3, 1, 1), 1.0).flatten().tolist()
+    [0, 128, 255]
+    """
+    image = output.detach().squeeze(0).clamp(0.0, data_range)
+    if data_range != 255.0:
+        image = image.mul(255.0 / data_range)
+    return image.round().to(torch.uint8).permute(1, 2, 0)
+
+
+def blame(error: BaseException, file: Path | None = None) -> str:
+    """Return an exception as one line: its type, its message, and the line of `file` it came through.
+
+    >>> blame(ValueError("x"))
+    'ValueError: x'
+    """
+    text = f"{type(error).__name__}: {error}".strip().rstrip(":").split("\n")[0][:500]
+    if file is None:
+        return text
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == file.name]
+    return f"{text} ({file.name}, line {frames[-1].lineno})" if frames else text
+
+
+@dataclass
+class Upscaler:
+    """A network and what it takes to run it on an image.
+
+    Attributes:
+        network: In eval mode on `device`.
+        file: The model file, for messages.
+        scale: Enlargement factor.
+        device: Where the network lies.
+        data_range: 1.0 or 255.0.
+        pad_to: The input is padded to a multiple of this; None until declared or inferred.
+        pad_declared: Whether `pad_to` was declared; else it is found on the first size error.
+        tile: Side of the tiles [LR pixels]; None to run images whole.
+    """
+
+    network: nn.Module
+    file: Path
+    scale: int
+    device: torch.device
+    data_range: float = 1.0
+    pad_to: int | None = None
+    pad_declared: bool = False
+    tile: int | None = None
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Run the network on a float 1CHW tensor; this is what is timed.
+
+        Padding and tiling are part of it: they are work that this network needs to give an image.
+        """
+        if self.tile is not None and (lr.shape[-2] > self.tile or lr.shape[-1] > self.tile):
+            return self._tiled(lr, self.tile)
+        return self._padded(lr)
+
+    def _padded(self, lr: Tensor) -> Tensor:
+        height, width = lr.shape[-2:]
+        down, right = self._padding(height, width)
+        if not (down or right):
+            output: Tensor = self.network(lr)
+            return output
+        # Reflection needs a side longer than the padding; small images repeat their edge instead.
+        mode = "reflect" if down < height and right < width else "replicate"
+        padded: Tensor = self.network(functional.pad(lr, (0, right, 0, down), mode=mode))
+        return padded[..., : height * self.scale, : width * self.scale]
+
+    def _padding(self, height: int, width: int) -> tuple[int, int]:
+        multiple = self.pad_to or 1
+        return -height % multiple, -width % multiple
+
+    def _tiled(self, lr: Tensor, tile: int) -> Tensor:
+        height, width = lr.shape[-2:]
+        rows, columns = _starts(height, tile), _starts(width, tile)
+        total = lr.new_zeros(1, 3, height * self.scale, width * self.scale)
+        count = torch.zeros_like(total)
+        for top in rows:
+            for left in columns:
+                part = self._padded(lr[..., top : top + tile, left : left + tile])
+                where = (
+                    ...,
+                    slice(top * self.scale, top * self.scale + part.shape[-2]),
+                    slice(left * self.scale, left * self.scale + part.shape[-1]),
+                )
+                total[where] += part
+                count[where] += 1
+        return total.div_(count)
+
+    def checked(self, lr: Tensor, forward: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Run the network, find the padding it needs on the first size error, and check what it gives.
+
+        Args:
+            lr: Float 1CHW tensor in [0, data_range].
+            forward: What to run; `self.forward` by default.
+
+        Returns:
+            Float 1CHW tensor, 4H x 4W.
+
+        Raises:
+            SubmissionError: The network fails, or gives something that is no SR image.
+        """
+        forward = forward or self.forward
+        before = self.pad_to
+        try:
+            return self._verified(forward, lr)
+        except Exception as error:
+            first = error
+        # A multiple inferred on another size may have been too small; one that was declared is final.
+        for multiple in () if self.pad_declared else PAD_CANDIDATES:
+            if multiple <= (before or 1):
+                continue
+            self.pad_to = multiple
+            if any(self._padding(*lr.shape[-2:])):  # else the size is a multiple, and padding changes nothing
+                with contextlib.suppress(
+                    Exception
+                ):  # the next multiple is the answer; `first` is what is told
+                    return self._verified(forward, lr)
+        self.pad_to = before
+        raise self.failure(first, lr) from first
+
+    def _verified(self, forward: Callable[[Tensor], Tensor], lr: Tensor) -> Tensor:
+        output = forward(lr)
+        self.verify(output, lr)
+        return output
+
+    def failure(self, error: Exception, lr: Tensor) -> SubmissionError:
+        """Return the message for an exception that the network raised on `lr`."""
+        if isinstance(error, SubmissionError):
+            return error
+        height, width = lr.shape[-2:]
+        remedy = "mend the network for inputs of any size, or declare pad_to or tile"
+        if isinstance(error, torch.OutOfMemoryError):
+            remedy = "use less memory, or declare tile"
+        return SubmissionError(
+            f"forward failed on an LR image of {height}x{width}",
+            file=self.file,
+            found=blame(error, self.file),
+            remedy=remedy,
+        )
+
+    def verify(self, output: object, lr: Tensor) -> None:
+        """Check that `output` is an SR image of `lr`.
+
+        Raises:
+            SubmissionError: It is not a dense float tensor of 1 x 3 x 4H x 4W with finite values.
+        """
+        expected = (1, 3, lr.shape[-2] * self.scale, lr.shape[-1] * self.scale)
+        if type(output) is not Tensor:
+            raise self._wrong("a torch.Tensor", f"a {type(output).__name__}", "return the SR image alone")
+        if tuple(output.shape) != expected:
+            size = "x".join(map(str, expected))
+            remedy = f"return the LR image enlarged {self.scale} times, or declare pad_to"
+            raise self._wrong(f"an SR image of {size}", "x".join(map(str, output.shape)), remedy)
+        if not output.is_floating_point():
+            raise self._wrong("floating point values", str(output.dtype), "return the network's own output")
+        if output.dtype != torch.float32:
+            remedy = "convert the output to float32 inside forward, where it is timed"
+            raise self._wrong("float32", str(output.dtype), remedy)
+        # A sum is NaN or infinite if any term is, and takes a fraction of the time of an element-wise check.
+        if not torch.isfinite(output.sum()) and not torch.isfinite(output).all():
+            bad = int((~torch.isfinite(output)).sum())
+            raise self._wrong(
+                "finite values", f"{bad} that are NaN or infinite", "mend the network or checkpoint"
+            )
+
+    def _wrong(self, expected: str, found: str, remedy: str) -> SubmissionError:
+        return SubmissionError(
+            "forward gives no SR image", file=self.file, expected=expected, found=found, remedy=remedy
+        )
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Return where tiles begin along a side, the last one shifted back to end at the edge.
+
+    >>> _starts(100, 64), _starts(64, 64), _starts(50, 64)
+    ([0, 32, 36], [0], [0])
+    """
+    stride = max(tile - TILE_OVERLAP, 1)
+    return sorted({*range(0, max(length - tile, 0), stride), max(length - tile, 0)})

@@ -1,0 +1,121 @@
+"""A submission in its worker: what it is, how it was resolved, what it costs. No dataset is needed for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench import environment
+from ntire_bench.client import Worker
+from ntire_bench.errors import SubmissionError
+from ntire_bench.measure import Contender
+from ntire_bench.protocol import Protocol
+from ntire_bench.records import Complexity, Environment, Finding, Isolation, SubmissionInfo
+from ntire_bench.sandbox import isolation_for
+from ntire_bench.submission import Submission
+
+__all__ = ["Check", "check", "count", "describe", "file_sha256", "load"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What `check` finds out without any dataset."""
+
+    submission: SubmissionInfo
+    complexity: Complexity
+    findings: tuple[Finding, ...]
+    environment: Environment
+    isolation: Isolation
+
+
+def check(
+    submission: Submission, probe: npt.NDArray[np.uint8], protocol: Protocol, *, device: str, isolation: str
+) -> Check:
+    """Load a submission in a worker, run one LR image, and count its costs.
+
+    Args:
+        submission: What to check.
+        probe: A real LR image, uint8 HWC.
+        protocol: For scale and cost input.
+        device: "auto", "cpu", "cuda", "cuda:N".
+        isolation: One of `sandbox.ISOLATION_CHOICES`.
+
+    Raises:
+        SubmissionError: It does not load, or does not give an SR image.
+    """
+    level = isolation_for(isolation)
+    height, width = probe.shape[:2]
+    info = describe(submission)
+    with Worker(submission, scale=protocol.scale, largest_lr=(height, width), device=device) as worker:
+        contender = Contender(submission, worker, False, info)
+        found = environment.describe(worker.hello())
+        load(contender, probe)
+        contender.worker.warm_up(probe, 1)
+        counted = count(contender, protocol)
+    return Check(
+        submission=contender.info,
+        complexity=counted,
+        findings=tuple(contender.findings),
+        environment=found,
+        isolation=level,
+    )
+
+
+def describe(submission: Submission) -> SubmissionInfo:
+    """Return what is known of a submission before it runs: names and hashes."""
+    checkpoint = submission.checkpoint
+    return SubmissionInfo(
+        id=submission.id,
+        name=submission.name,
+        file=os.path.relpath(submission.file),
+        file_sha256=file_sha256(submission.file),
+        checkpoint=None if checkpoint is None else os.path.relpath(checkpoint),
+        checkpoint_sha256=None if checkpoint is None else file_sha256(checkpoint),
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file of a submission."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SubmissionError("cannot be read", file=path, found=error.strerror or str(error)) from None
+
+
+def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> None:
+    """Have a contender's worker load its submission, and note how it was resolved.
+
+    Args:
+        contender: Its info and findings are completed.
+        probe: A real LR image, uint8 HWC, to find the input range with.
+    """
+    reply = contender.worker.load(probe)
+    contender.info = dataclasses.replace(
+        contender.info,
+        model=reply.model,
+        data_range=reply.data_range,
+        tile=reply.tile,
+        inferred=reply.inferred,
+    )
+    contender.findings += reply.findings
+
+
+def count(contender: Contender, protocol: Protocol) -> Complexity:
+    """Count a contender's costs at the protocol's input, and note what makes them doubtful."""
+    contender.complexity = counted = contender.worker.complexity(protocol.cost_input)
+    if counted.uncalled_modules:
+        names = ", ".join(counted.uncalled_modules[:4]) + (
+            " ..." if len(counted.uncalled_modules) > 4 else ""
+        )
+        message = (
+            f"fvcore's trace never entered {len(counted.uncalled_modules)} modules ({names}): "
+            "if they compute anything, FLOPs are counted too low; remove them if they do not"
+        )
+        contender.findings.append(Finding(code="flops-uncalled-modules", severity="warning", message=message))
+    return counted

@@ -1,0 +1,282 @@
+"""Which records meet in one ranking, which are left out, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ntire_bench.entries import JUDGED_SPLITS, entry_from_record
+from ntire_bench.errors import RecordError, UsageError
+from ntire_bench.protocol import Protocol
+from ntire_bench.records import Record
+from ntire_bench.store import Stored
+
+__all__ = ["LeftOut", "Selection", "one_line", "select", "team_name"]
+
+_Team = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class _Device:
+    """Runtimes of equal devices may meet: a GPU by its model, a CPU by its model and thread count."""
+
+    name: str
+    threads: int | None
+
+    def __str__(self) -> str:
+        return self.name if self.threads is None else f"{self.name}, {self.threads} threads"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A team or file that has no row, or another record of a team that has one.
+
+    Attributes:
+        team: "07_Example"; empty for a file that could not be read.
+        path: Of the record.
+        kind: "failed", "other device", "other images", "other rules", "unusable" or "unreadable".
+        reason: For people, one line.
+    """
+
+    team: str
+    path: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The records of one ranking.
+
+    Attributes:
+        chosen: One record per team, all of one device and of the same images.
+        device_name: The GPU's or CPU's model; None where nothing was chosen.
+        threads: CPU threads where the device is a CPU.
+        left_out: Records that are not in the ranking for another reason than age, the newest of each reason.
+        notes: What happened to teams after the record that stands for them was made.
+        superseded: How many records are older than one of the same team that is chosen or left out.
+    """
+
+    chosen: tuple[Stored, ...]
+    device_name: str | None
+    threads: int | None
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+    superseded: int
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What one device's ranking would hold: a record per team, and the images they share."""
+
+    chosen: Mapping[_Team, Stored]
+    images: Mapping[str, str]
+    newest: datetime
+
+
+def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = None) -> Selection:
+    """Choose the records that may be ranked together.
+
+    Of the devices, the one with the most teams is taken (the most recently used of several with as many); of
+    the images of a split, those that most teams ran. A team is stood for by the newest of its records that
+    fit. If its newest evaluation failed, an older one stands only if model file and checkpoint are the same.
+
+    Args:
+        stored: Of any protocol; those of others than `protocol` are ignored.
+        protocol: The rules as they are now.
+        device: Part of a device's name, or "cuda" or "cpu", to take that one.
+
+    Returns:
+        What was chosen, and an account of the rest.
+
+    Raises:
+        UsageError: There are usable records, and none was measured on `device`.
+    """
+    teams: dict[_Team, list[Stored]] = {}
+    for item in sorted(stored, key=_age, reverse=True):
+        if item.record.protocol.name == protocol.name:
+            teams.setdefault((item.record.submission.id, item.record.submission.name), []).append(item)
+    candidates = {
+        team: [i for i in items if _may_stand(i, items[0], protocol)] for team, items in teams.items()
+    }
+    by_device: dict[_Device, dict[_Team, list[Stored]]] = {}
+    for team, items in candidates.items():
+        for item in items:
+            by_device.setdefault(_device(item.record), {}).setdefault(team, []).append(item)
+    wanted = {d: _group(of_teams) for d, of_teams in by_device.items() if _matches(d, of_teams, device)}
+    if by_device and not wanted:
+        raise UsageError(
+            f"no record of {protocol.name} was measured on {device!r}",
+            found=", ".join(sorted(str(known) for known in by_device)),
+            remedy="name a part of one of these devices",
+        )
+    chosen_device = max(wanted, key=lambda d: (len(wanted[d].chosen), wanted[d].newest), default=None)
+    group = wanted[chosen_device] if chosen_device is not None else None
+
+    left_out: list[LeftOut] = []
+    notes: list[str] = []
+    for team, items in sorted(teams.items()):
+        shown = group.chosen.get(team) if group else None
+        left_out += _left_out(items, shown, chosen_device, group, protocol)
+        notes += _later(items, shown, candidates[team])
+    chosen = tuple(group.chosen.values()) if group else ()
+    accounted = {str(item.path) for item in chosen} | {item.path for item in left_out}
+    return Selection(
+        chosen=chosen,
+        device_name=chosen_device.name if chosen_device else None,
+        threads=chosen_device.threads if chosen_device else None,
+        left_out=tuple(left_out),
+        notes=tuple(notes),
+        superseded=sum(str(item.path) not in accounted for items in teams.values() for item in items),
+    )
+
+
+def team_name(record: Record) -> str:
+    """Return "07_Example": how a team's files begin."""
+    return one_line(f"{record.submission.id:02d}_{record.submission.name}")
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` on one line without control characters: it may come from a stranger's model file.
+
+    >>> one_line("line\n two \x1b[31m")
+    'line two [31m'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _age(item: Stored) -> tuple[datetime, int, str]:
+    # Of one moment there are T.json and T_2.json ... T_10.json: the longer name is the later.
+    return (item.created, len(item.path.name), item.path.name)
+
+
+def _device(record: Record) -> _Device:
+    environment = record.environment
+    if environment is None:
+        raise RecordError(f"the record of {team_name(record)} names no device")
+    return _Device(environment.device_name, environment.threads if environment.device == "cpu" else None)
+
+
+def _matches(device: _Device, of_teams: Mapping[_Team, Sequence[Stored]], wanted: str | None) -> bool:
+    if wanted is None or wanted.casefold() in str(device).casefold():
+        return True
+    environment = next(iter(of_teams.values()))[0].record.environment
+    return environment is not None and environment.device == wanted
+
+
+def _may_stand(item: Stored, newest: Stored, protocol: Protocol) -> bool:
+    if newest.record.status == "failed" and not _same_files(item, newest):
+        return False
+    return _unusable(item, protocol) is None
+
+
+def _unusable(item: Stored, protocol: Protocol) -> tuple[str, str] | None:
+    """Return kind and reason where a record can be in no ranking under the rules as they are."""
+    record = item.record
+    if record.status == "failed":
+        phase, message = (record.error.phase, record.error.message) if record.error else ("?", "no message")
+        return "failed", one_line(f"failed ({phase}) on {_day(item)}: {message}")
+    if record.protocol.sha256 != protocol.sha256:
+        return (
+            "other rules",
+            f"measured on {_day(item)} under another version of the rules of {protocol.name}",
+        )
+    try:
+        _device(record)
+        entry_from_record(record, protocol, protocol.psnr_channel)
+    except RecordError as error:
+        return "unusable", one_line(str(error))
+    return None
+
+
+def _group(of_teams: Mapping[_Team, Sequence[Stored]]) -> _Group:
+    images: dict[str, str] = {}
+    for split in JUDGED_SPLITS:
+        teams: Counter[str] = Counter()
+        newest: dict[str, datetime] = {}
+        for items in of_teams.values():
+            # Only records that fit the images of the splits before: some record then fits them all.
+            ran = [item for item in items if split in item.record.splits and not _other_images(item, images)]
+            for item in ran:
+                sha256 = item.record.splits[split].dataset_sha256
+                newest[sha256] = max(newest.get(sha256, item.created), item.created)
+            teams.update({item.record.splits[split].dataset_sha256 for item in ran})
+        if teams:
+            images[split] = max(teams, key=lambda sha256: (teams[sha256], newest[sha256]))
+    chosen = {}
+    for team, items in of_teams.items():
+        fitting = [item for item in items if not _other_images(item, images)]
+        # A newer run on other splits alone must not cost a team its place.
+        judged = [item for item in fitting if not images.keys().isdisjoint(item.record.splits)]
+        if fitting:
+            chosen[team] = (judged or fitting)[0]
+    return _Group(chosen, images, max(item.created for items in of_teams.values() for item in items))
+
+
+def _other_images(item: Stored, images: Mapping[str, str]) -> list[str]:
+    splits = item.record.splits
+    return [split for split, sha in images.items() if split in splits and splits[split].dataset_sha256 != sha]
+
+
+def _left_out(
+    items: Sequence[Stored],
+    shown: Stored | None,
+    device: _Device | None,
+    group: _Group | None,
+    protocol: Protocol,
+) -> Iterator[LeftOut]:
+    """Yield the newest record of a team for each reason that is not its age."""
+    seen: set[str] = set()
+    for item in items:
+        reason = _reason(item, device, group, protocol) if item is not shown else None
+        if reason is None:
+            continue
+        kind, text = reason
+        older = shown is not None and _age(item) < _age(shown)
+        # A result on another device can be shown with that device, however old it is. A failure of a team
+        # that has a row is told in the notes; what is older than a failure with other files is outdated.
+        if kind != "other device" and (older or (shown is not None and kind == "failed")):
+            continue
+        if items[0].record.status == "failed" and item is not items[0] and not _same_files(item, items[0]):
+            continue
+        key = text if kind == "other device" else kind
+        if key not in seen:
+            seen.add(key)
+            yield LeftOut(team=team_name(item.record), path=str(item.path), kind=kind, reason=text)
+
+
+def _reason(
+    item: Stored, device: _Device | None, group: _Group | None, protocol: Protocol
+) -> tuple[str, str] | None:
+    if unusable := _unusable(item, protocol):
+        return unusable
+    if device is None or group is None:
+        return None
+    if (own := _device(item.record)) != device:
+        return "other device", f"measured on {own}"
+    if other := _other_images(item, group.images):
+        return "other images", f"measured on other images of {' and '.join(other)} (on {_day(item)})"
+    return None
+
+
+def _later(items: Sequence[Stored], shown: Stored | None, candidates: Sequence[Stored]) -> Iterator[str]:
+    """Yield what happened to a team after the record that stands for it was made."""
+    if shown is None:
+        return
+    row = f"{team_name(shown.record)}: the row is of {_day(shown)}"
+    if items[0].record.status == "failed" and (failure := items[0].record.error):
+        again = f"evaluated again on {_day(items[0])}, it failed ({failure.phase}): {failure.message}"
+        yield one_line(f"{row}; {again}")
+    elif candidates and candidates[0] is not shown and not _same_files(candidates[0], shown):
+        yield f"{row}; its model file or checkpoint has changed since (record of {_day(candidates[0])})"
+
+
+def _same_files(a: Stored, b: Stored) -> bool:
+    one, two = a.record.submission, b.record.submission
+    return (one.file_sha256, one.checkpoint_sha256) == (two.file_sha256, two.checkpoint_sha256)
+
+
+def _day(item: Stored) -> str:
+    return item.created.strftime("%Y-%m-%d")

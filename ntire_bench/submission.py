@@ -1,0 +1,256 @@
+"""Finds the submissions in models/ and model_zoo/ and reads what they declare, without executing any.
+
+A model file is parsed to a syntax tree, a checkpoint is only named: both belong to strangers.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ntire_bench import declaration as declarations
+from ntire_bench.declaration import Declaration
+from ntire_bench.errors import SubmissionError, UsageError, relative
+
+__all__ = ["CHECKPOINT_SUFFIXES", "Catalogue", "Submission", "Unusable", "find"]
+
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".safetensors")
+_STEM = re.compile(r"(?:team)?(?P<id>\d+)_(?P<name>.+)", re.IGNORECASE)
+_ID_PREFIX = re.compile(r"(?:team)?(?P<id>\d+)(?![0-9])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """One model file and its checkpoint.
+
+    Attributes:
+        id: The team's number.
+        name: NAME in the file's name.
+        file: The model file.
+        checkpoint: The checkpoint; None where the submission declares that it has none.
+        declaration: What the submission says of itself.
+        has_build_model: Whether the file defines a function build_model().
+    """
+
+    id: int
+    name: str
+    file: Path
+    checkpoint: Path | None
+    declaration: Declaration
+    has_build_model: bool
+
+    @property
+    def label(self) -> str:
+        """The submission as tables and folders call it, such as "00_RLFN"."""
+        return f"{self.id:02d}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A submission that cannot be tried.
+
+    Attributes:
+        id: The team's number.
+        name: NAME in the file's name; of the first file where there are several.
+        file: The model file, alike.
+        error: Why.
+    """
+
+    id: int
+    name: str
+    file: Path
+    error: SubmissionError
+
+    @property
+    def label(self) -> str:
+        """The submission as tables and folders call it, such as "00_RLFN"."""
+        return f"{self.id:02d}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All that lies in models/.
+
+    Attributes:
+        submissions: Those that can be tried, by id.
+        problems: Those that cannot, by id.
+        ignored: Python files whose names follow no convention, with the remedy.
+        models: The folder searched.
+    """
+
+    submissions: dict[int, Submission]
+    problems: dict[int, Unusable]
+    ignored: tuple[str, ...]
+    models: Path
+
+    def get(self, id_: int) -> Submission:
+        """Return one submission.
+
+        Raises:
+            SubmissionError: The id is there, but cannot be tried.
+            UsageError: The id is not there; the message names near matches and all that are.
+        """
+        if id_ in self.submissions:
+            return self.submissions[id_]
+        if id_ in self.problems:
+            raise self.problems[id_].error
+        known = {f"{i:02d}": s.label for i, s in self.submissions.items()}
+        known.update({f"{i:02d}": f"{p.label} (cannot be used)" for i, p in self.problems.items()})
+        near = difflib.get_close_matches(f"{id_:02d}", known, n=3, cutoff=0.5)
+        there = ", ".join(known[i] for i in sorted(known)) or "nothing"
+        hint = f"; near: {', '.join(known[i] for i in near)}" if near else ""
+        raise UsageError(
+            f"there is no submission {id_:02d}",
+            file=self.models,
+            found=there + hint,
+            remedy=f"choose one of these, or add team{id_:02d}_NAME.py and its checkpoint in model_zoo/",
+        )
+
+    def baseline(self, name: str) -> Submission:
+        """Return the submission that a protocol names as its baseline, case ignored.
+
+        Raises:
+            SubmissionError: It is there, but cannot be tried.
+            UsageError: It is not there.
+        """
+        everything: dict[int, Submission | Unusable] = {**self.submissions, **self.problems}
+        for id_, item in sorted(everything.items()):
+            if item.name.lower() == name.lower():
+                return self.get(id_)
+        raise UsageError(
+            f"the protocol's baseline {name} is not among the submissions",
+            file=self.models,
+            found=", ".join(item.label for item in self.submissions.values()) or "nothing",
+            remedy=f"add team00_{name}.py and its checkpoint, or choose another --protocol",
+        )
+
+
+def find(models: Path, model_zoo: Path) -> Catalogue:
+    """List the submissions of a models folder.
+
+    Args:
+        models: Folder of team{ID}_{Name}.py or {ID}_{Name}.py files.
+        model_zoo: Folder of checkpoints whose names begin with the same id.
+
+    Returns:
+        The submissions and, for each id that cannot be used, why.
+
+    Raises:
+        UsageError: `models` is not a folder.
+    """
+    if not models.is_dir():
+        raise UsageError(
+            "is not a folder",
+            file=models,
+            expected="the folder with the model files",
+            remedy="run in the folder that holds models/ and model_zoo/, or name it with --models",
+        )
+    by_id: dict[int, list[tuple[str, Path]]] = {}
+    ignored: list[str] = []
+    for file in sorted(models.glob("*.py")):
+        match = _STEM.fullmatch(file.stem)
+        if match is None or len(match["id"]) < 2:
+            if file.name != "__init__.py":
+                ignored.append(_why_ignored(file, match))
+            continue
+        by_id.setdefault(int(match["id"]), []).append((match["name"], file))
+    checkpoints = _checkpoints_by_id(model_zoo)
+    submissions: dict[int, Submission] = {}
+    problems: dict[int, Unusable] = {}
+    for id_, files in sorted(by_id.items()):
+        try:
+            if len(files) > 1:
+                raise SubmissionError(
+                    f"two files have the id {id_:02d}",
+                    file=models,
+                    expected="one model file per id",
+                    found=", ".join(file.name for _, file in files),
+                    remedy="rename all but one",
+                )
+            name, file = files[0]
+            submissions[id_] = _read(id_, name, file, model_zoo, checkpoints.get(id_, []))
+        except SubmissionError as error:
+            problems[id_] = Unusable(id_, *files[0], error)
+    return Catalogue(submissions, problems, tuple(ignored), models)
+
+
+def _why_ignored(file: Path, match: re.Match[str] | None) -> str:
+    if match is not None:
+        remedy = f"rename it to team{int(match['id']):02d}_{match['name']}.py (the id has two digits or more)"
+    else:
+        remedy = "name it team{ID}_{Name}.py to make it a submission"
+    return f"{relative(file)}: not a submission by its name; {remedy}."
+
+
+def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = {}
+    for path in sorted(model_zoo.iterdir()) if model_zoo.is_dir() else []:
+        match = _ID_PREFIX.match(path.stem)
+        if match and path.suffix.lower() in CHECKPOINT_SUFFIXES:
+            found.setdefault(int(match["id"]), []).append(path)
+    return found
+
+
+def _read(id_: int, name: str, file: Path, model_zoo: Path, checkpoints: list[Path]) -> Submission:
+    tree = declarations.parse(file)
+    declaration = declarations.read(file, tree)
+    return Submission(
+        id=id_,
+        name=name,
+        file=file,
+        checkpoint=_checkpoint(file, declaration, model_zoo, checkpoints),
+        declaration=declaration,
+        has_build_model=any(isinstance(n, ast.FunctionDef) and n.name == "build_model" for n in tree.body),
+    )
+
+
+def _checkpoint(file: Path, declared: Declaration, model_zoo: Path, candidates: list[Path]) -> Path | None:
+    if declared.checkpoint == "":
+        return None
+    if declared.checkpoint is not None:
+        path = model_zoo / declared.checkpoint
+        if path.resolve().parent != model_zoo.resolve() and model_zoo.resolve() not in path.resolve().parents:
+            raise SubmissionError(
+                f"{declared.source} declares a checkpoint outside {relative(model_zoo)}",
+                file=file,
+                found=declared.checkpoint,
+                remedy=f"put the file into {relative(model_zoo)} and declare its name alone",
+            )
+        if not path.is_file():
+            raise SubmissionError(
+                "the declared checkpoint is not there",
+                file=path,
+                found=_contents(model_zoo),
+                remedy=f"put it there, or correct {declared.source}",
+            )
+        return path
+    exact = [path for path in candidates if path.stem.lower() == file.stem.lower()]
+    if len(exact) == 1 or len(candidates) == 1:
+        return (exact or candidates)[0]
+    if not candidates:
+        prefix = file.stem.split("_", 1)[0]
+        raise SubmissionError(
+            "has no checkpoint",
+            file=file,
+            expected=f"{relative(model_zoo)}/{file.stem}.pth (any of {' '.join(CHECKPOINT_SUFFIXES)}, "
+            f"any name that begins with {prefix})",
+            found=_contents(model_zoo),
+            remedy='put it there, or declare "checkpoint": None if the network needs none',
+        )
+    raise SubmissionError(
+        "has several checkpoints",
+        file=file,
+        found=", ".join(path.name for path in candidates),
+        remedy=f'keep one, name one {file.stem}{candidates[0].suffix}, or declare "checkpoint"',
+    )
+
+
+def _contents(model_zoo: Path) -> str:
+    if not model_zoo.is_dir():
+        return f"no folder {relative(model_zoo)}"
+    names = sorted(p.name for p in model_zoo.iterdir() if p.suffix.lower() in CHECKPOINT_SUFFIXES)
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return shown or "no checkpoint at all"

@@ -1,0 +1,9 @@
+"""Evaluates one submission with the challenge's flags: python test_demo.py --model_id 0.
+
+Same command as `ntire-bench run`; see there, or `python test_demo.py --help`.
+"""
+
+from ntire_bench.cli import test_demo
+
+if __name__ == "__main__":
+    test_demo()

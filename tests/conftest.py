@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder beside the checkout that holds published checkpoints and images; skips where it is absent."""
+    folder = Path(os.environ.get("NTIRE_BENCH_SHARED", ROOT.parent / "shared"))
+    if not (folder / "weights").is_dir():
+        pytest.skip(f"published checkpoints and images are not beside the checkout ({folder.name}/ is absent)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
