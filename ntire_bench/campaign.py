@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ntire_bench import environment, sample, store
+from ntire_bench import environment, store
 from ntire_bench import protocol as protocols
 from ntire_bench.dataset import Split, load_splits
 from ntire_bench.errors import UsageError, relative
@@ -74,20 +74,23 @@ def choose_data(
         UsageError: The protocol does not go with the images.
     """
     named = None if protocol_name is None else protocols.load(protocol_name)
-    if named is not None and named.name == protocols.SAMPLE_PROTOCOL and data_dir is None:
-        data_dir = sample.sample_dir()
-    scale_source = named or protocols.load()
+    rules = named or protocols.load()
     splits = load_splits(
-        split_names, data_dir, scale=scale_source.scale, border=scale_source.border, progress=progress
+        split_names,
+        data_dir,
+        scale=rules.scale,
+        border=rules.border,
+        prefer_sample=rules.name == protocols.SAMPLE_PROTOCOL,
+        progress=progress,
     )
-    data = Data(splits, named or protocols.load())
+    data = Data(splits, rules)
     if not data.sample:
         return data
     if named is None:
         return Data(splits, protocols.load(protocols.SAMPLE_PROTOCOL))
-    if named.name != protocols.SAMPLE_PROTOCOL:
+    if rules.name != protocols.SAMPLE_PROTOCOL:
         raise UsageError(
-            f"protocol {named.name} is judged on DIV2K_LSDIR images, and there are none here",
+            f"protocol {rules.name} is judged on DIV2K_LSDIR images, and there are none here",
             remedy=f"name their folder with --data_dir, or use --protocol {protocols.SAMPLE_PROTOCOL}",
         )
     return data

@@ -69,6 +69,7 @@ def load_splits(
     *,
     scale: int = 4,
     border: int = 4,
+    prefer_sample: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Split, ...]:
     """Find and check the pairs of some splits; every file is read once, none is decoded.
@@ -82,6 +83,7 @@ def load_splits(
             its parent that holds a challenge folder of `names`; where none does, the sample set.
         scale: HR size over LR size.
         border: Pixels that the metrics crop off every side; decides which images are too small.
+        prefer_sample: Without a `data_dir`, take the sample set even where challenge folders are near.
         progress: Called with (files checked, files in all).
 
     Returns:
@@ -92,7 +94,7 @@ def load_splits(
         DatasetError: `data_dir` is no folder, or the sample set cannot be made.
     """
     names = list(dict.fromkeys(names))
-    root, is_sample = _locate(names, data_dir)
+    root, is_sample = _locate(names, data_dir, prefer_sample)
     problems = Problems()
     found: list[tuple[str, Path, dict[str, Path], dict[str, Path]]] = []
     for name in names:
@@ -169,14 +171,14 @@ def _decode(path: Path, sha256: str | None) -> Uint8:
     return decode_png(data, path)
 
 
-def _locate(names: Sequence[str], data_dir: Path | None) -> tuple[Path, bool]:
+def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) -> tuple[Path, bool]:
     """Return the folder that holds the folder pairs, and whether it is the sample set's."""
     if data_dir is not None:
         if not os.path.isdir(data_dir):  # unlike Path.is_dir it never raises
             found = "a file" if os.path.exists(data_dir) else "nothing there"
             raise DatasetError("no such data folder", file=data_dir, expected="a folder", found=found)
         return data_dir, False
-    for root in (Path(), Path("data"), Path("..")):
+    for root in () if prefer_sample else (Path(), Path("data"), Path("..")):
         if any(os.path.isdir(root / f"{_CHALLENGE}{name}_{side}") for name in names for side in ("HR", "LR")):
             return root, False
     return sample.sample_dir(), True

@@ -15,6 +15,7 @@ from ntire_bench.layout import COLUMNS, Style
 from ntire_bench.leaderboard import Board, remarks
 from ntire_bench.records import Score
 from ntire_bench.scoring import Row
+from ntire_bench.selection import one_line
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
@@ -107,7 +108,7 @@ def to_markdown(board: Board) -> str:
     )
     lines = [f"**{escape(layout.title(board))}**", ""]
     if board.rows:
-        lines.append("| " + " | ".join(column.heading for column in COLUMNS.values()) + " |")
+        lines.append("| " + " | ".join(" ".join(column.lines) for column in COLUMNS.values()) + " |")
         lines.append("| :-- |" + " --: |" * (len(COLUMNS) - 1))
         lines += [
             "| " + " | ".join(layout.cells(board, row, layout.FULL, style)) + " |" for row in board.rows
@@ -159,7 +160,7 @@ def _line(board: Board, row: Row) -> dict[str, object]:
     score = row.score or Score(runtime=None, flops=None, params=None, final=None)
     return {
         "id": entry.id,
-        "team": entry.name,
+        "team": one_line(entry.name),
         "is_baseline": entry.is_baseline,
         **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in JUDGED_SPLITS},
         **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in JUDGED_SPLITS},

@@ -33,9 +33,9 @@ class Column:
     unit: str = ""
 
     @property
-    def heading(self) -> str:
-        """The heading on one line."""
-        return " ".join(part for part in (self.group, self.name, self.unit) if part)
+    def lines(self) -> list[str]:
+        """The heading, one part a line."""
+        return [part for part in (self.group, self.name, self.unit) if part]
 
 
 COLUMNS = {

@@ -91,7 +91,6 @@ class TerminalBoard:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield title, table and captions."""
-        from rich.measure import Measurement
         from rich.text import Text
 
         style = _ASCII if options.ascii_only else _TERMINAL
@@ -104,46 +103,59 @@ class TerminalBoard:
         if self.board.rows:
             # A long name folds rather than costing everybody a column.
             for keys, name_width in product((layout.FULL, layout.MEDIUM, layout.COMPACT), (24, 16, 12)):
-                table = self._table(keys, name_width, style)
-                if Measurement.get(console, options.update(width=10_000), table).maximum <= options.max_width:
+                columns = dict(zip(keys, self._columns(keys, style), strict=True))
+                widths = {key: _width(key, texts) for key, texts in columns.items()}
+                widths["team"] = min(widths["team"], name_width)
+                # One divider between two columns, and an edge on both sides.
+                if sum(widths.values()) + len(widths) + 1 <= options.max_width:
                     break
-            yield table
+            yield self._table(columns, widths, style)
             if keys != layout.FULL:
                 less = "the runtime of each split" + (" and the sub-scores" if keys == layout.COMPACT else "")
                 yield Text(f"Too narrow for {less}: widen the window, or use another --format.", style="dim")
         for text in layout.captions(self.board):
             yield Text(show(text))
 
-    def _table(self, keys: tuple[str, ...], name_width: int, style: Style) -> Table:
+    def _columns(self, keys: tuple[str, ...], style: Style) -> list[list[str]]:
+        rows = [layout.cells(self.board, row, keys, style) for row in self.board.rows]
+        columns = map(list, zip(*rows, strict=True))
+        return [texts if key == "team" else _aligned(texts) for key, texts in zip(keys, columns, strict=True)]
+
+    def _table(self, columns: dict[str, list[str]], widths: dict[str, int], style: Style) -> Table:
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=box.ASCII if style is _ASCII else box.HORIZONTALS, padding=(0, 0), pad_edge=False)
-        for key in keys:
-            column = COLUMNS[key]
-            head = Text("\n".join(part for part in (column.group, column.name, column.unit) if part))
-            if key == "team":
-                table.add_column(head, overflow="fold", max_width=name_width)
-            else:
-                table.add_column(head, justify="right", no_wrap=True)
+        for key in columns:
+            name = key == "team"
+            table.add_column(
+                Text("\n".join(COLUMNS[key].lines)),
+                width=widths[key],
+                justify="left" if name else "right",
+                no_wrap=not name,
+                overflow="fold" if name else "ellipsis",
+            )
         rows = self.board.rows
-        lines = [layout.cells(self.board, row, keys, style) for row in rows]
-        columns = [
-            texts if key == "team" else _aligned(texts)
-            for key, texts in zip(keys, map(list, zip(*lines, strict=True)), strict=True)
-        ]
-        for row, following, texts in zip(rows, (*rows[1:], None), zip(*columns, strict=True), strict=True):
+        for row, following, texts in zip(
+            rows, (*rows[1:], None), zip(*columns.values(), strict=True), strict=True
+        ):
             below = {f"psnr_{v.split}" for v in row.verdicts if v.passed is False and row.entry.competes}
             table.add_row(
                 *(
-                    Text(text, style="red" if key in below else "")
-                    for key, text in zip(keys, texts, strict=True)
+                    Text(text, "red" if key in below else "")
+                    for key, text in zip(columns, texts, strict=True)
                 ),
                 style="bold" if row.rank == 1 else "",
                 end_section=following is not None and following.status != row.status,
             )
         return table
+
+
+def _width(key: str, texts: list[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, (*texts, *COLUMNS[key].lines)))
 
 
 def _aligned(texts: list[str]) -> list[str]:

@@ -11,11 +11,10 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_factory import make_failure, make_record
 
@@ -104,6 +103,7 @@ def test_samples_of_an_image_stand_on_one_line(tmp_path: Path) -> None:
     assert text.endswith("}\n")
 
 
+@settings(deadline=None)  # each example waits for the disk
 @given(
     message=st.text(alphabet=st.characters(exclude_categories=["Cs"])),
     numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63)),
@@ -383,9 +383,12 @@ def test_a_thousand_records_load_in_time(tmp_path: Path) -> None:
         "assert len(board.rows) == 1001, len(board.rows)\n"
         "assert 'torch' not in sys.modules and 'pandas' not in sys.modules\n"
     )
+    # Seconds of the processor, of the whole process: other processes on the machine do not count.
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-c", program, str(tmp_path / "many")], check=True)
-        seconds.append(time.perf_counter() - start)
+        after = os.times()
+        spent = after.children_user + after.children_system - before.children_user - before.children_system
+        seconds.append(spent)
     assert min(seconds) < 2.0, seconds
