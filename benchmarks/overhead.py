@@ -1,8 +1,8 @@
 """What an evaluation costs beside the forward passes it is made of.
 
-Evaluates the baseline on image pairs of DIV2K's size and prints the wall time of the check of the images and of
-`evaluate`, from the start of the worker to the finished record, over the sum of the timed forward passes of all
-rounds. Images are tiles of scikit-image's photographs; what they show does not change the work.
+Evaluates the baseline on image pairs of DIV2K's size. Prints the wall time of checking the images and of
+`evaluate`, from the start of the worker to the finished record, over the sum of the timed forward passes of
+all rounds. Images are tiles of scikit-image's photographs; what they show does not change the work.
 
     python benchmarks/overhead.py [--pairs 10] [--rounds 5] [--height 1356 --width 2040]
 """
