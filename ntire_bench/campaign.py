@@ -11,9 +11,9 @@ from pathlib import Path
 from ntire_bench import environment, store
 from ntire_bench import protocol as protocols
 from ntire_bench.dataset import Split, load_splits
-from ntire_bench.errors import UsageError, relative
+from ntire_bench.errors import SubmissionError, UsageError, relative
 from ntire_bench.evaluate import Options, evaluate
-from ntire_bench.measure import Progress
+from ntire_bench.measure import Progress, sr_path
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
 from ntire_bench.resolve import file_sha256
@@ -97,33 +97,65 @@ def choose_data(
 
 
 def already_done(
-    submission: Submission, stored: Iterable[store.Stored], data: Data, options: Options
+    submission: Submission,
+    stored: Iterable[store.Stored],
+    data: Data,
+    options: Options,
+    baseline_files: tuple[str, str | None] | None = None,
 ) -> Path | None:
     """Return the record that makes an evaluation unnecessary, or None.
 
-    It must be of the same files, rules, images and CPU model, with as many rounds, and have succeeded.
+    It must be of the same files, rules, images and CPU model, with as many rounds, and have succeeded; it
+    must hold SSIM where that is wanted, and where SR images are to be kept they must be there.
+
+    Args:
+        submission: What is to be evaluated.
+        stored: Records of the same protocol.
+        data: Images and rules.
+        options: Rounds, device, SSIM, SR images.
+        baseline_files: Hashes of the baseline's model file and checkpoint; None to leave them uncompared.
+
+    Raises:
+        SubmissionError: The submission's files cannot be read.
     """
-    checkpoint = None if submission.checkpoint is None else file_sha256(submission.checkpoint)
+    if options.save_dir is not None and not _images_saved(submission, data, options.save_dir):
+        return None
+    files = (file_sha256(submission.file), _checkpoint_sha256(submission))
     cpu = environment.cpu_model()
     wanted = {split.name: split.sha256 for split in data.splits}
     for item in stored:
-        record = item.record
+        record, base = item.record, item.record.baseline
         there = {name: result.dataset_sha256 for name, result in record.splits.items()}
         device = record.environment.device if record.environment else ""
         if (
             record.status == "ok"
-            and record.submission.id == submission.id
-            and record.submission.file_sha256 == file_sha256(submission.file)
-            and record.submission.checkpoint_sha256 == checkpoint
+            and (record.submission.id, record.submission.name) == (submission.id, submission.name)
+            and _files(record.submission) == files
+            and (baseline_files is None or (base is not None and _files(base.submission) == baseline_files))
             and record.protocol.sha256 == data.protocol.sha256
             and record.rounds >= options.rounds
             and wanted.items() <= there.items()
+            and not (options.ssim and any(record.splits[name].ssim_y is None for name in wanted))
             and (options.device == "auto" or options.device.split(":")[0] == device)
             and record.environment is not None
             and record.environment.cpu == cpu
         ):
             return item.path
     return None
+
+
+def _files(info: SubmissionInfo) -> tuple[str, str | None]:
+    return info.file_sha256, info.checkpoint_sha256
+
+
+def _checkpoint_sha256(submission: Submission) -> str | None:
+    return None if submission.checkpoint is None else file_sha256(submission.checkpoint)
+
+
+def _images_saved(submission: Submission, data: Data, save_dir: Path) -> bool:
+    return all(
+        sr_path(save_dir, submission, split, pair).is_file() for split in data.splits for pair in split.pairs
+    )
 
 
 def run(
@@ -154,18 +186,23 @@ def run(
 
     Raises:
         UsageError: An id, or the protocol's baseline, is not there.
+        SubmissionError: The protocol's baseline cannot be tried.
     """
     wanted = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in dict.fromkeys(ids)]
     baseline = catalogue.baseline(data.protocol.baseline.name)
+    baseline_files = (file_sha256(baseline.file), _checkpoint_sha256(baseline))
     stored = store.load_all(results, data.protocol.name)[0] if resume else []
     for item in wanted:
         if isinstance(item, Submission):
-            done = already_done(item, stored, data, options) if resume else None
-            if done is not None:
-                if skipped is not None:
-                    skipped(item.label, done)
-                continue
-            record = evaluate(item, baseline, data.splits, data.protocol, options, progress)
+            try:
+                done = already_done(item, stored, data, options, baseline_files) if resume else None
+                if done is not None:
+                    if skipped is not None:
+                        skipped(item.label, done)
+                    continue
+                record = evaluate(item, baseline, data.splits, data.protocol, options, progress)
+            except SubmissionError as error:  # its files cannot be read
+                record = _unusable(Unusable(item.id, item.name, item.file, error), data, options)
         else:
             record = _unusable(item, data, options)
         yield Outcome(item.label, record, store.save(record, results))
@@ -173,7 +210,10 @@ def run(
 
 def _unusable(item: Unusable, data: Data, options: Options) -> Record:
     """Return the record of a submission that cannot even be tried: failures are records too."""
-    content = item.file.read_bytes()
+    try:
+        content = item.file.read_bytes()
+    except OSError:  # a folder, or not ours to read: the error says so
+        content = b""
     return Record(
         status="failed",
         created_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z"),

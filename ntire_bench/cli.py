@@ -11,6 +11,7 @@ import click
 
 from ntire_bench import __version__
 from ntire_bench.cli_options import (
+    JSON_WANTED,
     PATH,
     channel_option,
     json_flag,
@@ -20,8 +21,8 @@ from ntire_bench.cli_options import (
     results_folder,
 )
 from ntire_bench.cli_output import print_json, show_board, stored_board, write
-from ntire_bench.cli_run import gate, run
-from ntire_bench.errors import NtireBenchError, relative
+from ntire_bench.cli_run import INTERRUPTED, gate, run
+from ntire_bench.errors import NtireBenchError, UsageError, relative
 
 __all__ = ["main", "test_demo"]
 
@@ -34,16 +35,24 @@ class _Group(click.Group):
     """A group that prints a user's fault as one message and takes - and _ alike."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        signal.signal(
-            signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-        )  # unwinds, so workers are ended
+        # An exception unwinds, so that workers are ended and what lies in temporary folders is removed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
         except NtireBenchError as error:
-            from ntire_bench.console import show_error
+            fault = error
+        except click.UsageError as error:
+            command = "ntire-bench" if error.ctx is None else error.ctx.command_path
+            fault = UsageError(error.format_message().rstrip("."), remedy=f"see {command} --help")
+        from ntire_bench.console import show_error
 
-            show_error(error)
-            ctx.exit(2)
+        if ctx.meta.get(JSON_WANTED):
+            print_json({"error": {"type": type(fault).__name__, "message": str(fault)}})
+        show_error(fault)
+        ctx.exit(2)
 
 
 @click.group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "JSON_WANTED",
     "PATH",
     "channel_option",
     "data_options",
@@ -34,7 +36,20 @@ def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
     return apply
 
 
+def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuse what torch would not understand, before a worker is started."""
+    if re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value) is None:
+        raise click.BadParameter(f"{value!r} is none of auto, cpu, cuda, cuda:N", ctx, parameter)
+    return value
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.meta[JSON_WANTED] = value
+    return value
+
+
 PATH = click.Path(path_type=Path)
+JSON_WANTED = "ntire_bench.json"  # in a context's meta, so that an error can be told in JSON too
 places = options(
     click.option(
         "--models", type=PATH, default=Path("models"), show_default=True, help="Folder of the model files."
@@ -54,7 +69,9 @@ results_folder = click.option(
     show_default=True,
     help="Folder of the records.",
 )
-json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+json_flag = click.option(
+    "--json", "as_json", is_flag=True, callback=_note_json, help="One JSON document on standard output."
+)
 protocol_option = click.option(
     "--protocol", "protocol_name", help="Rules: ntire2024 (default), ntire2025, ntire2026, sample."
 )
@@ -65,7 +82,9 @@ channel_option = click.option(
     help="Channel to judge in; default: the protocol's.",
 )
 machine = options(
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N."),
+    click.option(
+        "--device", default="auto", show_default=True, callback=_device, help="auto, cpu, cuda, cuda:N."
+    ),
     click.option(
         "--isolation",
         type=click.Choice(["auto", "none", "required"]),

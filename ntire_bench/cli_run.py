@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from ntire_bench.campaign import Data
     from ntire_bench.evaluate import Options
 
-__all__ = ["gate", "run"]
+__all__ = ["INTERRUPTED", "gate", "run"]
 
-_INTERRUPTED = 130
+INTERRUPTED = 130  # as shells report a process that Ctrl-C ended
 
 
 @click.command()
@@ -81,7 +82,11 @@ def run(
         wanted = sorted({*catalogue.submissions, *catalogue.problems})
     if not wanted:
         what = "there is no submission to evaluate" if everything else "no submission is named"
-        raise UsageError(what, remedy="give an ID, or --all; `ntire-bench list` shows what there is")
+        remedy = "give an ID (--model_id 0), or --all; `ntire-bench list` shows what there is"
+        raise UsageError(what, remedy=remedy)
+    for id_ in wanted:  # before the images are checked, which may take minutes
+        if id_ not in catalogue.problems:
+            catalogue.get(id_)
     outcomes: list[campaign.Outcome] = []
     passed_over: list[Path] = []
 
@@ -94,7 +99,7 @@ def run(
     if data.sample:
         console.show(console.SAMPLE, stderr=True)
     with _interruptible(
-        lambda: f"{len(outcomes)} of {len(wanted)} evaluations made and kept", wanted, everything
+        lambda: f"{len(outcomes)} of {len(wanted)} evaluations made and kept", resumable=True
     ):
         with console.progress_bar() as progress:
             for outcome in campaign.run(
@@ -103,7 +108,11 @@ def run(
                 outcomes.append(outcome)
                 style = "red" if outcome.record.error else None
                 console.show(console.record_line(outcome.record), stderr=True, style=style)
-    board = stored_board(results, data.protocol.name, channel, None)
+    measured_on = next(
+        (o.record.environment.device_name for o in outcomes if not o.record.error and o.record.environment),
+        None,
+    )
+    board = stored_board(results, data.protocol.name, channel, measured_on)
     if as_json:
         print_json(
             {
@@ -160,12 +169,16 @@ def gate(
         answers.append(judge(record, rules, as_channel(channel or record.psnr_channel)))
     else:
         catalogue = submission.find(models, model_zoo)
+        entries = [catalogue.get(id_) for id_ in dict.fromkeys(ids)]
         data = _choose_data(splits, include_test, data_dir, protocol_name)
         options = _evaluation_options(data, 1, channel, device, False, None, isolation)
-        with _interruptible(lambda: f"{len(answers)} of {len(ids)} judged", ids, False):
+        if data.sample:
+            console.show(console.SAMPLE, stderr=True)
+        with _interruptible(
+            lambda: f"{len(answers)} of {len(entries)} judged, nothing stored", resumable=False
+        ):
             with console.progress_bar() as progress:
-                for id_ in dict.fromkeys(ids):
-                    entry = catalogue.get(id_)
+                for entry in entries:
                     # Absolute thresholds need no baseline; then the submission stands in for it.
                     relative_rules = data.protocol.thresholds.kind == "below_baseline"
                     reference = catalogue.baseline(data.protocol.baseline.name) if relative_rules else entry
@@ -219,13 +232,18 @@ def _evaluation_options(
 
 
 @contextlib.contextmanager
-def _interruptible(done: Callable[[], str], ids: Any, everything: bool) -> Iterator[None]:  # noqa: ANN401
+def _interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None]:
     """On Ctrl-C, say what is kept and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
         from ntire_bench import console
 
-        again = "--all" if everything else " ".join(map(str, ids))
-        console.show(f"Interrupted: {done()}. Go on with: ntire-bench run {again} --resume", stderr=True)
-        sys.exit(_INTERRUPTED)
+        text = f"Interrupted: {done()}."
+        if resumable:
+            program = Path(sys.argv[0]).name
+            words = ["python", program] if program.endswith(".py") else [program]
+            words += [word for word in sys.argv[1:] if word != "--resume"]
+            text += f" Go on with: {shlex.join([*words, '--resume'])}"
+        console.show(text, stderr=True)
+        sys.exit(INTERRUPTED)

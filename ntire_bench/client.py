@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.errors import MeasurementError, SubmissionError
+from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.records import Complexity, Finding, Inference
 from ntire_bench.sandbox import Sandbox
 from ntire_bench.submission import Submission
@@ -20,6 +21,8 @@ __all__ = ["LoadReply", "Worker"]
 START_TIMEOUT_S = 180.0
 LOAD_TIMEOUT_S = 300.0
 CALL_TIMEOUT_S = 600.0
+_MOST_ARGS = 100_000  # characters
+_MOST = 2**53  # a count above it is no count; also what every reader of JSON takes for a whole number
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,12 +68,27 @@ class Worker:
         return self._sandbox.pid
 
     def hello(self) -> dict[str, Any]:
-        """Return what only the worker knows of the environment (see `device.describe`)."""
-        return self._call("hello", START_TIMEOUT_S)
+        """Return what only the worker knows of the environment (see `device.describe`).
+
+        Raises:
+            UsageError: No worker comes up, or it has no such device; no submission's code has run by then.
+        """
+        try:
+            return self._call("hello", START_TIMEOUT_S)
+        except SubmissionError as error:
+            raise UsageError(
+                "no worker process comes up",
+                found=error.found or error.what,
+                remedy="see whether Python can import torch here, and whether there is memory for it",
+            ) from error
+        except MeasurementError as error:
+            raise UsageError(error.what, remedy=error.remedy) from error
 
     def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
         """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
         submission = self._submission
+        declaration = dataclasses.asdict(submission.declaration)
+        declaration["args"] = self._literal(submission.declaration.args)
         height, width = self._put(probe)
         reply = self._call(
             "load",
@@ -78,18 +96,23 @@ class Worker:
             file=str(submission.file.resolve()),
             name=submission.name,
             checkpoint=None if submission.checkpoint is None else str(submission.checkpoint.resolve()),
-            declaration=dataclasses.asdict(submission.declaration),
+            declaration=declaration,
             scale=self._scale,
             height=height,
             width=width,
         )
         result: LoadReply = self._convert(reply, LoadReply)
+        if result.data_range not in (1.0, 255.0):
+            raise self._sandbox.forged(f"a data range of {result.data_range}")
         return result
 
     def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
         """Return the network's costs on an input of that shape (N, C, H, W)."""
         reply = self._call("complexity", CALL_TIMEOUT_S, input_shape=input_shape)
         result: Complexity = self._convert(reply, Complexity)
+        counts = (result.params, result.flops, result.activations, result.convs)
+        if result.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
+            raise self._sandbox.forged(f"costs of {counts} on an input of {result.input_shape}")
         return result
 
     def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> int | None:
@@ -97,6 +120,8 @@ class Worker:
         height, width = self._put(lr)
         reply = self._call("warm_up", CALL_TIMEOUT_S, height=height, width=width, calls=calls)
         pad_to: int | None = self._convert(reply.get("pad_to"), int | None)
+        if pad_to is not None and not 0 < pad_to <= _MOST:
+            raise self._sandbox.forged(f"an input padded to a multiple of {pad_to}")
         return pad_to
 
     def run(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
@@ -113,7 +138,7 @@ class Worker:
         size = math.prod(shape)
         reply = self._call("run", CALL_TIMEOUT_S, height=height, width=width)
         runtime_ms = self._convert(reply.get("runtime_ms"), float)
-        if not (math.isfinite(runtime_ms) and runtime_ms > 0):
+        if not 0 < runtime_ms <= CALL_TIMEOUT_S * 1000:
             raise self._sandbox.forged(f"a runtime of {runtime_ms} ms")
         return np.frombuffer(self._sandbox.sr, np.uint8, size).reshape(shape).copy(), runtime_ms
 
@@ -125,6 +150,8 @@ class Worker:
         """Return the memory peak since the last reset [MiB], or None where it cannot be measured."""
         reply = self._call("peak_memory", CALL_TIMEOUT_S)
         peak: float | None = self._convert(reply.get("memory_mib"), float | None)
+        if peak is not None and not 0 <= peak <= _MOST:
+            raise self._sandbox.forged(f"a memory peak of {peak} MiB")
         return peak
 
     def flags(self) -> dict[str, Any]:
@@ -132,6 +159,23 @@ class Worker:
         reply = self._call("flags", CALL_TIMEOUT_S).get("flags")
         flags: dict[str, bool | int | str] = self._convert(reply, dict[str, bool | int | str])
         return flags
+
+    def _literal(self, args: dict[str, Any]) -> str:
+        """Return declared arguments as Python writes them: JSON would make a list of a tuple."""
+        text = repr(args)
+        try:
+            same = bool(ast.literal_eval(text) == args)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            same = False
+        if not same or len(text) > _MOST_ARGS:
+            raise SubmissionError(
+                f"{self._submission.declaration.source} has args that cannot be handed to its process",
+                file=self._submission.file,
+                expected="a few finite numbers, strings, tuples, lists and dictionaries",
+                found=text[:100],
+                remedy="build the rest in build_model()",
+            )
+        return text
 
     def _put(self, lr: npt.NDArray[np.uint8]) -> tuple[int, int]:
         lr_buffer = self._sandbox.lr

@@ -66,8 +66,10 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Compl
     counter = _ConvolutionCounter()
     with torch.no_grad():
         with counter:
-            upscaler.checked(image)
-        flops, uncounted, uncalled = _fvcore(upscaler, image)
+            # Never in tiles: their overlaps would count for activations and not for FLOPs.
+            upscaler.checked(image, upscaler.whole)
+        # Padded like any image; the line above has found out how far.
+        flops, uncounted, uncalled = _fvcore(upscaler, upscaler.pad(image))
     return Complexity(
         params=count_parameters(upscaler.network),
         flops=flops,
@@ -90,6 +92,7 @@ def _fvcore(upscaler: Upscaler, image: Tensor) -> tuple[int, dict[str, int], set
             f"fvcore cannot count its FLOPs on an input of {height}x{width}",
             file=upscaler.file,
             found=blame(error, upscaler.file),
-            remedy="write forward in operators that torch.jit.trace can follow",
+            remedy="write forward in operators that torch.jit.trace can follow, "
+            "and give the network as it is: no torch.jit.script, torch.jit.trace or torch.compile",
         ) from error
     return total, dict(analysis.unsupported_ops()), set(analysis.uncalled_modules())

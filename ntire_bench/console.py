@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _PIPE_WIDTH = 160
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
 SAMPLE = "SAMPLE: not comparable with the challenge."
 
 
@@ -49,10 +51,13 @@ def err() -> Console:
 
 
 def show(what: str | RenderableType, *, stderr: bool = False, style: str | None = None) -> None:
-    """Print text or a table; text is never folded, so that it can be searched and copied."""
+    """Print text or a table; text is never folded, so that it can be searched and copied.
+
+    Control characters are taken out: a message may hold what a stranger's file wants a terminal to do.
+    """
     console = err() if stderr else out()
     if isinstance(what, str):
-        console.print(what, style=style, soft_wrap=True)
+        console.print(_CONTROL.sub("", what), style=style, soft_wrap=True)
     else:
         console.print(what)
 
@@ -115,7 +120,7 @@ def catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
         declared = ", ".join(
             f"{key}={value!r}"
             for key, value in vars(item.declaration).items()
-            if key != "source" and value not in (None, {}, True, "")
+            if key != "source" and value is not True and value not in (None, {}, "")
         )
         how = (
             f"declares {declared}"

@@ -177,7 +177,7 @@ def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) ->
         if not os.path.isdir(data_dir):  # unlike Path.is_dir it never raises
             found = "a file" if os.path.exists(data_dir) else "nothing there"
             raise DatasetError("no such data folder", file=data_dir, expected="a folder", found=found)
-        return data_dir, False
+        return data_dir, sample.is_sample_dir(data_dir)
     for root in () if prefer_sample else (Path(), Path("data"), Path("..")):
         if any(os.path.isdir(root / f"{_CHALLENGE}{name}_{side}") for name in names for side in ("HR", "LR")):
             return root, False

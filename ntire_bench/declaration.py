@@ -18,7 +18,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Declaration", "parse", "read"]
+__all__ = ["TILE_OVERLAP", "Declaration", "parse", "read"]
+
+TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
 
 
 @dataclass(frozen=True, kw_only=True)

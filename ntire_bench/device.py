@@ -36,6 +36,11 @@ def select(name: str) -> torch.device:
             f"the device {name} was asked for, and torch {torch.__version__} sees no GPU",
             remedy="leave --device out, or install a torch build that matches the driver",
         )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise MeasurementError(
+            f"the device {name} was asked for, and torch sees {torch.cuda.device_count()} GPUs",
+            remedy="count them from cuda:0, or leave --device out",
+        )
     # As in the challenge's loop; the autotuner would time several algorithms at every new image size.
     torch.backends.cudnn.benchmark = False
     return device

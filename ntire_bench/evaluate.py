@@ -21,7 +21,7 @@ from ntire_bench import environment, resolve, scoring
 from ntire_bench.client import Worker
 from ntire_bench.dataset import Split, read_lr
 from ntire_bench.entries import entry_from_record
-from ntire_bench.errors import DatasetError, NtireBenchError
+from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
 from ntire_bench.measure import BaselineError, Contender, Progress, Timeline, blamed, measure_split, warm_up
 from ntire_bench.protocol import Channel, Protocol
 from ntire_bench.records import (
@@ -105,7 +105,8 @@ def evaluate(
 
     Raises:
         DatasetError: An image could not be read after all.
-        UsageError: The isolation asked for cannot be had.
+        SubmissionError: The submission's files cannot be read.
+        UsageError: The isolation or the device asked for cannot be had.
     """
     isolation = isolation_for(options.isolation)
     created = datetime.now(timezone.utc)
@@ -114,7 +115,7 @@ def evaluate(
     begin = time.perf_counter()
     try:
         _run(session, submission, baseline, splits, protocol, options, progress)
-    except DatasetError:
+    except (DatasetError, UsageError):
         raise
     except NtireBenchError as failure:
         phase = "baseline" if isinstance(failure, BaselineError) else session.phase
@@ -225,7 +226,11 @@ def _scored(record: Record, protocol: Protocol) -> Record:
     """Add the score, where there are costs of both sides."""
     if record.status != "ok":
         return record
-    entry = entry_from_record(record, protocol, record.psnr_channel)
+    try:
+        entry = entry_from_record(record, protocol, record.psnr_channel)
+    except RecordError as impossible:  # a baseline that costs nothing: there is no dividing by it
+        error = ErrorInfo(type=type(impossible).__name__, message=str(impossible), phase="baseline")
+        return dataclasses.replace(record, status="failed", error=error)
     if entry.costs is None or entry.baseline is None:
         return record
     return dataclasses.replace(

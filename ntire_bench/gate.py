@@ -91,6 +91,8 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
 
     if record.status != "ok":
         return not_judged(record.error.message if record.error else "the evaluation failed")
+    if record.sample and protocol.thresholds.kind == "absolute":
+        return not_judged(f"the thresholds of {protocol.name} are for its own images, not for the sample set")
     entry = entry_from_record(record, protocol, channel)
     verdicts = judge(entry, protocol)
     if not verdicts:

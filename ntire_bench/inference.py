@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ntire_bench.declaration import TILE_OVERLAP
 from ntire_bench.errors import SubmissionError
 
-__all__ = ["PAD_CANDIDATES", "TILE_OVERLAP", "Upscaler", "blame", "to_tensor", "to_uint8"]
+__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "to_tensor", "to_uint8"]
 
 PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
-TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
 
 
 def to_tensor(image: npt.NDArray[np.uint8], data_range: float) -> Tensor:
@@ -90,18 +90,27 @@ class Upscaler:
         """
         if self.tile is not None and (lr.shape[-2] > self.tile or lr.shape[-1] > self.tile):
             return self._tiled(lr, self.tile)
-        return self._padded(lr)
+        return self.whole(lr)
 
-    def _padded(self, lr: Tensor) -> Tensor:
+    def whole(self, lr: Tensor) -> Tensor:
+        """Run the network on a float 1CHW tensor in one piece, padded if it needs that."""
+        height, width = lr.shape[-2:]
+        padded = self.pad(lr)
+        output: Tensor = self.network(padded)
+        if padded is lr:
+            return output
+        self._verify_form(output, padded)  # before the crop, which would make a wrong size look right
+        return output[..., : height * self.scale, : width * self.scale]
+
+    def pad(self, lr: Tensor) -> Tensor:
+        """Return a float 1CHW tensor as the network gets it: the sides multiples of `pad_to`."""
         height, width = lr.shape[-2:]
         down, right = self._padding(height, width)
         if not (down or right):
-            output: Tensor = self.network(lr)
-            return output
+            return lr
         # Reflection needs a side longer than the padding; small images repeat their edge instead.
         mode = "reflect" if down < height and right < width else "replicate"
-        padded: Tensor = self.network(functional.pad(lr, (0, right, 0, down), mode=mode))
-        return padded[..., : height * self.scale, : width * self.scale]
+        return functional.pad(lr, (0, right, 0, down), mode=mode)
 
     def _padding(self, height: int, width: int) -> tuple[int, int]:
         multiple = self.pad_to or 1
@@ -114,7 +123,9 @@ class Upscaler:
         count = torch.zeros_like(total)
         for top in rows:
             for left in columns:
-                part = self._padded(lr[..., top : top + tile, left : left + tile])
+                lr_part = lr[..., top : top + tile, left : left + tile]
+                part = self.whole(lr_part)
+                self._verify_form(part, lr_part)
                 where = (
                     ...,
                     slice(top * self.scale, top * self.scale + part.shape[-2]),
@@ -176,12 +187,21 @@ class Upscaler:
             remedy=remedy,
         )
 
-    def verify(self, output: object, lr: Tensor) -> None:
+    def verify(self, output: Tensor, lr: Tensor) -> None:
         """Check that `output` is an SR image of `lr`.
 
         Raises:
-            SubmissionError: It is not a dense float tensor of 1 x 3 x 4H x 4W with finite values.
+            SubmissionError: It is not a dense float32 tensor of 1 x 3 x 4H x 4W with finite values.
         """
+        self._verify_form(output, lr)
+        # A sum is NaN or infinite if any term is, and takes a fraction of the time of an element-wise check.
+        if not torch.isfinite(output.sum()) and not torch.isfinite(output).all():
+            bad = int((~torch.isfinite(output)).sum())
+            found = f"{bad} of {output.numel()} that are NaN or infinite"
+            raise self._wrong("finite values", found, "mend the network or checkpoint")
+
+    def _verify_form(self, output: Tensor, lr: Tensor) -> None:
+        """Check all that can be checked without waiting for the device."""
         expected = (1, 3, lr.shape[-2] * self.scale, lr.shape[-1] * self.scale)
         if type(output) is not Tensor:
             raise self._wrong("a torch.Tensor", f"a {type(output).__name__}", "return the SR image alone")
@@ -194,12 +214,6 @@ class Upscaler:
         if output.dtype != torch.float32:
             remedy = "convert the output to float32 inside forward, where it is timed"
             raise self._wrong("float32", str(output.dtype), remedy)
-        # A sum is NaN or infinite if any term is, and takes a fraction of the time of an element-wise check.
-        if not torch.isfinite(output.sum()) and not torch.isfinite(output).all():
-            bad = int((~torch.isfinite(output)).sum())
-            raise self._wrong(
-                "finite values", f"{bad} that are NaN or infinite", "mend the network or checkpoint"
-            )
 
     def _wrong(self, expected: str, found: str, remedy: str) -> SubmissionError:
         return SubmissionError(

@@ -14,13 +14,24 @@ from pathlib import Path
 from ntire_bench import images, metrics
 from ntire_bench.client import Worker
 from ntire_bench.dataset import Pair, Split, read_hr, read_lr
-from ntire_bench.errors import DatasetError, MeasurementError, NtireBenchError
+from ntire_bench.errors import DatasetError, MeasurementError, NtireBenchError, UsageError
 from ntire_bench.records import Complexity, Finding, ImageResult, Inference, SplitResult, SubmissionInfo
 from ntire_bench.submission import Submission
 
-__all__ = ["BaselineError", "Contender", "Progress", "Timeline", "blamed", "measure_split", "warm_up"]
+__all__ = [
+    "BaselineError",
+    "Contender",
+    "Progress",
+    "Timeline",
+    "blamed",
+    "measure_split",
+    "note_padding",
+    "sr_path",
+    "warm_up",
+]
 
 WARM_UP_CALLS = {"cuda": 3, "cpu": 1}
+_MOST_PADDINGS = 16  # an honest worker raises its padding a few times at most and never lowers it
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, calls done, calls in all."""
@@ -78,7 +89,7 @@ def blamed(contender: Contender) -> Iterator[None]:
     """Mark what the baseline fails at as the baseline's, not the submission's."""
     try:
         yield
-    except DatasetError:
+    except (DatasetError, UsageError):
         raise
     except NtireBenchError as error:
         if not contender.is_baseline:
@@ -98,17 +109,25 @@ def warm_up(contender: Contender, pairs: Sequence[Pair], device: str, timeline: 
         device: "cuda" or "cpu".
         timeline: Told of every pair.
     """
-    before, pad_to = -1, contender.submission.declaration.pad_to or 0
-    while pad_to != before:
+    pad_to = contender.submission.declaration.pad_to
+    for attempt in range(_MOST_PADDINGS):
         before = pad_to
         for pair in pairs:
-            pad_to = contender.worker.warm_up(read_lr(pair), WARM_UP_CALLS[device]) or 0
-    timeline.step("warm-up", len(pairs))
+            pad_to = contender.worker.warm_up(read_lr(pair), WARM_UP_CALLS[device])
+            if attempt == 0:
+                timeline.step("warm-up")
+        if pad_to == before:
+            break
+    note_padding(contender, pad_to)
+
+
+def note_padding(contender: Contender, pad_to: int | None) -> None:
+    """Complete a contender's info with the multiple that its input is padded to, once it is known."""
     if pad_to and contender.submission.declaration.pad_to is None:
         how = "the smallest multiple with which images of all sizes run"
         padding = Inference(key="pad_to", value=str(pad_to), how=how)
         contender.info = dataclasses.replace(contender.info, inferred=(*contender.info.inferred, padding))
-    contender.info = dataclasses.replace(contender.info, pad_to=pad_to or None)
+    contender.info = dataclasses.replace(contender.info, pad_to=pad_to)
 
 
 def measure_split(
@@ -164,9 +183,7 @@ def measure_split(
                 similarity = metrics.ssim_y(image, hr, border) if ssim else None
                 scores[id(contender), pair.name] = (psnr.y_db, psnr.rgb_db, similarity)
                 if save_dir is not None and not contender.is_baseline:
-                    images.write_png(
-                        save_dir / contender.submission.label / split.dataset / f"{pair.name}.png", image
-                    )
+                    images.write_png(sr_path(save_dir, contender.submission, split, pair), image)
     for contender in contenders:
         with blamed(contender):
             memory_mib = contender.worker.peak_memory_mib()
@@ -176,6 +193,11 @@ def measure_split(
         ]
         contender.splits[split.name] = _split_result(split, results, memory_mib)
         contender.findings += _quality_findings(split, results)
+
+
+def sr_path(save_dir: Path, submission: Submission, split: Split, pair: Pair) -> Path:
+    """Return where the SR image of a pair goes."""
+    return save_dir / submission.label / split.dataset / f"{pair.name}.png"
 
 
 def _image_result(

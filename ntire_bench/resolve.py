@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ntire_bench import environment
 from ntire_bench.client import Worker
 from ntire_bench.errors import SubmissionError
-from ntire_bench.measure import Contender
+from ntire_bench.measure import Contender, note_padding
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Complexity, Environment, Finding, Isolation, SubmissionInfo
 from ntire_bench.sandbox import isolation_for
@@ -37,7 +37,7 @@ class Check:
 def check(
     submission: Submission, probe: npt.NDArray[np.uint8], protocol: Protocol, *, device: str, isolation: str
 ) -> Check:
-    """Load a submission in a worker, run one LR image, and count its costs.
+    """Load a submission in a worker, run LR images of two sizes, and count its costs.
 
     Args:
         submission: What to check.
@@ -48,6 +48,7 @@ def check(
 
     Raises:
         SubmissionError: It does not load, or does not give an SR image.
+        UsageError: No worker comes up on that device.
     """
     level = isolation_for(isolation)
     height, width = probe.shape[:2]
@@ -56,7 +57,10 @@ def check(
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
         load(contender, probe)
-        contender.worker.warm_up(probe, 1)
+        # An odd size too: the sides of a square of 64 are multiples of whatever a network may ask for.
+        for lr in (probe, np.ascontiguousarray(probe[: height - 3, : width - 1])):
+            pad_to = contender.worker.warm_up(lr, 1)
+        note_padding(contender, pad_to)
         counted = count(contender, protocol)
     return Check(
         submission=contender.info,

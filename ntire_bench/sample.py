@@ -22,7 +22,7 @@ from PIL import Image
 from ntire_bench.errors import DatasetError
 from ntire_bench.images import Uint8, matlab_bicubic_down, modcrop, write_png
 
-__all__ = ["VERSION", "probe_lr", "sample_dir"]
+__all__ = ["VERSION", "is_sample_dir", "probe_lr", "sample_dir"]
 
 VERSION = "sample-v1"  # another choice of photographs or crops is another version
 _SCALE = 4
@@ -88,6 +88,15 @@ def sample_dir() -> Path:
             remedy="set NTIRE_BENCH_CACHE to a folder that you may write to, or give --data_dir",
         ) from error
     return folder
+
+
+def is_sample_dir(folder: Path) -> bool:
+    """Return whether a folder is the sample set's, which need not have been made yet."""
+    try:
+        own = _cache_dir() / VERSION
+    except DatasetError:  # there is no place for one
+        return False
+    return os.path.realpath(folder) == os.path.realpath(own)
 
 
 def probe_lr() -> Uint8:

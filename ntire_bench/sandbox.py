@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import fcntl
 import mmap
 import os
 import secrets
@@ -40,7 +41,8 @@ _ENVIRONMENT = (
     "NVIDIA_VISIBLE_DEVICES",
     "CUDA_HOME",
 )
-_START = "import sys; sys.path.append({root!r}); from ntire_bench.worker import main; main(sys.argv[1:])"
+# -I keeps the user's settings out; where the packages lie is handed over, as they may lie in PYTHONPATH.
+_START = "import sys; sys.path += {paths!r}; from ntire_bench.worker import main; main(sys.argv[1:])"
 
 
 def isolation_for(choice: str) -> Isolation:
@@ -105,13 +107,21 @@ class Sandbox:
 
     def _buffer(self, size: int) -> tuple[int, mmap.mmap]:
         if hasattr(os, "memfd_create"):
-            fd = os.memfd_create("ntire_bench")
+            fd = os.memfd_create("ntire_bench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         else:
             file = self._stack.enter_context(tempfile.TemporaryFile())
             fd = os.dup(file.fileno())
         self._stack.callback(os.close, fd)
         os.ftruncate(fd, size)
-        return fd, mmap.mmap(fd, size)
+        if hasattr(fcntl, "F_ADD_SEALS"):
+            with contextlib.suppress(OSError):  # a plain file, which cannot be sealed
+                # Were the worker to shorten it, the kernel would end this process when it reads the rest.
+                fcntl.fcntl(
+                    fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+                )
+        buffer = mmap.mmap(fd, size)
+        self._stack.callback(buffer.close)  # it holds a descriptor of its own
+        return fd, buffer
 
     def _start(self, device: str, lr_fd: int, sr_fd: int) -> None:
         theirs_in, self._requests = os.pipe()
@@ -122,6 +132,7 @@ class Sandbox:
             tempfile.TemporaryDirectory(prefix="ntire_bench_", ignore_cleanup_errors=True)
         )
         root = str(Path(__file__).resolve().parent.parent)
+        paths = [root, *(path for path in sys.path if os.path.isabs(path) and path != root)]
         environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
         handed = (theirs_in, theirs_out, lr_fd, sr_fd)
         try:
@@ -130,7 +141,7 @@ class Sandbox:
                     sys.executable,
                     "-I",
                     "-c",
-                    _START.format(root=root),
+                    _START.format(paths=paths),
                     str(os.getpid()),
                     device,
                     *map(str, handed),
@@ -148,7 +159,8 @@ class Sandbox:
             os.close(theirs_out)
         self._stack.callback(self._end)
         # What a submission prints is read away, so that it can neither fill a disk nor block on a full pipe.
-        threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True).start()
+        self._drainer = threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True)
+        self._drainer.start()
 
     def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -207,9 +219,11 @@ class Sandbox:
         if code is None:
             how = "it closed its pipe"
         elif code < 0:
-            how = f"signal {signal.Signals(-code).name}"
+            known = {number.value: number.name for number in signal.Signals}
+            how = f"signal {known.get(-code, -code)}"
         else:
             how = f"exit status {code}"
+        self._drainer.join(1.0)  # its last words may still be in the pipe
         tail = b"".join(self._output).decode(errors="replace").strip().splitlines()
         said = f"; its last words: {tail[-1][:300]}" if tail else ""
         return SubmissionError(

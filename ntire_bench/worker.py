@@ -6,6 +6,7 @@ pixels cross two shared buffers. Every number that leaves here is a claim of the
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import dataclasses
 import mmap
@@ -64,7 +65,7 @@ class _Worker:
             Path(file),
             name,
             None if checkpoint is None else Path(checkpoint),
-            Declaration(**declaration),
+            Declaration(**{**declaration, "args": ast.literal_eval(declaration["args"])}),
             scale=scale,
             device=self.device,
             probe=self._image(height, width).copy(),

@@ -21,7 +21,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import importlib.util
 import inspect
 import io
 import math
@@ -68,6 +67,7 @@ from ntire_bench.errors import (
 )
 from ntire_bench.images import matlab_bicubic_down, modcrop, read_png
 from ntire_bench.inference import Upscaler, blame, to_tensor, to_uint8
+from ntire_bench.loader import import_file
 from ntire_bench.metrics import psnr
 
 SCALE = 4
@@ -130,7 +130,7 @@ def build_network(file: Path) -> tuple[nn.Module, Declaration]:
         SubmissionError: The file cannot be executed, or does not say which class is the network.
     """
     declared = declaration.read(file, declaration.parse(file))
-    module = _execute(file)
+    module = import_file(file)
     if declared.model is None:
         build = getattr(module, "build_model", None) or _only_network(file, module)
     else:
@@ -154,22 +154,6 @@ def build_network(file: Path) -> tuple[nn.Module, Declaration]:
             "builds no network", file=file, expected="nn.Module", found=found, remedy="return the network"
         )
     return network, declared
-
-
-def _execute(file: Path) -> ModuleType:
-    name = f"model_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise SubmissionError("is not a model file", file=file, remedy="name a .py file of models/")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # as an import would; dataclasses, for one, look their module up there
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise SubmissionError(
-            "cannot be executed", file=file, found=blame(error, file), remedy="mend the file"
-        ) from error
-    return module
 
 
 def _classes(module: ModuleType) -> dict[str, type[nn.Module]]:
@@ -694,7 +678,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--steps", type=POSITIVE, default=3000)
 @click.option("--batch", type=POSITIVE, default=16, help="Crops per step.")
 @click.option("--patch", type=POSITIVE, default=32, help="Side of a crop [LR pixels].")
-@click.option("--lr", type=click.FloatRange(min=FINAL_LR), default=1e-3, help="Peak learning rate.")
+@click.option("--lr", type=click.FloatRange(min=FINAL_LR), default=2e-3, help="Peak learning rate.")
 @click.option(
     "--warmup", type=click.IntRange(min=0), help="Steps.  [default: 500, at most a sixth of --steps]"
 )

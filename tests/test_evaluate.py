@@ -1,0 +1,442 @@
+"""One evaluation, from files to a record: right numbers, the order of phases, and every way to fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import math
+import re
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import toys
+from pairs import noise, smooth, write_pairs
+from PIL import Image
+from record_factory import make_complexity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from ntire_bench import evaluate as module
+from ntire_bench import protocol as protocols
+from ntire_bench import store
+from ntire_bench.client import LoadReply
+from ntire_bench.dataset import Split, load_splits
+from ntire_bench.errors import UsageError
+from ntire_bench.evaluate import Options, evaluate
+from ntire_bench.records import Record
+from ntire_bench.submission import Submission, find
+
+RULES = protocols.load("ntire2024")
+ROUNDS = 3
+LOADED = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
+
+
+class Log:
+    """A Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int, int]] = []
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self.calls.append((what, done, total))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    # Sizes differ between images and splits; one HR image is not a multiple of 4.
+    write_pairs(folder, "valid", [smooth(1), smooth(2, 98, 131), noise(3)])
+    write_pairs(folder, "test", [smooth(4, 64, 80)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def splits(data_dir) -> tuple[Split, ...]:
+    return load_splits(("valid", "test"), data_dir)
+
+
+@pytest.fixture(scope="module")
+def one_split(splits) -> tuple[Split, ...]:
+    valid = splits[0]
+    return (dataclasses.replace(valid, pairs=valid.pairs[:2]),)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("submissions")
+    weights = toys.state_dict(channels=8)
+    # Every size must be warm before anything is timed: a size that is new to it takes this toy 0.3 s.
+    head = f"{LOADED}\nimport time\nSEEN = set()\n"
+    first = "lr.shape in SEEN or (SEEN.add(lr.shape), time.sleep(0.3))"
+    toys.write_toy(folder, 0, "RLFN", body=toys.toy(head=LOADED), checkpoint=weights)
+    toys.write_toy(folder, 5, "Toy", body=toys.toy(first, head="import torch\n" + head), checkpoint=weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def get(folder) -> Callable[[int], Submission]:
+    return lambda id_: find(folder / "models", folder / "model_zoo").get(id_)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("sr")
+
+
+@pytest.fixture(scope="module")
+def evaluation(get, splits, saved) -> tuple[Record, Log]:
+    """Both splits, three rounds, SSIM, SR images: what most tests below look at."""
+    log = Log()
+    options = Options(rounds=ROUNDS, psnr_channel="y", device="cpu", ssim=True, save_dir=saved)
+    return evaluate(get(5), get(0), splits, RULES, options, log), log
+
+
+@pytest.fixture(scope="module")
+def record(evaluation) -> Record:
+    assert evaluation[0].error is None
+    return evaluation[0]
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """Return Y of BT.601 in floating point, by the published formula."""
+    return image.astype(np.float64) @ (np.array([65.481, 128.553, 24.966]) / 255.0) + 16.0
+
+
+def test_psnr_and_ssim_are_those_of_scikit_image_on_the_saved_images(record, data_dir, saved):
+    inner = (slice(4, -4), slice(4, -4))
+    for split in ("valid", "test"):
+        for result in record.splits[split].per_image:
+            name = f"DIV2K_LSDIR_{split}"
+            sr = np.asarray(Image.open(saved / "05_Toy" / name / f"{result.name}.png"))
+            hr = np.asarray(Image.open(data_dir / f"{name}_HR" / f"{result.name}.png"))
+            hr = hr[: hr.shape[0] // 4 * 4, : hr.shape[1] // 4 * 4]
+            assert sr.shape == hr.shape == (result.height, result.width, 3)
+            sr, hr = sr[inner], hr[inner]
+            assert result.psnr_rgb_db == pytest.approx(
+                peak_signal_noise_ratio(hr, sr, data_range=255), abs=1e-9
+            )
+            y_sr, y_hr = luma(sr), luma(hr)
+            assert result.psnr_y_db == pytest.approx(
+                peak_signal_noise_ratio(y_hr, y_sr, data_range=255), abs=1e-9
+            )
+            _, ssim = structural_similarity(
+                y_hr,
+                y_sr,
+                data_range=255,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+                full=True,
+            )
+            # Whole windows only: 5 pixels on each side of an 11x11 window have none.
+            assert result.ssim_y == pytest.approx(ssim[5:-5, 5:-5].mean(), abs=1e-9)
+    assert not (saved / "00_RLFN").exists()  # the baseline's images are nobody's result
+
+
+def test_means_of_a_split(record):
+    for result in [*record.splits.values(), *record.baseline.splits.values()]:
+        for key in ("psnr_y_db", "psnr_rgb_db", "ssim_y", "runtime_ms"):
+            values = [getattr(image, key) for image in result.per_image]
+            assert getattr(result, key) == pytest.approx(statistics.fmean(values), rel=1e-12)
+        assert result.images == len(result.per_image)
+        assert [image.name for image in result.per_image] == sorted(image.name for image in result.per_image)
+        assert result.memory_mib is None or 10 < result.memory_mib < 100_000
+    assert [result.images for result in record.splits.values()] == [3, 1]
+
+
+def test_runtime_is_the_median_over_the_stored_rounds(record):
+    for result in [*record.splits.values(), *record.baseline.splits.values()]:
+        for image in result.per_image:
+            assert len(image.runtime_samples_ms) == ROUNDS
+            assert image.runtime_ms == sorted(image.runtime_samples_ms)[ROUNDS // 2]
+            assert all(sample > 0 for sample in image.runtime_samples_ms)
+
+
+def test_every_size_is_warm_before_it_is_timed(record):
+    """The toy takes 0.3 s more for the first image of each size, in each process."""
+    samples = [
+        s for split in record.splits.values() for image in split.per_image for s in image.runtime_samples_ms
+    ]
+    assert max(samples) < 300
+    assert record.wall_s["warm-up"] > 3 * 0.3  # three sizes, each met there first
+
+
+def test_the_baseline_is_measured_in_the_same_session(record):
+    baseline = record.baseline
+    assert baseline.submission.name == "RLFN" and baseline.submission.id == 0
+    assert baseline.splits.keys() == record.splits.keys() == {"valid", "test"}
+    for split, result in baseline.splits.items():
+        assert result.dataset_sha256 == record.splits[split].dataset_sha256
+        assert all(len(image.runtime_samples_ms) == ROUNDS for image in result.per_image)
+        # The same weights and the same arithmetic: the same images.
+        assert result.psnr_y_db == record.splits[split].psnr_y_db
+    assert baseline.complexity == dataclasses.replace(record.complexity)
+
+
+def test_the_score_is_the_ratio_of_this_session(record):
+    own = statistics.fmean(split.runtime_ms for split in record.splits.values())
+    base = statistics.fmean(split.runtime_ms for split in record.baseline.splits.values())
+    assert record.score.runtime == pytest.approx(math.exp(2 * own / base))
+    assert record.score.flops == record.score.params == pytest.approx(math.exp(2))  # the same network
+    expected = 0.7 * record.score.runtime + 0.15 * record.score.flops + 0.15 * record.score.params
+    assert record.score.final == pytest.approx(expected)
+
+
+def test_the_record_holds_every_key_of_the_contract(record, tmp_path):
+    path = store.save(record, tmp_path)
+    document = msgspec.json.decode(path.read_bytes())
+    assert next(iter(document)) == "schema_version"
+    for key, inner in {
+        "protocol": "name sha256",
+        "submission": "id name file file_sha256 checkpoint checkpoint_sha256 model data_range inferred",
+        "complexity": "params flops activations convs uncounted_ops audit",
+        "score": "runtime flops params final",
+        "isolation": "level",
+        "environment": "device device_name threads torch python flags clock commit",
+        "wall_s": "load complexity warm-up run total",
+        "baseline": "submission complexity splits",
+    }.items():
+        assert set(inner.split()) <= document[key].keys(), key
+    assert document["status"] == "ok" and document["error"] is None and document["findings"] == []
+    split_keys = (
+        "images psnr_y_db psnr_rgb_db ssim_y runtime_ms runtime_ci95_ms memory_mib dataset_sha256 per_image"
+    )
+    image_keys = "name height width psnr_y_db psnr_rgb_db ssim_y runtime_ms runtime_samples_ms"
+    for splits in (document["splits"], document["baseline"]["splits"]):
+        for split in splits.values():
+            assert set(split_keys.split()) <= split.keys()
+            assert all(set(image_keys.split()) <= image.keys() for image in split["per_image"])
+    assert store.load(path) == record
+
+
+def test_the_record_names_no_machine_user_or_absolute_folder(record, folder):
+    text = msgspec.json.encode(record.environment).decode()
+    assert socket.gethostname() not in text
+    assert f'"{getpass.getuser()}"' not in text
+    assert not Path(record.submission.file).is_absolute()
+
+
+def test_progress_reaches_its_total_and_never_goes_back(evaluation):
+    log = evaluation[1]
+    done = [call[1] for call in log.calls]
+    assert done == sorted(done) and len({call[2] for call in log.calls}) == 1
+    # 3 sizes to warm and 4 images in each of the rounds, for both sides.
+    assert done[-1] == log.calls[-1][2] == 2 * (3 + 4 * ROUNDS)
+    assert all(what.startswith("05_Toy: ") for what, _, _ in log.calls)
+
+
+def test_the_baseline_itself_scores_e_squared_exactly(get, one_split):
+    record = evaluate(get(0), get(0), one_split, RULES, Options(rounds=1, psnr_channel="y", device="cpu"))
+    assert record.status == "ok"
+    assert record.baseline.splits == record.splits and record.baseline.complexity == record.complexity
+    assert record.score.final == pytest.approx(7.38905609893065, rel=1e-12)  # e^2
+    assert record.score.runtime == record.score.flops == record.score.params == math.exp(2)
+    assert record.splits["valid"].ssim_y is None  # it was not asked for
+
+
+@pytest.fixture
+def toy_of(tmp_path) -> Callable[..., Submission]:
+    def toy_of(changes: str = "pass", *, head: str = LOADED, **keywords: object) -> Submission:
+        weights = keywords.pop("checkpoint", toys.state_dict())
+        toys.write_toy(tmp_path, 7, "Odd", body=toys.toy(changes, head=head), checkpoint=weights, **keywords)
+        return find(tmp_path / "models", tmp_path / "model_zoo").get(7)
+
+    return toy_of
+
+
+QUICK = Options(rounds=1, psnr_channel="y", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("phase", "changes", "head", "expected"),
+    [
+        (
+            "load",
+            "pass",
+            f"{LOADED}\nraise OSError('no such library')",
+            "raises when it is imported.*no such library",
+        ),
+        (
+            "complexity",
+            "if lr.shape[-1] == 256: raise MemoryError('too large for me')",
+            LOADED,
+            "forward failed on an LR image of 256x256.*too large for me",
+        ),
+        (
+            "warm-up",
+            "if lr.shape[-1] == 32: __import__('os')._exit(1)",
+            LOADED,
+            "process ended during warm-up",
+        ),
+        (
+            "run",
+            "CALLS.append(1)\n        if len(CALLS) > 5: raise RuntimeError('tired')",
+            f"{LOADED}\nCALLS = []",
+            "forward failed on an LR image of 24x32.*tired",
+        ),
+    ],
+    ids=["load", "complexity", "warm-up", "run"],
+)
+def test_a_failure_is_a_record_that_says_where_and_why(
+    toy_of, one_split, tmp_path, phase, changes, head, expected
+):
+    odd = toy_of(changes, head=head)
+    record = evaluate(odd, odd, one_split, RULES, QUICK)  # its own baseline: one worker is enough here
+    assert (record.status, record.error.phase, record.error.type) == ("failed", phase, "SubmissionError")
+    assert re.search(expected, record.error.message), record.error.message
+    assert record.score is None and not record.splits
+    assert record.submission.file_sha256 and record.submission.checkpoint_sha256
+    assert (record.complexity is not None) == (phase in ("warm-up", "run"))
+    assert record.environment is not None and record.isolation is not None
+    assert list(record.wall_s) == ["load", "complexity", "warm-up", "run"][: len(record.wall_s) - 1] + [
+        "total"
+    ]
+    assert store.load(store.save(record, tmp_path / "results")) == record
+
+
+def test_a_failing_baseline_is_not_the_submissions_fault(toy_of, get, one_split):
+    record = evaluate(get(5), toy_of("raise RuntimeError('ill')"), one_split, RULES, QUICK)
+    assert (record.status, record.error.phase) == ("failed", "baseline")
+    assert "the baseline 07_Odd failed" in record.error.message and "ill" in record.error.message
+    assert record.submission.id == 5 and record.baseline is None
+
+
+def test_a_baseline_that_costs_nothing_is_a_failure_not_a_crash(toy_of, one_split):
+    free = toy_of(head='SUBMISSION = {"model": "Free", "data_range": 1, "checkpoint": None}', checkpoint=None)
+    free.file.write_text(
+        free.file.read_text()
+        + "\nclass Free(nn.Module):\n    def forward(self, lr):\n"
+        + "        return lr.repeat_interleave(4, 2).repeat_interleave(4, 3)\n"
+    )
+    record = evaluate(free, free, one_split, RULES, QUICK)
+    assert (record.status, record.error.phase, record.error.type) == ("failed", "baseline", "RecordError")
+    assert record.splits and record.score is None
+
+
+def test_an_infinite_psnr_is_a_finding_and_enters_no_mean(toy_of, tmp_path):
+    """The HR image is exactly what the toy gives: every LR pixel four times each way."""
+    lr = np.asarray(Image.fromarray(smooth(5)).resize((32, 24)))
+    write_pairs(tmp_path / "data", "valid", [smooth(6), lr.repeat(4, 0).repeat(4, 1)])
+    Image.fromarray(lr).save(tmp_path / "data" / "DIV2K_LSDIR_valid_LR" / "0802x4.png")
+    splits = load_splits(("valid",), tmp_path / "data")
+    odd = toy_of("sr = sr * 0 + lr.repeat_interleave(4, 2).repeat_interleave(4, 3)")
+    record = evaluate(odd, odd, splits, RULES, QUICK)
+    assert record.status == "ok"
+    valid = record.splits["valid"]
+    assert [image.psnr_y_db is None for image in valid.per_image] == [False, True]
+    assert [image.psnr_rgb_db is None for image in valid.per_image] == [False, True]
+    assert valid.psnr_y_db is None and valid.psnr_rgb_db is None
+    (finding,) = [f for f in record.findings if f.code == "psnr-infinite"]
+    assert finding.severity == "reject" and "0802" in finding.message and "0801" not in finding.message
+    assert store.load(store.save(record, tmp_path / "results")) == record
+
+
+def test_changed_settings_of_torch_are_a_finding(toy_of, one_split):
+    change = "torch.backends.cudnn.benchmark = True; torch.set_num_threads(torch.get_num_threads() + 1)"
+    odd = toy_of(head=f"{LOADED}\nimport torch; {change}")
+    record = evaluate(odd, odd, one_split, RULES, QUICK)
+    (finding,) = [f for f in record.findings if f.code == "flags-changed"]
+    assert "cudnn_benchmark: False to True" in finding.message and "threads: " in finding.message
+    assert record.environment.flags["cudnn_benchmark"] is False  # as it was set, not as it was left
+
+
+def test_padding_that_is_found_out_is_in_the_record(toy_of, tmp_path):
+    write_pairs(tmp_path / "data", "valid", [smooth(1, 96, 128), smooth(2, 100, 132)])
+    splits = load_splits(("valid",), tmp_path / "data")
+    odd = toy_of("assert lr.shape[-1] % 8 == 0 and lr.shape[-2] % 8 == 0")
+    record = evaluate(odd, odd, splits, RULES, QUICK)
+    assert record.status == "ok" and record.submission.pad_to == 8
+    assert [item.value for item in record.submission.inferred if item.key == "pad_to"] == ["8"]
+
+
+def test_a_machine_without_the_device_stops_instead_of_failing_every_submission(get, one_split):
+    options = dataclasses.replace(QUICK, device="cuda:99")
+    with pytest.raises(UsageError, match="cuda:99"):
+        evaluate(get(5), get(0), one_split, RULES, options)
+
+
+def test_more_isolation_than_there_is_stops_at_once(get, one_split):
+    begin = time.monotonic()
+    with pytest.raises(UsageError, match="isolation"):
+        evaluate(get(5), get(0), one_split, RULES, dataclasses.replace(QUICK, isolation="required"))
+    assert time.monotonic() - begin < 1
+
+
+class _Calls:
+    """Stands in for a worker: knows the order of calls, gives black images."""
+
+    order: list[tuple[str, str]] = []
+
+    def __init__(self, submission: Submission, **_: object) -> None:
+        self.name = submission.name
+
+    def __enter__(self) -> _Calls:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.order.append((self.name, "end"))
+
+    def __getattr__(self, operation: str) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            self.order.append((self.name, operation))
+            if operation == "run":
+                height, width = arguments[0].shape[:2]
+                return np.zeros((4 * height, 4 * width, 3), np.uint8), 1.0
+            answers = {"hello": HELLO, "load": REPLY, "complexity": COST, "flags": {}}
+            return answers.get(operation)
+
+        return call
+
+
+HELLO = {
+    "device": "cpu",
+    "device_name": None,
+    "threads": 1,
+    "torch": "2.10.0",
+    "fvcore": "0.1.5",
+    "python": "3.11",
+    "clock": "none",
+}
+REPLY = LoadReply(model="Toy", data_range=1.0, tile=None, inferred=(), findings=())
+COST = make_complexity()
+
+
+@pytest.fixture
+def calls(monkeypatch) -> Iterator[list[tuple[str, str]]]:
+    monkeypatch.setattr(module, "Worker", _Calls)
+    monkeypatch.setattr(_Calls, "order", [])
+    yield _Calls.order
+
+
+def test_both_sides_alternate_on_every_image_and_take_turns_in_going_first(calls, get, splits):
+    record = evaluate(get(5), get(0), splits, RULES, Options(rounds=2, psnr_channel="y"))
+    calls = _Calls.order
+    assert record.status == "ok"
+    begin = calls.index(("RLFN", "run"))
+    phases = [operation for _, operation in calls[:begin]]
+    assert phases == ["hello", "load"] * 2 + ["complexity"] * 2 + ["warm_up"] * 6 + ["reset_memory"] * 2
+    runs = [name for name, operation in calls if operation == "run"]
+    assert len(runs) == 2 * 2 * 4
+    pairs = list(zip(runs[::2], runs[1::2], strict=True))
+    assert all(set(pair) == {"RLFN", "Toy"} for pair in pairs)
+    firsts = [pair[0] for pair in pairs]
+    assert firsts[:6] == ["RLFN", "Toy", "RLFN", "Toy", "RLFN", "Toy"]
+    assert firsts[6:] == ["RLFN", "Toy"]
+    # Memory belongs to one split: it is reset before and read after each.
+    of_toy = [operation for name, operation in calls if name == "Toy"]
+    assert of_toy.count("reset_memory") == of_toy.count("peak_memory_mib") == 2
+    assert of_toy[-2:] == ["flags", "end"]
+
+
+def test_a_worker_that_keeps_asking_for_other_paddings_does_not_hold_up_the_run(
+    calls, get, splits, monkeypatch
+):
+    answers = iter(range(1, 10_000))
+    monkeypatch.setattr(_Calls, "warm_up", lambda self, *_: next(answers), raising=False)
+    record = evaluate(get(5), get(0), splits, RULES, Options(rounds=1, psnr_channel="y"))
+    assert record.status == "ok" and next(answers) < 200

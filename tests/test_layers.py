@@ -1,0 +1,210 @@
+"""Who imports whom: torch stays in the worker, the reporting half stays light, and no edge is unlisted.
+
+The table below is docs/ARCHITECTURE.md's; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "ntire_bench"
+
+# What a module may import from the package, besides errors. At any level: in functions and for types too.
+MAY_IMPORT: dict[str, str] = {
+    "errors": "",
+    "channel": "",
+    "protocol": "",
+    "records": "",
+    "declaration": "",
+    "submission": "declaration",
+    "images": "",
+    "metrics": "",
+    "image_folder": "images",
+    "sample": "images",
+    "dataset": "image_folder images metrics sample",
+    "prepare": "image_folder images",
+    "environment": "records",
+    "sandbox": "channel records",
+    "client": "records sandbox submission",
+    "measure": "client dataset images metrics records submission",
+    "resolve": "client environment measure protocol records sandbox submission",
+    "evaluate": "client dataset entries environment measure protocol records resolve sandbox scoring "
+    "submission",
+    "campaign": "dataset environment evaluate measure protocol records resolve store submission",
+    "checkpoint": "",
+    "inference": "",
+    "fitting": "checkpoint inference",
+    "input_range": "inference records",
+    "loader": "checkpoint declaration fitting inference input_range records",
+    "complexity": "inference records",
+    "timing": "",
+    "device": "",
+    "worker": "channel complexity declaration device inference loader timing",
+    "entries": "protocol records",
+    "scoring": "entries protocol records",
+    "store": "records",
+    "reference": "entries protocol",
+    "selection": "entries protocol records store",
+    "leaderboard": "entries protocol reference scoring selection store",
+    "layout": "leaderboard scoring",
+    "export": "entries layout leaderboard records scoring selection",
+    "render": "export layout leaderboard",
+    "gate": "entries protocol records scoring",
+    "console": "gate records resolve submission",
+    "cli_options": "",
+    "cli_output": "console leaderboard protocol render store",
+    "cli_run": "campaign cli_options cli_output console evaluate export gate protocol store submission",
+    "cli": "cli_options cli_output cli_run console leaderboard prepare protocol render resolve sample "
+    "submission",
+}
+TORCH = {
+    "checkpoint", "complexity", "device", "fitting", "inference", "input_range", "loader", "timing", "worker",
+}  # fmt: skip
+REPORTING = {
+    "cli", "cli_options", "cli_output", "cli_run", "console", "entries", "errors", "export", "gate", "layout",
+    "leaderboard", "protocol", "records", "reference", "render", "scoring", "selection", "store",
+}  # fmt: skip
+HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy"}
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+@cache
+def imports(module: str, *, at_import_only: bool) -> frozenset[str]:
+    """Return the dotted names that a module imports, with or without those in functions and for types."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    names: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import, which this test does not follow"
+            if node.module == "ntire_bench":
+                names.update(f"ntire_bench.{alias.name}" for alias in node.names)
+            else:
+                names.add(str(node.module))
+        elif at_import_only and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return
+        elif at_import_only and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            return
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(tree)
+    return frozenset(names)
+
+
+def own(module: str, *, at_import_only: bool) -> set[str]:
+    """Return the package's modules that a module imports."""
+    found = {
+        name.split(".")[1]
+        for name in imports(module, at_import_only=at_import_only)
+        if "ntire_bench." in name
+    }
+    return found & set(MODULES)
+
+
+def foreign(module: str) -> set[str]:
+    """Return the top-level packages that a module imports when it is imported."""
+    return {name.split(".")[0] for name in imports(module, at_import_only=True)} - {"ntire_bench"}
+
+
+def reach(module: str) -> set[str]:
+    """Return a module and all that is imported with it."""
+    seen = {module}
+    todo = [module]
+    while todo:
+        new = own(todo.pop(), at_import_only=True) - seen
+        seen |= new
+        todo += new
+    return seen
+
+
+def test_every_module_is_in_the_table_and_the_table_holds_no_other():
+    assert sorted(MAY_IMPORT) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_are_listed(module):
+    unlisted = own(module, at_import_only=False) - set(MAY_IMPORT[module].split()) - {"errors"}
+    assert not unlisted, (
+        f"{module} imports {unlisted}, which neither this table nor docs/ARCHITECTURE.md lists"
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_listed_imports_exist(module):
+    stale = set(MAY_IMPORT[module].split()) - own(module, at_import_only=False)
+    assert not stale, (
+        f"{module} does not import {stale}; take it out of this table and of docs/ARCHITECTURE.md"
+    )
+
+
+def test_the_table_is_the_one_that_is_documented():
+    text = (PACKAGE.parent / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+)( \(T\))? \| [^|]+ \|([^|]*)\|$", text, re.MULTILINE)
+    documented = {name: cell.replace(",", " ").split() for name, _, cell in rows if name != "module"}
+    assert documented == {name: listed.split() for name, listed in MAY_IMPORT.items()}
+    assert {name for name, marked, _ in rows if marked} == TORCH
+
+
+@pytest.mark.parametrize("at_import_only", [True, False], ids=["at import", "anywhere"])
+def test_no_import_cycle(at_import_only):
+    graph = {module: own(module, at_import_only=at_import_only) for module in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_torch_is_imported_by_the_workers_modules_alone():
+    importing = {
+        module
+        for module in MODULES
+        if any(name.split(".")[0] in ("torch", "fvcore") for name in imports(module, at_import_only=False))
+    }
+    assert importing <= TORCH
+    assert {"inference", "loader", "complexity", "timing", "device", "worker"} <= importing
+
+
+def test_no_module_of_the_parent_imports_one_of_the_workers():
+    for module in set(MODULES) - TORCH:
+        assert not own(module, at_import_only=False) & TORCH, module
+    assert not any("worker" in own(module, at_import_only=False) for module in MODULES)
+
+
+@pytest.mark.parametrize("module", sorted(REPORTING))
+def test_the_reporting_half_is_light_when_it_is_imported(module):
+    for part in reach(module):
+        assert not foreign(part) & HEAVY, f"{module} imports {part}, which imports {foreign(part) & HEAVY}"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level modules in sys.modules after running code in a fresh interpreter."""
+    code += "\nimport sys; print('MODULES', *{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(done.stdout.rsplit("MODULES", 1)[1].split())
+
+
+def test_the_parent_never_loads_torch():
+    parents = ", ".join(f"ntire_bench.{module}" for module in MODULES if module not in TORCH)
+    assert not loaded_by(f"import {parents}") & {"torch", "fvcore", "cv2", "skimage", "pandas"}
+
+
+def test_help_loads_nothing_heavy():
+    code = "from ntire_bench.cli import main\nmain.main(['--help'], standalone_mode=False)"
+    assert not loaded_by(code) & (HEAVY | {"numpy", "rich", "msgspec", "PIL"})
+
+
+def test_the_leaderboard_loads_no_torch(tmp_path):
+    arguments = ["leaderboard", "--results", str(tmp_path)]
+    loaded = loaded_by(f"from ntire_bench.cli import main\nmain.main({arguments}, standalone_mode=False)")
+    assert "rich" in loaded and not loaded & HEAVY
