@@ -58,12 +58,14 @@ def send(fd: int, number: int, body: dict[str, Any]) -> None:
         raise ChannelClosed from None
 
 
-def receive(fd: int, timeout_s: float | None = None) -> tuple[int, dict[str, Any]]:
+def receive(fd: int, timeout_s: float | None = None, ended: int | None = None) -> tuple[int, dict[str, Any]]:
     """Read one message.
 
     Args:
         fd: A pipe's read end.
         timeout_s: How long the whole message may take [s]; None waits for ever.
+        ended: A descriptor that can be read once the other side has ended (see `os.pidfd_open`): a child of
+            it may hold the pipe open.
 
     Returns:
         The message's number and body.
@@ -74,12 +76,12 @@ def receive(fd: int, timeout_s: float | None = None) -> tuple[int, dict[str, Any
         ProtocolViolation: What arrived is no message, or too large a one.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    magic, length, number = _HEADER.unpack(_read_exactly(fd, _HEADER.size, deadline))
+    magic, length, number = _HEADER.unpack(_read_exactly(fd, _HEADER.size, deadline, ended))
     if magic != _MAGIC or length > MAX_BODY_BYTES:
         raise ProtocolViolation(f"a header of {magic!r} and {length} bytes is no message")
     try:
         # Unlike the json module, msgspec takes no NaN, no infinite number and no half of a surrogate pair.
-        body = msgspec.json.decode(_read_exactly(fd, length, deadline))
+        body = msgspec.json.decode(_read_exactly(fd, length, deadline, ended))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolViolation(f"the body is not JSON ({error})") from None
     if not isinstance(body, dict):
@@ -87,14 +89,18 @@ def receive(fd: int, timeout_s: float | None = None) -> tuple[int, dict[str, Any
     return number, body
 
 
-def _read_exactly(fd: int, size: int, deadline: float | None) -> bytes:
+def _read_exactly(fd: int, size: int, deadline: float | None, ended: int | None) -> bytes:
     poll = select.poll()
-    poll.register(fd, select.POLLIN)
+    for watched in (fd,) if ended is None else (fd, ended):
+        poll.register(watched, select.POLLIN)
     parts: list[bytes] = []
     while size:
         wait_ms = None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000))
-        if not poll.poll(wait_ms):
+        ready = [watched for watched, _ in poll.poll(wait_ms)]
+        if not ready:
             raise ChannelTimeout
+        if fd not in ready:
+            raise ChannelClosed
         part = os.read(fd, min(size, 1 << 20))
         if not part:
             raise ChannelClosed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ntire_bench.errors import SubmissionError
 __all__ = ["STATE_KEYS", "StateDict", "read", "state_dicts"]
 
 # Where training code keeps the weights, in the order they are tried: averaged weights before the raw ones.
+# Whatever else holds tensors is tried after these.
 STATE_KEYS = (
     "params_ema",
     "params",
@@ -30,6 +32,7 @@ STATE_KEYS = (
     "module",
 )
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator.")
+_SAVE = "save it again with torch.save(network.state_dict(), path)"
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,21 @@ def read(path: Path) -> Any:  # noqa: ANN401 - a checkpoint may hold anything
     Raises:
         SubmissionError: The file is no checkpoint, is damaged, or holds pickled objects.
     """
-    if path.stat().st_size < 1024 and path.read_bytes()[:40].startswith(b"version https://git-lfs"):
+    try:
+        with path.open("rb") as file:
+            begin = file.read(40)
+    except OSError as error:
+        raise SubmissionError(
+            "cannot be read", file=path, found=error.strerror or str(error), remedy="check the file"
+        ) from None
+    if begin.startswith(b"version https://git-lfs"):
         raise SubmissionError(
             "is a Git LFS pointer, not the checkpoint",
             file=path,
             remedy="run git lfs pull, or download the file",
         )
+    if not begin:
+        raise SubmissionError("is empty", file=path, expected="a checkpoint", remedy="copy it anew")
     try:
         if path.suffix.lower() == ".safetensors":
             from safetensors.torch import load_file
@@ -64,22 +76,21 @@ def read(path: Path) -> Any:  # noqa: ANN401 - a checkpoint may hold anything
             return load_file(path, device="cpu")
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        found = next((line for line in lines if "Unsupported" in line or "GLOBAL" in line), lines[0])[:300]
+        code = re.search(r"GLOBAL ([\w.]+)", str(error))
         raise SubmissionError(
-            "holds more than tensors and plain values, or is damaged",
+            "holds more than tensors and plain values" if code else "is no file of torch.save, or is damaged",
             file=path,
             expected="a state dict that torch.load(..., weights_only=True) reads",
-            found=found,
-            remedy="save it again with torch.save(network.state_dict(), path)",
+            found=f"the Python object {code[1]}" if code else f"a file that begins with {begin[:16]!r}",
+            remedy=_SAVE,
         ) from None
     except Exception as error:
-        message = (str(error).splitlines() or ["no message"])[0][:300]
+        message = (str(error).splitlines() or ["no message"])[0].split(". ")[0][:300]
         raise SubmissionError(
             "cannot be read as a checkpoint",
             file=path,
             found=f"{type(error).__name__}: {message}",
-            remedy="save it again with torch.save(network.state_dict(), path)",
+            remedy=f"copy it anew, or {_SAVE}",
         ) from None
 
 
@@ -133,9 +144,9 @@ def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Te
     if tensors is not None:
         yield tensors, where
     elif isinstance(value, Mapping) and depth < 3:
-        for key in STATE_KEYS:
-            if key in value:
-                yield from _walk(value[key], f"{where}.{key}".lstrip("."), depth + 1)
+        others = [key for key in value if isinstance(key, str) and key not in STATE_KEYS]
+        for key in [key for key in STATE_KEYS if key in value] + others:
+            yield from _walk(value[key], f"{where}.{key}".lstrip("."), depth + 1)
 
 
 def _without_prefix(state: StateDict) -> Iterator[tuple[dict[str, Tensor], str]]:

@@ -46,7 +46,7 @@ class _Group(click.Group):
             fault = error
         except click.UsageError as error:
             command = "ntire-bench" if error.ctx is None else error.ctx.command_path
-            fault = UsageError(error.format_message().rstrip("."), remedy=f"see {command} --help")
+            fault = UsageError(error.format_message().rstrip("?."), remedy=f"see {command} --help")
         from ntire_bench.console import show_error
 
         if ctx.meta.get(JSON_WANTED):
@@ -222,4 +222,5 @@ main.add_command(gate)
 
 def test_demo() -> None:
     """Run `ntire-bench run` with the challenge's flags; see test_demo.py."""
-    main.main(args=["run", *sys.argv[1:]], prog_name="test_demo.py")
+    default = {"run": {"model_ids": (0,)}}  # the challenge's
+    main.main(args=["run", *sys.argv[1:]], prog_name="test_demo.py", default_map=default)

@@ -72,10 +72,18 @@ class Worker:
 
         Raises:
             UsageError: No worker comes up, or it has no such device; no submission's code has run by then.
+            MeasurementError: Somebody killed this one.
         """
         try:
             return self._call("hello", START_TIMEOUT_S)
         except SubmissionError as error:
+            if self._sandbox.killed:
+                raise MeasurementError(
+                    "its worker was killed while it started",
+                    file=self._submission.file,
+                    found=error.found,
+                    remedy="evaluate it again; see whether the machine has run out of memory",
+                ) from error
             raise UsageError(
                 "no worker process comes up",
                 found=error.found or error.what,

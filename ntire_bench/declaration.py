@@ -143,11 +143,12 @@ def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration
         ) from None
     for key, allowed in (
         ("data_range", "1 or 255"),
-        ("tile", "a positive number"),
+        ("tile", f"a number of LR pixels above {TILE_OVERLAP}, which is how far tiles overlap"),
         ("pad_to", "a positive number"),
     ):
         value = getattr(result, key)
-        if value is not None and (value not in (1, 255) if key == "data_range" else value < 1):
+        least = TILE_OVERLAP + 1 if key == "tile" else 1
+        if value is not None and (value not in (1, 255) if key == "data_range" else value < least):
             raise SubmissionError(
                 f"{source} declares {key}",
                 file=file,

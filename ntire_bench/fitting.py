@@ -1,53 +1,50 @@
 """Finds the constructor arguments with which a class takes a checkpoint strictly. Worker only.
 
-The answer is proven by the checkpoint itself: names and shapes of every tensor must match. Arguments are only
-guessed at to be tried; a guess that does not fit is discarded.
+The answer is proven by the checkpoint itself: names and shapes of every tensor must match, and an argument
+that they do not tell is not guessed. The search climbs: the change of one argument that makes most tensors
+match is kept, and the next is looked for. Until all match, networks are built on torch's meta device, without
+memory.
 """
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from ntire_bench.arguments import Start, start
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.inference import blame
 
 __all__ = ["Attempt", "Fit", "fit", "mismatch"]
 
-MAX_ATTEMPTS = (
-    400  # constructing a small network takes milliseconds; more would be a search, not an inference
-)
+MAX_ATTEMPTS = {1: 200, 2: 60}  # by how many arguments are changed at a time; each takes milliseconds
+_RELATED = 0.2  # likeness under which a class is a building block of the network, or another network
 
-_IN_OUT = re.compile(
-    r"^(num_|n_)?(in|out|input|output|inp|img|image)_?(planes|channels?|ch|chans?|nc|c)$|^n?_?colors$"
-)
-_IN_OUT_EXTRA = {"num_in_ch", "num_out_ch", "in_nc", "out_nc", "nc_in", "nc_out", "n_colors", "num_colors"}
-_SCALE = {
-    "scale",
-    "upscale",
-    "upscale_factor",
-    "scale_factor",
-    "sf",
-    "up_scale",
-    "upsampling",
-    "upsample_factor",
-}
-_COUNT = re.compile(r"block|layer|depth|module|cell|stage|group|^n_?b$|num_?b$|repeat|^m$")
+_Shapes = dict[str, "tuple[int, ...] | None"]  # None: a lazy parameter, which takes any shape
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way to build the network that was tried, and why it does not fit."""
+    """One way to build the network that was tried.
 
+    Attributes:
+        name: Of the class or function.
+        call: It and its arguments.
+        reason: Why it does not fit.
+        likeness: From 0, no tensor in common with the checkpoint, to 1; below 0 where nothing was built.
+    """
+
+    name: str
     call: str
     reason: str
+    likeness: float = -1.0
 
 
 @dataclass
@@ -82,42 +79,186 @@ def fit(
         scale: Enlargement factor, for arguments that ask for it.
 
     Returns:
-        The first fit, with as few arguments other than the defaults as will do, or None; and what failed.
+        The fit, with as few arguments other than the defaults as will do, or None; and what failed.
     """
-    name = getattr(build, "__name__", str(build))
-    attempts: list[Attempt] = []
-    for count, args in enumerate(_calls(build, states, declared, scale)):
-        if isinstance(args, str):
-            return None, [Attempt(f"{name}(...)", args)]
-        call = f"{name}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+    search = _Search(build, states, declared)
+    begin = start(build, states, declared, scale)
+    if isinstance(begin, str):
+        return None, [Attempt(search.name, f"{search.name}(...)", begin)]
+    found = search.climb(begin.args, begin.options)
+    if found is not None:
+        args, state = found
+        untold = search.simplify(args, state, begin)
+        if untold is None:
+            return search.load(args, state), search.attempts
+        search.fail(args, untold, 1.0)
+    return None, search.attempts
+
+
+class _Search:
+    """Tries arguments for one class or function, and remembers what came of it."""
+
+    def __init__(
+        self, build: Callable[..., Any], states: Sequence[StateDict], declared: dict[str, Any]
+    ) -> None:
+        self.build = build
+        self.name = getattr(build, "__name__", str(build))
+        self.states = states
+        self.declared = declared
+        self.attempts: list[Attempt] = []
+        self.hopeless = False
+
+    def climb(
+        self, args: dict[str, Any], options: dict[str, list[Any]]
+    ) -> tuple[dict[str, Any], StateDict] | None:
+        """Change one argument after another for the better; where that gets stuck, two at a time."""
+        likeness, state = self.judge(args)
+        if state is None and 0 <= likeness < _RELATED and not self.related(args):
+            return None  # other arguments do not change what the parts of a network are called
+        for together, most in MAX_ATTEMPTS.items():
+            most += len(self.attempts)
+            while state is None:
+                best = args
+                for change in _changes(options, together):
+                    if self.hopeless:
+                        return None
+                    trial = {**args, **change}
+                    if len(self.attempts) >= most or any(args.get(k, args) == v for k, v in change.items()):
+                        continue
+                    found, state = self.judge(trial)
+                    if found > likeness:
+                        likeness, best = found, trial
+                    if state is not None:
+                        break
+                if best is args:
+                    break
+                args = best
+        return None if state is None else (args, state)
+
+    def judge(self, args: dict[str, Any]) -> tuple[float, StateDict | None]:
+        """Return how like the checkpoint the network with these arguments is, and the state dict it takes."""
         try:
-            network = build(**args)
+            shapes = self.shapes(args)
         except Exception as error:
-            attempts.append(Attempt(call, blame(error)))
-            continue
-        if not isinstance(network, nn.Module):
-            attempts.append(Attempt(call, f"gives a {type(network).__name__}, not an nn.Module"))
-            return None, attempts
-        reasons = []
-        for state in states:
-            reason = mismatch(network, state)
-            if reason is None:
-                network.load_state_dict(state.tensors, strict=True)
-                derived = {k: v for k, v in args.items() if k not in declared}
-                return Fit(network, state, args, derived), attempts
-            reasons.append((len(_names(network) & state.shapes.keys()), reason))
-        attempts.append(Attempt(call, max(reasons, key=lambda pair: pair[0])[1]))
-        if count == 0 and not any(_akin(network, state) for state in states):
-            break  # a building block of the network, not the network: other arguments will not change that
-    return None, attempts
+            self.fail(args, blame(error), -1.0)
+            return -1.0, None
+        if shapes is None:
+            self.hopeless = True
+            return -1.0, None
+        likeness, reason = -1.0, ""
+        for state in self.states:
+            problem = _difference(shapes, state)
+            if problem is None:
+                return 1.0, state
+            alike = _likeness(shapes, state.shapes)
+            if alike > likeness:
+                likeness, reason = alike, problem
+        self.fail(args, reason, likeness)
+        return likeness, None
+
+    def shapes(self, args: dict[str, Any]) -> _Shapes | None:
+        """Build the network, without memory if it allows that; None (and an attempt) if it is no network."""
+        try:
+            with torch.device("meta"):
+                network = self.build(**args)
+        except Exception:  # such as .item() in a constructor; if it is not for the device, it raises again
+            network = self.build(**args)
+        if isinstance(network, nn.Module):
+            return _shapes(network)
+        self.fail(args, f"gives a {type(network).__name__}, not an nn.Module", -1.0)
+        return None
+
+    def related(self, args: dict[str, Any]) -> bool:
+        """Whether a third of the checkpoint's top-level names are the network's, numbers aside."""
+
+        def top(names: Sequence[str]) -> set[str]:
+            return {re.sub(r"\d+", "#", name.split(".")[0]) for name in names}
+
+        own = top(list(self.shapes(args) or {}))
+        return any(3 * len(top(list(s.shapes)) & own) >= len(top(list(s.shapes))) for s in self.states)
+
+    def simplify(self, args: dict[str, Any], state: StateDict, begin: Start) -> str | None:
+        """Drop changes that are not needed; return why the rest cannot be relied on, or None.
+
+        An argument of which another value would do as well is not told by the checkpoint, though it may
+        change what the network computes.
+        """
+
+        def takes(trial: dict[str, Any]) -> bool:
+            try:
+                shapes = self.shapes(trial)
+            except Exception:
+                return False
+            return shapes is not None and _difference(shapes, state) is None
+
+        changed = [key for key in args if key in begin.options]
+        changed = [key for key in changed if args[key] != begin.conventional.get(key)]
+        for key in [key for key in changed if key not in begin.required]:
+            trial = {k: v for k, v in args.items() if k != key}
+            if takes(trial):
+                del args[key]
+        for key in [key for key in changed if key in args]:
+            value = args[key]
+            others = [v for v in begin.options[key] if v != value]
+            if not isinstance(value, bool):
+                others = [value + 1, value * 2, *others]
+            other = next((v for v in others if takes({**args, key: v})), None)
+            if other is not None:
+                return (
+                    f"the checkpoint does not tell the argument {key!r} ({value!r} and {other!r} would both "
+                    "load): declare it in args"
+                )
+        return None
+
+    def load(self, args: dict[str, Any], state: StateDict) -> Fit | None:
+        """Build the network in memory and load the checkpoint."""
+        try:
+            network = self.build(**args)
+            network.load_state_dict(state.tensors, strict=True)
+        except Exception as error:  # names and shapes fit: a network with a load_state_dict of its own
+            self.fail(args, blame(error), 1.0)
+            return None
+        return Fit(network, state, args, {k: v for k, v in args.items() if k not in self.declared})
+
+    def fail(self, args: dict[str, Any], reason: str, likeness: float) -> None:
+        call = f"{self.name}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+        self.attempts.append(Attempt(self.name, call, reason, likeness))
+
+
+def _changes(options: dict[str, list[Any]], together: int) -> Iterator[dict[str, Any]]:
+    for names in itertools.combinations(options, together):
+        for values in itertools.product(*(options[name] for name in names)):
+            yield dict(zip(names, values, strict=True))
+
+
+def _shapes(network: nn.Module) -> _Shapes:
+    tensors = {k: v for k, v in network.state_dict().items() if isinstance(v, Tensor)}
+    return {name: None if is_lazy(tensor) else tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _likeness(shapes: _Shapes, wanted: dict[str, tuple[int, ...]]) -> float:
+    """Return the share of tensors in common, one whose shape differs counting half and its equal sides."""
+    total = 0.0
+    for name in shapes.keys() & wanted.keys():
+        own, other = shapes[name], wanted[name]
+        if own is None or own == other:
+            total += 1.0
+        elif len(own) == len(other):
+            total += 0.5 + 0.4 * sum(a == b for a, b in zip(own, other, strict=True)) / len(own)
+        else:
+            total += 0.3
+    return total / max(len(shapes.keys() | wanted.keys()), 1)
 
 
 def mismatch(network: nn.Module, state: StateDict) -> str | None:
     """Return why a network cannot take a state dict strictly, or None if it can."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    return _difference(_shapes(network), state)
+
+
+def _difference(shapes: _Shapes, state: StateDict) -> str | None:
     missing = [name for name in shapes if name not in state.shapes]
     unexpected = [name for name in state.shapes if name not in shapes]
-    differing = [name for name, shape in state.shapes.items() if name in shapes and shapes[name] != shape]
+    differing = [name for name, shape in shapes.items() if shape not in (None, state.shapes.get(name, shape))]
     parts = []
     if missing:
         parts.append(f"{len(missing)} missing in the checkpoint (first {missing[0]})")
@@ -127,111 +268,10 @@ def mismatch(network: nn.Module, state: StateDict) -> str | None:
         first = differing[0]
         parts.append(
             f"{len(differing)} of another shape (first {first}: checkpoint {_size(state.shapes[first])}, "
-            f"network {_size(shapes[first])})"
+            f"network {_size(shapes[first] or ())})"
         )
     return ", ".join(parts) or None
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"
-
-
-def _names(network: nn.Module) -> set[str]:
-    return set(network.state_dict())
-
-
-def _akin(network: nn.Module, state: StateDict) -> bool:
-    """Whether at least a third of the checkpoint's top-level names are the network's, numbers aside."""
-
-    def top(names: Sequence[str]) -> set[str]:
-        return {re.sub(r"\d+", "#", name.split(".")[0]) for name in names}
-
-    wanted = top(list(state.shapes))
-    return 3 * len(wanted & top(list(_names(network)))) >= len(wanted)
-
-
-def _calls(
-    build: Callable[..., Any], states: Sequence[StateDict], declared: dict[str, Any], scale: int
-) -> Iterator[dict[str, Any] | str]:
-    """Yield keyword arguments to try, fewest changes first; a string says why nothing can be tried."""
-    try:
-        parameters = inspect.signature(build).parameters.values()
-    except (TypeError, ValueError) as error:
-        yield f"its signature cannot be read ({error})"
-        return
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    named = [p for p in parameters if p.kind in kinds]
-    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    unknown = [key for key in declared if key not in {p.name for p in named} and not open_ended]
-    if unknown:
-        yield f"takes no argument {', '.join(map(repr, unknown))} (declared in args)"
-        return
-    options: dict[str, list[Any]] = {}
-    required: dict[str, Any] = {}
-    for parameter in named:
-        if parameter.name in declared:
-            continue
-        values = _candidates(parameter, states, scale)
-        if parameter.default is inspect.Parameter.empty:
-            if not values:
-                yield (
-                    f"the argument {parameter.name!r} has no default and the checkpoint does not tell it: "
-                    "declare it in args"
-                )
-                return
-            required[parameter.name] = values[0]
-        if alternatives := values[1:] if parameter.name in required else values:
-            options[parameter.name] = alternatives
-    yield {**required, **declared}
-    tried = 1
-    for changes in range(1, len(options) + 1):
-        for names in itertools.combinations(options, changes):
-            for values_ in itertools.product(*(options[name] for name in names)):
-                if tried >= MAX_ATTEMPTS:
-                    return
-                tried += 1
-                yield {**required, **declared, **dict(zip(names, values_, strict=True))}
-
-
-def _candidates(parameter: inspect.Parameter, states: Sequence[StateDict], scale: int) -> list[Any]:
-    """Return values worth trying for a constructor argument, the likeliest first, its default left out."""
-    name, default = parameter.name.lower(), parameter.default
-    wanted: list[Any]
-    if _IN_OUT.search(name) or name in _IN_OUT_EXTRA:
-        wanted = [3]
-    elif name in _SCALE:
-        wanted = [scale]
-    elif isinstance(default, bool):
-        wanted = [not default]
-    elif parameter.annotation in (bool, "bool"):
-        wanted = [True, False]
-    elif isinstance(default, int) or (
-        default is inspect.Parameter.empty and parameter.annotation in _INTEGERS
-    ):
-        counts, widths = _counts(states), _widths(states)
-        wanted = counts + widths if _COUNT.search(name) else widths + counts
-    else:
-        wanted = []
-    return [value for value in wanted if isinstance(default, bool) or value != default]
-
-
-_INTEGERS = (inspect.Parameter.empty, int, "int")
-
-
-def _widths(states: Sequence[StateDict]) -> list[int]:
-    """Return the output widths of convolutions, the commonest first."""
-    widths = Counter(shape[0] for shape in states[0].shapes.values() if len(shape) == 4 and shape[0] > 1)
-    return [width for width, _ in widths.most_common(6)]
-
-
-def _counts(states: Sequence[StateDict]) -> list[int]:
-    """Return how many numbered siblings there are ("block_1" to "block_4" are four), the outermost first."""
-    siblings: dict[str, set[str]] = {}
-    for name in states[0].shapes:
-        parts = name.split(".")
-        for depth, part in enumerate(parts):
-            if match := re.search(r"\d+", part):
-                pattern = ".".join([*parts[:depth], part[: match.start()] + "#" + part[match.end() :]])
-                siblings.setdefault(pattern, set()).add(match[0])
-    ordered = sorted(siblings, key=lambda pattern: (pattern.count("."), -len(siblings[pattern])))
-    return list(dict.fromkeys(len(siblings[pattern]) for pattern in ordered))[:6]

@@ -40,10 +40,10 @@ def to_uint8(output: Tensor, data_range: float) -> Tensor:
     >>> to_uint8(torch.tensor([-1.0, 0.5, 1.5]).reshape(1, 3, 1, 1), 1.0).flatten().tolist()
     [0, 128, 255]
     """
-    image = output.detach().squeeze(0).clamp(0.0, data_range)
+    image = output.detach().squeeze(0).permute(1, 2, 0).clamp(0.0, data_range)  # a copy: the rest is in place
     if data_range != 255.0:
-        image = image.mul(255.0 / data_range)
-    return image.round().to(torch.uint8).permute(1, 2, 0)
+        image.mul_(255.0 / data_range)
+    return image.round_().to(torch.uint8)
 
 
 def blame(error: BaseException, file: Path | None = None) -> str:

@@ -97,12 +97,17 @@ def load(
         network = _build_one(build, model, file, checkpoint, states, declaration, scale, inferred, findings)
     else:
         network, model = _infer(module, file, name, checkpoint, states, declaration, scale, inferred)
-    network = network.eval().requires_grad_(False)
     try:
-        network = network.to(device)
+        network.eval()  # its return value is not used: a train() of the network's own may forget to give one
+        for parameter in network.parameters():  # not requires_grad_(), which scripted modules do not have
+            parameter.requires_grad_(False)
+        network.to(device)
     except Exception as error:
         raise SubmissionError(
-            f"cannot be moved to {device}", file=file, found=blame(error, file), remedy="mend the network"
+            f"cannot be put into eval mode on {device}",
+            file=file,
+            found=blame(error, file),
+            remedy="mend the network",
         ) from error
     upscaler = Upscaler(
         network,
@@ -173,18 +178,20 @@ def _build_one(
         try:
             network = build(**declaration.args)
         except Exception as error:
+            call = f"{model}({', '.join(f'{k}={v!r}' for k, v in declaration.args.items())})"
             raise SubmissionError(
-                f"{model}({', '.join(declaration.args)}) raises",
-                file=file,
-                found=blame(error, file),
-                remedy="mend it",
+                f"{call} raises", file=file, found=blame(error, file), remedy="mend it, or the args declared"
             ) from error
         if not isinstance(network, nn.Module):
             raise SubmissionError(
-                f"{model} gives no network", file=file, expected="an nn.Module", found=type(network).__name__
+                f"{model} gives no network",
+                file=file,
+                expected="an nn.Module",
+                found=type(network).__name__,
+                remedy="name the class of the network, or a function that returns one",
             )
         if checkpoint is not None:
-            _load_loosely(network, states[0], checkpoint, findings)
+            _load_loosely(network, states, checkpoint, findings)
         return network
     found, attempts = fit(build, states, declaration.args, scale)
     if found is None:
@@ -193,13 +200,28 @@ def _build_one(
     return found.network
 
 
-def _load_loosely(network: nn.Module, state: StateDict, checkpoint: Path, findings: list[Finding]) -> None:
+def _load_loosely(
+    network: nn.Module, states: list[StateDict], checkpoint: Path, findings: list[Finding]
+) -> None:
+    own = network.state_dict().keys()
+    state = max(states, key=lambda state: len(own & state.tensors.keys()))
     problem = mismatch(network, state)
+    if not own & state.tensors.keys():
+        raise SubmissionError(
+            "has not one tensor of the network, even with strict = False",
+            file=checkpoint,
+            expected=", ".join(list(own)[:4]) + " ...",
+            found=", ".join(list(state.tensors)[:4]) + " ...",
+            remedy="put the matching checkpoint into model_zoo/",
+        )
     try:
         network.load_state_dict(state.tensors, strict=False)
-    except RuntimeError as error:
+    except Exception as error:  # torch's own or that of a load_state_dict of the network's
         raise SubmissionError(
-            "does not fit the network, even with strict = False", file=checkpoint, found=blame(error)
+            "does not fit the network, even with strict = False",
+            file=checkpoint,
+            found=problem or blame(error),
+            remedy="put the matching checkpoint into model_zoo/, or declare model or args",
         ) from error
     if problem is not None:
         message = f"the checkpoint was loaded with strict = False: {problem}; save it anew from this network"
@@ -217,11 +239,15 @@ def _infer(
     inferred: list[Inference],
 ) -> tuple[nn.Module, str]:
     classes = _classes(module)
-    remedy = 'declare it: SUBMISSION = {"model": "...", "args": {...}}'
     if not classes:
         raise SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
     if checkpoint is None:
-        raise SubmissionError("does not say which class is the network", file=file, remedy=remedy)
+        raise SubmissionError(
+            "does not say which class is the network, and has no checkpoint to tell",
+            file=file,
+            found=", ".join(cls.__name__ for cls in classes),
+            remedy=_declare(classes[-1].__name__),
+        )
     fits: dict[str, Fit] = {}
     attempts: list[Attempt] = []
     for cls in classes:
@@ -231,6 +257,10 @@ def _infer(
         attempts += failed
     if not fits:
         raise _no_fit(file, checkpoint, states, attempts)
+    # A state dict as it was saved goes before one with a prefix removed, which may fit a part of the network.
+    order = {id(state): number for number, state in enumerate(states)}
+    first = min(order[id(found.state)] for found in fits.values())
+    fits = {cls: found for cls, found in fits.items() if order[id(found.state)] == first}
     how = "the only class of the file that takes the checkpoint strictly"
     chosen = next(iter(fits))
     if len(fits) > 1:
@@ -239,8 +269,9 @@ def _infer(
             raise SubmissionError(
                 "several classes take the checkpoint strictly",
                 file=file,
+                expected=f"one class that does, or one that is named {name}",
                 found=", ".join(fits),
-                remedy=remedy,
+                remedy=_declare(next(iter(fits))),
             )
         chosen = named[0]
         how = f"of {', '.join(fits)}, which all take the checkpoint strictly, the one the file is named after"
@@ -258,17 +289,32 @@ def _note(found: Fit, inferred: list[Inference], declaration: Declaration) -> No
         inferred.append(Inference(key="state_key", value=found.state.where, how=how))
 
 
+def _declare(example: str) -> str:
+    return f'declare it in the file, such as SUBMISSION = {{"model": "{example}"}}'
+
+
 def _no_fit(
     file: Path, checkpoint: Path, states: list[StateDict], attempts: list[Attempt]
 ) -> SubmissionError:
-    shown = [f"{a.call}: {a.reason}" for a in attempts[:6]]
-    if len(attempts) > len(shown):
-        shown.append(f"and {len(attempts) - len(shown)} more attempts")
-    keys = ", ".join(state.where or "the top" for state in states)
+    best: dict[str, Attempt] = {}
+    for attempt in attempts:
+        if attempt.name not in best or attempt.likeness > best[attempt.name].likeness:
+            best[attempt.name] = attempt
+    ordered = sorted(best.values(), key=lambda attempt: -attempt.likeness)
+    # Building blocks of the network are classes too; their reasons would only hide the one that matters.
+    told = [a for a in ordered if a.likeness >= 0.05][:3] or [a for a in ordered if a.likeness < 0][:3]
+    found = [f"{attempt.call}: {attempt.reason}" for attempt in told]
+    if rest := [attempt.name for attempt in ordered if attempt not in told]:
+        example = next(iter(states[0].tensors))
+        shown = ", ".join(rest[:8]) + (" ..." if len(rest) > 8 else "")
+        found.append(f"none or few of the names (first {example}) in {shown}")
+    if len(attempts) > len(ordered):
+        found[-1] += f" ({len(attempts)} ways to build the network were tried)"
+    keys = ", ".join(state.where or "its top" for state in states)
     return SubmissionError(
-        f"no way to build the network takes {checkpoint.name} strictly",
+        f"no network of this file takes {checkpoint.name} strictly",
         file=file,
         expected=f"the {len(states[0].tensors)} tensors of the checkpoint (state dict at {keys})",
-        found="; ".join(shown) or "nothing to try",
+        found="; ".join(found),
         remedy="put the matching checkpoint into model_zoo/, or declare model, args, state_key in SUBMISSION",
     )

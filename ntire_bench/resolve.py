@@ -23,6 +23,11 @@ from ntire_bench.submission import Submission
 __all__ = ["Check", "check", "count", "describe", "file_sha256", "load"]
 
 
+# Makes 97x81 of the 64x64 probe. Padded to a multiple of 2, 4, ... 64, it is not one of the next: so what a
+# network asks for comes to light, while the probe itself is a multiple of whatever that may be.
+_ODD = ((0, 33), (0, 17))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """What `check` finds out without any dataset."""
@@ -51,16 +56,13 @@ def check(
         UsageError: No worker comes up on that device.
     """
     level = isolation_for(isolation)
-    height, width = probe.shape[:2]
     info = describe(submission)
-    with Worker(submission, scale=protocol.scale, largest_lr=(height, width), device=device) as worker:
+    odd = np.pad(probe, (*_ODD, (0, 0)), mode="reflect")
+    with Worker(submission, scale=protocol.scale, largest_lr=odd.shape[:2], device=device) as worker:
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
         load(contender, probe)
-        # An odd size too: the sides of a square of 64 are multiples of whatever a network may ask for.
-        for lr in (probe, np.ascontiguousarray(probe[: height - 3, : width - 1])):
-            pad_to = contender.worker.warm_up(lr, 1)
-        note_padding(contender, pad_to)
+        note_padding(contender, contender.worker.warm_up(odd, 1))
         counted = count(contender, protocol)
     return Check(
         submission=contender.info,
@@ -89,7 +91,10 @@ def file_sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise SubmissionError("cannot be read", file=path, found=error.strerror or str(error)) from None
+        remedy = "put a file there that this user may read"
+        raise SubmissionError(
+            "cannot be read", file=path, found=error.strerror or str(error), remedy=remedy
+        ) from None
 
 
 def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> None:

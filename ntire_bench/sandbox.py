@@ -105,6 +105,11 @@ class Sandbox:
         """Process id, for tests."""
         return self._process.pid
 
+    @property
+    def killed(self) -> bool:
+        """Whether a signal has ended the process."""
+        return (self._process.poll() or 0) < 0
+
     def _buffer(self, size: int) -> tuple[int, mmap.mmap]:
         if hasattr(os, "memfd_create"):
             fd = os.memfd_create("ntire_bench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -158,6 +163,11 @@ class Sandbox:
             os.close(theirs_in)
             os.close(theirs_out)
         self._stack.callback(self._end)
+        self._ended: int | None = None
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):  # an older kernel: its pipe's end tells, in most cases
+                self._ended = os.pidfd_open(self._process.pid)
+                self._stack.callback(os.close, self._ended)
         # What a submission prints is read away, so that it can neither fill a disk nor block on a full pipe.
         self._drainer = threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True)
         self._drainer.start()
@@ -188,7 +198,7 @@ class Sandbox:
         number = secrets.randbits(64)
         try:
             channel.send(self._requests, number, {"operation": operation, **parameters})
-            answered, reply = channel.receive(self._replies, timeout_s)
+            answered, reply = channel.receive(self._replies, timeout_s, self._ended)
         except channel.ChannelClosed:
             raise self._died(operation) from None
         except channel.ChannelTimeout:

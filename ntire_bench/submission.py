@@ -164,7 +164,7 @@ def find(models: Path, model_zoo: Path) -> Catalogue:
         try:
             if len(files) > 1:
                 raise SubmissionError(
-                    f"two files have the id {id_:02d}",
+                    f"{'two' if len(files) == 2 else len(files)} files have the id {id_:02d}",
                     file=models,
                     expected="one model file per id",
                     found=", ".join(file.name for _, file in files),
@@ -189,7 +189,7 @@ def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
     found: dict[int, list[Path]] = {}
     for path in sorted(model_zoo.iterdir()) if model_zoo.is_dir() else []:
         match = _ID_PREFIX.match(path.stem)
-        if match and path.suffix.lower() in CHECKPOINT_SUFFIXES:
+        if match and path.suffix.lower() in CHECKPOINT_SUFFIXES and path.is_file():
             found.setdefault(int(match["id"]), []).append(path)
     return found
 

@@ -36,7 +36,7 @@ class _Worker:
     def __init__(self, device_name: str, lr: mmap.mmap, sr: mmap.mmap) -> None:
         self.device = device.select(device_name)
         self.lr = np.frombuffer(lr, np.uint8)
-        self.sr = np.frombuffer(sr, np.uint8)
+        self.sr = torch.frombuffer(sr, dtype=torch.uint8)
         self.loaded: loader.Loaded | None = None
 
     @property
@@ -98,8 +98,8 @@ class _Worker:
             except Exception as error:
                 raise upscaler.failure(error, image) from error
             upscaler.verify(output, image)
-            sr = to_uint8(output, upscaler.data_range).cpu().contiguous().numpy()
-        self.sr[: sr.size] = sr.reshape(-1)
+            sr = to_uint8(output, upscaler.data_range)
+            self.sr[: sr.numel()].view(sr.shape).copy_(sr)
         return {"runtime_ms": runtime_ms}
 
     def reset_memory(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def shared() -> Path:
     """Folder beside the checkout that holds published checkpoints and images; skips where it is absent."""
     folder = Path(os.environ.get("NTIRE_BENCH_SHARED", ROOT.parent / "shared"))
     if not (folder / "weights").is_dir():
-        pytest.skip(f"published checkpoints and images are not beside the checkout ({folder.name}/ is absent)")
+        pytest.skip(f"no published checkpoints and images beside the checkout ({folder.name}/ is absent)")
     return folder
 
 

@@ -40,8 +40,9 @@ MAY_IMPORT: dict[str, str] = {
     "submission",
     "campaign": "dataset environment evaluate measure protocol records resolve store submission",
     "checkpoint": "",
-    "inference": "",
-    "fitting": "checkpoint inference",
+    "inference": "declaration",
+    "arguments": "checkpoint",
+    "fitting": "arguments checkpoint inference",
     "input_range": "inference records",
     "loader": "checkpoint declaration fitting inference input_range records",
     "complexity": "inference records",
@@ -66,7 +67,8 @@ MAY_IMPORT: dict[str, str] = {
     "submission",
 }
 TORCH = {
-    "checkpoint", "complexity", "device", "fitting", "inference", "input_range", "loader", "timing", "worker",
+    "arguments", "checkpoint", "complexity", "device", "fitting", "inference", "input_range", "loader",
+    "timing", "worker",
 }  # fmt: skip
 REPORTING = {
     "cli", "cli_options", "cli_output", "cli_run", "console", "entries", "errors", "export", "gate", "layout",

@@ -20,7 +20,7 @@ from pairs import smooth
 
 from ntire_bench import client, sandbox
 from ntire_bench.client import Worker
-from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.submission import Submission
 
 LR = np.ascontiguousarray(smooth(0)[:24, :32])
@@ -200,14 +200,16 @@ def test_a_process_that_breaks_is_one_plain_message(submit, in_forward, expected
             "os.write(1, b'x\\n' * 5_000_000); sys.exit('last')",
             "ended during run.*exit status 1.*last words: .*last",
         ),
+        # Its child holds the pipe open, so that the pipe does not end.
+        ("if os.fork() == 0: time.sleep(600)\nos._exit(5)", "ended during run.*exit status 5"),
     ],
-    ids=["odd signal", "huge message", "forged reply", "no number", "drowned in output"],
+    ids=["odd signal", "huge message", "forged reply", "no number", "drowned in output", "child stays"],
 )
 def test_a_process_that_answers_something_else(tmp_path, submit, monkeypatch, instead_of_an_answer, expected):
     """As above, with a stand-in for the worker that needs no torch."""
     stand_in = tmp_path / "stand_in.py"
     stand_in.write_text(
-        "import os, struct, sys\n"
+        "import os, struct, sys, time\n"
         "from ntire_bench import channel\n"
         "requests, replies = map(int, sys.argv[3:5])\n"
         "number, request = channel.receive(requests)\n" + instead_of_an_answer
@@ -277,6 +279,13 @@ def test_no_worker_coming_up_is_not_the_submissions_fault(submit, monkeypatch):
         pytest.raises(UsageError, match=r"no worker process comes up.*there is no torch"),
     ):
         worker.hello()
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_one_failure_of_one_submission(submit):
+    with start(submit()) as worker:
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(MeasurementError, match="killed while it started.*SIGKILL"):
+            worker.hello()
 
 
 def test_a_device_that_is_not_there_is_not_the_submissions_fault(submit):

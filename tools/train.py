@@ -7,7 +7,8 @@ flips and transposes; LR by MATLAB's bicubic on 8-bit images, made once from eac
 code of `ntire-bench prepare`; bfloat16 autocast; gradient norm clipped at 50.
 
 The checkpoint it writes is a plain state dict of *averaged* weights: an exponential moving average, decay
-0.999, of the weights after each step. --val measures those, too.
+0.999, of the weights after each step. --val measures those, too. A network with a training form (its class
+takes `deploy`, and it has a method `fuse()`) is trained in it, and written and measured fused.
 
 Ctrl-C saves everything beside --out and says how to go on; going on with --resume continues as if nothing had
 happened, to the last bit with the same number of threads. Where other programs compute at the same time, set
@@ -117,7 +118,7 @@ class Pairs:
 # --- the network --------------------------------------------------------------------------------
 
 
-def build_network(file: Path) -> tuple[nn.Module, Declaration]:
+def build_network(file: Path, *, training: bool = False) -> tuple[nn.Module, Declaration]:
     """Execute a model file and build its network.
 
     The network is what the file, or the TOML file beside it, declares; else what build_model() returns;
@@ -142,8 +143,11 @@ def build_network(file: Path) -> tuple[nn.Module, Declaration]:
                 found=", ".join(_classes(module)) or "no nn.Module class",
                 remedy=f"correct {declared.source}",
             )
+    args = dict(declared.args)
+    if training and "deploy" in inspect.signature(build).parameters:
+        args.setdefault("deploy", False)
     try:
-        network = build(**declared.args)
+        network = build(**args)
     except Exception as error:
         raise SubmissionError(
             "cannot be built", file=file, found=blame(error, file), remedy="mend the file, or declare args"
@@ -433,9 +437,12 @@ class Training:
         )
 
     def averaged_network(self) -> nn.Module:
-        """Return a copy of the network in eval mode that has the averaged weights."""
+        """Return a copy of the network in eval mode that has the averaged weights, fused if it can fuse."""
         network = copy.deepcopy(self.network).eval()
         network.load_state_dict(self.average)
+        fuse = getattr(network, "fuse", None)
+        if callable(fuse):
+            fuse()
         return network
 
     def save(self, path: Path) -> None:
@@ -568,12 +575,11 @@ def export(training: Training, file: Path, out: Path) -> None:
     Raises:
         MeasurementError: What was read back is not what was written.
     """
-    save_atomically({key: value.contiguous().clone() for key, value in training.average.items()}, out)
+    trained = training.averaged_network().state_dict()
+    save_atomically({key: value.contiguous().clone() for key, value in trained.items()}, out)
     network, _ = build_network(file)
     network.load_state_dict(torch.load(out, map_location="cpu", weights_only=True), strict=True)
-    wrong = [
-        key for key, value in network.state_dict().items() if not torch.equal(value, training.average[key])
-    ]
+    wrong = [key for key, value in network.state_dict().items() if not torch.equal(value, trained[key])]
     if wrong:
         raise MeasurementError(
             "was not read back as it was written", file=out, found=", ".join(wrong), remedy="check the disk"
@@ -614,7 +620,7 @@ def train(
     state = out.with_name(out.name + ".state")
     check_files(file, out, state, resume)
     torch.manual_seed(settings.seed)
-    network, declared = build_network(file)
+    network, declared = build_network(file, training=True)
     white = settings.data_range or declared.data_range
     if not white:
         raise UsageError(

@@ -1,0 +1,363 @@
+"""Several evaluations in a row: each stored at once, resumed where they stopped, never stopped by one.
+
+The evaluations themselves are stood in for by records of the right files and images; tests of the real thing
+are in test_evaluate and test_interruption.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import toys
+from pairs import smooth, write_pairs
+from record_factory import make_complexity, make_environment, make_record, make_split
+
+from ntire_bench import campaign, environment, resolve, store
+from ntire_bench import protocol as protocols
+from ntire_bench.campaign import Data, Outcome, choose_data
+from ntire_bench.dataset import load_splits
+from ntire_bench.errors import DatasetError, SubmissionError, UsageError
+from ntire_bench.evaluate import Options
+from ntire_bench.records import ErrorInfo, Measurement, Record
+from ntire_bench.submission import Submission, find
+
+RULES = protocols.load("ntire2024")
+OPTIONS = Options(rounds=3, psnr_channel="y", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_pairs(folder, "valid", [smooth(1)])
+    write_pairs(folder, "test", [smooth(2)])
+    return folder
+
+
+@pytest.fixture
+def data(data_dir) -> Data:
+    return Data(load_splits(("valid",), data_dir), RULES)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """Three submissions, the baseline among them; the working directory is theirs."""
+    monkeypatch.chdir(tmp_path)
+    for id_, name in ((0, "RLFN"), (1, "Ann"), (2, "Bob")):
+        toys.write_toy(tmp_path, id_, name, body=toys.DECLARED, checkpoint=b"not opened by the parent")
+    return tmp_path
+
+
+class Evaluations:
+    """Stands in for `evaluate`; `evaluated` says for which submissions it was called."""
+
+    def __init__(self) -> None:
+        self.evaluated: list[int] = []
+        self.fails: set[int] = set()
+        self.time = 0
+
+    def __call__(
+        self, submission: Submission, baseline: Submission, splits, protocol, options: Options, progress=None
+    ) -> Record:
+        self.evaluated.append(submission.id)
+        self.time += 1
+
+        def measured(info):
+            results = {
+                s.name: make_split(s.name, 28.0, 27.0, 10.0, rounds=options.rounds, dataset_sha256=s.sha256)
+                for s in splits
+            }
+            if options.ssim:
+                results = {name: dataclasses.replace(result, ssim_y=0.9) for name, result in results.items()}
+            return Measurement(submission=info, complexity=make_complexity(), splits=results)
+
+        own = measured(resolve.describe(submission))
+        machine = dataclasses.replace(make_environment("cpu", "a CPU"), cpu=environment.cpu_model())
+        record = dataclasses.replace(
+            make_record(created_utc=f"2026-11-20T10:00:{self.time:02d}Z", protocol=protocol.name),
+            submission=own.submission,
+            complexity=own.complexity,
+            splits=own.splits,
+            baseline=measured(resolve.describe(baseline)),
+            rounds=options.rounds,
+            environment=machine,
+        )
+        if submission.id not in self.fails:
+            return record
+        error = ErrorInfo(type="SubmissionError", message="fails", phase="run")
+        return dataclasses.replace(record, status="failed", error=error)
+
+
+@pytest.fixture
+def evaluations(monkeypatch) -> Evaluations:
+    evaluations = Evaluations()
+    monkeypatch.setattr(campaign, "evaluate", evaluations)
+    return evaluations
+
+
+@pytest.fixture
+def go(folder, data, evaluations) -> Callable[..., list[int]]:
+    """A function that runs a campaign and returns the ids it evaluated."""
+
+    def go(*ids: int, options: Options = OPTIONS, on: Data = data, resume: bool = True) -> list[int]:
+        evaluations.evaluated.clear()
+        catalogue = find(folder / "models", folder / "model_zoo")
+        wanted = ids or sorted({*catalogue.submissions, *catalogue.problems})
+        go.outcomes = list(campaign.run(catalogue, wanted, on, options, folder / "results", resume=resume))
+        return list(evaluations.evaluated)
+
+    return go
+
+
+def outcomes_of(go: Callable[..., list[int]]) -> list[Outcome]:
+    return go.outcomes
+
+
+def test_each_record_is_stored_before_the_next_evaluation_begins(folder, data, evaluations):
+    catalogue = find(folder / "models", folder / "model_zoo")
+    results = folder / "results"
+    for done, outcome in enumerate(campaign.run(catalogue, [0, 1, 2], data, OPTIONS, results), 1):
+        assert len(evaluations.evaluated) == done
+        assert len(store.load_all(results)[0]) == done
+        assert store.load(outcome.path) == outcome.record
+        assert outcome.path.parent == results / "ntire2024" / outcome.label
+
+
+def test_an_id_named_twice_is_evaluated_once(go):
+    assert go(1, 1, 2, 1, resume=False) == [1, 2]
+
+
+def test_resume_leaves_out_what_is_done(go):
+    assert go() == [0, 1, 2]
+    assert go() == []
+    assert go(resume=False) == [0, 1, 2]
+
+
+def test_the_record_that_is_already_there_is_told(go, folder, data):
+    go()
+    told = []
+    catalogue = find(folder / "models", folder / "model_zoo")
+    again = campaign.run(
+        catalogue,
+        [1],
+        data,
+        OPTIONS,
+        folder / "results",
+        resume=True,
+        skipped=lambda label, path: told.append((label, store.load(path).submission.id)),
+    )
+    assert list(again) == [] and told == [("01_Ann", 1)]
+
+
+def test_resume_reruns_what_failed(go, evaluations):
+    evaluations.fails = {1}
+    assert go() == [0, 1, 2]
+    assert go() == [1]
+    evaluations.fails = set()
+    assert go() == [1]
+    assert go() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("models/team01_Ann.py", [1]),
+        ("model_zoo/team01_Ann.pth", [1]),
+        # All costs are divided by the baseline's: with another baseline nothing of before holds.
+        ("models/team00_RLFN.py", [0, 1, 2]),
+        ("model_zoo/team00_RLFN.pth", [0, 1, 2]),
+    ],
+)
+def test_resume_reruns_what_has_changed(go, folder, changed, again):
+    go()
+    with (folder / changed).open("a") as file:
+        file.write("\n")
+    assert go() == again
+
+
+def test_resume_reruns_a_renamed_submission(go, folder):
+    go()
+    (folder / "models" / "team01_Ann.py").rename(folder / "models" / "team01_Anna.py")
+    (folder / "model_zoo" / "team01_Ann.pth").rename(folder / "model_zoo" / "team01_Anna.pth")
+    assert go() == [1]
+
+
+def test_resume_reruns_on_other_images(go, data, tmp_path):
+    go()
+    write_pairs(tmp_path / "other", "valid", [smooth(7)])
+    other = Data(load_splits(("valid",), tmp_path / "other"), RULES)
+    assert go(on=other) == [0, 1, 2]
+
+
+def test_resume_reruns_for_another_split_and_not_for_fewer(go, data, data_dir):
+    go()
+    both = Data(load_splits(("valid", "test"), data_dir), RULES)
+    assert go(on=both) == [0, 1, 2]
+    assert go(on=both) == []
+    assert go(on=data) == []
+
+
+def test_resume_reruns_under_other_rules(go, data):
+    go()
+    changed = Data(data.splits, dataclasses.replace(RULES, sha256=hashlib.sha256(b"new").hexdigest()))
+    assert go(on=changed) == [0, 1, 2]
+    assert go(on=Data(data.splits, dataclasses.replace(RULES, name="ntire2026"))) == [0, 1, 2]
+
+
+def test_resume_reruns_for_more_rounds_and_not_for_fewer(go):
+    go()
+    assert go(options=dataclasses.replace(OPTIONS, rounds=2)) == []
+    assert go(options=dataclasses.replace(OPTIONS, rounds=4)) == [0, 1, 2]
+
+
+def test_resume_reruns_on_another_machine(go, monkeypatch):
+    go()
+    assert go(options=dataclasses.replace(OPTIONS, device="auto")) == []
+    assert go(1, options=dataclasses.replace(OPTIONS, device="cuda:0")) == [1]
+    monkeypatch.setattr(environment, "cpu_model", lambda: "Another CPU")
+    assert go() == [0, 1, 2]
+
+
+def test_resume_reruns_where_ssim_is_wanted_and_missing(go):
+    go()
+    with_ssim = dataclasses.replace(OPTIONS, ssim=True)
+    assert go(options=with_ssim) == [0, 1, 2]
+    assert go(options=with_ssim) == []
+    assert go() == []
+
+
+def test_resume_reruns_where_sr_images_are_wanted_and_missing(go, tmp_path):
+    go()
+    keeping = dataclasses.replace(OPTIONS, save_dir=tmp_path / "sr")
+    assert go(1, options=keeping) == [1]
+    image = tmp_path / "sr" / "01_Ann" / "DIV2K_LSDIR_valid" / "0801.png"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"")
+    assert go(1, options=keeping) == []
+
+
+def test_a_damaged_record_is_no_record(go, folder):
+    go()
+    (path,) = (folder / "results" / "ntire2024" / "01_Ann").glob("*.json")
+    path.write_bytes(path.read_bytes()[:100])
+    assert go() == [1]
+
+
+def unusable(folder: Path, kind: str) -> None:
+    models, zoo = folder / "models", folder / "model_zoo"
+    if kind == "two files of one id":
+        (models / "team01_Second.py").write_text(toys.DECLARED)
+    elif kind == "no checkpoint":
+        (zoo / "team01_Ann.pth").unlink()
+    elif kind == "no Python":
+        (models / "team01_Ann.py").write_text("def (")
+    elif kind == "a folder named like a model":
+        (models / "team01_Ann.py").unlink()
+        (models / "team01_Ann.py").mkdir()
+    elif kind == "a folder named like a checkpoint":
+        (zoo / "team01_Ann.pth").unlink()
+        (zoo / "team01_Ann.pth").mkdir()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "two files of one id",
+        "no checkpoint",
+        "no Python",
+        "a folder named like a model",
+        "a folder named like a checkpoint",
+    ],
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_cannot_be_tried_is_a_failed_record_and_the_others_go_on(go, folder, kind, resume):
+    unusable(folder, kind)
+    assert go(resume=resume) == [0, 2]
+    outcomes = {outcome.record.submission.id: outcome for outcome in outcomes_of(go)}
+    assert list(outcomes) == [0, 1, 2]
+    failed = outcomes[1].record
+    assert (failed.status, failed.error.phase, failed.error.type) == ("failed", "find", "SubmissionError")
+    assert "Remedy" in failed.error.message
+    assert failed.submission.name == "Ann" and failed.environment is None and failed.isolation is None
+    assert store.load(outcomes[1].path) == failed
+    assert [outcomes[id_].record.status for id_ in (0, 2)] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_checkpoint_that_vanishes_in_the_middle_is_a_failed_record(folder, data, evaluations, resume):
+    catalogue = find(folder / "models", folder / "model_zoo")
+    records = []
+    for outcome in campaign.run(catalogue, [0, 1, 2], data, OPTIONS, folder / "results", resume=resume):
+        records.append(outcome.record)
+        (folder / "model_zoo" / "team01_Ann.pth").unlink(missing_ok=True)
+    assert [record.status for record in records] == ["ok", "failed", "ok"]
+    assert records[1].error.phase == "find" and "team01_Ann.pth: cannot be read" in records[1].error.message
+
+
+def test_an_unknown_id_stops_before_anything_is_evaluated(go, evaluations, folder):
+    with pytest.raises(UsageError, match="there is no submission 77"):
+        go(1, 77)
+    assert evaluations.evaluated == [] and not (folder / "results").exists()
+
+
+@pytest.mark.parametrize("kind", ["absent", "no checkpoint"])
+def test_a_baseline_that_cannot_be_tried_stops_before_anything_is_evaluated(go, evaluations, folder, kind):
+    (folder / "model_zoo" / "team00_RLFN.pth").unlink()
+    if kind == "absent":
+        (folder / "models" / "team00_RLFN.py").unlink()
+    with pytest.raises((UsageError, SubmissionError), match="RLFN"):
+        go(1)
+    assert evaluations.evaluated == []
+
+
+def test_a_fault_of_ours_is_not_swallowed(folder, data, monkeypatch):
+    def broken(*_: object) -> Record:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(campaign, "evaluate", broken)
+    with pytest.raises(KeyError, match="ours"):
+        list(
+            campaign.run(
+                find(folder / "models", folder / "model_zoo"), [1], data, OPTIONS, folder / "results"
+            )
+        )
+
+
+@pytest.fixture
+def no_challenge_data_near(tmp_path, monkeypatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "b")
+
+
+def test_images_of_the_challenge_are_judged_by_the_challenges_rules(data_dir):
+    chosen = choose_data(("valid",), data_dir, None)
+    assert chosen.protocol.name == "ntire2024" and not chosen.sample
+    assert choose_data(("valid",), data_dir, "ntire2026").protocol.name == "ntire2026"
+
+
+def test_the_sample_set_is_judged_by_its_own_rules_alone(no_challenge_data_near):
+    for name in (None, "sample"):
+        chosen = choose_data(("valid",), None, name)
+        assert chosen.protocol.name == "sample" and chosen.sample
+    with pytest.raises(UsageError, match="--data_dir"):
+        choose_data(("valid",), None, "ntire2024")
+
+
+def test_the_sample_sets_own_folder_is_known_for_what_it_is():
+    from ntire_bench.sample import sample_dir
+
+    assert choose_data(("valid",), sample_dir(), None).sample
+    with pytest.raises(UsageError):
+        choose_data(("valid",), sample_dir(), "ntire2024")
+
+
+def test_wrong_choices_of_data(data_dir, tmp_path):
+    with pytest.raises(UsageError, match="no protocol 'ntire1999'"):
+        choose_data(("valid",), data_dir, "ntire1999")
+    with pytest.raises(DatasetError, match="no such data folder"):
+        choose_data(("valid",), tmp_path / "nowhere", None)
+    with pytest.raises(DatasetError, match="Split 'other'"):
+        choose_data(("other",), data_dir, None)
