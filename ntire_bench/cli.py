@@ -22,6 +22,7 @@ from ntire_bench.cli_options import (
 )
 from ntire_bench.cli_output import print_json, show_board, stored_board, write
 from ntire_bench.cli_run import INTERRUPTED, gate, run
+from ntire_bench.cli_weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError, relative
 
 __all__ = ["main", "test_demo"]
@@ -218,6 +219,8 @@ def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, as_json: bool) -> Non
 
 main.add_command(run)
 main.add_command(gate)
+main.add_command(fuse)
+main.add_command(zoo)
 
 
 def test_demo() -> None:

@@ -16,7 +16,7 @@ from ntire_bench.records import Complexity, Finding, Inference
 from ntire_bench.sandbox import Sandbox
 from ntire_bench.submission import Submission
 
-__all__ = ["LoadReply", "Worker"]
+__all__ = ["FuseReply", "LoadReply", "Worker"]
 
 START_TIMEOUT_S = 180.0
 LOAD_TIMEOUT_S = 300.0
@@ -27,13 +27,38 @@ _MOST = 2**53  # a count above it is no count; also what every reader of JSON ta
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LoadReply:
-    """How a submission was resolved; see `records.SubmissionInfo`."""
+    """How a submission was resolved; see `records.SubmissionInfo`. `can_fuse`: it has a method fuse()."""
 
     model: str
     data_range: float
     tile: int | None
+    can_fuse: bool
     inferred: tuple[Inference, ...]
     findings: tuple[Finding, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FuseReply:
+    """What merging a network's training branches changes.
+
+    Attributes:
+        before: Costs as loaded.
+        after: Costs merged.
+        difference_levels: Largest difference of the two outputs on an image [grey levels, 0 to 255].
+        relative: Largest difference over the largest value.
+        size: Of the merged checkpoint [bytes].
+    """
+
+    before: Complexity
+    after: Complexity
+    difference_levels: float
+    relative: float
+    size: int
+
+    @property
+    def saves(self) -> bool:
+        """Whether the merged network costs less."""
+        return self.after.params < self.before.params or self.after.flops < self.before.flops
 
 
 class Worker:
@@ -122,6 +147,28 @@ class Worker:
         if result.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
             raise self._sandbox.forged(f"costs of {counts} on an input of {result.input_shape}")
         return result
+
+    def fuse(
+        self, lr: npt.NDArray[np.uint8], input_shape: tuple[int, int, int, int], *, keep: bool
+    ) -> tuple[FuseReply, bytes]:
+        """Have the network merge its training branches; `run` gives the merged network's images afterwards.
+
+        Args:
+            lr: A real LR image, uint8 HWC, to compare the two forms on.
+            input_shape: (N, C, H, W) to count costs on.
+            keep: Whether the merged checkpoint is wanted; it must fit the SR buffer.
+
+        Returns:
+            What it changes, and the merged checkpoint, or nothing: a stranger's bytes, not to be opened here.
+        """
+        height, width = self._put(lr)
+        reply = self._call(
+            "fuse", CALL_TIMEOUT_S, height=height, width=width, input_shape=input_shape, keep=keep
+        )
+        result: FuseReply = self._convert(reply, FuseReply)
+        if not 0 <= result.size <= len(self._sandbox.sr):
+            raise self._sandbox.forged(f"a checkpoint of {result.size} bytes")
+        return result, bytes(self._sandbox.sr[: result.size])
 
     def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> int | None:
         """Run an LR image `calls` times untimed; return the multiple its input is padded to, or None."""

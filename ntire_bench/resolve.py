@@ -20,6 +20,24 @@ from ntire_bench.records import Complexity, Environment, Finding, Isolation, Sub
 from ntire_bench.sandbox import isolation_for
 from ntire_bench.submission import Submission
 
+# Operators that fvcore gives no FLOPs although they do the work of those that it counts.
+_UNSEEN_WORK = (
+    "aten::_convolution_mode",
+    "aten::mkldnn_convolution",
+    "aten::convolution_overrideable",
+    "aten::baddbmm",
+    "aten::addbmm",
+    "aten::addmv",
+    "aten::mv",
+    "aten::dot",
+    "aten::_int_mm",
+    "aten::scaled_dot_product_attention",
+    "aten::im2col",
+    "aten::unfold",
+    "aten::fft_",
+    "prim::PythonOp",
+)
+
 __all__ = ["Check", "check", "count", "describe", "file_sha256", "load"]
 
 
@@ -61,9 +79,11 @@ def check(
     with Worker(submission, scale=protocol.scale, largest_lr=odd.shape[:2], device=device) as worker:
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
-        load(contender, probe)
+        can_fuse = load(contender, probe)
         note_padding(contender, contender.worker.warm_up(odd, 1))
         counted = count(contender, protocol)
+        if can_fuse:
+            _note_training_form(contender, probe, protocol)
     return Check(
         submission=contender.info,
         complexity=counted,
@@ -97,12 +117,15 @@ def file_sha256(path: Path) -> str:
         ) from None
 
 
-def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> None:
+def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
     """Have a contender's worker load its submission, and note how it was resolved.
 
     Args:
         contender: Its info and findings are completed.
         probe: A real LR image, uint8 HWC, to find the input range with.
+
+    Returns:
+        Whether the network has a method fuse().
     """
     reply = contender.worker.load(probe)
     contender.info = dataclasses.replace(
@@ -113,6 +136,7 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> None:
         inferred=reply.inferred,
     )
     contender.findings += reply.findings
+    return reply.can_fuse
 
 
 def count(contender: Contender, protocol: Protocol) -> Complexity:
@@ -127,4 +151,27 @@ def count(contender: Contender, protocol: Protocol) -> Complexity:
             "if they compute anything, FLOPs are counted too low; remove them if they do not"
         )
         contender.findings.append(Finding(code="flops-uncalled-modules", severity="warning", message=message))
+    unseen = sorted(name for name in counted.uncounted_ops if name.startswith(_UNSEEN_WORK))
+    if unseen:
+        names = ", ".join(name.removeprefix("aten::") for name in unseen)
+        message = (
+            f"fvcore counts nothing for {names}, which do the work "
+            "of convolutions or matrix products: FLOPs are counted too low; use operators it knows "
+            "(padding=1 instead of padding='same', conv2d and matmul instead of the others)"
+        )
+        contender.findings.append(
+            Finding(code="flops-uncounted-operators", severity="warning", message=message)
+        )
     return counted
+
+
+def _note_training_form(contender: Contender, probe: npt.NDArray[np.uint8], protocol: Protocol) -> None:
+    reply, _ = contender.worker.fuse(probe, protocol.cost_input, keep=False)
+    if reply.saves:
+        message = (
+            f"the checkpoint is in training form and costs more than it needs: fused it has "
+            f"{reply.after.params:,} parameters instead of {reply.before.params:,} and "
+            f"{reply.after.flops / 1e9:.4f} G FLOPs instead of {reply.before.flops / 1e9:.4f} G; "
+            f"run: ntire-bench fuse {contender.submission.id}"
+        )
+        contender.findings.append(Finding(code="not-fused", severity="warning", message=message))

@@ -15,8 +15,9 @@ from ntire_bench import declaration as declarations
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError, UsageError, relative
 
-__all__ = ["CHECKPOINT_SUFFIXES", "Catalogue", "Submission", "Unusable", "find"]
+__all__ = ["CHECKPOINT_SUFFIXES", "DEPLOY_SUFFIX", "Catalogue", "Submission", "Unusable", "find"]
 
+DEPLOY_SUFFIX = "_deploy"  # of a checkpoint that `fuse` wrote beside the one in training form
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".safetensors")
 _STEM = re.compile(r"(?:team)?(?P<id>\d+)_(?P<name>.+)", re.IGNORECASE)
 _ID_PREFIX = re.compile(r"(?:team)?(?P<id>\d+)(?![0-9])", re.IGNORECASE)
@@ -128,12 +129,13 @@ class Catalogue:
         )
 
 
-def find(models: Path, model_zoo: Path) -> Catalogue:
+def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Catalogue:
     """List the submissions of a models folder.
 
     Args:
         models: Folder of team{ID}_{Name}.py or {ID}_{Name}.py files.
         model_zoo: Folder of checkpoints whose names begin with the same id.
+        prefer_training: Of NAME.pth and NAME_deploy.pth take the first, which `fuse` made the second of.
 
     Returns:
         The submissions and, for each id that cannot be used, why.
@@ -171,7 +173,7 @@ def find(models: Path, model_zoo: Path) -> Catalogue:
                     remedy="rename all but one",
                 )
             name, file = files[0]
-            submissions[id_] = _read(id_, name, file, model_zoo, checkpoints.get(id_, []))
+            submissions[id_] = _read(id_, name, file, model_zoo, checkpoints.get(id_, []), prefer_training)
         except SubmissionError as error:
             problems[id_] = Unusable(id_, *files[0], error)
     return Catalogue(submissions, problems, tuple(ignored), models)
@@ -194,20 +196,24 @@ def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
     return found
 
 
-def _read(id_: int, name: str, file: Path, model_zoo: Path, checkpoints: list[Path]) -> Submission:
+def _read(
+    id_: int, name: str, file: Path, model_zoo: Path, checkpoints: list[Path], prefer_training: bool
+) -> Submission:
     tree = declarations.parse(file)
     declaration = declarations.read(file, tree)
     return Submission(
         id=id_,
         name=name,
         file=file,
-        checkpoint=_checkpoint(file, declaration, model_zoo, checkpoints),
+        checkpoint=_checkpoint(file, declaration, model_zoo, checkpoints, prefer_training),
         declaration=declaration,
         has_build_model=any(isinstance(n, ast.FunctionDef) and n.name == "build_model" for n in tree.body),
     )
 
 
-def _checkpoint(file: Path, declared: Declaration, model_zoo: Path, candidates: list[Path]) -> Path | None:
+def _checkpoint(
+    file: Path, declared: Declaration, model_zoo: Path, candidates: list[Path], prefer_training: bool
+) -> Path | None:
     if declared.checkpoint == "":
         return None
     if declared.checkpoint is not None:
@@ -227,9 +233,13 @@ def _checkpoint(file: Path, declared: Declaration, model_zoo: Path, candidates: 
                 remedy=f"put it there, or correct {declared.source}",
             )
         return path
-    exact = [path for path in candidates if path.stem.lower() == file.stem.lower()]
-    if len(exact) == 1 or len(candidates) == 1:
-        return (exact or candidates)[0]
+    stem = file.stem.lower()
+    for preferred in (stem,) if prefer_training else (stem + DEPLOY_SUFFIX, stem):
+        exact = [path for path in candidates if path.stem.lower() == preferred]
+        if len(exact) == 1:
+            return exact[0]
+    if len(candidates) == 1:
+        return candidates[0]
     if not candidates:
         prefix = file.stem.split("_", 1)[0]
         raise SubmissionError(
@@ -238,7 +248,8 @@ def _checkpoint(file: Path, declared: Declaration, model_zoo: Path, candidates: 
             expected=f"{relative(model_zoo)}/{file.stem}.pth (any of {' '.join(CHECKPOINT_SUFFIXES)}, "
             f"any name that begins with {prefix})",
             found=_contents(model_zoo),
-            remedy='put it there, or declare "checkpoint": None if the network needs none',
+            remedy="put it there (`ntire-bench zoo list` names the published ones that can be fetched), "
+            'or declare "checkpoint": None if the network needs none',
         )
     raise SubmissionError(
         "has several checkpoints",

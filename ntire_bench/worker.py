@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ntire_bench import channel, complexity, device, loader, timing
+from ntire_bench import channel, complexity, device, fusion, loader, timing
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.inference import Upscaler, to_tensor, to_uint8
@@ -74,6 +74,7 @@ class _Worker:
             "model": self.loaded.model,
             "data_range": self._upscaler.data_range,
             "tile": self._upscaler.tile,
+            "can_fuse": fusion.can_fuse(self._upscaler.network),
             "inferred": [dataclasses.asdict(item) for item in self.loaded.inferred],
             "findings": [dataclasses.asdict(item) for item in self.loaded.findings],
         }
@@ -81,6 +82,16 @@ class _Worker:
     def complexity(self, input_shape: list[int]) -> dict[str, Any]:
         n, c, h, w = input_shape
         return dataclasses.asdict(complexity.measure(self._upscaler, (n, c, h, w)))
+
+    def fuse(self, height: int, width: int, input_shape: list[int], keep: bool) -> dict[str, Any]:
+        n, c, h, w = input_shape
+        result, checkpoint = fusion.fuse(self._upscaler, self._image(height, width).copy(), (n, c, h, w))
+        if not keep:
+            return {**result, "size": 0}
+        if len(checkpoint) > len(self.sr):
+            raise RuntimeError(f"a checkpoint of {len(checkpoint)} bytes does not fit {len(self.sr)}")
+        self.sr[: len(checkpoint)] = torch.frombuffer(bytearray(checkpoint), dtype=torch.uint8)
+        return {**result, "size": len(checkpoint)}
 
     def warm_up(self, height: int, width: int, calls: int) -> dict[str, Any]:
         with torch.inference_mode():

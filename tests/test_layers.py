@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, str] = {
     "resolve": "client environment measure protocol records sandbox submission",
     "evaluate": "client dataset entries environment measure protocol records resolve sandbox scoring "
     "submission",
+    "fused_checkpoint": "client protocol sandbox submission",
+    "zoo": "",
     "campaign": "dataset environment evaluate measure protocol records resolve store submission",
     "checkpoint": "",
     "inference": "declaration",
@@ -48,7 +50,8 @@ MAY_IMPORT: dict[str, str] = {
     "complexity": "inference records",
     "timing": "",
     "device": "",
-    "worker": "channel complexity declaration device inference loader timing",
+    "fusion": "complexity inference",
+    "worker": "channel complexity declaration device fusion inference loader timing",
     "entries": "protocol records",
     "scoring": "entries protocol records",
     "store": "records",
@@ -63,16 +66,17 @@ MAY_IMPORT: dict[str, str] = {
     "cli_options": "",
     "cli_output": "console leaderboard protocol render store",
     "cli_run": "campaign cli_options cli_output console evaluate export gate protocol store submission",
-    "cli": "cli_options cli_output cli_run console leaderboard prepare protocol render resolve sample "
-    "submission",
+    "cli_weights": "cli_options cli_output console fused_checkpoint protocol sample submission zoo",
+    "cli": "cli_options cli_output cli_run cli_weights console leaderboard prepare protocol render resolve "
+    "sample submission",
 }
 TORCH = {
-    "arguments", "checkpoint", "complexity", "device", "fitting", "inference", "input_range", "loader",
-    "timing", "worker",
+    "arguments", "checkpoint", "complexity", "device", "fitting", "fusion", "inference", "input_range",
+    "loader", "timing", "worker",
 }  # fmt: skip
 REPORTING = {
-    "cli", "cli_options", "cli_output", "cli_run", "console", "entries", "errors", "export", "gate", "layout",
-    "leaderboard", "protocol", "records", "reference", "render", "scoring", "selection", "store",
+    "cli", "cli_options", "cli_output", "cli_run", "cli_weights", "console", "entries", "errors", "export",
+    "gate", "layout", "leaderboard", "protocol", "records", "reference", "render", "scoring", "selection", "store",
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy"}
 

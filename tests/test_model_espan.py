@@ -1,0 +1,241 @@
+"""models/team36_ESPAN.py against the published checkpoint, and its two forms against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import published
+import pytest
+import torch
+from torch import nn
+
+FILE = "team36_ESPAN.py"
+NAME = "espan_x4"
+# The factsheet has 0.1923 M and 12.5556 G; these are the same, to the last unit.
+PARAMETERS = 192_272
+FLOPS = 12_555_649_024
+
+espan = published.load_model_file(FILE)
+
+
+@pytest.fixture(scope="module")
+def network(shared: Path) -> nn.Module:
+    """The published network."""
+    model = espan.ESPAN()
+    model.load_state_dict(published.published_state(shared, NAME), strict=True)
+    return model.eval()
+
+
+def test_file_stands_alone_and_declares_itself():
+    assert published.imported_packages(FILE) == {"torch"}
+    assert published.declaration(FILE) == {"model": "ESPAN", "data_range": 1}
+
+
+def test_costs_are_the_published_ones():
+    model = espan.ESPAN()
+    assert sum(p.numel() for p in model.parameters()) == PARAMETERS
+    assert published.fvcore_flops(model) == FLOPS
+
+
+def test_gate_adds_nothing_to_the_count():
+    """The released gate is a CUDA kernel, unseen by fvcore; in plain torch it must not change the total."""
+    from fvcore.nn import FlopCountAnalysis
+
+    analysis = FlopCountAnalysis(espan.ESPAN().eval(), torch.rand(1, 3, 256, 256))
+    analysis.unsupported_ops_warnings(False)
+    assert set(analysis.by_operator()) == {"conv"}
+    convolutions = [m for m in espan.ESPAN().modules() if isinstance(m, nn.Conv2d)]
+    assert analysis.total() == sum(m.weight.numel() for m in convolutions) * 256 * 256 == FLOPS
+
+
+def test_gate_is_spans():
+    features, x = torch.randn(2, 1, 3, 4, 5, dtype=torch.float64)
+    # sigmoid(t) - 1/2 = tanh(t / 2) / 2
+    assert (
+        published.relative_error(espan.gate(features, x), (features + x) * torch.tanh(features / 2) / 2)
+        < 1e-14
+    )
+
+
+@pytest.mark.shared
+def test_costs_are_those_of_the_reference_index(shared: Path):
+    index = published.reference_index(shared, NAME)
+    assert (index["params"], index["fvcore_flops_256"]) == (PARAMETERS, FLOPS)
+
+
+@pytest.mark.shared
+def test_checkpoint_holds_exactly_the_state_dict(shared: Path):
+    stored = published.published_state(shared, NAME)
+    assert {k: v.shape for k, v in stored.items()} == {
+        k: v.shape for k, v in espan.ESPAN().state_dict().items()
+    }
+
+
+@pytest.mark.shared
+def test_reproduces_the_released_network(shared: Path, network: nn.Module):
+    reference = published.reference(shared, NAME)
+    with torch.inference_mode():
+        output = network(reference["input"])
+    assert published.relative_error(output, reference["output"]) < 1e-5
+    errors = published.module_errors(network, reference)
+    assert {"conv_1", "block_1.c3_r", "block_5", "teacher_block_seq", "tea_conv_2", "tea_conv_cat"} <= set(
+        errors
+    )
+    assert max(errors.values()) < 1e-5, errors
+
+
+@pytest.mark.shared
+def test_set5_psnr(shared: Path, network: nn.Module):
+    # ../shared/MODELS.md, "Values to reproduce"; measured here with scikit-image.
+    assert published.set5_psnr(shared, network, data_range=1) == pytest.approx((31.9408, 30.0422), abs=1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(57, 86), (17, 23), (1, 1)])
+def test_any_size(height: int, width: int):
+    with torch.inference_mode():
+        output = espan.ESPAN().eval()(torch.rand(2, 3, height, width))
+    assert output.shape == (2, 3, 4 * height, 4 * width)
+    assert output.dtype == torch.float32
+    assert output.isfinite().all()
+
+
+def test_scale_and_width_are_arguments():
+    with torch.inference_mode():
+        output = espan.ESPAN(channels=16, upscale=2, deploy=False).fuse()(torch.rand(1, 3, 9, 12))
+    assert output.shape == (1, 3, 18, 24)
+
+
+def rep_conv(kernel_size: int, seed: int = 0) -> nn.Module:
+    """A block of 3 to 5 channels in float64 with random biases, in eval mode."""
+    torch.manual_seed(seed)
+    block = espan.GeneralRepConv(3, 5, kernel_size, deploy=False)
+    return published.randomize(block, seed).double().eval()
+
+
+def test_block_has_the_branches_of_the_factsheet():
+    block = espan.GeneralRepConv(32, 48, deploy=False)
+    sizes = sorted([m.kernel_size[0] for m in chain] for chain in block.chains)
+    assert sizes == [[1, 3]] * 4  # "four 1x1-3x3 convolution branches"
+    assert block.point.kernel_size == (1, 1)  # "one 1x1 convolution branch"
+    assert block.full.kernel_size == (3, 3)  # "and one 3x3 convolution branch"
+    assert len(list(block.parameters())) == 2 * (4 * 2 + 1 + 1)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 9])
+def test_block_is_one_convolution_up_to_the_border(kernel_size: int):
+    block = rep_conv(kernel_size)
+    image = torch.randn(1, 3, 10, 11, dtype=torch.float64)
+    weight, bias = published.impulse_response(block, in_channels=3, size=kernel_size)
+    with torch.no_grad():
+        branches = block(image)
+    expected = nn.functional.conv2d(image, weight, bias, padding=kernel_size // 2)
+    assert published.relative_error(branches, expected) < 1e-13
+
+
+@pytest.mark.parametrize("kernel_size", [3, 9])
+def test_block_fuses_to_what_its_outputs_show(kernel_size: int):
+    block = rep_conv(kernel_size)
+    weight, bias = published.impulse_response(block, in_channels=3, size=kernel_size)
+    block.fuse()
+    assert published.relative_error(block.eval_conv.weight, weight) < 1e-13
+    assert published.relative_error(block.eval_conv.bias, bias) < 1e-13
+
+
+@pytest.mark.parametrize("kernel_size", [3, 9])
+def test_block_zeros_go_around_the_image_not_around_the_mixed_maps(kernel_size: int):
+    """The case that decides it: a black image, whose border must look like its inside."""
+    block = rep_conv(kernel_size)
+    black = torch.zeros(1, 3, 11, 11, dtype=torch.float64)
+    with torch.no_grad():
+        output = block(black)
+        padded_later = block.full(black) + block.point(black)
+        for first, second in block.chains:
+            padded_later = padded_later + nn.functional.conv2d(
+                first(black), second.weight, second.bias, padding=kernel_size // 2
+            )
+    assert published.relative_error(output, output[..., 5:6, 5:6].expand_as(output)) < 1e-14
+    assert published.relative_error(padded_later, output) > 0.01
+
+
+@pytest.mark.parametrize("kernel_size", [3, 9])
+def test_train_mode_computes_the_same_with_the_same_gradients(kernel_size: int):
+    block = rep_conv(kernel_size)
+    image = torch.randn(2, 3, 10, 11, dtype=torch.float64)
+    results = []
+    for training in (False, True):
+        block.train(training).zero_grad()
+        output = block(image)
+        output.square().sum().backward()
+        results.append([output.detach(), *(p.grad.clone() for p in block.parameters())])
+    for branches, merged in zip(*results, strict=True):
+        assert published.relative_error(merged, branches) < 1e-12
+
+
+def test_fresh_convolution_has_its_gain_in_both_forms():
+    torch.manual_seed(0)
+    noise = torch.randn(4, 32, 32, 32)
+    with torch.no_grad():
+        gains = [
+            espan.GeneralRepConv(32, 32, 3, form, gain=2.0)(noise).std().item() for form in (False, True)
+        ]
+    assert gains == pytest.approx([2.0, 2.0], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance", "seed"),
+    # float64 shows that merging is exact; in float32 the network makes much of its own rounding.
+    [(torch.float32, 1e-5, 0), (torch.float64, 1e-12, 0), (torch.float64, 1e-12, 1)],
+)
+def test_fusing_keeps_the_output_and_gives_the_deploy_form(dtype: torch.dtype, tolerance: float, seed: int):
+    torch.manual_seed(seed)
+    trained = published.randomize(espan.ESPAN(deploy=False), seed).to(dtype).eval()
+    image = torch.rand(2, 3, 17, 23, dtype=dtype)
+    with torch.inference_mode():
+        before = trained(image)
+    fused = trained.fuse()
+    assert fused is trained
+    with torch.inference_mode():
+        after = fused(image)
+    assert published.relative_error(after, before) < tolerance
+
+    deploy = espan.ESPAN().to(dtype).eval()
+    assert [(n, type(m)) for n, m in fused.named_modules()] == [
+        (n, type(m)) for n, m in deploy.named_modules()
+    ]
+    assert all(parameter.requires_grad for parameter in fused.parameters())
+    deploy.load_state_dict(fused.state_dict(), strict=True)
+    with torch.inference_mode():
+        assert torch.equal(deploy(image), after)
+
+
+@pytest.mark.shared
+def test_fusing_the_published_network_changes_nothing(shared: Path, network: nn.Module):
+    stored = published.published_state(shared, NAME)
+    network.fuse()
+    state = network.state_dict()
+    assert set(state) == set(stored)
+    assert all(torch.equal(state[key], stored[key]) for key in stored)
+
+
+def test_fusing_keeps_type_and_mode():
+    model = espan.ESPAN(deploy=False).bfloat16().train().fuse()
+    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+    assert model.training and not any(module.training for module in model.eval().modules())
+
+
+def test_what_fusing_saves():
+    model = espan.ESPAN(deploy=False)
+    # Per k x k: five of them, four 1x1 before and one beside, against one.
+    assert published.fvcore_flops(model) > 5 * FLOPS
+    assert sum(p.numel() for p in model.parameters()) > 5 * PARAMETERS
+    model.fuse()
+    assert published.fvcore_flops(model) == FLOPS
+    assert sum(p.numel() for p in model.parameters()) == PARAMETERS
+
+
+def test_a_step_of_training_reaches_every_parameter():
+    torch.manual_seed(0)
+    model = espan.ESPAN(deploy=False).train()
+    (model(torch.rand(1, 3, 16, 16)) - torch.rand(1, 3, 64, 64)).abs().mean().backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
+    assert silent == []
