@@ -20,6 +20,7 @@ from ntire_bench.submission import DEPLOY_SUFFIX, Submission
 __all__ = ["default_output", "write_fused"]
 
 _BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in: 48 MiB at x4
+_MOST_DIFFERENCE = 1e-3  # rounding in float32 stays under 1e-4 in every network of models/
 
 
 def default_output(submission: Submission, model_zoo: Path) -> Path:
@@ -64,6 +65,14 @@ def write_fused(
             "is in inference form already: fusing it saves nothing",
             file=submission.checkpoint or submission.file,
             remedy="submit it as it is",
+        )
+    if not reply.relative < _MOST_DIFFERENCE:
+        raise SubmissionError(
+            "fuse() changes what the network computes",
+            file=submission.file,
+            expected=f"the same image to a relative difference under {_MOST_DIFFERENCE:g}",
+            found=f"{reply.relative:.2g}",
+            remedy="look for a branch that is left out, or padding that meets a bias",
         )
     temporary = _write(checkpoint, output)
     try:

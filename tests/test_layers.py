@@ -76,11 +76,12 @@ TORCH = {
 }  # fmt: skip
 REPORTING = {
     "cli", "cli_options", "cli_output", "cli_run", "cli_weights", "console", "entries", "errors", "export",
-    "gate", "layout", "leaderboard", "protocol", "records", "reference", "render", "scoring", "selection", "store",
+    "gate", "layout", "leaderboard", "protocol", "records", "reference", "render", "scoring", "selection",
+    "store",
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy"}
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__"))
 
 
 @cache
