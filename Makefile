@@ -1,12 +1,14 @@
 # `make demo` and `make test` do all the set-up: a virtual environment in .venv with the pinned packages.
+# DEMO names the submissions whose checkpoints model_zoo/ holds.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+DEMO   ?= 0
 
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/.installed
-	$(BIN)/ntire-bench run --all --protocol sample --splits valid,test
+	$(BIN)/ntire-bench run $(DEMO) --protocol sample --splits valid,test
 
 test: lint
 	$(BIN)/pytest
