@@ -504,9 +504,11 @@ def test_help(call, command):
 
 
 def test_every_command_has_json(call):
-    assert sorted(cli.main.commands) == ["check", "gate", "leaderboard", "list", "prepare", "run"]
-    for name in cli.main.commands:
-        assert "--json" in call(name, "--help").stdout, name
+    names = ["check", "fuse", "gate", "leaderboard", "list", "prepare", "run", "zoo"]
+    assert sorted(cli.main.commands) == names
+    names.remove("zoo")  # a group
+    for name in [*names, "zoo list", "zoo pull"]:
+        assert "--json" in call(*name.split(), "--help").stdout, name
 
 
 @pytest.mark.parametrize(

@@ -399,7 +399,7 @@ HELLO = {
     "python": "3.11",
     "clock": "none",
 }
-REPLY = LoadReply(model="Toy", data_range=1.0, tile=None, inferred=(), findings=())
+REPLY = LoadReply(model="Toy", data_range=1.0, tile=None, can_fuse=False, inferred=(), findings=())
 COST = make_complexity()
 
 
