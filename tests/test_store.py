@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from record_factory import make_failure, make_record
 
 from ntire_bench import store
-from ntire_bench.errors import RecordError
+from ntire_bench.errors import RecordError, relative
 from ntire_bench.records import Record, Score
 
 FIXTURES = Path(__file__).parent / "fixtures" / "records"
@@ -285,7 +285,7 @@ def test_bad_files_are_reported_and_never_fatal(tmp_path: Path, text: str, messa
     with pytest.raises(RecordError, match="Remedy: .") as caught:
         store.load(bad)
     assert message in str(caught.value)
-    assert str(caught.value).startswith(str(bad)) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith(relative(bad)) and "\n" not in str(caught.value)
     stored, problems = store.load_all(tmp_path)
     assert [item.path for item in stored] == [good]
     assert [problem.path for problem in problems] == [bad]
