@@ -217,7 +217,7 @@ def _unusable(item: Unusable, data: Data, options: Options) -> Record:
     return Record(
         status="failed",
         created_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        error=ErrorInfo(type=type(item.error).__name__, message=str(item.error), phase="find"),
+        error=ErrorInfo(type=SubmissionError.__name__, message=str(item.error), phase="find"),
         protocol=ProtocolInfo(name=data.protocol.name, sha256=data.protocol.sha256),
         submission=SubmissionInfo(
             id=item.id,

@@ -21,7 +21,7 @@ from ntire_bench.cli_options import (
     results_folder,
 )
 from ntire_bench.cli_output import print_json, show_board, stored_board, write
-from ntire_bench.cli_run import INTERRUPTED, gate, run
+from ntire_bench.cli_run import INTERRUPTED, DefaultId, gate, run
 from ntire_bench.cli_weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError, relative
 
@@ -178,6 +178,8 @@ def leaderboard(
     from ntire_bench.leaderboard import board_from_reference
     from ntire_bench.render import render
 
+    if not reference and not results.is_dir():
+        console.show(f"There is no folder {relative(results)}: nothing has been evaluated yet.", stderr=True)
     board = (
         board_from_reference(reference)
         if reference
@@ -201,8 +203,9 @@ def leaderboard(
     "--output", "-o", "lr_dir", type=PATH, help="Folder for the LR images.  [default: beside HR_DIR]"
 )
 @click.option("--scale", type=click.IntRange(2, 4), default=4, show_default=True)
+@click.option("--force", is_flag=True, help="Replace LR images that are there already.")
 @json_flag
-def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, as_json: bool) -> None:
+def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, force: bool, as_json: bool) -> None:
     """Make LR images from HR images as MATLAB's imresize does, bit for bit."""
     from ntire_bench import console
     from ntire_bench.prepare import prepare as make
@@ -210,7 +213,13 @@ def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, as_json: bool) -> Non
     stem = hr_dir.name[:-3] if hr_dir.name.endswith("_HR") else hr_dir.name
     target = lr_dir or hr_dir.with_name(f"{stem}_LR")
     with console.progress_bar() as progress:
-        written = make(hr_dir, target, scale, lambda done, total: progress("LR images", done, total))
+        written = make(
+            hr_dir,
+            target,
+            scale,
+            lambda done, total: progress("LR images", done, total),
+            replace=force,
+        )
     if as_json:
         print_json({"lr_dir": relative(target), "written": [relative(path) for path in written]})
     else:
@@ -225,5 +234,4 @@ main.add_command(zoo)
 
 def test_demo() -> None:
     """Run `ntire-bench run` with the challenge's flags; see test_demo.py."""
-    default = {"run": {"model_ids": (0,)}}  # the challenge's
-    main.main(args=["run", *sys.argv[1:]], prog_name="test_demo.py", default_map=default)
+    main.main(args=["run", *sys.argv[1:]], prog_name="test_demo.py", obj=DefaultId(0))

@@ -41,15 +41,19 @@ def stored_board(results: Path, protocol_name: str | None, channel: str | None, 
 
 
 def _protocol_with_records(results: Path) -> str:
-    """Return the default protocol, or the only one that has records."""
+    """Return the default protocol, or where it has no records the first that has."""
     from ntire_bench import console, protocol
 
     having = [name for name in protocol.available() if any((results / name).glob("*/*.json"))]
-    if protocol.DEFAULT_PROTOCOL in having or not having:
-        return protocol.DEFAULT_PROTOCOL
-    if len(having) > 1:
-        console.show(f"There are records of {', '.join(having)}; showing {having[0]}.", stderr=True)
-    return having[0]
+    chosen = protocol.DEFAULT_PROTOCOL
+    if having and chosen not in having:
+        chosen = having[0]
+    others = [name for name in having if name != chosen]
+    if others:
+        console.show(
+            f"Showing {chosen}; there are records of {', '.join(others)} too (--protocol).", stderr=True
+        )
+    return chosen
 
 
 def show_board(board: Board) -> None:

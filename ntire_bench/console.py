@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ntire_bench.errors import NtireBenchError, relative
-from ntire_bench.gate import Gate
-from ntire_bench.records import Record
-from ntire_bench.resolve import Check
-from ntire_bench.submission import Catalogue, Submission
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from ntire_bench.gate import Gate
+    from ntire_bench.records import Record
+    from ntire_bench.resolve import Check
+    from ntire_bench.submission import Catalogue, Submission
 
 __all__ = [
     "catalogue_lines",
@@ -68,11 +69,8 @@ def show_error(error: NtireBenchError) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar with the time left on standard error; on anything but a terminal, nothing.
-
-    Args:
-        quiet: Show nothing at all.
 
     Yields:
         A function to call with what is being done, how much is done, and how much there is in all.
@@ -92,7 +90,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None
     with Progress(
         *columns,
         console=console,
-        disable=quiet or not console.is_terminal,
+        disable=not console.is_terminal,
         transient=True,
         refresh_per_second=2,
     ) as bar:
@@ -111,10 +109,16 @@ def progress_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None
 
 def catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
     """Describe what lies in models/, a line each."""
+    from ntire_bench.zoo import unfetched
+
+    to_fetch = {item.id for item in unfetched(catalogue)}
     for id_ in sorted({*catalogue.submissions, *catalogue.problems}):
         item: Submission | None = catalogue.submissions.get(id_)
         if item is None:
             problem = catalogue.problems[id_]
+            if id_ in to_fetch:
+                yield f"{problem.label}  {relative(problem.file)}  not fetched: ntire-bench zoo pull {id_}"
+                continue
             yield f"{problem.label}  cannot be used: {problem.error}"
             continue
         declared = ", ".join(
@@ -187,5 +191,7 @@ def gate_lines(answer: Gate) -> Iterator[str]:
     yield f"{word}  {answer.submission}  protocol {answer.protocol}, PSNR on {channel}: {details}"
     if answer.remark:
         yield f"Note: it {answer.remark}."
+    for note in answer.notes:
+        yield f"Note: {note}."
     if answer.sample:
         yield SAMPLE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -82,33 +81,34 @@ def describe(device: torch.device) -> dict[str, Any]:
 def _memory_source(device: torch.device) -> str | None:
     if device.type == "cuda":
         return "torch.cuda.max_memory_allocated"
+    return "peak resident set of the worker (VmHWM)" if _reset_resident_peak() else None
+
+
+def _reset_resident_peak() -> bool:
+    """Reset VmHWM, as proc(5) describes, and return whether that is possible here."""
     try:
-        _CLEAR_REFS.write_text("5")  # resets VmHWM; see proc(5)
-    except OSError:
-        return None
-    return "peak resident set of the worker (VmHWM)"
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Start a new peak: allocated memory of the GPU, or resident memory of this process."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return
-    with contextlib.suppress(OSError):  # described as unavailable in `memory_source`
         _CLEAR_REFS.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def reset_peak_memory(device: torch.device) -> bool:
+    """Start a new peak: allocated memory of the GPU, or resident memory of this process.
+
+    Returns:
+        Whether that was possible; without it, a peak would be that of an earlier split.
+    """
+    if device.type != "cuda":
+        return _reset_resident_peak()
+    torch.cuda.reset_peak_memory_stats(device)
+    return True
 
 
 def peak_memory_mib(device: torch.device) -> float | None:
-    """Return the peak since the last reset [MiB], or None where it cannot be measured."""
+    """Return the peak since the last reset [MiB], or None where the system does not tell it."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / _MIB
-    if _memory_source_unavailable():
-        return None
-    for line in _STATUS.read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024.0
-    return None
-
-
-def _memory_source_unavailable() -> bool:
-    return not (_STATUS.exists() and _CLEAR_REFS.exists())
+    lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
+    peaks = [int(line.split()[1]) / 1024.0 for line in lines if line.startswith("VmHWM:")]
+    return peaks[0] if peaks else None

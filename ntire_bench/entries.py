@@ -93,6 +93,7 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         notes.append(f"not judged: the baseline was not measured on {' and '.join(missing)}")
     else:
         baseline = _costs(record.baseline.complexity, record.baseline.splits, counted)
+    notes += _other_data(record, protocol)
     costs = _costs(record.complexity, record.splits, counted)
     if min(dataclasses.astuple(costs)) < 0 or (baseline and min(dataclasses.astuple(baseline)) <= 0):
         raise RecordError(
@@ -152,6 +153,21 @@ def swap_channel(entry: Entry) -> Entry:
         baseline_psnr_db=entry.other_baseline_psnr_db,
         other_baseline_psnr_db=entry.baseline_psnr_db,
     )
+
+
+def _other_data(record: Record, protocol: Protocol) -> list[str]:
+    """Say where the images are not those that the protocol's thresholds are for."""
+    if protocol.datasets is None:
+        return []
+    notes = []
+    for split, dataset in (("valid", protocol.datasets.valid), ("test", protocol.datasets.test)):
+        result = record.splits.get(split)
+        if result is not None and (result.dataset, result.images) != (dataset, protocol.datasets.images):
+            wanted = f"the {protocol.datasets.images} images of {dataset}"
+            notes.append(
+                f"{split}: the threshold is for {wanted}; these are {result.images} of {result.dataset}"
+            )
+    return notes
 
 
 def _counted_splits(splits: Mapping[str, SplitResult]) -> tuple[list[str], list[str]]:

@@ -47,13 +47,18 @@ def commit() -> str | None:
 
 
 def cpu_model() -> str:
-    """Return the model of the CPU, as the kernel names it."""
+    """Return the model of the CPU, with family and model number where the kernel tells them."""
+    # Marketing names such as "AMD EPYC" cover several generations; family and model tell them apart.
     info = Path("/proc/cpuinfo")
+    found: dict[str, str] = {}
     if info.exists():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+            key, _, value = line.partition(":")
+            found.setdefault(key.strip(), value.strip())
+    if "model name" not in found:
+        return platform.processor() or platform.machine()
+    numbers = [f"{key.split()[-1]} {found[key]}" for key in ("cpu family", "model") if key in found]
+    return found["model name"] + (f" ({', '.join(numbers)})" if numbers else "")
 
 
 def _driver() -> str | None:

@@ -135,7 +135,7 @@ def evaluate(
         complexity=None if own is None else own.complexity,
         splits={} if own is None else own.splits,
         baseline=_measurement(other),
-        findings=() if own is None else tuple(own.findings),
+        findings=_findings(own, other),
         environment=session.environment,
         isolation=isolation if session.environment else None,
         wall_s=session.wall_s,
@@ -212,6 +212,14 @@ def _compare_flags(contender: Contender, before: Environment) -> None:
     if changed:
         message = f"the submission changed torch's settings ({', '.join(changed)}); leave them alone"
         contender.findings.append(Finding(code="flags-changed", severity="warning", message=message))
+
+
+def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Finding, ...]:
+    """Return what was found on the submission, and on the baseline's runtime, which its score depends on."""
+    found = [] if own is None else list(own.findings)
+    if baseline is not None and baseline is not own:
+        found += [finding for finding in baseline.findings if finding.code == "runtime-unsteady"]
+    return tuple(found)
 
 
 def _measurement(contender: Contender | None) -> Measurement | None:

@@ -10,7 +10,7 @@ from ntire_bench.protocol import Channel, Protocol
 from ntire_bench.records import Record
 from ntire_bench.scoring import Verdict, judge
 
-__all__ = ["EXIT_CODES", "Gate", "gate"]
+__all__ = ["EXIT_CODES", "Gate", "gate", "not_judged"]
 
 Outcome = Literal["pass", "below", "not judged"]
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "below": 1, "not judged": 2}
@@ -29,6 +29,7 @@ class Gate:
         verdicts: One per judged split.
         other_channel: The same comparison in the other channel, for information.
         sample: True where the embedded sample set was used.
+        notes: What else a reader must know, such as that the images are not the protocol's.
     """
 
     submission: str
@@ -39,6 +40,7 @@ class Gate:
     verdicts: tuple[Verdict, ...] = ()
     other_channel: tuple[Verdict, ...] = ()
     sample: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -69,6 +71,18 @@ class Gate:
         }
 
 
+def not_judged(label: str, protocol: Protocol, channel: Channel, reason: str, sample: bool = False) -> Gate:
+    """Return the answer for a submission that could not be judged, and why."""
+    return Gate(
+        submission=label,
+        protocol=protocol.name,
+        channel=channel,
+        outcome="not judged",
+        reason=reason,
+        sample=sample,
+    )
+
+
 def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
     """Judge a record.
 
@@ -79,27 +93,24 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
     """
     label = f"{record.submission.id:02d}_{record.submission.name}"
 
-    def not_judged(reason: str) -> Gate:
-        return Gate(
-            submission=label,
-            protocol=protocol.name,
-            channel=channel,
-            outcome="not judged",
-            reason=reason,
-            sample=record.sample,
-        )
+    def unknown_because(reason: str) -> Gate:
+        return not_judged(label, protocol, channel, reason, record.sample)
 
+    if record.protocol.name == protocol.name and record.protocol.sha256 != protocol.sha256:
+        return unknown_because(f"the rules of {protocol.name} have changed since the record was made")
     if record.status != "ok":
-        return not_judged(record.error.message if record.error else "the evaluation failed")
+        return unknown_because(record.error.message if record.error else "the evaluation failed")
     if record.sample and protocol.thresholds.kind == "absolute":
-        return not_judged(f"the thresholds of {protocol.name} are for its own images, not for the sample set")
+        return unknown_because(
+            f"the thresholds of {protocol.name} are for its own images, not for the sample set"
+        )
     entry = entry_from_record(record, protocol, channel)
     verdicts = judge(entry, protocol)
     if not verdicts:
-        return not_judged(f"protocol {protocol.name} has no threshold for {', '.join(record.splits)}")
+        return unknown_because(f"protocol {protocol.name} has no threshold for {', '.join(record.splits)}")
     unknown = [f"{verdict.split}: {verdict.reason}" for verdict in verdicts if verdict.passed is None]
     if unknown:
-        return not_judged("; ".join(unknown))
+        return unknown_because("; ".join(unknown))
     return Gate(
         submission=label,
         protocol=protocol.name,
@@ -108,4 +119,5 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
         verdicts=verdicts,
         other_channel=judge(swap_channel(entry), protocol),
         sample=record.sample,
+        notes=entry.notes,
     )

@@ -177,7 +177,7 @@ class Upscaler:
         if isinstance(error, SubmissionError):
             return error
         height, width = lr.shape[-2:]
-        remedy = "mend the network for inputs of any size, or declare pad_to or tile"
+        remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
         if isinstance(error, torch.OutOfMemoryError):
             remedy = "use less memory, or declare tile"
         return SubmissionError(

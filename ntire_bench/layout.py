@@ -167,7 +167,7 @@ def captions(board: Board) -> list[str]:
     texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
     texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind != "failed"]
     if board.superseded:
-        texts.append(f"Older records of the same teams, not shown: {board.superseded}.")
+        texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
     return texts
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "warm_up",
 ]
 
+UNSTEADY_SPREAD = 0.15  # idle machines stay under 0.03, as `runtime_samples_ms` of any record shows
 WARM_UP_CALLS = {"cuda": 3, "cpu": 1}
 _MOST_PADDINGS = 16  # an honest worker raises its padding a few times at most and never lowers it
 
@@ -193,6 +194,7 @@ def measure_split(
         ]
         contender.splits[split.name] = _split_result(split, results, memory_mib)
         contender.findings += _quality_findings(split, results)
+        contender.findings += _steadiness_findings(split, results, contender.submission.label)
 
 
 def sr_path(save_dir: Path, submission: Submission, split: Split, pair: Pair) -> Path:
@@ -233,6 +235,28 @@ def _mean(values: list[float | None]) -> float | None:
     """Return the mean, or None if any value is missing: an infinite PSNR never enters one."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if len(known) == len(values) else None
+
+
+def _steadiness_findings(split: Split, results: list[ImageResult], label: str) -> list[Finding]:
+    """Warn where the rounds of an image disagree so much that their median says little.
+
+    The spread of an image is the median absolute deviation of its samples over their median; what counts is
+    the median image, so that a single disturbed call is not a disturbed run.
+    """
+    if not results or len(results[0].runtime_samples_ms) < 3:
+        return []
+    spreads = []
+    for result in results:
+        deviations = [abs(sample - result.runtime_ms) for sample in result.runtime_samples_ms]
+        spreads.append(statistics.median(deviations) / result.runtime_ms)
+    spread = statistics.median(spreads)
+    if spread <= UNSTEADY_SPREAD:
+        return []
+    message = (
+        f"the rounds of {label} on {split.name} differ by {spread:.0%} (median absolute deviation): "
+        "something else used the machine; run again when it is idle"
+    )
+    return [Finding(code="runtime-unsteady", severity="warning", message=message)]
 
 
 def _quality_findings(split: Split, results: list[ImageResult]) -> list[Finding]:

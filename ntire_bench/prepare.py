@@ -6,26 +6,34 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ntire_bench.errors import DatasetError
 from ntire_bench.image_folder import Problems, check_images, list_images
-from ntire_bench.images import matlab_bicubic_down, modcrop, read_png, write_png
+from ntire_bench.images import Uint8, matlab_bicubic_down, modcrop, read_png, write_png
 
 __all__ = ["prepare"]
 
 
 def prepare(
-    hr_dir: Path, lr_dir: Path, scale: int = 4, progress: Callable[[int, int], None] | None = None
+    hr_dir: Path,
+    lr_dir: Path,
+    scale: int = 4,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    replace: bool = False,
 ) -> list[Path]:
     """Write the LR image of every HR PNG; nothing is written unless all HR images are sound.
 
     Each HR image is cropped at the bottom and the right to multiples of `scale` and scaled down by
-    `images.matlab_bicubic_down`. Each file appears whole or not at all; one that is there is replaced.
+    `images.matlab_bicubic_down`. Each file appears whole or not at all.
 
     Args:
         hr_dir: Folder of 8-bit RGB PNG images.
         lr_dir: Folder to write to, made where it is missing; not `hr_dir`.
         scale: 2, 3 or 4.
         progress: Called with (images written, images in all).
+        replace: Whether other LR images that are there may be replaced; else they are a problem.
 
     Returns:
         The files written, NAMEx4.png for NAME.png and scale 4, in the order of the names.
@@ -43,12 +51,29 @@ def prepare(
         if min(image.height, image.width) < scale:
             size = f"{image.width}x{image.height}"
             problems.add(f"image too small to scale down by {scale}", files[stem], found=size)
+    targets = {stem: lr_dir / f"{stem}x{scale}.png" for stem in files}
+    problems.raise_if_any()
+    for stem, lr_path in sorted(targets.items()):
+        # One that is there may be an official one; the same pixels may be there from an earlier run.
+        if os.path.lexists(lr_path) and not (replace or _holds(lr_path, _lr(files[stem], scale))):
+            remedy = "give another folder, or --force to replace it"
+            problems.add("another LR image is there already", lr_path, remedy=remedy)
     problems.raise_if_any()
     written = []
-    for stem, hr_path in sorted(files.items()):
-        lr_path = lr_dir / f"{stem}x{scale}.png"
-        write_png(lr_path, matlab_bicubic_down(modcrop(read_png(hr_path), scale), scale))
+    for stem, lr_path in sorted(targets.items()):
+        write_png(lr_path, _lr(files[stem], scale))
         written.append(lr_path)
         if progress is not None:
             progress(len(written), len(files))
     return written
+
+
+def _lr(hr_path: Path, scale: int) -> Uint8:
+    return matlab_bicubic_down(modcrop(read_png(hr_path), scale), scale)
+
+
+def _holds(path: Path, image: Uint8) -> bool:
+    try:
+        return np.array_equal(read_png(path), image)
+    except DatasetError:
+        return False

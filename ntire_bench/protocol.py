@@ -102,6 +102,15 @@ class Baseline:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Datasets:
+    """The images that absolute thresholds are for: folder pairs without _HR and _LR, and images in each."""
+
+    valid: str
+    test: str
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """One edition's rules, as its TOML file states them.
 
@@ -117,6 +126,7 @@ class Protocol:
         weights: Of the sub-scores.
         baseline: The reference network.
         sources: Where each constant comes from.
+        datasets: What the thresholds are for; None where they are for any images.
         sha256: Of the TOML file.
     """
 
@@ -131,6 +141,7 @@ class Protocol:
     weights: Weights
     baseline: Baseline
     sources: dict[str, str]
+    datasets: Datasets | None = None
     sha256: str = ""
 
 

@@ -208,11 +208,17 @@ def _group(of_teams: Mapping[_Team, Sequence[Stored]]) -> _Group:
     chosen = {}
     for team, items in of_teams.items():
         fitting = [item for item in items if not _other_images(item, images)]
-        # A newer run on other splits alone must not cost a team its place.
-        judged = [item for item in fitting if not images.keys().isdisjoint(item.record.splits)]
-        if fitting:
-            chosen[team] = (judged or fitting)[0]
+        # Where any team ran valid or test, runs on other splits alone are not comparable with it.
+        judged = [item for item in fitting if not images or _judged(item)]
+        if judged:
+            # A newer run of the same files on fewer splits must not cost a team its place.
+            same = [item for item in judged if _same_files(item, judged[0])]
+            chosen[team] = max(same, key=lambda item: (_judged(item), _age(item)))
     return _Group(chosen, images, max(item.created for items in of_teams.values() for item in items))
+
+
+def _judged(item: Stored) -> int:
+    return sum(split in item.record.splits for split in JUDGED_SPLITS)
 
 
 def _other_images(item: Stored, images: Mapping[str, str]) -> list[str]:
@@ -258,6 +264,9 @@ def _reason(
         return "other device", f"measured on {own}"
     if other := _other_images(item, group.images):
         return "other images", f"measured on other images of {' and '.join(other)} (on {_day(item)})"
+    if group.images and not _judged(item):
+        ran = " and ".join(item.record.splits)
+        return "other images", f"measured on {ran} alone, for which there is no threshold (on {_day(item)})"
     return None
 
 
@@ -269,7 +278,10 @@ def _later(items: Sequence[Stored], shown: Stored | None, candidates: Sequence[S
     if items[0].record.status == "failed" and (failure := items[0].record.error):
         again = f"evaluated again on {_day(items[0])}, it failed ({failure.phase}): {failure.message}"
         yield one_line(f"{row}; {again}")
-    elif candidates and candidates[0] is not shown and not _same_files(candidates[0], shown):
+    elif candidates and candidates[0] is not shown and _same_files(candidates[0], shown):
+        if _judged(candidates[0]):
+            yield f"{row}; a newer record of {_day(candidates[0])} is on fewer splits"
+    elif candidates and candidates[0] is not shown:
         yield f"{row}; its model file or checkpoint has changed since (record of {_day(candidates[0])})"
 
 

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,7 +20,7 @@ import msgspec
 from ntire_bench.errors import RecordError
 from ntire_bench.records import SCHEMA_VERSION, Measurement, Record, SplitResult
 
-__all__ = ["Problem", "Stored", "load", "load_all", "save"]
+__all__ = ["Problem", "Stored", "check_writable", "load", "load_all", "save"]
 
 _RESTORE = "restore the file from a backup or delete it, and evaluate the submission again"
 _MAX_NAME = 100
@@ -129,6 +130,23 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
             found=error.strerror or str(error),
             remedy="free space there, or name another folder with --results",
         ) from error
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Make a folder where it is missing, and see that files can be written there.
+
+    Raises:
+        RecordError: They cannot.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        remedy = "name a folder that this user may write to"
+        raise RecordError(
+            "cannot be written to", file=folder, found=error.strerror or str(error), remedy=remedy
+        ) from None
 
 
 def load(path: str | os.PathLike[str]) -> Record:

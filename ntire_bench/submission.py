@@ -15,12 +15,24 @@ from ntire_bench import declaration as declarations
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError, UsageError, relative
 
-__all__ = ["CHECKPOINT_SUFFIXES", "DEPLOY_SUFFIX", "Catalogue", "Submission", "Unusable", "find"]
+__all__ = [
+    "CHECKPOINT_SUFFIXES",
+    "DEPLOY_SUFFIX",
+    "Catalogue",
+    "CheckpointMissing",
+    "Submission",
+    "Unusable",
+    "find",
+]
 
 DEPLOY_SUFFIX = "_deploy"  # of a checkpoint that `fuse` wrote beside the one in training form
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".safetensors")
 _STEM = re.compile(r"(?:team)?(?P<id>\d+)_(?P<name>.+)", re.IGNORECASE)
 _ID_PREFIX = re.compile(r"(?:team)?(?P<id>\d+)(?![0-9])", re.IGNORECASE)
+
+
+class CheckpointMissing(SubmissionError):
+    """A model file without its checkpoint: perhaps one that can be fetched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +130,16 @@ class Catalogue:
             UsageError: It is not there.
         """
         everything: dict[int, Submission | Unusable] = {**self.submissions, **self.problems}
-        for id_, item in sorted(everything.items()):
-            if item.name.lower() == name.lower():
-                return self.get(id_)
+        named = sorted(id_ for id_, item in everything.items() if item.name.lower() == name.lower())
+        if len(named) > 1:
+            raise UsageError(
+                f"several submissions have the name of the protocol's baseline, {name}",
+                file=self.models,
+                found=", ".join(everything[id_].label for id_ in named),
+                remedy="rename all but the baseline",
+            )
+        if named:
+            return self.get(named[0])
         raise UsageError(
             f"the protocol's baseline {name} is not among the submissions",
             file=self.models,
@@ -242,7 +261,7 @@ def _checkpoint(
         return candidates[0]
     if not candidates:
         prefix = file.stem.split("_", 1)[0]
-        raise SubmissionError(
+        raise CheckpointMissing(
             "has no checkpoint",
             file=file,
             expected=f"{relative(model_zoo)}/{file.stem}.pth (any of {' '.join(CHECKPOINT_SUFFIXES)}, "

@@ -1,6 +1,6 @@
 """The untrusted side: runs one submission, answers the parent's requests, holds no ground truth.
 
-Started by `sandbox.Worker` as a process of its own. Requests and replies cross two pipes as JSON; LR and SR
+Started by `sandbox.Sandbox` as a process of its own. Requests and replies cross two pipes as JSON; LR and SR
 pixels cross two shared buffers. Every number that leaves here is a claim of the submission's process.
 """
 
@@ -38,6 +38,7 @@ class _Worker:
         self.lr = np.frombuffer(lr, np.uint8)
         self.sr = torch.frombuffer(sr, dtype=torch.uint8)
         self.loaded: loader.Loaded | None = None
+        self.peak_is_fresh = False
 
     @property
     def _upscaler(self) -> Upscaler:
@@ -114,11 +115,11 @@ class _Worker:
         return {"runtime_ms": runtime_ms}
 
     def reset_memory(self) -> dict[str, Any]:
-        device.reset_peak_memory(self.device)
+        self.peak_is_fresh = device.reset_peak_memory(self.device)
         return {}
 
     def peak_memory(self) -> dict[str, Any]:
-        return {"memory_mib": device.peak_memory_mib(self.device)}
+        return {"memory_mib": device.peak_memory_mib(self.device) if self.peak_is_fresh else None}
 
     def flags(self) -> dict[str, Any]:
         return {"flags": device.settings()}

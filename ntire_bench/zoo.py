@@ -23,13 +23,14 @@ from typing import IO, Any
 import msgspec
 
 from ntire_bench.errors import MeasurementError, UsageError, relative
+from ntire_bench.submission import Catalogue, CheckpointMissing
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["Hosts", "Published", "catalogue", "find", "pull"]
+__all__ = ["Hosts", "Published", "catalogue", "find", "pull", "unfetched"]
 
 _CHUNK_BYTES = 64 * 1024
 _TIMEOUT_S = 30.0
@@ -97,6 +98,16 @@ def find(id_: int) -> Published:
     raise UsageError(
         f"there is no published checkpoint of {id_:02d}", found=there, remedy="choose one of these"
     )
+
+
+def unfetched(catalogue_: Catalogue) -> list[Published]:
+    """Return the published checkpoints of the submissions that have none yet, by id."""
+    missing = {
+        (item.id, item.name)
+        for item in catalogue_.problems.values()
+        if isinstance(item.error, CheckpointMissing)
+    }
+    return [item for item in catalogue() if (item.id, item.name) in missing]
 
 
 def pull(

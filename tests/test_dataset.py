@@ -549,7 +549,21 @@ def test_what_prepare_makes_is_a_split(data: Path) -> None:
     written = prepare(data / f"{VALID}_HR", data / f"{VALID}_LR")
     assert sorted(os.listdir(data / f"{VALID}_LR")) == [path.name for path in written]
     assert load_splits(["valid"], data) == before
-    assert prepare(data / f"{VALID}_HR", data / f"{VALID}_LR") == written  # a second time replaces them
+    assert (
+        prepare(data / f"{VALID}_HR", data / f"{VALID}_LR") == written
+    )  # a second time finds the same images
+
+
+def test_prepare_replaces_no_other_lr_image_unless_told(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    write_png(tmp_path / "X_HR" / "a.png", generator.integers(0, 256, (64, 64, 3), np.uint8))
+    official = generator.integers(0, 256, (16, 16, 3), np.uint8)
+    write_png(tmp_path / "X_LR" / "ax4.png", official)
+    with pytest.raises(DatasetProblems, match="another LR image is there already"):
+        prepare(tmp_path / "X_HR", tmp_path / "X_LR")
+    assert np.array_equal(read_png(tmp_path / "X_LR" / "ax4.png"), official)
+    prepare(tmp_path / "X_HR", tmp_path / "X_LR", replace=True)
+    assert not np.array_equal(read_png(tmp_path / "X_LR" / "ax4.png"), official)
 
 
 def test_prepare_writes_nothing_where_an_image_is_bad(data: Path) -> None:

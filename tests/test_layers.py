@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, str] = {
     "evaluate": "client dataset entries environment measure protocol records resolve sandbox scoring "
     "submission",
     "fused_checkpoint": "client protocol sandbox submission",
-    "zoo": "",
+    "zoo": "submission",
     "campaign": "dataset environment evaluate measure protocol records resolve store submission",
     "checkpoint": "",
     "inference": "declaration",
@@ -62,10 +62,12 @@ MAY_IMPORT: dict[str, str] = {
     "export": "entries layout leaderboard records scoring selection",
     "render": "export layout leaderboard",
     "gate": "entries protocol records scoring",
-    "console": "gate records resolve submission",
+    "changed": "submission",
+    "console": "gate records resolve submission zoo",
     "cli_options": "",
     "cli_output": "console leaderboard protocol render store",
-    "cli_run": "campaign cli_options cli_output console evaluate export gate protocol store submission",
+    "cli_run": "campaign changed cli_options cli_output console evaluate export gate protocol store "
+    "submission zoo",
     "cli_weights": "cli_options cli_output console fused_checkpoint protocol sample submission zoo",
     "cli": "cli_options cli_output cli_run cli_weights console leaderboard prepare protocol render resolve "
     "sample submission",

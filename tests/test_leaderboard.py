@@ -75,7 +75,7 @@ def test_newest_record_of_a_team_stands_for_it() -> None:
     (row,) = [row for row in got.rows if row.status == "ranked"]
     assert row.entry.costs is not None and row.entry.costs.runtime_ms == 8.0
     assert got.left_out == () and got.superseded == 2
-    assert "Older records of the same teams, not shown: 2." in layout.captions(got)
+    assert "Other records of the same teams, not shown: 2." in layout.captions(got)
 
 
 def test_records_of_one_moment_keep_the_order_of_their_numbers() -> None:
@@ -179,14 +179,32 @@ def test_run_on_other_splits_alone_costs_no_place() -> None:
     assert ranked(got) == ["A"]
 
 
-def test_record_of_other_splits_alone_is_shown_with_its_psnr() -> None:
+def test_record_of_other_splits_alone_does_not_stand_beside_judged_ones() -> None:
     got = board(make_record(1, "A"), make_record(2, "B", psnr={"Set5": (32.1, 30.0)}))
-    assert [(row.entry.name, row.status) for row in got.rows] == [
-        ("A", "ranked"),
-        ("B", "not judged"),
-        ("RLFN", "baseline"),
-    ]
+    assert [row.entry.name for row in got.rows] == ["A", "RLFN"]
+    assert [(item.team, item.kind) for item in got.left_out] == [("02_B", "other images")]
+    assert "Set5 alone" in got.left_out[0].reason
+
+
+def test_records_of_other_splits_alone_are_shown_where_there_are_no_others() -> None:
+    got = board(make_record(2, "B", psnr={"Set5": (32.1, 30.0)}))
+    assert [(row.entry.name, row.status) for row in got.rows] == [("B", "not judged"), ("RLFN", "baseline")]
     assert "02_B: PSNR 32.10 dB on Set5." in got.notes
+
+
+def test_a_newer_run_of_the_same_files_on_fewer_splits_costs_no_column() -> None:
+    valid = {"valid": (28.6, 26.96)}
+    got = board(on(1, make_record(1, "A")), on(2, make_record(1, "A", psnr=valid)))
+    (row,) = [row for row in got.rows if row.entry.name == "A"]
+    assert set(row.entry.psnr_db) == {"valid", "test"}
+    assert any("a newer record of" in note and "fewer splits" in note for note in got.notes)
+
+
+def test_a_newer_run_of_other_files_on_fewer_splits_stands() -> None:
+    valid = {"valid": (28.6, 26.96)}
+    got = board(on(1, make_record(1, "A")), on(2, make_record(1, "A", psnr=valid, version="2")))
+    (row,) = [row for row in got.rows if row.entry.name == "A"]
+    assert set(row.entry.psnr_db) == {"valid"}
 
 
 def test_one_split_is_said() -> None:

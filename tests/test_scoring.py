@@ -388,3 +388,10 @@ def test_impossible_costs_are_refused() -> None:
     record = make_record(baseline_runtime_ms={"valid": 0.0, "test": 0.0})
     with pytest.raises(RecordError, match="impossible cost"):
         entry_from_record(record, RULES, "y")
+
+
+def test_images_that_the_threshold_is_not_for_are_said() -> None:
+    split = dataclasses.replace(make_record().splits["valid"], images=2, dataset="mine")
+    record = dataclasses.replace(make_record(), splits={"valid": split})
+    entry = entry_from_record(record, RULES, "y")
+    assert any("the 200 images of DIV2K_LSDIR_valid; these are 2 of mine" in note for note in entry.notes)
