@@ -133,14 +133,16 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Make a folder where it is missing, and see that files can be written there.
+    """See that files can be written to a folder, or to the folder that it will be made in.
 
     Raises:
         RecordError: They cannot.
     """
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next(
+            path for path in (Path(folder), *Path(folder).absolute().parents) if os.path.lexists(path)
+        )
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         remedy = "name a folder that this user may write to"

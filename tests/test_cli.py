@@ -215,8 +215,8 @@ def test_the_sample_set_is_named_wherever_it_is_used(place, tmp_path, command, a
         (["run", "1", "--data-dir", "images", "--protocol", "ntire2025"], "baseline EFDN is not among"),
         (["run", "1", "--psnr-channel", "z"], "'z' is not one of"),
         (["run", "1", "--protocol", "ntire2024"], "name their folder with --data_dir"),  # the sample set
-        (["gate"], "give either IDs or --record FILE"),
-        (["gate", "1", "--record", "x.json"], "give either IDs or --record FILE"),
+        (["gate"], "give one of: IDs, --record FILE, --changed BASE"),
+        (["gate", "1", "--record", "x.json"], "give one of: IDs, --record FILE, --changed BASE"),
         (["gate", "--record", "nowhere.json"], "nowhere.json: the record cannot be read"),
         (["gate", "1", "77", "--data-dir", "images"], "there is no submission 77"),
         (["check", "77"], "there is no submission 77"),

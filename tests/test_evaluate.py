@@ -199,7 +199,9 @@ def test_the_record_holds_every_key_of_the_contract(record, tmp_path):
         "baseline": "submission complexity splits",
     }.items():
         assert set(inner.split()) <= document[key].keys(), key
-    assert document["status"] == "ok" and document["error"] is None and document["findings"] == []
+    assert document["status"] == "ok" and document["error"] is None
+    # A toy takes a fraction of a millisecond, whose rounds may well differ.
+    assert {finding["code"] for finding in document["findings"]} <= {"runtime-unsteady"}
     split_keys = (
         "images psnr_y_db psnr_rgb_db ssim_y runtime_ms runtime_ci95_ms memory_mib dataset_sha256 per_image"
     )

@@ -392,3 +392,12 @@ def test_a_thousand_records_load_in_time(tmp_path: Path) -> None:
         spent = after.children_user + after.children_system - before.children_user - before.children_system
         seconds.append(spent)
     assert min(seconds) < 2.0, seconds
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_it_is_needed(tmp_path: Path) -> None:
+    store.check_writable(tmp_path / "not" / "yet" / "there")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/results")):
+        with pytest.raises(RecordError, match="cannot be written to"):
+            store.check_writable(folder)
