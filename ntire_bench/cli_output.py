@@ -81,4 +81,7 @@ def write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError("cannot be written", file=path, found=error.strerror or str(error)) from None
+        remedy = "name a file in a folder that this user may write to"
+        raise UsageError(
+            "cannot be written", file=path, found=error.strerror or str(error), remedy=remedy
+        ) from None

@@ -176,7 +176,10 @@ def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) ->
     if data_dir is not None:
         if not os.path.isdir(data_dir):  # unlike Path.is_dir it never raises
             found = "a file" if os.path.exists(data_dir) else "nothing there"
-            raise DatasetError("no such data folder", file=data_dir, expected="a folder", found=found)
+            remedy = "name the folder that holds the NAME_HR and NAME_LR folders"
+            raise DatasetError(
+                "no such data folder", file=data_dir, expected="a folder", found=found, remedy=remedy
+            )
         return data_dir, sample.is_sample_dir(data_dir)
     for root in () if prefer_sample else (Path(), Path("data"), Path("..")):
         if any(os.path.isdir(root / f"{_CHALLENGE}{name}_{side}") for name in names for side in ("HR", "LR")):
@@ -196,7 +199,8 @@ def _unknown_split(name: str, root: Path, is_sample: bool) -> str:
     try:
         folders = {entry for entry in os.listdir(root) if os.path.isdir(root / entry)}
     except OSError as error:
-        return str(DatasetError("cannot be listed", file=root, found=error.strerror))
+        remedy = "name a folder that this user may read"
+        return str(DatasetError("cannot be listed", file=root, found=error.strerror, remedy=remedy))
     stems = {folder[:-3] for folder in folders if folder.endswith("_HR") and f"{folder[:-3]}_LR" in folders}
     there = ", ".join(sorted(stem.removeprefix(_CHALLENGE) for stem in stems)) or "none"
     looked = f"{_CHALLENGE}{name}_HR, {_CHALLENGE}{name}_LR, {name}_HR or {name}_LR"
@@ -232,11 +236,13 @@ def _match(
             problems.add("two LR images", path, found=f"{both} in {relative(lr_dir)}", remedy="keep one")
         elif lr_files:  # else the LR folder itself is the problem, and is named already
             expected = f"{path.stem}{suffix}.png in {relative(lr_dir)}"
-            problems.add("HR image without its LR image", path, expected=expected)
+            remedy = "add it (`ntire-bench prepare` makes LR images), or take the HR image out"
+            problems.add("HR image without its LR image", path, expected=expected, remedy=remedy)
     for stem, path in lr_files.items():
         if stem not in taken and hr_files:
             expected = f"{path.stem.removesuffix(suffix)}.png in {relative(hr_dir)}"
-            problems.add("LR image without its HR image", path, expected=expected)
+            remedy = "add it, or take the LR image out"
+            problems.add("LR image without its HR image", path, expected=expected, remedy=remedy)
     return partners
 
 
@@ -248,11 +254,15 @@ def _fit(
     smallest = 2 * border + SSIM_WINDOW
     if min(height, width) < smallest:
         expected = f"at least {smallest}x{smallest} after cropping to multiples of {scale}"
-        problems.add("image too small for SSIM", hr.path, expected=expected, found=f"{width}x{height}")
+        found, remedy = f"{width}x{height}", "take the pair out"
+        problems.add("image too small for SSIM", hr.path, expected=expected, found=found, remedy=remedy)
     elif (lr.height * scale, lr.width * scale) != (height, width):
         expected = f"{width // scale}x{height // scale} (from {hr.width}x{hr.height} of {hr.path.name})"
         found = f"{lr.width}x{lr.height}"
-        problems.add(f"LR size is not HR size / {scale}", lr.path, expected=expected, found=found)
+        remedy = "make it anew from the HR image (`ntire-bench prepare`)"
+        problems.add(
+            f"LR size is not HR size / {scale}", lr.path, expected=expected, found=found, remedy=remedy
+        )
     else:
         return Pair(name, lr.path, hr.path, height, width, lr.sha256, hr.sha256)
     return None

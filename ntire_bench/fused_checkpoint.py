@@ -104,5 +104,8 @@ def _write(content: bytes, output: Path) -> Path:
             file.write(content)
         os.chmod(name, 0o644)
     except OSError as error:
-        raise UsageError("cannot be written", file=output, found=error.strerror or str(error)) from None
+        remedy = "name a file in a folder that this user may write to"
+        raise UsageError(
+            "cannot be written", file=output, found=error.strerror or str(error), remedy=remedy
+        ) from None
     return Path(name)

@@ -98,10 +98,14 @@ def list_images(folder: Path, problems: Problems) -> dict[str, Path]:
     try:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
-        problems.add("missing folder", folder, expected="a folder of PNG images")
+        remedy = "add it, or name another folder"
+        problems.add("missing folder", folder, expected="a folder of PNG images", remedy=remedy)
         return {}
     except OSError as error:
-        problems.add("cannot be listed", folder, expected="a folder of PNG images", found=error.strerror)
+        found, remedy = error.strerror, "name a folder that this user may read"
+        problems.add(
+            "cannot be listed", folder, expected="a folder of PNG images", found=found, remedy=remedy
+        )
         return {}
     # macOS puts ._0801.png beside 0801.png; a killed writer may leave a hidden temporary file.
     shown = [path for path in entries if not path.name.startswith(".")]
@@ -123,7 +127,8 @@ def list_images(folder: Path, problems: Problems) -> dict[str, Path]:
             files[stem] = path
     if not images:
         found = "sub-folders, which are not searched" if any(map(os.path.isdir, shown)) else None
-        problems.add("no image in this folder", folder, expected="PNG images", found=found)
+        remedy = "put the images there, or name another folder"
+        problems.add("no image in this folder", folder, expected="PNG images", found=found, remedy=remedy)
     return files
 
 

@@ -134,7 +134,8 @@ def pull(
     try:
         model_zoo.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError("cannot be made", file=model_zoo, found=error.strerror) from None
+        remedy = "name a folder that this user may write to with --model-zoo"
+        raise UsageError("cannot be made", file=model_zoo, found=error.strerror, remedy=remedy) from None
     part = model_zoo / f".{item.file_name}.{item.sha256[:12]}.part"
     url = _locate(item, hosts)
     _download(url, part, item, progress)
