@@ -45,6 +45,8 @@ class _Group(click.Group):
             ctx.exit(INTERRUPTED)
         except NtireBenchError as error:
             fault = error
+        except click.exceptions.NoArgsIsHelpError:  # `ntire-bench zoo` alone: click shows its help
+            raise
         except click.UsageError as error:
             command = "ntire-bench" if error.ctx is None else error.ctx.command_path
             fault = UsageError(error.format_message().rstrip("?."), remedy=f"see {command} --help")

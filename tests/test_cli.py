@@ -503,6 +503,29 @@ def test_help(call, command):
     assert call(*command, "-h").stdout == result.stdout
 
 
+def test_a_group_alone_shows_its_help(call):
+    result = call("zoo")
+    assert result.exit_code == 2
+    assert (result.stdout + result.stderr).startswith("Usage: ")
+    assert "Error" not in result.stdout + result.stderr
+
+
+def test_test_demo_evaluates_0_only_where_nothing_is_named(root, tmp_path):
+    """The challenge's --model_id has the default 0."""
+    models = tmp_path / "models"
+    models.mkdir()
+
+    def missing(*words):
+        command = [sys.executable, str(root / "test_demo.py"), "--models", str(models), *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2, done.stderr
+        return re.findall(r"there is no submission (\d+)", done.stderr)
+
+    assert missing() == ["00"]
+    assert missing("--model_id", "7") == ["07"]
+    assert missing("7") == ["07"]
+
+
 def test_every_command_has_json(call):
     names = ["check", "fuse", "gate", "leaderboard", "list", "prepare", "run", "zoo"]
     assert sorted(cli.main.commands) == names
