@@ -117,3 +117,19 @@ def test_every_outcome_has_an_exit_code_of_its_own():
     assert sorted(EXIT_CODES.values()) == [0, 1, 2]
     with pytest.raises(dataclasses.FrozenInstanceError):
         judged({"valid": (28.0, 27.0)}).outcome = "pass"
+
+
+def test_rules_that_have_changed_since_the_record_are_not_applied():
+    answer = judged({"valid": (28.0, 26.95)}, protocol_sha256="0" * 64)
+    assert (answer.outcome, answer.exit_code) == ("not judged", 2)
+    assert "have changed since" in answer.reason
+    # Other rules are another matter: whoever names them means them.
+    assert gate(make_record(protocol="ntire2024", protocol_sha256="0" * 64), SAMPLE, "y").verdicts
+
+
+def test_what_the_thresholds_are_not_for_is_noted():
+    record = make_record(psnr={"valid": (28.0, 26.95)})
+    few = dataclasses.replace(record.splits["valid"], images=2)
+    answer = gate(dataclasses.replace(record, splits={"valid": few}), RULES, "y")
+    assert answer.outcome == "pass"
+    assert any("these are 2 of DIV2K_LSDIR_valid" in note for note in answer.notes)
