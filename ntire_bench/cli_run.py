@@ -215,30 +215,28 @@ def gate(
         options = _evaluation_options(data, 1, channel, device, False, None, isolation)
         if data.sample:
             console.show(console.SAMPLE, stderr=True)
-        with _interruptible(
+        # Absolute thresholds need no baseline: then each submission stands in for it.
+        below_baseline = data.protocol.thresholds.kind == "below_baseline"
+        baseline = catalogue.baseline(data.protocol.baseline.name) if below_baseline else None
+
+        progressing = _interruptible(
             lambda: f"{len(answers)} of {len(entries)} judged, nothing stored", resumable=False
-        ):
-            with console.progress_bar() as progress:
-                for entry in entries:
-                    # Absolute thresholds need no baseline; then the submission stands in for it.
-                    if isinstance(entry, submission.Unusable):
-                        answers.append(
-                            not_judged(entry.label, data.protocol, options.psnr_channel, str(entry.error))
-                        )
-                        continue
-                    relative_rules = data.protocol.thresholds.kind == "below_baseline"
-                    reference = catalogue.baseline(data.protocol.baseline.name) if relative_rules else entry
-                    if changed is not None and relative_rules and entry.file == reference.file:
-                        reason = (
-                            "the baseline itself changed, and the thresholds follow it: a person must look"
-                        )
-                        answers.append(not_judged(entry.label, data.protocol, options.psnr_channel, reason))
-                        continue
-                    record = evaluate(entry, reference, data.splits, data.protocol, options, progress)
+        )
+        with progressing, console.progress_bar() as progress:
+            for entry in entries:
+                if isinstance(entry, submission.Unusable):
+                    reason = str(entry.error)
+                elif changed is not None and baseline is not None and entry.file == baseline.file:
+                    reason = "the baseline itself changed, and the thresholds follow it: a person must look"
+                else:
+                    record = evaluate(entry, baseline or entry, data.splits, data.protocol, options, progress)
                     answers.append(judge(record, data.protocol, options.psnr_channel))
+                    continue
+                answers.append(not_judged(entry.label, data.protocol, options.psnr_channel, reason))
     if as_json:
         documents = [answer.document() for answer in answers]
-        print_json(documents[0] if len(documents) == 1 else {"gates": documents})
+        alone = len(documents) == 1 and changed is None
+        print_json(documents[0] if alone else {"gates": documents, "strays": strays})
     else:
         for answer in answers:
             for line in console.gate_lines(answer):

@@ -30,7 +30,7 @@ __all__ = [
     "warm_up",
 ]
 
-UNSTEADY_SPREAD = 0.15  # idle machines stay under 0.03, as `runtime_samples_ms` of any record shows
+UNSTEADY_SPREAD = 0.15  # RLFN on two idle cores: 0.004 to 0.028; beside other programs: up to 0.27
 WARM_UP_CALLS = {"cuda": 3, "cpu": 1}
 _MOST_PADDINGS = 16  # an honest worker raises its padding a few times at most and never lowers it
 

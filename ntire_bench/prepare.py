@@ -32,11 +32,11 @@ def prepare(
         hr_dir: Folder of 8-bit RGB PNG images.
         lr_dir: Folder to write to, made where it is missing; not `hr_dir`.
         scale: 2, 3 or 4.
-        progress: Called with (images written, images in all).
+        progress: Called with (images written, images to write).
         replace: Whether other LR images that are there may be replaced; else they are a problem.
 
     Returns:
-        The files written, NAMEx4.png for NAME.png and scale 4, in the order of the names.
+        The LR files, all of which are there now, in the order of the names: NAMEx4.png for NAME.png.
 
     Raises:
         DatasetProblems: Lists everything that is wrong with the HR images.
@@ -53,19 +53,20 @@ def prepare(
             problems.add(f"image too small to scale down by {scale}", files[stem], found=size)
     targets = {stem: lr_dir / f"{stem}x{scale}.png" for stem in files}
     problems.raise_if_any()
+    missing = []
     for stem, lr_path in sorted(targets.items()):
+        if replace or not os.path.lexists(lr_path):
+            missing.append(stem)
         # One that is there may be an official one; the same pixels may be there from an earlier run.
-        if os.path.lexists(lr_path) and not (replace or _holds(lr_path, _lr(files[stem], scale))):
+        elif not _holds(lr_path, _lr(files[stem], scale)):
             remedy = "give another folder, or --force to replace it"
             problems.add("another LR image is there already", lr_path, remedy=remedy)
     problems.raise_if_any()
-    written = []
-    for stem, lr_path in sorted(targets.items()):
-        write_png(lr_path, _lr(files[stem], scale))
-        written.append(lr_path)
+    for done, stem in enumerate(missing, 1):
+        write_png(targets[stem], _lr(files[stem], scale))
         if progress is not None:
-            progress(len(written), len(files))
-    return written
+            progress(done, len(missing))
+    return [targets[stem] for stem in sorted(targets)]
 
 
 def _lr(hr_path: Path, scale: int) -> Uint8:
