@@ -5,22 +5,31 @@ from __future__ import annotations
 import ast
 import dataclasses
 import math
-from typing import Any
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from ntire_bench.checkout import Branch
+from ntire_bench.environment import compute_threads
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
-from ntire_bench.records import Complexity, Finding, Inference
+from ntire_bench.observation import Observation
+from ntire_bench.records import Complexity, Finding, Inference, Isolation
 from ntire_bench.sandbox import Sandbox
 from ntire_bench.submission import Submission
 
-__all__ = ["FuseReply", "LoadReply", "Worker"]
+__all__ = ["Call", "FuseReply", "LoadReply", "WarmUp", "Worker"]
 
 START_TIMEOUT_S = 180.0
 LOAD_TIMEOUT_S = 300.0
 CALL_TIMEOUT_S = 600.0
+_CLOCK = getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)  # not slewed by NTP
+_AUDIT_PIXELS = 256 * 384  # of the largest LR image that an audit makes up
 _MOST_ARGS = 100_000  # characters
 _MOST = 2**53  # a count above it is no count; also what every reader of JSON takes for a whole number
 
@@ -61,6 +70,28 @@ class FuseReply:
         return self.after.params < self.before.params or self.after.flops < self.before.flops
 
 
+class Call(NamedTuple):
+    """One timed call.
+
+    Attributes:
+        sr: The SR image, uint8 HWC, a copy of its own.
+        claimed_ms: The forward pass, as the worker measured it [ms].
+        bracket_ms: By this process' clock, from sending the LR image to holding the SR image [ms].
+    """
+
+    sr: npt.NDArray[np.uint8]
+    claimed_ms: float
+    bracket_ms: float
+
+
+@dataclasses.dataclass(frozen=True)
+class WarmUp:
+    """What a warm-up tells: the multiple that the input is padded to, or None, and the first call [ms]."""
+
+    pad_to: int | None
+    first_ms: float
+
+
 class Worker:
     """One submission in a process of its own; use as a context manager.
 
@@ -69,15 +100,36 @@ class Worker:
         scale: Enlargement factor.
         largest_lr: (height, width) of the largest LR image that will be sent; sizes the shared buffers.
         device: "auto", "cpu", "cuda", "cuda:N".
+        threads: CPU threads to compute with; None takes `environment.compute_threads()`.
+        isolation: What `isolation.isolation_for` returned; None for the best there is.
+        hidden: Folders it must not see, even inside what it may read.
     """
 
     def __init__(
-        self, submission: Submission, *, scale: int, largest_lr: tuple[int, int], device: str = "auto"
+        self,
+        submission: Submission,
+        *,
+        scale: int,
+        largest_lr: tuple[int, int],
+        device: str = "auto",
+        threads: int | None = None,
+        isolation: Isolation | None = None,
+        hidden: Sequence[Path] = (),
     ) -> None:
         self._submission = submission
         self._scale = scale
-        size = 3 * largest_lr[0] * largest_lr[1]
-        self._sandbox = Sandbox(submission.file, lr_bytes=size, sr_bytes=size * scale * scale, device=device)
+        self._threads = compute_threads() if threads is None else threads
+        size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
+        self._sandbox = Sandbox(
+            submission.file,
+            lr_bytes=size,
+            sr_bytes=size * scale * scale,
+            device=device,
+            isolation=isolation,
+            readable=submission.readable,
+            hidden=hidden,
+            workdir=submission.workdir,
+        )
 
     def __enter__(self) -> Worker:
         """Return the worker."""
@@ -100,7 +152,7 @@ class Worker:
             MeasurementError: Somebody killed this one.
         """
         try:
-            return self._call("hello", START_TIMEOUT_S)
+            return self._call("hello", START_TIMEOUT_S, threads=self._threads)
         except SubmissionError as error:
             if self._sandbox.killed:
                 raise MeasurementError(
@@ -120,6 +172,8 @@ class Worker:
     def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
         """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
         submission = self._submission
+        if submission.branch is not None:
+            return self._load_checkout(submission.branch)
         declaration = dataclasses.asdict(submission.declaration)
         declaration["args"] = self._literal(submission.declaration.args)
         height, width = self._put(probe)
@@ -134,6 +188,25 @@ class Worker:
             height=height,
             width=width,
         )
+        return self._load_reply(reply)
+
+    def _load_checkout(self, branch: Branch) -> LoadReply:
+        reply = self._call(
+            "load_checkout",
+            LOAD_TIMEOUT_S,
+            id_=self._submission.id,
+            root=str(branch.root.resolve()),
+            script=str(branch.script.resolve()),
+            file=str(self._submission.file.resolve()),
+            parameter=branch.parameter,
+            attribute=branch.attribute,
+            as_text=branch.as_text,
+            checkpoints=[os.path.abspath(path) for path in branch.checkpoints],
+            scale=self._scale,
+        )
+        return self._load_reply(reply)
+
+    def _load_reply(self, reply: dict[str, Any]) -> LoadReply:
         result: LoadReply = self._convert(reply, LoadReply)
         if result.data_range not in (1.0, 255.0):
             raise self._sandbox.forged(f"a data range of {result.data_range}")
@@ -146,7 +219,30 @@ class Worker:
         counts = (result.params, result.flops, result.activations, result.convs)
         if result.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
             raise self._sandbox.forged(f"costs of {counts} on an input of {result.input_shape}")
+        self._observation(result.audit.get("observed"))
         return result
+
+    def audit(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], Observation]:
+        """Run an LR image (uint8 HWC) once under observation; return the SR image and what was seen."""
+        height, width = self._put(lr)
+        shape = (height * self._scale, width * self._scale, 3)
+        reply = self._call("audit", CALL_TIMEOUT_S, height=height, width=width)
+        sr = np.frombuffer(self._sandbox.sr, np.uint8, math.prod(shape)).reshape(shape).copy()
+        return sr, self._observation(reply)
+
+    def parameters(self) -> int:
+        """Return the number of parameters as it is now."""
+        count: int = self._convert(self._call("parameters", CALL_TIMEOUT_S).get("params"), int)
+        if not 0 <= count <= _MOST:
+            raise self._sandbox.forged(f"{count} parameters")
+        return count
+
+    def _observation(self, value: Any) -> Observation:  # noqa: ANN401
+        seen: Observation = self._convert(value, Observation)
+        numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
+        if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
+            raise self._sandbox.forged("counts that are none")
+        return seen
 
     def fuse(
         self, lr: npt.NDArray[np.uint8], input_shape: tuple[int, int, int, int], *, keep: bool
@@ -170,32 +266,43 @@ class Worker:
             raise self._sandbox.forged(f"a checkpoint of {result.size} bytes")
         return result, bytes(self._sandbox.sr[: result.size])
 
-    def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> int | None:
-        """Run an LR image `calls` times untimed; return the multiple its input is padded to, or None."""
+    def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> WarmUp:
+        """Run an LR image `calls` times, not to be counted."""
         height, width = self._put(lr)
         reply = self._call("warm_up", CALL_TIMEOUT_S, height=height, width=width, calls=calls)
-        pad_to: int | None = self._convert(reply.get("pad_to"), int | None)
-        if pad_to is not None and not 0 < pad_to <= _MOST:
-            raise self._sandbox.forged(f"an input padded to a multiple of {pad_to}")
-        return pad_to
+        result: WarmUp = self._convert(reply, WarmUp)
+        if result.pad_to is not None and not 0 < result.pad_to <= _MOST:
+            raise self._sandbox.forged(f"an input padded to a multiple of {result.pad_to}")
+        return result
 
-    def run(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
-        """Run an LR image once, timed.
+    @property
+    def threads(self) -> int:
+        """CPU threads that it computes with."""
+        return self._threads
 
-        Args:
-            lr: uint8 HWC.
+    def begin_round(self) -> None:
+        """Put torch's settings back to the benchmark's."""
+        self._call("begin_round", CALL_TIMEOUT_S)
 
-        Returns:
-            The SR image, uint8 HWC, a copy of its own; and the runtime [ms] as the worker measured it.
-        """
+    def run(self, lr: npt.NDArray[np.uint8]) -> Call:
+        """Run an LR image (uint8 HWC) once, timed."""
+        return self._timed("run", lr)
+
+    def null_run(self, lr: npt.NDArray[np.uint8]) -> Call:
+        """Run nearest-neighbour enlargement in the submission's place; before it is loaded."""
+        return self._timed("null_run", lr, scale=self._scale)
+
+    def _timed(self, operation: str, lr: npt.NDArray[np.uint8], **parameters: int) -> Call:
+        begin = _clock_ns()
         height, width = self._put(lr)
         shape = (height * self._scale, width * self._scale, 3)
-        size = math.prod(shape)
-        reply = self._call("run", CALL_TIMEOUT_S, height=height, width=width)
-        runtime_ms = self._convert(reply.get("runtime_ms"), float)
-        if not 0 < runtime_ms <= CALL_TIMEOUT_S * 1000:
-            raise self._sandbox.forged(f"a runtime of {runtime_ms} ms")
-        return np.frombuffer(self._sandbox.sr, np.uint8, size).reshape(shape).copy(), runtime_ms
+        reply = self._call(operation, CALL_TIMEOUT_S, height=height, width=width, **parameters)
+        sr = np.frombuffer(self._sandbox.sr, np.uint8, math.prod(shape)).reshape(shape).copy()
+        bracket_ms = (_clock_ns() - begin) / 1e6
+        claimed_ms = self._convert(reply.get("runtime_ms"), float)
+        if not 0 < claimed_ms <= CALL_TIMEOUT_S * 1000:
+            raise self._sandbox.forged(f"a runtime of {claimed_ms} ms")
+        return Call(sr, claimed_ms, bracket_ms)
 
     def reset_memory(self) -> None:
         """Start a new memory peak."""
@@ -274,3 +381,7 @@ class Worker:
         }
         file = error.get("file")
         return kind(what, file=None if file is None else str(file), **text)
+
+
+def _clock_ns() -> int:
+    return time.clock_gettime_ns(_CLOCK)

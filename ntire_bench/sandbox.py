@@ -15,52 +15,26 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ntire_bench import channel
-from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.errors import SubmissionError
+from ntire_bench.isolation import isolation_for
+from ntire_bench.limits import Limits
 from ntire_bench.records import Isolation
+from ntire_bench.spawn import spawn
+from ntire_bench.watch import Watch
 
-__all__ = ["ISOLATION_CHOICES", "Sandbox", "isolation_for"]
+__all__ = ["Sandbox"]
 
-ISOLATION_CHOICES = ("auto", "none", "required")
 _OUTPUT_KEPT_BYTES = 16 * 1024
-# What a worker may know of the environment: enough to find libraries and devices, no secrets of the user.
-_ENVIRONMENT = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "CUDA_DEVICE_ORDER",
-    "CUDA_VISIBLE_DEVICES",
-    "NVIDIA_VISIBLE_DEVICES",
-    "CUDA_HOME",
-)
-# -I keeps the user's settings out; where the packages lie is handed over, as they may lie in PYTHONPATH.
-_START = "import sys; sys.path += {paths!r}; from ntire_bench.worker import main; main(sys.argv[1:])"
-
-
-def isolation_for(choice: str) -> Isolation:
-    """Return the isolation that workers get.
-
-    Args:
-        choice: "auto" (the best there is), "none", or "required" (refuse anything under L2).
-
-    Raises:
-        UsageError: More was required than there is.
-    """
-    if choice == "required":
-        raise UsageError(
-            "isolation of level L2 or better was required, and this version has L0, a separate process",
-            remedy="leave --isolation required out, and run only submissions you trust",
-        )
-    return Isolation(level="L0", detail="a separate process of the same user, without the HR images")
+_START = "from ntire_bench.worker import main\nmain(sys.argv[1:])\n"
+_F_SEAL_FUTURE_WRITE = 0x10  # linux/fcntl.h; the fcntl module has it from Python 3.13 on
 
 
 class Sandbox:
@@ -71,20 +45,40 @@ class Sandbox:
         lr_bytes: Size of the buffer for LR pixels, which the worker reads.
         sr_bytes: Size of the buffer for SR pixels, which the worker writes.
         device: "auto", "cpu", "cuda", "cuda:N".
+        isolation: What `isolation.isolation_for` returned; None for the best there is.
+        readable: Files and folders the worker may read, beside the interpreter and its packages.
+        hidden: Folders it must not see, even inside those.
+        workdir: Its working directory, one of those it may read; None for its scratch folder.
+        limits: How much it may use.
 
     Attributes:
         lr: The LR buffer.
         sr: The SR buffer.
     """
 
-    def __init__(self, file: Path, *, lr_bytes: int, sr_bytes: int, device: str) -> None:
+    def __init__(
+        self,
+        file: Path,
+        *,
+        lr_bytes: int,
+        sr_bytes: int,
+        device: str,
+        isolation: Isolation | None = None,
+        readable: Sequence[Path] = (),
+        hidden: Sequence[Path] = (),
+        workdir: Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.file = file
+        self.isolation = isolation_for("auto") if isolation is None else isolation
+        self._limits = limits or Limits()
         self._stack = contextlib.ExitStack()
         self._output: collections.deque[bytes] = collections.deque(maxlen=64)
+        self._spent_s: collections.defaultdict[str, float] = collections.defaultdict(float)
         try:
-            lr_fd, self.lr = self._buffer(lr_bytes)
-            sr_fd, self.sr = self._buffer(sr_bytes)
-            self._start(device, lr_fd, sr_fd)
+            lr_fd, self.lr = self._buffer(lr_bytes, only_ours=True)
+            sr_fd, self.sr = self._buffer(sr_bytes, only_ours=False)
+            self._start(device, lr_fd, sr_fd, readable or (file,), hidden, workdir)
         except BaseException:
             self._stack.close()
             raise
@@ -103,15 +97,16 @@ class Sandbox:
 
     @property
     def pid(self) -> int:
-        """Process id, for tests."""
-        return self._process.pid
+        """Process id of the worker itself, for tests."""
+        return self._spawned.pid
 
     @property
     def killed(self) -> bool:
         """Whether a signal has ended the process."""
-        return (self._process.poll() or 0) < 0
+        return self._spawned.ended_by is not None
 
-    def _buffer(self, size: int) -> tuple[int, mmap.mmap]:
+    def _buffer(self, size: int, *, only_ours: bool) -> tuple[int, mmap.mmap]:
+        """Return a shared buffer; one that is only ours can be read by the worker, and not be written."""
         if hasattr(os, "memfd_create"):
             fd = os.memfd_create("ntire_bench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         else:
@@ -119,71 +114,69 @@ class Sandbox:
             fd = os.dup(file.fileno())
         self._stack.callback(os.close, fd)
         os.ftruncate(fd, size)
-        if hasattr(fcntl, "F_ADD_SEALS"):
-            with contextlib.suppress(OSError):  # a plain file, which cannot be sealed
-                # Were the worker to shorten it, the kernel would end this process when it reads the rest.
-                fcntl.fcntl(
-                    fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-                )
         buffer = mmap.mmap(fd, size)
         self._stack.callback(buffer.close)  # it holds a descriptor of its own
+        if hasattr(fcntl, "F_ADD_SEALS"):
+            # Were the worker to shorten it, the kernel would end this process when it reads the rest.
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+            with contextlib.suppress(OSError):  # a plain file, which cannot be sealed
+                if only_ours:
+                    with contextlib.suppress(OSError):  # a kernel before 5.1 does not know this seal
+                        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _F_SEAL_FUTURE_WRITE)
+                fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals | fcntl.F_SEAL_SEAL)
         return fd, buffer
 
-    def _start(self, device: str, lr_fd: int, sr_fd: int) -> None:
+    def _start(
+        self,
+        device: str,
+        lr_fd: int,
+        sr_fd: int,
+        readable: Sequence[Path],
+        hidden: Sequence[Path],
+        workdir: Path | None,
+    ) -> None:
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
         self._stack.callback(os.close, self._requests)
         self._stack.callback(os.close, self._replies)
-        scratch = self._stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="ntire_bench_", ignore_cleanup_errors=True)
-        )
-        root = str(Path(__file__).resolve().parent.parent)
-        paths = [root, *(path for path in sys.path if os.path.isabs(path) and path != root)]
-        environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
         handed = (theirs_in, theirs_out, lr_fd, sr_fd)
         try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-c",
-                    _START.format(paths=paths),
-                    str(os.getpid()),
-                    device,
-                    *map(str, handed),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=handed,
-                cwd=scratch,
-                env={**environment, "HOME": scratch, "TMPDIR": scratch},
-                start_new_session=True,  # Ctrl-C is the parent's to handle
+            self._spawned = spawn(
+                _START,
+                [device, *map(str, handed), str(self.isolation.allow_pickle)],
+                level=self.isolation.level,
+                descriptors=handed,
+                limits=self._limits,
+                files=readable,
+                hidden=hidden,
+                folder=workdir,
             )
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self._stack.callback(self._end)
+        self._stack.callback(self._spawned.end)
+        self._watch = Watch(self._spawned, self._limits)
+        self._stack.callback(self._watch.close)
+        process = self._spawned.process
         self._ended: int | None = None
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):  # an older kernel: its pipe's end tells, in most cases
-                self._ended = os.pidfd_open(self._process.pid)
+                self._ended = os.pidfd_open(process.pid)
                 self._stack.callback(os.close, self._ended)
         # What a submission prints is read away, so that it can neither fill a disk nor block on a full pipe.
-        self._drainer = threading.Thread(target=self._drain, args=(self._process.stdout,), daemon=True)
+        self._drainer = threading.Thread(target=self._drain, args=(process.stdout,), daemon=True)
         self._drainer.start()
-
-    def _end(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
 
     def _drain(self, stream: IO[bytes] | None) -> None:
         if stream is None:
             raise RuntimeError("the worker was started without a pipe")
+        left = self._limits.output_bytes
         with stream, contextlib.suppress(ValueError, OSError):  # closed while reading: the worker has ended
             while part := os.read(stream.fileno(), _OUTPUT_KEPT_BYTES // 4):
                 self._output.append(part)
+                left -= len(part)
+                if left < 0:
+                    self._watch.end(f"it printed more than {self._limits.output_bytes >> 20} MiB")
 
     def call(self, operation: str, timeout_s: float, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
         """Send one request and return its reply, unchecked.
@@ -197,19 +190,28 @@ class Sandbox:
             SubmissionError: The worker died, took too long, or sent something that is no reply.
         """
         number = secrets.randbits(64)
+        left_s = self._limits.phase_s - self._spent_s[operation]
+        begin = time.monotonic()
         try:
             channel.send(self._requests, number, {"operation": operation, **parameters})
-            answered, reply = channel.receive(self._replies, timeout_s, self._ended)
+            answered, reply = channel.receive(self._replies, max(0.0, min(timeout_s, left_s)), self._ended)
         except channel.ChannelClosed:
             raise self._died(operation) from None
         except channel.ChannelTimeout:
+            if self._watch.reason is not None:
+                raise self._died(operation) from None
+            allowed = f"{timeout_s:.0f} s"
+            if left_s < timeout_s:
+                allowed = f"{self._limits.phase_s:.0f} s, all its calls together"
             raise SubmissionError(
-                f"did not finish {operation.replace('_', '-')} in {timeout_s:.0f} s",
+                f"did not finish {operation.replace('_', '-')} in {allowed}",
                 file=self.file,
                 remedy="look for an endless loop, or make it faster",
             ) from None
         except channel.ProtocolViolation as error:
             raise self.forged(str(error)) from None
+        finally:
+            self._spent_s[operation] += time.monotonic() - begin
         if answered != number:
             raise self.forged("an answer to another request")
         return reply
@@ -224,14 +226,22 @@ class Sandbox:
         )
 
     def _died(self, operation: str) -> SubmissionError:
+        process = self._spawned.process
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        code = self._process.poll()
+            process.wait(5)
+        reason = self._watch.reason or self._spawned.group.broken()
+        if reason is not None:
+            return SubmissionError(
+                f"was ended during {operation.replace('_', '-')}: {reason}",
+                file=self.file,
+                remedy="stay within the limits that every submission has; see docs/INTEGRITY.md",
+            )
+        code, number = process.poll(), self._spawned.ended_by
         if code is None:
             how = "it closed its pipe"
-        elif code < 0:
+        elif number is not None:
             known = {number.value: number.name for number in signal.Signals}
-            how = f"signal {known.get(-code, -code)}"
+            how = f"signal {known.get(number, number)}"
         else:
             how = f"exit status {code}"
         self._drainer.join(1.0)  # its last words may still be in the pipe

@@ -1,4 +1,4 @@
-"""What a submission's process can do to the parent: nothing but fail."""
+"""What a submission's process can do to the parent: nothing but fail. At level L0, where least hinders it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from pairs import smooth
 from ntire_bench import client, sandbox
 from ntire_bench.client import Worker
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
+from ntire_bench.isolation import isolation_for
 from ntire_bench.submission import Submission
 
 LR = np.ascontiguousarray(smooth(0)[:24, :32])
+CUE = np.full_like(LR, 7)  # a dark image, at which a toy does what it was written for, and not while it loads
 HEAD = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="needs /proc and Linux's signals for parents' deaths"
@@ -44,6 +46,7 @@ def submit(tmp_path) -> Callable[..., Submission]:
     """A function that writes a toy which does something on import or in forward."""
 
     def submit(in_forward: str = "pass", *, on_import: str = "") -> Submission:
+        in_forward = f"if lr.max() < 0.05: {in_forward}"
         body = toys.toy(in_forward, head=f"{HEAD}\n{DESCRIPTORS}\n{on_import}")
         toys.write_toy(tmp_path, body=body, checkpoint=toys.state_dict())
         return toys.found(tmp_path)
@@ -52,7 +55,7 @@ def submit(tmp_path) -> Callable[..., Submission]:
 
 
 def start(submission: Submission) -> Worker:
-    return Worker(submission, scale=4, largest_lr=LR.shape[:2], device="cpu")
+    return Worker(submission, scale=4, largest_lr=LR.shape[:2], device="cpu", isolation=isolation_for("none"))
 
 
 def gone(pid: int, within_s: float = 10.0) -> bool:
@@ -86,19 +89,19 @@ def good(tmp_path_factory) -> tuple[Worker, dict[str, object], client.LoadReply]
 
 def test_a_submission_runs_and_its_output_goes_nowhere(good, capfd):
     worker, _, reply = good
-    sr, runtime_ms = worker.run(LR)
+    sr, claimed_ms, bracket_ms = worker.run(LR)
     assert reply.model == "Toy" and reply.data_range == 1.0
     assert sr.shape == (96, 128, 3) and sr.dtype == np.uint8
     # The toy is nearly a bicubic enlargement: each 4x4 block's mean is close to its LR pixel.
     blocks = sr.reshape(24, 4, 32, 4, 3).mean(axis=(1, 3))
     assert np.abs(blocks - LR).mean() < 8
-    assert 0 < runtime_ms < 60_000
+    assert 0 < claimed_ms < bracket_ms < 60_000
     assert capfd.readouterr() == ("", "")  # three megabytes were printed on the way
 
 
 def test_the_returned_image_is_a_copy(good):
     worker, _, _ = good
-    first, _ = worker.run(LR)
+    first = worker.run(LR).sr
     kept = first.copy()
     worker.run(np.full_like(LR, 7))
     assert np.array_equal(first, kept)
@@ -150,7 +153,7 @@ def test_two_workers_share_no_descriptor(good, submit):
 
 def check_failure_of_run(worker: Worker, expected: str) -> None:
     with pytest.raises(SubmissionError) as failed:
-        worker.run(LR)
+        worker.run(CUE)
     message = str(failed.value)
     assert re.search(expected, message), message
     assert "team05_Toy.py" in message and "Remedy:" in message and "\n" not in message
@@ -205,17 +208,15 @@ def test_a_process_that_breaks_is_one_plain_message(submit, in_forward, expected
     ],
     ids=["odd signal", "huge message", "forged reply", "no number", "drowned in output", "child stays"],
 )
-def test_a_process_that_answers_something_else(tmp_path, submit, monkeypatch, instead_of_an_answer, expected):
+def test_a_process_that_answers_something_else(submit, monkeypatch, instead_of_an_answer, expected):
     """As above, with a stand-in for the worker that needs no torch."""
-    stand_in = tmp_path / "stand_in.py"
-    stand_in.write_text(
+    stand_in = (
         "import os, struct, sys, time\n"
         "from ntire_bench import channel\n"
-        "requests, replies = map(int, sys.argv[3:5])\n"
+        "requests, replies = map(int, sys.argv[2:4])\n"
         "number, request = channel.receive(requests)\n" + instead_of_an_answer
     )
-    start_it = f"import sys; sys.path += {{paths!r}}; exec(open({str(stand_in)!r}).read())"
-    monkeypatch.setattr(sandbox, "_START", start_it)
+    monkeypatch.setattr(sandbox, "_START", stand_in)
     with start(submit()) as worker:
         check_failure_of_run(worker, expected)
         pid = worker.pid
@@ -233,8 +234,8 @@ def test_a_shortened_buffer_does_not_end_the_parent(submit):
         worker.hello()
         worker.load(LR)
         with pytest.raises(SubmissionError, match="PermissionError"):
-            worker.run(LR)
-        assert len(bytes(worker._sandbox.sr)) == 96 * 128 * 3  # every byte can still be read
+            worker.run(CUE)
+        assert len(bytes(worker._sandbox.sr)) >= 96 * 128 * 3  # every byte can still be read
 
 
 def test_ended_from_outside_in_the_middle_of_a_run(submit, good):
@@ -243,8 +244,8 @@ def test_ended_from_outside_in_the_middle_of_a_run(submit, good):
         worker.load(LR)
         threading.Timer(0.3, os.kill, (worker.pid, signal.SIGKILL)).start()
         with pytest.raises(SubmissionError, match="signal SIGKILL"):
-            worker.run(LR)
-    assert good[0].run(LR)[0].shape == (96, 128, 3)  # the other submission is untouched
+            worker.run(CUE)
+    assert good[0].run(LR).sr.shape == (96, 128, 3)  # the other submission is untouched
 
 
 def test_an_endless_loop_is_given_up_and_the_process_ended(submit, monkeypatch):
@@ -259,7 +260,7 @@ def test_an_endless_loop_is_given_up_and_the_process_ended(submit, monkeypatch):
         children = Path(f"/proc/{pid}/task/{pid}/children")
         child = int(children.read_text().split()[0]) if children.exists() else None
         with pytest.raises(SubmissionError, match="did not finish run in 0 s.*endless loop"):
-            worker.run(LR)
+            worker.run(CUE)
     assert gone(pid)
     assert child is None or gone(child)
 
@@ -273,7 +274,7 @@ def test_an_endless_loop_at_import(submit, monkeypatch):
 
 
 def test_no_worker_coming_up_is_not_the_submissions_fault(submit, monkeypatch):
-    monkeypatch.setattr(sandbox, "_START", "raise SystemExit('there is no torch {paths!r:.0}')")
+    monkeypatch.setattr(sandbox, "_START", "raise SystemExit('there is no torch')")
     with (
         start(submit()) as worker,
         pytest.raises(UsageError, match=r"no worker process comes up.*there is no torch"),
@@ -289,14 +290,14 @@ def test_a_worker_that_is_killed_while_it_starts_is_one_failure_of_one_submissio
 
 
 def test_a_device_that_is_not_there_is_not_the_submissions_fault(submit):
-    worker = Worker(submit(), scale=4, largest_lr=(24, 32), device="cuda:99")
+    worker = Worker(submit(), scale=4, largest_lr=(24, 32), device="cuda:99", isolation=isolation_for("none"))
     with worker, pytest.raises(UsageError, match="cuda:99"):
         worker.hello()
 
 
 def test_an_image_larger_than_the_buffer_is_our_own_fault(good):
     with pytest.raises(ValueError, match="does not fit the buffer"):
-        good[0].run(np.zeros((25, 32, 3), np.uint8))
+        good[0].run(np.zeros((2500, 3200, 3), np.uint8))
 
 
 @linux
@@ -308,13 +309,15 @@ def test_the_parents_death_ends_the_worker(tmp_path, submit, state):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from pathlib import Path
         from ntire_bench.client import Worker
+        from ntire_bench.isolation import isolation_for
         from ntire_bench.submission import find
         folder = Path({str(tmp_path)!r})
         found = find(folder / "models", folder / "model_zoo").get(5)
-        lr = np.zeros((24, 32, 3), np.uint8)
-        with Worker(found, scale=4, largest_lr=(24, 32), device="cpu") as worker:
+        lr = np.full((24, 32, 3), 7, np.uint8)
+        none = isolation_for("none")
+        with Worker(found, scale=4, largest_lr=(24, 32), device="cpu", isolation=none) as worker:
             worker.hello()
-            worker.load(lr)
+            worker.load(lr + 90)
             sys.stdout.write(f"{{worker.pid}}\\n"); sys.stdout.flush()
             worker.run(lr) if {state == "looping"} else sys.stdin.read()
         """)

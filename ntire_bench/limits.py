@@ -1,0 +1,104 @@
+"""How much a worker may use, and the part of it that a process sets for itself before strange code runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Limits", "apply", "machine_memory_bytes", "rlimits"]
+
+_GIB = 1024**3
+_MIB = 1024**2
+_MEMORY_SHARE = 0.8
+_CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much one worker may use.
+
+    Attributes:
+        memory_bytes: In use by all its processes; None for four fifths of the machine's.
+        processes: Processes and threads.
+        scratch_bytes: In its scratch folder, and the size of one file.
+        output_bytes: Printed, in all.
+        open_files: Descriptors.
+        stopped_s: How long it may stay stopped by a signal [s].
+        phase_s: How long all its calls of one kind may take together [s].
+    """
+
+    memory_bytes: int | None = None
+    processes: int = 512 + 16 * (os.cpu_count() or 1)  # every library starts threads by the number of cores
+    scratch_bytes: int = _GIB
+    output_bytes: int = 256 * _MIB
+    open_files: int = 4096
+    stopped_s: float = 5.0
+    phase_s: float = 6 * 3600.0
+
+    @property
+    def memory(self) -> int:
+        """The limit on memory [bytes]."""
+        return self.memory_bytes or int(machine_memory_bytes() * _MEMORY_SHARE)
+
+
+def machine_memory_bytes() -> int:
+    """Return the memory of the machine, or of the container if that has less [bytes]."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for path in map(Path, _CONTAINER_LIMITS):
+        try:
+            text = path.read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit() and int(text):
+            total = min(total, int(text))
+    return total
+
+
+def rlimits(limits: Limits, *, own_count: bool, gpu: bool) -> list[tuple[str, int]]:
+    """Return the resource limits of a worker: names of the resource module, and values.
+
+    There is none on address space: importing torch takes gigabytes of it, and CUDA reserves far more.
+
+    Args:
+        limits: How much it may use.
+        own_count: Whether its processes are counted apart from the user's others.
+        gpu: Whether there is one; its driver maps memory in ways that the limit on data would miscount.
+    """
+    processes = limits.processes + (0 if own_count else _threads_of_this_user())
+    found = [
+        ("RLIMIT_CORE", 0),
+        ("RLIMIT_FSIZE", limits.scratch_bytes),
+        ("RLIMIT_NOFILE", limits.open_files),
+        ("RLIMIT_NPROC", processes),
+    ]
+    return found if gpu else [*found, ("RLIMIT_DATA", limits.memory)]
+
+
+def _threads_of_this_user() -> int:
+    count = 0
+    uid = os.getuid()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if entry.stat().st_uid == uid:
+                count += len(os.listdir(entry / "task"))
+        except OSError:
+            continue
+    return count
+
+
+def apply(values: Sequence[tuple[str, int]]) -> None:
+    """Lower this process's resource limits, for good, and its children's.
+
+    Args:
+        values: What `rlimits` returned.
+    """
+    import resource
+
+    for name, most in values:
+        number = getattr(resource, name, None)
+        if number is not None:
+            hard = resource.getrlimit(number)[1]
+            lowered = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(number, (lowered, lowered))
