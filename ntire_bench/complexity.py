@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from ntire_bench.errors import SubmissionError
 from ntire_bench.inference import Upscaler, blame
+from ntire_bench.influence import hidden_work
+from ntire_bench.observation import Observation
+from ntire_bench.observer import observe, uncompiled
 from ntire_bench.records import Complexity
 
-__all__ = ["count_parameters", "measure"]
+__all__ = ["audit", "count_parameters", "measure"]
 
-_CONVOLUTIONS = {
-    torch.ops.aten.convolution,
-    torch.ops.aten._convolution,
-    torch.ops.aten.cudnn_convolution,
-    torch.ops.aten.mkldnn_convolution,
-}
+# Convolutions and matrix products, as fvcore names them.
+_PRODUCTS = ("conv", "addmm", "bmm", "einsum", "matmul", "mm", "linear")
 
 
-class _ConvolutionCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts convolutions and the elements they give, wherever they are called from."""
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """fvcore's count: in all, of convolutions and matrix products, and what it did not count."""
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Else torch imports its compiler, 0.8 s, to keep it out of a method that nothing here compiles.
-        return False
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.calls = 0
-        self.elements = 0
-
-    # torch calls this with an operator, the types involved and the operator's own arguments: anything at all.
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
-        result = func(*args, **(kwargs or {}))
-        if func.overloadpacket in _CONVOLUTIONS:
-            self.calls += 1
-            self.elements += result.numel()
-        return result
+    total: int
+    products: int
+    uncounted: dict[str, int]
+    uncalled: set[str]
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -57,47 +47,112 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Compl
 
     FLOPs are fvcore's total, which counts a multiply-accumulate once and knows convolutions, matrix products,
     interpolations and some norms; the operators it met and gives no cost are returned beside it, as are the
-    modules that its trace never entered.
+    modules that its trace never entered. Where fvcore cannot trace a network, such as one with scripted or
+    compiled modules, the operators that ran are counted by the same rules.
 
     Args:
         upscaler: The loaded network.
         input_shape: (N, C, H, W).
 
+    Returns:
+        The costs; their `audit` holds "observed", an `observation.Observation`, "counter", "fvcore" or
+        "operators", "traced_products", fvcore's count of convolutions and matrix products, and "not_traced",
+        why fvcore failed.
+
     Raises:
-        SubmissionError: The network cannot be traced, or fails on this input.
+        SubmissionError: The network fails on this input.
     """
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(input_shape, generator=generator).mul_(upscaler.data_range).to(upscaler.device)
-    counter = _ConvolutionCounter()
+    # Never in tiles: their overlaps would count for activations and not for FLOPs.
+    observed = _observed(upscaler, image, whole=True)[1]
     with torch.no_grad():
-        with counter:
-            # Never in tiles: their overlaps would count for activations and not for FLOPs.
-            upscaler.checked(image, upscaler.whole)
         # Padded like any image; the line above has found out how far.
-        flops, uncounted, uncalled = _fvcore(upscaler, upscaler.pad(image))
+        traced = _fvcore(upscaler, upscaler.pad(image))
+    failed = isinstance(traced, str)
+    counts = _Traced(observed.counted, observed.products, {}, set()) if isinstance(traced, str) else traced
+    audited: dict[str, Any] = {
+        "observed": dataclasses.asdict(observed),
+        "counter": "operators" if failed else "fvcore",
+        "traced_products": counts.products,
+        "not_traced": traced if failed else None,
+    }
     return Complexity(
         params=count_parameters(upscaler.network),
-        flops=flops,
-        activations=counter.elements,
-        convs=counter.calls,
+        flops=counts.total,
+        activations=observed.activations,
+        convs=observed.convs,
         input_shape=input_shape,
-        uncounted_ops=dict(sorted(uncounted.items())),
-        uncalled_modules=tuple(sorted(uncalled)),
+        uncounted_ops=dict(sorted(counts.uncounted.items())),
+        uncalled_modules=tuple(sorted(counts.uncalled)),
+        audit=audited,
     )
 
 
-def _fvcore(upscaler: Upscaler, image: Tensor) -> tuple[int, dict[str, int], set[str]]:
+def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
+    """Run an image under observation, as it is run when it is timed; look for work that was not seen.
+
+    Args:
+        upscaler: The loaded network; its padding stays what it is.
+        image: Float 1CHW in [0, data_range].
+
+    Returns:
+        The SR image, float 1CHW, and what was seen.
+
+    Raises:
+        SubmissionError: The network fails on this image.
+    """
+    before = upscaler.pad_to
+    try:
+        output, observed = _observed(upscaler, image, whole=False)
+        if observed.unread:
+            hidden, work = hidden_work(upscaler, image, observed.unread)
+            observed = dataclasses.replace(observed, hidden=hidden, hidden_work=work)
+        return output, observed
+    finally:
+        upscaler.pad_to = before
+
+
+def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool) -> tuple[Tensor, Observation]:
+    """Observe the pass that succeeds: a network that needs padding fails before."""
+    seen: list[Observation] = []
+
+    def forward(lr: Tensor) -> Tensor:
+        run = upscaler.whole if whole else upscaler.forward
+        output, observation = observe(upscaler, lr, run, twice=not whole)
+        seen.append(observation)
+        return output
+
+    return upscaler.checked(image, forward, bare=whole), seen[-1]
+
+
+def _fvcore(upscaler: Upscaler, image: Tensor) -> _Traced | str:
+    """Return fvcore's count, or why there is none."""
     analysis = FlopCountAnalysis(upscaler.network, image)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     try:
-        total = round(analysis.total())
+        with uncompiled(), _hooks_kept(upscaler.network):
+            operators = analysis.by_operator()
+            return _Traced(
+                total=round(analysis.total()),
+                products=round(sum(operators[name] for name in _PRODUCTS)),
+                uncounted=dict(analysis.unsupported_ops()),
+                uncalled=set(analysis.uncalled_modules()),
+            )
     except Exception as error:
-        height, width = image.shape[-2:]
-        raise SubmissionError(
-            f"fvcore cannot count its FLOPs on an input of {height}x{width}",
-            file=upscaler.file,
-            found=blame(error, upscaler.file),
-            remedy="write forward in operators that torch.jit.trace can follow, "
-            "and give the network as it is: no torch.jit.script, torch.jit.trace or torch.compile",
-        ) from error
-    return total, dict(analysis.unsupported_ops()), set(analysis.uncalled_modules())
+        return blame(error, upscaler.file)
+
+
+@contextlib.contextmanager
+def _hooks_kept(network: nn.Module) -> Iterator[None]:
+    """Take away the hooks that are added within the context: fvcore leaves its own behind when it fails."""
+    lists = [
+        hooks for module in network.modules() for hooks in (module._forward_hooks, module._forward_pre_hooks)
+    ]
+    before = [set(hooks) for hooks in lists]
+    try:
+        yield
+    finally:
+        for hooks, kept in zip(lists, before, strict=True):
+            for key in set(hooks) - kept:
+                del hooks[key]

@@ -1,0 +1,62 @@
+"""What was seen of one forward pass, operator by operator: the worker writes it, the parent reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Observation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """Counts of one forward pass. Multiply-accumulates count once; all of it is a claim of the worker's.
+
+    Attributes:
+        pixels: Of the input as the network got it, padding included.
+        products: Multiply-accumulates of convolutions, matrix products and attention.
+        counted: `products`, and what fvcore counts besides: interpolation, norms, pooling, by its own rules.
+        convs: Number of convolutions.
+        activations: Elements of all convolution outputs.
+        by_hand: Work of the same kind as `products` in other operators: multiplications by weights, sums of
+            products, Fourier transforms.
+        lookups: Values read from a table of weights at places that the image decides.
+        uncounted: Estimated cost of every other operator that computes, by name, largest first.
+        unknown: Operators from outside of torch that could not be looked into.
+        weights: Elements of undeclared tensors (buffers, attributes, globals) that act as weights.
+        constants: Elements of other undeclared tensors, without norms' statistics and what only says where
+            to read.
+        generated: Elements of weights made in forward out of random numbers, ranges or nothing.
+        packed: Elements of weights unpacked in forward, less the elements they were unpacked from.
+        expanded: Elements of weights computed in forward, less the elements they were computed from.
+        foreign: Elements of tensors that no operator computed and that change with the image.
+        unwritten: Elements of tensors that were read although no operator had written them.
+        from_image: Whether the output was computed from the image by operators that were seen.
+        unread: Parameters that no operator read, by name.
+        hidden: Those of them that change the output all the same: they are used where no operator is seen.
+        hidden_work: Least cost of these: elements times the LR pixels whose SR pixels the largest changes.
+        threads: Threads that were started, or that computed beside, in this pass.
+        files: Files, sockets and programs that were opened or started in this pass.
+    """
+
+    pixels: int
+    products: int
+    counted: int
+    convs: int
+    activations: int
+    by_hand: int = 0
+    lookups: int = 0
+    uncounted: dict[str, int] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    weights: int = 0
+    constants: int = 0
+    generated: int = 0
+    packed: int = 0
+    expanded: int = 0
+    foreign: int = 0
+    unwritten: int = 0
+    from_image: bool = True
+    unread: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    hidden_work: int = 0
+    threads: int = 0
+    files: tuple[str, ...] = ()

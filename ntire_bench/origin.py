@@ -1,0 +1,135 @@
+"""What a tensor was computed from, and the tensors that were there before. Worker only."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "Kind",
+    "Origin",
+    "Source",
+    "Use",
+    "View",
+    "distinct",
+    "has_storage",
+    "print_of",
+    "room_of",
+    "view_of",
+]
+
+View = tuple[int, torch.Size, tuple[int, ...]]
+
+
+class Kind(enum.Flag):
+    """What a tensor was computed from, and how."""
+
+    NOTHING = 0
+    IMAGE = enum.auto()
+    WEIGHT = enum.auto()  # a parameter, or any other tensor that was there before
+    RANDOM = enum.auto()  # random numbers drawn in forward
+    RANGE = enum.auto()  # arange and its like, which a generator of weights begins with
+    BITS = enum.auto()  # bits read as another type, whole numbers taken apart
+    PRODUCT = enum.auto()  # the direct result of an element-wise multiplication
+
+
+class Use(enum.Flag):
+    """What a source is used for."""
+
+    NOTHING = 0
+    WEIGHT = enum.auto()  # a factor of convolutions or matrix products, or a table of values
+    PLACE = enum.auto()  # says where to read
+    STATISTIC = enum.auto()  # running mean or variance of a norm
+    OTHER = enum.auto()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the values of a storage were computed from.
+
+    Attributes:
+        kind: The union over all that went in.
+        sources: Numbers of the sources, as long as the image is not among what went in.
+    """
+
+    kind: Kind = Kind.NOTHING
+    sources: frozenset[int] = frozenset()
+
+
+@dataclass
+class Source:
+    """A storage that entered the computation without being produced by it.
+
+    Attributes:
+        names: Parameters that lie in it; none if it is undeclared.
+        declared: Elements of these parameters.
+        room: Bytes of the storage.
+        itemsize: Bytes of an element, of the parameters or of the tensor that was met first.
+        recast: Whether it is read as a type of smaller elements.
+        use: All that it is used for.
+        print: Tells the contents of undeclared sources apart; None until they are read.
+    """
+
+    names: tuple[str, ...]
+    declared: int
+    room: int
+    itemsize: int
+    recast: bool = False
+    use: Use = Use.NOTHING
+    print: tuple[int, str, str] | None = None
+    views: dict[View, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Elements that are read; views that overlap count at most as often as there is room."""
+        return min(self.room // self.itemsize, sum(self.views.values()))
+
+    @property
+    def undeclared(self) -> int:
+        """Elements that are read beyond those that are declared."""
+        return max(0, self.read - self.declared)
+
+
+def distinct(tensor: Tensor) -> int:
+    """Return how many elements of memory a tensor shows: an expanded dimension shows one.
+
+    >>> distinct(torch.zeros(3, 1).expand(3, 5))
+    3
+    """
+    if not has_storage(tensor):
+        return tensor.numel()
+    return math.prod(size for size, step in zip(tensor.shape, tensor.stride(), strict=True) if step != 0)
+
+
+def print_of(tensor: Tensor) -> tuple[int, str, str]:
+    """Return what tells a tensor's contents apart: how many, their sum, the sum of their squares.
+
+    >>> print_of(torch.tensor([1.0, 2.0]))
+    (2, '3.0', '5.0')
+    """
+    values = tensor.detach()
+    values = (torch.view_as_real(values) if values.is_complex() else values).double()
+    return tensor.numel(), repr(float(values.sum())), repr(float((values * values).sum()))
+
+
+def room_of(tensor: Tensor) -> int:
+    """Return the bytes of a tensor's storage."""
+    return (
+        tensor.untyped_storage().nbytes() if has_storage(tensor) else tensor.numel() * tensor.element_size()
+    )
+
+
+def view_of(tensor: Tensor) -> View:
+    """Return what part of memory a tensor shows: where it begins, its shape and its steps."""
+    if has_storage(tensor):
+        return tensor.data_ptr(), tensor.shape, tensor.stride()
+    return id(tensor), tensor.shape, ()
+
+
+def has_storage(tensor: Tensor) -> bool:
+    """Return whether a tensor lies in plain memory: sparse ones and those of other libraries do not."""
+    return tensor.layout == torch.strided and tensor.device.type != "meta"

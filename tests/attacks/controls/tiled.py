@@ -1,0 +1,31 @@
+"""Its own tiles, which overlap."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+SUBMISSION = {"model": "Net", "data_range": 1}
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = nn.Conv2d(3, 24, 3, padding=1)
+        self.mid = nn.Conv2d(24, 24, 3, padding=1)
+        self.tail = nn.Conv2d(24, 48, 3, padding=1)
+
+    def hidden(self, x):
+        height, width = x.shape[-2:]
+        out, count = torch.zeros_like(x), torch.zeros_like(x)
+        for top in range(0, height, 48):
+            for left in range(0, width, 48):
+                place = (..., slice(top, top + 64), slice(left, left + 64))
+                out[place] += self.mid(x[place])
+                count[place] += 1
+        return out / count
+
+    def forward(self, lr):
+        detail = self.tail(self.hidden(torch.relu(self.head(lr))))
+        enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
+        return enlarged + 0.05 * functional.pixel_shuffle(detail, 4)

@@ -1,0 +1,102 @@
+"""A submission's audit in this process, through the worker's functions: a worker takes seconds to start."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from ntire_bench import complexity, protocol, resolve
+from ntire_bench.client import WarmUp
+from ntire_bench.contender import Contender
+from ntire_bench.declaration import parse, read
+from ntire_bench.inference import Upscaler, ready, to_tensor, to_uint8
+from ntire_bench.observation import Observation
+from ntire_bench.records import Complexity, Finding, SubmissionInfo
+from ntire_bench.submission import Submission
+
+CPU = torch.device("cpu")
+
+
+@dataclass
+class InProcess:
+    """What the audit asks of `client.Worker`, answered here, through JSON as by a worker."""
+
+    upscaler: Upscaler
+
+    def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
+        return through_json(complexity.measure(self.upscaler, input_shape), Complexity)
+
+    def audit(self, lr: np.ndarray) -> tuple[np.ndarray, Observation]:
+        sr, seen = complexity.audit(self.upscaler, self._tensor(lr))
+        return to_uint8(sr, self.upscaler.data_range).numpy().copy(), through_json(seen, Observation)
+
+    def warm_up(self, lr: np.ndarray, calls: int) -> WarmUp:
+        for _ in range(calls):
+            self._run(lr)
+        return WarmUp(self.upscaler.pad_to, 1.0)
+
+    def run(self, lr: np.ndarray) -> Any:
+        sr = to_uint8(self._run(lr), self.upscaler.data_range).numpy().copy()
+        return dataclasses.make_dataclass("Call", ["sr"])(sr)
+
+    def parameters(self) -> int:
+        return complexity.count_parameters(self.upscaler.network)
+
+    def _tensor(self, lr: np.ndarray) -> torch.Tensor:
+        return to_tensor(lr, self.upscaler.data_range)
+
+    def _run(self, lr: np.ndarray) -> torch.Tensor:
+        with torch.inference_mode():
+            return self.upscaler.checked(self._tensor(lr))
+
+
+def through_json(value: Any, type_: Any) -> Any:
+    return msgspec.convert(json.loads(json.dumps(dataclasses.asdict(value))), type_, strict=False)
+
+
+def submission(file: Path) -> Submission:
+    """Return a model file without a checkpoint as a submission."""
+    declaration = read(file, parse(file))
+    return Submission(
+        id=5, name="Net", file=file, checkpoint=None, declaration=declaration, has_build_model=False
+    )
+
+
+def load(file: Path) -> Upscaler:
+    """Build the network of a model file."""
+    spec = importlib.util.spec_from_file_location(f"submission_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # torch.jit looks its module up by name
+    spec.loader.exec_module(module)
+    network = module.Net()
+    ready(network, file, CPU)
+    return Upscaler(network, file, 4, CPU, data_range=1.0)
+
+
+def examine(file: Path, image: np.ndarray, *, calls: int = 0) -> tuple[Complexity, list[Finding]]:
+    """Count and audit a submission.
+
+    Args:
+        file: Its model file.
+        image: A real LR image.
+        calls: Ordinary calls afterwards, before its parameters are counted again.
+    """
+    item = submission(file)
+    worker = InProcess(load(file))
+    info = SubmissionInfo(id=5, name="Net", file=file.name, file_sha256="0" * 64)
+    contender = Contender(item, worker, False, info)  # type: ignore[arg-type] - it answers like one
+    counted = resolve.count(contender, protocol.load(), image)
+    for _ in range(calls):
+        worker.run(np.ascontiguousarray(image[:64, :64]))
+    resolve.recount(contender)
+    return counted, contender.findings

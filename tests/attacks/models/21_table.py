@@ -1,0 +1,27 @@
+"""A convolution looked up in a table."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+SUBMISSION = {"model": "Net", "data_range": 1}
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = nn.Conv2d(3, 24, 3, padding=1)
+        self.mid = nn.Conv2d(24, 24, 3, padding=1)
+        self.tail = nn.Conv2d(24, 48, 3, padding=1)
+        self.mid = nn.Identity()
+        self.table = nn.Parameter(torch.randn(24, 256))
+
+    def hidden(self, x):
+        places = (x.clamp(0, 1) * 255).long()
+        return self.table[torch.arange(24).reshape(1, 24, 1, 1), places]
+
+    def forward(self, lr):
+        detail = self.tail(self.hidden(torch.relu(self.head(lr))))
+        enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
+        return enlarged + 0.05 * functional.pixel_shuffle(detail, 4)

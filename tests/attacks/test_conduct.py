@@ -1,0 +1,460 @@
+"""Attacks on ground truth, clocks, quality, the harness and the machine: evaluated, and what became of them.
+
+Every evaluation here is a real one, in workers. Those whose runtime does not matter run two at a time; those
+on runtimes run by themselves, against the same network without the trick, image by image in turns.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import os
+import re
+import shutil
+import socket
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from in_process import load, submission
+from pairs import smooth, write_pairs
+from PIL import Image
+
+from ntire_bench import metrics, protocol, sandbox, session, spawn
+from ntire_bench.dataset import Split, load_splits
+from ntire_bench.evaluate import Options, evaluate
+from ntire_bench.inference import to_tensor, to_uint8
+from ntire_bench.isolation import try_level
+from ntire_bench.limits import Limits
+from ntire_bench.records import Record
+from ntire_bench.stopping import StopRule
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
+
+FOLDER = Path(__file__).parent
+MIB = 1024**2
+REJECT, WARNING = "reject", "warning"
+LEVELS = ("L0", "L1", "L2", "L3")
+BEST = "best"
+# Far less than a submission gets, so that attacks reach their limits soon.
+LIMITS = Limits(memory_bytes=1024 * MIB, processes=40, output_bytes=4 * MIB, stopped_s=0.5)
+LOAD_TIMEOUT_S = 2.0  # of those that may last until their time is up
+ENDLESS = ("33_endless_loop", "33_fork_bomb")
+RESULT = '{"a result": "of another team"}'
+OTHER = "a model file of another team"
+SLOW = """\
+import time
+import torch
+from torch.nn import functional
+
+SUBMISSION = {"model": "Net", "data_range": 1}
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tail = torch.nn.Conv2d(3, 48, 3, padding=1)
+
+    def forward(self, lr):
+        if lr.shape[-2] == 96:
+            time.sleep(0.5)
+        return functional.pixel_shuffle(self.tail(lr), 4)
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One evaluation: what runs, at which level, how many rounds in all and per launch, against what."""
+
+    name: str
+    level: str = BEST
+    rounds: int = 1
+    per_launch: int = 1
+    baseline: str | None = None  # None: itself
+
+    def __str__(self) -> str:  # noqa: D105
+        return self.name if self.level == BEST else f"{self.name}-{self.level}"
+
+
+# What it raises: a finding. A launch of two rounds has each image as it is, and dithered.
+FOUND: list[tuple[Plan, str, str]] = [
+    (Plan("03_known_images", rounds=2, per_launch=2), "memorized", REJECT),
+    (Plan("04_stale_buffer", rounds=2, per_launch=2), "output-stale", REJECT),
+    (Plan("04_uninitialized", baseline="plain"), "flops-opaque", REJECT),
+    (Plan("09_replay_similar", rounds=2, per_launch=2), "output-stale", REJECT),
+    (Plan("10_first_launch", rounds=2), "output-not-reproducible", REJECT),
+    (Plan("15_flags"), "flags-changed", WARNING),
+    (Plan("27_exact_image"), "psnr-infinite", REJECT),
+    (Plan("29_order", rounds=2), "output-not-reproducible", REJECT),
+]
+
+# What it ends with: in which phase, and the error.
+FAILED: list[tuple[Plan, str, str]] = [
+    (Plan("06_lazy"), "load|complexity", "expected a torch.Tensor; found a Later"),
+    (Plan("16_half"), "load|complexity", "expected float32; found torch.float16"),
+    (Plan("29_nan"), "load|complexity", "expected finite values; found .* NaN"),
+    (Plan("29_size"), "load|complexity", "expected an SR image of .*; found 1x3x"),
+    (Plan("29_whole_numbers"), "load|complexity", "expected floating point values; found torch.uint8"),
+    (Plan("32_pickle"), "load", "does not answer as the harness does"),
+    (Plan("32_early_reply"), "complexity|warm-up|run", "answer to another request"),
+    (Plan("35_pickle"), "load", r"holds more than tensors and plain values.*\.system"),
+    (Plan("35_missing_keys"), "load", r"tail\.bias"),
+]
+
+# Each ends its own evaluation, at every level.
+RESOURCES = {
+    "33_fork_bomb": r"more than 40 processes|did not finish load|ended during load",
+    "33_endless_loop": rf"did not finish load in {LOAD_TIMEOUT_S:.0f} s",
+    "33_memory": r"took more memory than 1\.0 GiB",
+    "33_flood": "printed more than 4 MiB",
+    "33_stop": "stopped itself",
+    "33_crash": "SIGSEGV",
+}
+
+# What reaches out of its process: it does at L0, as docs/INTEGRITY.md says, and nowhere else.
+LEAKING = ("01_ground_truth", "02_network", "05_carried")
+CHANGING = ("31_results", "34_build")
+
+# Runtime over that of the same network without the trick, timed in turns; and findings that are raised.
+SEVERAL: dict[str, Any] = {"rounds": 3, "per_launch": 3, "baseline": "plain"}
+TIMED: list[tuple[Plan, set[str]]] = [
+    (
+        Plan("07_thread", **SEVERAL),
+        {"threads-in-forward", "timing-unattested"},
+    ),
+    (Plan("09_replay", baseline="plain"), set()),
+    (Plan("11_clock", **SEVERAL), {"timing-unattested"}),
+    (Plan("12_results", **SEVERAL), {"timing-unattested"}),
+    (Plan("13_private_warm_up", **SEVERAL), set()),
+    (Plan("17_look_ahead", **SEVERAL), {"threads-in-forward"}),
+]
+LEAST_RATIO = 0.75  # each trick would give under 0.1
+
+# Nobody stops these; docs/INTEGRITY.md says so.
+NOT_STOPPED = (Plan("30_forged_costs"), Plan("15_flags_put_back"))
+HARMLESS = (Plan("10_timed_only"), Plan("30_checker"), Plan("32_spoofed_output"))
+BUSY = Plan("14_busy_child", baseline="slow")
+
+# Fair, and unusual in what they do to memory, time, formats or pixels.
+CONTROLS = [
+    Plan(name, rounds=4, per_launch=2) for name in ("plain", "in_place", "lazy_buffer", "tiled", "autocast")
+]
+
+
+def best_level() -> str:
+    return next(level for level in spawn.LEVELS if try_level(level).reason is None)
+
+
+def at_levels(names: Iterable[str], levels: Iterable[str] = LEVELS) -> list[Any]:
+    """Return a plan for each name and level; those of levels that cannot be had are skipped."""
+    plans = [Plan(name, level) for name in names for level in levels]
+    return [pytest.param(plan, id=f"{plan.name}-{plan.level}") for plan in plans]
+
+
+def skip_unless(level: str) -> None:
+    reason = None if level == BEST else try_level(level).reason
+    if reason is not None:
+        pytest.skip(f"{level} cannot be had on this machine: {reason}")
+
+
+class RunsCode:
+    """What 35_pickle's checkpoint holds."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:  # noqa: D105
+        return os.system, (f"touch {self.mark}",)
+
+
+class Ground:
+    """A folder as an organizer has it: images, model files, results; and a server that listens.
+
+    Args:
+        folder: Where it is made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.models = folder / "models"
+        # Two sizes: each is warmed with one image.
+        pairs = [smooth(1, 384, 512), smooth(2, 384, 480)]
+        self.splits: tuple[Split, ...] = load_splits(("valid",), write_pairs(folder / "data", "valid", pairs))
+        self.result = folder / "results" / "ntire2024" / "00_RLFN.json"
+        self.other = self.models / "team06_Other.py"
+        self.server = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.server.settimeout(0.05)
+        self.result.parent.mkdir(parents=True)
+        self.models.mkdir()
+        self.result.write_text(RESULT)
+        self.other.write_text(OTHER)
+        for file in [*(FOLDER / "models").glob("*.py"), *(FOLDER / "controls").glob("*.py")]:
+            text = file.read_text(encoding="utf-8")
+            text = text.replace('("127.0.0.1", 9)', repr(self.server.getsockname()))
+            (self.models / file.name).write_text(text, encoding="utf-8")
+        (self.models / "slow.py").write_text(SLOW)
+        self._checkpoints()
+
+    def _checkpoints(self) -> None:
+        weights = torch.nn.Conv2d(3, 48, 3).state_dict()
+        tail = {f"tail.{name}": tensor for name, tensor in weights.items()}
+        torch.save({"tail.weight": tail["tail.weight"]}, self.models / "35_missing_keys.pth")
+        torch.save({"params": tail, "extra": RunsCode(self.folder / "ran")}, self.models / "35_pickle.pth")
+        pixels = torch.zeros(2, 3, 384, 512, dtype=torch.uint8)
+        keys = []
+        for number, pair in enumerate(self.splits[0].pairs):
+            lr, hr = (np.asarray(Image.open(path)) for path in (pair.lr_path, pair.hr_path))
+            keys.append(zlib.crc32(np.ascontiguousarray(lr.transpose(2, 0, 1)).tobytes()))
+            pixels[number, :, : hr.shape[0], : hr.shape[1]] = torch.tensor(hr).permute(2, 0, 1)
+        known = {**tail, "keys": torch.tensor(keys), "pixels": pixels}
+        torch.save(known, self.models / "03_known_images.pth")
+        torch.save(known, self.models / "27_exact_image.pth")
+
+    def submission(self, name: str) -> Any:
+        found = submission(self.models / f"{name}.py")
+        checkpoint = self.models / f"{name}.pth"
+        return dataclasses.replace(found, checkpoint=checkpoint if checkpoint.exists() else None)
+
+    def evaluate(self, plan: Plan) -> Record:
+        """Evaluate at a level; in these tests `min_rounds` says how many rounds a launch has."""
+        own = self.submission(plan.name)
+        baseline = own if plan.baseline is None else self.submission(plan.baseline)
+        options = Options(
+            stop=StopRule(rounds=plan.rounds, min_rounds=plan.per_launch),
+            psnr_channel="y",
+            device="cpu",
+            isolation="auto" if plan.level == BEST else plan.level,
+            threads=1,
+        )
+        return evaluate(own, baseline, self.splits, protocol.load(), options)
+
+    def reached(self) -> bool:
+        """Whether anybody has connected."""
+        try:
+            self.server.accept()[0].close()
+        except TimeoutError:
+            return False
+        return True
+
+    def carried(self) -> list[Path]:
+        """What 05_carried has left in places that outlive a process."""
+        places = ("/dev/shm", "/tmp", "/var/tmp", self.models)
+        return [path for place in places for path in Path(place).glob(f"attack_05_{self.folder.name}_*")]
+
+    def close(self) -> None:
+        self.server.close()
+        for path in self.carried():
+            path.unlink()
+        shutil.rmtree(self.folder / "data")
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ground]]:
+    """One for all evaluations at the best level, and one for each other."""
+    made = {level: Ground(tmp_path_factory.mktemp(f"ground_{level}")) for level in (BEST, *LEVELS)}
+    yield made
+    for ground in made.values():
+        ground.close()
+
+
+def impatient(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `Sandbox.call` with less time for the loading of what never ends."""
+
+    def impatient_call(self: sandbox.Sandbox, operation: str, timeout_s: float, **parameters: Any) -> Any:
+        if operation == "load" and self.file.stem in ENDLESS:
+            timeout_s = LOAD_TIMEOUT_S
+        return call(self, operation, timeout_s, **parameters)
+
+    return impatient_call
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    request: pytest.FixtureRequest, grounds: dict[str, Ground]
+) -> Iterator[Callable[[Plan], Record]]:
+    """Evaluate what the selected tests need, two at a time, or alone once all these are done."""
+    wanted: dict[Plan, None] = {}
+    for item in request.session.items:
+        plan = getattr(item, "callspec", None) and item.callspec.params.get("plan")
+        if isinstance(plan, Plan) and item.path == request.path and plan not in ALONE:
+            if plan.level == BEST or try_level(plan.level).reason is None:
+                wanted[plan] = None
+    with pytest.MonkeyPatch.context() as patch, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        patch.setattr(sandbox, "Limits", lambda: LIMITS)
+        patch.setattr(sandbox.Sandbox, "call", impatient(sandbox.Sandbox.call))
+        patch.setattr(session, "pilot_rounds", lambda rule: rule.min_rounds)
+        futures = {plan: pool.submit(grounds[plan.level].evaluate, plan) for plan in wanted}
+
+        def get(plan: Plan) -> Record:
+            if plan in ALONE:
+                concurrent.futures.wait(futures.values())
+                return grounds[BEST].evaluate(plan)
+            return futures[plan].result()
+
+        yield get
+
+
+ALONE = {BUSY, *(plan for plan, _ in TIMED)}
+
+
+def raised(record: Record) -> dict[str, str]:
+    return {finding.code: finding.severity for finding in record.findings}
+
+
+def honest_psnr(ground: Ground) -> float:
+    """Return the mean PSNR [dB] of the network that most of the attacks have around their trick."""
+    upscaler = load(FOLDER / "models" / "35_pickle.py")
+    found = []
+    for pair in ground.splits[0].pairs:
+        lr, hr = (np.array(Image.open(path)) for path in (pair.lr_path, pair.hr_path))
+        with torch.inference_mode():
+            sr = to_uint8(upscaler.forward(to_tensor(lr, 1.0)), 1.0).numpy()
+        found.append(metrics.psnr(sr, hr, 4).y_db)
+    return float(np.mean(found))
+
+
+def honest(record: Record) -> None:
+    assert record.error is None, record.error
+    assert REJECT not in raised(record).values(), record.findings
+
+
+@pytest.mark.parametrize(("plan", "code", "severity"), FOUND, ids=[f"{p}-{code}" for p, code, _ in FOUND])
+def test_a_finding_is_raised(evaluated, plan: Plan, code: str, severity: str) -> None:
+    record = evaluated(plan)
+    assert record.error is None, record.error
+    assert raised(record).get(code) == severity, record.findings
+    if code == "psnr-infinite":
+        assert record.splits["valid"].psnr_y_db is None  # it enters no mean
+
+
+@pytest.mark.parametrize(("plan", "phase", "message"), FAILED, ids=[str(plan) for plan, _, _ in FAILED])
+def test_an_evaluation_fails_with_a_reason(evaluated, grounds, plan: Plan, phase: str, message: str) -> None:
+    record = evaluated(plan)
+    assert record.status == "failed" and record.error.type == "SubmissionError"
+    assert re.search(message, record.error.message), record.error.message
+    assert re.fullmatch(phase, record.error.phase) and record.score is None
+    # Nothing was unpickled, neither here nor by the worker.
+    assert not (grounds[BEST].folder / "ran").exists()
+    assert not (grounds[BEST].models / "unpickled").exists()
+
+
+@pytest.mark.parametrize("plan", at_levels(RESOURCES))
+def test_an_attack_on_the_machine_ends_its_own_evaluation(evaluated, plan: Plan) -> None:
+    skip_unless(plan.level)
+    record = evaluated(plan)
+    assert record.status == "failed" and record.error.phase == "load"
+    assert re.search(RESOURCES[plan.name], record.error.message), record.error.message
+    assert "Remedy:" in record.error.message and record.wall_s["total"] < 30
+
+
+@pytest.mark.parametrize("plan", at_levels(LEAKING) + at_levels(CHANGING, ("L0", BEST)))
+def test_what_reaches_out_of_its_process(evaluated, grounds: dict[str, Ground], plan: Plan) -> None:
+    """Only a plain process gets at what it wants; and then it is in docs/INTEGRITY.md."""
+    skip_unless(plan.level)
+    record, ground = evaluated(plan), grounds[plan.level]
+    assert record.error is None, record.error
+    level = best_level() if plan.level == BEST else plan.level
+    assert record.isolation.level == level
+    got = {
+        "01_ground_truth": lambda: record.splits["valid"].psnr_y_db > honest_psnr(ground) + 6,
+        "02_network": ground.reached,
+        "05_carried": lambda: bool(ground.carried()),
+        "31_results": lambda: ground.result.read_text() != RESULT,
+        "34_build": lambda: ground.other.read_text() != OTHER,
+    }[plan.name]()
+    assert got == (level == "L0")
+    if level != "L0":
+        honest(record)
+
+
+@pytest.mark.parametrize("plan", HARMLESS, ids=str)
+def test_it_gains_nothing(evaluated, grounds: dict[str, Ground], plan: Plan) -> None:
+    """Pixels are judged by the parent, which the attack does not reach: it is scored by what it gave."""
+    record = evaluated(plan)
+    assert record.error is None, record.error
+    same = record.splits["valid"].psnr_y_db == pytest.approx(honest_psnr(grounds[BEST]), abs=0.01)
+    # One leaves a convolution out of timed calls, and what it leaves out is missing in what is scored.
+    assert same == (plan.name != "10_timed_only")
+    if same:
+        honest(record)
+
+
+@pytest.mark.parametrize("plan", NOT_STOPPED, ids=str)
+def test_what_nobody_stops_is_said(evaluated, plan: Plan) -> None:
+    honest(evaluated(plan))
+    assert "nobody" in documented()[int(plan.name[:2])]
+
+
+@pytest.mark.parametrize(("plan", "codes"), TIMED, ids=[str(plan) for plan, _ in TIMED])
+def test_a_trick_with_time_gains_nothing(evaluated, plan: Plan, codes: set[str]) -> None:
+    record = evaluated(plan)
+    assert record.error is None, record.error
+    assert codes <= raised(record).keys(), record.findings
+    assert record.timing.ratio > LEAST_RATIO, record.timing
+
+
+@pytest.mark.parametrize("plan", [BUSY], ids=str)
+def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, plan: Plan) -> None:
+    record = evaluated(plan)
+    assert record.error is None, record.error
+    assert raised(record).get("busy-out-of-turn") == REJECT, record.findings
+
+
+@pytest.mark.parametrize("plan", CONTROLS, ids=str)
+def test_an_honest_control_is_not_rejected(evaluated, plan: Plan) -> None:
+    honest(evaluated(plan))
+
+
+def test_false_alarms_are_counted(
+    evaluated, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {item.callspec.params.get("plan") for item in request.session.items if hasattr(item, "callspec")}
+    if not known.issuperset(CONTROLS):
+        pytest.skip("not all controls are evaluated")
+    alarms = []
+    for plan in CONTROLS:
+        record = evaluated(plan)
+        alarms += [f"{plan}: {finding.code}" for finding in record.findings if finding.severity == REJECT]
+        alarms += [f"{plan}: {record.error.message}"] if record.error else []
+    with capsys.disabled():
+        lines = [f"\n{len(alarms)} false alarms in {len(CONTROLS)} evaluations of honest controls", *alarms]
+        sys.stdout.write("\n  ".join(lines) + "\n")
+    assert not alarms
+
+
+def documented() -> dict[int, str]:
+    """Return the last cell of each row of the table of attacks, by the catalogue's number."""
+    text = (FOLDER.parents[1] / "docs" / "INTEGRITY.md").read_text(encoding="utf-8")
+    table = text.partition("## Attacks and what stops them")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", table, flags=re.MULTILINE)
+    return {int(number): last for number, last in rows}
+
+
+def test_the_table_of_attacks_has_all_of_them_and_says_what_a_level_does_not_stop() -> None:
+    rows = documented()
+    assert sorted(rows) == list(range(1, 36))
+    assert all("L0" in rows[int(name[:2])] for name in (*LEAKING, *CHANGING))
+
+
+def test_every_file_is_evaluated() -> None:
+    told = [plan.name for plan, *_ in (*FOUND, *FAILED, *TIMED)] + [
+        *RESOURCES,
+        *LEAKING,
+        *CHANGING,
+        BUSY.name,
+    ]
+    told += [plan.name for plan in (*HARMLESS, *NOT_STOPPED)]
+    files = {file.stem for file in (FOLDER / "models").glob("*.py") if not 18 <= int(file.stem[:2]) <= 26}
+    assert files == set(told) and len(told) == len(set(told))
+
+
+def test_findings_are_documented() -> None:
+    text = (FOLDER.parents[1] / "docs" / "INTEGRITY.md").read_text(encoding="utf-8")
+    for code in {code for _, code, _ in FOUND} | {code for _, codes in TIMED for code in codes}:
+        assert code in text, code

@@ -1,0 +1,301 @@
+"""The audit's parts: costs of operators, origins of tensors, sizes, and which figure is scored."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from record_factory import make_record
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from ntire_bench import audit_rules, complexity, entries, protocol, resolve, sample, submission, zoo
+from ntire_bench.evidence import Agreement, Evidence, Look
+from ntire_bench.inference import Upscaler
+from ntire_bench.observation import Observation
+from ntire_bench.observer import observe
+from ntire_bench.records import Complexity
+
+CPU = torch.device("cpu")
+IMAGE = torch.rand(1, 3, 40, 24, generator=torch.Generator().manual_seed(0))
+HW = 40 * 24
+
+
+class Network(nn.Module):
+    """Runs a function of an image and of some weights."""
+
+    def __init__(self, function, **weights):
+        super().__init__()
+        self.function = function
+        for name, weight in weights.items():
+            setattr(self, name, nn.Parameter(weight, requires_grad=False))
+
+    def forward(self, lr):
+        return self.function(self, lr)
+
+
+def seen(function, **weights) -> Observation:
+    network = Network(function, **weights).eval()
+    upscaler = Upscaler(network, Path("models/team05_Toy.py"), 4, CPU)
+    return observe(upscaler, IMAGE, network, twice=True)[1]
+
+
+WIDE = torch.rand(8, 3)
+KERNEL = torch.rand(8, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("function", "macs"),
+    [
+        # By the textbook: output elements times the terms of each.
+        (lambda n, x: functional.conv2d(x, n.kernel, padding=1), HW * 8 * 27),
+        (lambda n, x: functional.conv2d(x, n.kernel, padding="same"), HW * 8 * 27),
+        (lambda n, x: functional.conv2d(x, n.kernel, stride=2, padding=1), HW // 4 * 8 * 27),
+        (lambda n, x: functional.conv_transpose2d(x, n.kernel.transpose(0, 1), stride=2), HW * 8 * 27),
+        (lambda n, x: n.wide @ x.flatten(2), HW * 24),
+        (lambda n, x: torch.einsum("oc,bchw->bohw", n.wide, x), HW * 24),
+        (lambda n, x: functional.linear(x.movedim(1, -1), n.wide), HW * 24),
+        (lambda n, x: torch.baddbmm(x.new_zeros(1), n.wide[None], x.flatten(2)), HW * 24),
+        (lambda n, x: torch.addmm(x.new_zeros(1), n.wide, x.flatten(2)[0]), HW * 24),
+        (lambda n, x: torch.addbmm(x.new_zeros(1), n.wide[None], x.flatten(2)), HW * 24),
+        (lambda n, x: torch.mv(x.flatten(2)[0].T, n.wide[0]), HW * 3),
+        (lambda n, x: torch.dot(x.flatten(), x.flatten()), HW * 3),
+        # Scores and mixtures of 40 rows, with 24 columns as their features, for each of 3 channels.
+        (lambda n, x: functional.scaled_dot_product_attention(x, x, x), 3 * 40 * 40 * (24 + 24)),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
+)
+def test_products_cost_what_the_textbook_says(function, macs: int) -> None:
+    assert seen(function, kernel=KERNEL, wide=WIDE).products == macs
+
+
+def test_products_are_half_of_what_torch_counts() -> None:
+    def function(network, x):
+        y = functional.conv2d(x, network.kernel, padding=1)
+        return functional.conv2d(torch.relu(y), network.kernel.transpose(0, 1), padding=1)
+
+    network = Network(function, kernel=KERNEL)
+    with FlopCounterMode(display=False) as counter:  # two operations for each multiply-accumulate
+        network(IMAGE)
+    assert seen(function, kernel=KERNEL).products * 2 == counter.get_total_flops()
+
+
+def test_work_by_hand_costs_what_it_replaces() -> None:
+    weighted = seen(lambda n, x: x * n.wide[0].reshape(1, 3, 1, 1), wide=WIDE)
+    assert (weighted.products, weighted.by_hand) == (0, 3 * HW)
+    summed = seen(lambda n, x: (x * x.flip(1)).sum(1))
+    assert summed.by_hand == 3 * HW
+    gated = seen(lambda n, x: x * torch.sigmoid(x))
+    assert (gated.by_hand, gated.uncounted) == (0, {"aten::sigmoid": 12 * HW, "aten::mul": 3 * HW})
+    transformed = seen(lambda n, x: torch.fft.fft2(x))
+    assert transformed.by_hand == pytest.approx(2.5 * 3 * HW * np.log2(HW), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda n, x: x @ n.square, {}),
+        (lambda n, x: x @ n.square.half().float(), {}),
+        (lambda n, x: x @ CONSTANT, {"weights": 576}),
+        (lambda n, x: x @ CONSTANT[:, :3], {"weights": 72}),
+        (lambda n, x: x @ (CONSTANT * 2 - 1), {"weights": 576}),
+        (lambda n, x: x + CONSTANT[:1], {"constants": 24}),
+        (lambda n, x: x[..., INDEX], {}),
+        (lambda n, x: n.square[0][(x * 5).long()], {"lookups": 3 * HW}),
+        (lambda n, x: CONSTANT.flatten()[(x * 5).long()], {"lookups": 3 * HW, "weights": 576}),
+        (lambda n, x: x @ torch.rand(24, 24), {"generated": 576}),
+        (lambda n, x: x @ torch.sin(torch.arange(576.0).reshape(24, 24)), {"generated": 576}),
+        (lambda n, x: x @ torch.eye(24), {"expanded": 576}),  # numbers in the code; little of it
+        (lambda n, x: x @ (n.square[:, :1] @ n.square[:1]), {"expanded": 576 - 48}),
+        (lambda n, x: x @ n.quarter.view(torch.int8).reshape(24, 24).float(), {"packed": 576 - 144}),
+        (lambda n, x: x @ n.quarter.clone().view(torch.int8).reshape(24, 24).float(), {"packed": 432}),
+        (lambda n, x: torch.from_numpy((x * 2).numpy().copy()), {"from_image": False}),
+        (lambda n, x: x + torch.from_numpy((x * 2).numpy().copy()), {"foreign": 3 * HW}),
+        (lambda n, x: x + torch.empty_like(x), {"unwritten": 3 * HW}),
+        (lambda n, x: torch.empty_like(x).copy_(x), {}),
+        (lambda n, x: torch.add(x, 1, out=torch.empty_like(x)), {}),
+    ],
+)
+def test_tensors_are_known_by_their_origin(function, expected: dict[str, int]) -> None:
+    found = seen(function, square=torch.rand(24, 24), quarter=torch.rand(6, 24))
+    keys = "weights constants lookups generated expanded packed foreign unwritten from_image".split()
+    plain = dict.fromkeys(keys, 0) | {"from_image": True}
+    assert {key: getattr(found, key) for key in keys} == plain | expected
+
+
+CONSTANT = torch.rand(24, 24)
+INDEX = torch.randperm(24)
+
+
+def test_a_parameter_is_known_however_it_is_reached() -> None:
+    ways = (
+        lambda n, x: x @ n.square.data,
+        lambda n, x: x @ n.square.detach(),
+        lambda n, x: x @ torch.from_numpy(n.square.numpy()),
+        lambda n, x: x @ torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(n.square)),
+        lambda n, x: x @ n.square.clone(),
+    )
+    for way in ways:
+        found = seen(way, square=torch.rand(24, 24))
+        assert (found.weights, found.constants, found.unread) == (0, 0, ())
+
+
+def test_a_scratch_tensor_that_is_overwritten_is_no_source() -> None:
+    scratch = torch.zeros(1, 3, 40, 48)
+
+    def function(network, x):
+        scratch[..., :24] = x
+        return scratch[..., :24] * 2
+
+    found = seen(function)
+    assert (found.constants, found.foreign, found.from_image) == (0, 0, True)
+
+
+# Figures and findings
+
+
+def observation(products: int, pixels: int = 65536, **more) -> Observation:
+    return Observation(pixels=pixels, products=products, counted=products, convs=1, activations=1, **more)
+
+
+def evidence(*per_pixel: float, official: int = 100 * 65536, whole: int = 100 * 65536, **more) -> Evidence:
+    sides = ((64, 96), (75, 83), (96, 96))
+    counted = Complexity(
+        params=10_000,
+        flops=official,
+        activations=1,
+        convs=1,
+        input_shape=(1, 3, 256, 256),
+        audit={"counter": "fvcore", "traced_products": official},
+    )
+    looks = [
+        Look(height=h, width=w, observation=observation(int(cost * h * w), h * w, **more))
+        for (h, w), cost in zip(sides, per_pixel, strict=False)
+    ]
+    return Evidence(counted=counted, whole=observation(whole, **more), small=looks)
+
+
+def judged(case: Evidence) -> tuple[dict, dict[str, str]]:
+    results, findings = audit_rules.judge(case)
+    return results, {finding.code: finding.severity for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("costs", "confirmed", "codes", "flops"),
+    [
+        ((100, 100, 100), None, {}, 100),
+        ((101.9, 101, 101), None, {}, 100),
+        ((160, 160, 160), 160, {"flops-special-size": "reject"}, 160),
+        ((160, 160, 160), 100, {"flops-special-size": "reject"}, 160),  # 256x384 is favoured as well
+        ((160, 150, 140), 100, {}, 100),  # a border
+        ((160, 150, 140), 140, {"flops-special-size": "reject"}, 160),
+        ((100, 160, 100), None, {"flops-special-size": "reject"}, 160),  # multiples of 32 are favoured
+        ((60, 60, 60), None, {}, 100),  # attention over the whole image
+    ],
+)
+def test_sizes_are_judged(costs, confirmed, codes: dict[str, str], flops: int) -> None:
+    case = evidence(*costs)
+    if confirmed is not None:
+        look = Look(height=256, width=384, observation=observation(confirmed * 256 * 384, 256 * 384))
+        case.confirmed = look
+    results, found = judged(case)
+    assert found == codes
+    assert results["flops"] == flops * 65536
+
+
+def test_a_whole_image_that_costs_more_is_scored() -> None:
+    case = evidence(100, 100, 100)
+    case.large = [Look(height=300, width=400, observation=observation(113 * 120_000, 120_000))]
+    results, found = judged(case)
+    assert found == {"flops-vary-with-size": "warning"}
+    assert results["flops"] == 113 * 65536
+
+
+@pytest.mark.parametrize(
+    ("within_one", "error", "severity"),
+    [
+        (1.0, 0.0, None),
+        (0.9995, 4.0, None),
+        (0.99, 0.3, "warning"),
+        (0.99, 2.0, "reject"),
+        (0.0, 100.0, "reject"),
+    ],
+)
+def test_agreement_is_judged(within_one: float, error: float, severity: str | None) -> None:
+    case = evidence(100, 100, 100)
+    case.agreement = Agreement(within_one=within_one, error=error)
+    assert judged(case)[1].get("output-differs-when-counted") == severity
+
+
+@pytest.mark.parametrize(
+    ("parts", "codes", "params"),
+    [
+        ({"weights": 999}, {}, 10_999),
+        ({"weights": 1001}, {"params-undeclared": "warning"}, 11_001),
+        ({"constants": 5000}, {"params-undeclared": "warning"}, 15_000),
+        ({"generated": 5000}, {"params-generated": "reject"}, 15_000),
+        ({"packed": 5000}, {"params-packed": "reject"}, 15_000),
+        ({"expanded": 5000}, {"params-expanded": "info"}, 10_000),
+    ],
+)
+def test_parameters_are_judged(parts: dict[str, int], codes: dict[str, str], params: int) -> None:
+    results, found = judged(evidence(100, 100, 100, **parts))
+    assert found == codes
+    assert results["params"] == params
+
+
+def test_constants_that_grow_with_the_image_are_no_weights() -> None:
+    case = evidence(100, 100, 100)
+    grown = [dataclasses.replace(look.observation, constants=look.height * look.width) for look in case.small]
+    case.small = [dataclasses.replace(x, observation=o) for x, o in zip(case.small, grown, strict=True)]
+    assert judged(case)[0]["undeclared"] == 64 * 96
+
+
+def test_the_audits_figures_are_scored() -> None:
+    record = make_record()
+    before = entries.entry_from_record(record, protocol.load(), "y").costs
+    assert record.complexity is not None and before is not None
+    audit = {"flops": record.complexity.flops * 2, "params": record.complexity.params * 3}
+    audited = dataclasses.replace(record, complexity=dataclasses.replace(record.complexity, audit=audit))
+    after = entries.entry_from_record(audited, protocol.load(), "y").costs
+    assert after is not None
+    assert (after.flops, after.params) == (before.flops * 2, before.params * 3)
+    assert after.runtime_ms == before.runtime_ms
+
+
+# Published networks
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize("item", zoo.catalogue(), ids=lambda item: item.title)
+def test_published_networks_raise_no_finding(
+    item: zoo.Published, shared: Path, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / item.file_name).symlink_to(shared / "weights" / f"{item.title}.pth")
+    entry = submission.find(root / "models", tmp_path).get(item.id)
+    checked = resolve.check(entry, sample.probe_lr(), protocol.load(), device="cpu", isolation="none")
+    audit = checked.complexity.audit
+    assert checked.findings == ()
+    assert audit["products"] == audit["traced_products"]
+    assert audit["flops"] == checked.complexity.flops
+    assert audit["agreement"] == 1.0
+    assert 0 <= audit["params"] - checked.complexity.params <= 3  # a mean of the three colours
+
+
+def test_hidden_weights_cost_at_least_what_changes() -> None:
+    def function(network, x):
+        product = np.tensordot(network.square.numpy(), x.numpy()[0], 1)
+        grown = torch.from_numpy(product[None]).repeat(1, 2, 1, 1)[:, :3]
+        return functional.interpolate(x + grown, scale_factor=4.0)
+
+    square = torch.rand(3, 3) + 0.5
+    upscaler = Upscaler(Network(function, square=square), Path("models/team05_Toy.py"), 4, CPU)
+    _, found = complexity.audit(upscaler, IMAGE.clamp(0.1))
+    assert found.hidden == ("square",)
+    assert found.hidden_work == 9 * HW
+    assert torch.equal(upscaler.network.square, square)
