@@ -1,0 +1,148 @@
+"""The submissions of a challenge's own checkout: the branches of select_model in its test_demo.py.
+
+The file is read as a syntax tree and never run here, like everything that strangers wrote. What it does not
+say plainly is left open; the worker, which runs it, gives the values that count.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ntire_bench import branches, declaration
+from ntire_bench.branch_walk import Reading, Selector
+from ntire_bench.checkout import SCRIPT, SELECT_MODEL, Branch
+from ntire_bench.declaration import Declaration
+from ntire_bench.errors import UsageError
+from ntire_bench.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
+
+__all__ = ["find"]
+
+_WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".npz", ".t7", ".tar", ".h5")
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]+')  # what some system does not take in a file name
+_LONGEST_NAME = 100
+
+
+def find(root: Path) -> Catalogue:
+    """List the submissions of a challenge's checkout.
+
+    Args:
+        root: The checkout, with test_demo.py, models/ and model_zoo/.
+
+    Returns:
+        One submission per number for which select_model builds a network.
+
+    Raises:
+        UsageError: There is no such checkout, or its select_model asks for no number.
+        SubmissionError: test_demo.py is not Python.
+    """
+    script = root / SCRIPT
+    remedy = "name the folder of the challenge's checkout, with test_demo.py, models/ and model_zoo/"
+    if not script.is_file():
+        found = "no such file" if root.is_dir() else "no such folder"
+        raise UsageError("is not there", file=script, found=found, remedy=remedy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of a stranger's backslashes
+        tree = declaration.parse(script)
+    function = next(
+        (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL), None
+    )
+    if function is None:
+        raise UsageError(f"has no function {SELECT_MODEL}(args, device)", file=script, remedy=remedy)
+    try:
+        selector, readings, empty = branches.read(tree, function)
+    except RecursionError:
+        selector, readings, empty = None, {}, []
+    if selector is None:
+        raise UsageError(
+            f"{SELECT_MODEL} has no branch that can be told",
+            file=script,
+            expected="numbers that args.model_id is compared with",
+            remedy=f"see whether {SCRIPT} is the challenge's",
+        )
+    submissions = {id_: _submission(root, selector, readings[id_]) for id_ in sorted(readings)}
+    ignored = tuple(f"{SCRIPT}: {SELECT_MODEL} builds no network for model_id {id_}." for id_ in empty)
+    return Catalogue(submissions, {}, ignored, script)
+
+
+def _submission(root: Path, selector: Selector, reading: Reading) -> Submission:
+    returned = (*(reading.returned or ()), None)[:4]
+    title = returned[1] if isinstance(returned[1], str) else None
+    files = _model_files(root, reading)
+    checkpoints = [
+        root / path
+        for text in reading.paths
+        if (path := _inside(text)) and Path(path).suffix.lower() in _WEIGHTS
+    ]
+    there = [path for path in checkpoints if path.is_file()]
+    branch = Branch(
+        root=root,
+        script=root / SCRIPT,
+        line=reading.line,
+        parameter=selector.parameter,
+        attribute=selector.attribute,
+        as_text=selector.as_text,
+        title=title,
+        data_range=_number(returned[2]),
+        tile=returned[3] if type(returned[3]) is int else None,
+        files=tuple(files),
+        checkpoints=tuple(checkpoints),
+    )
+    return Submission(
+        id=reading.id,
+        name=_name(reading.id, title, files),
+        file=files[0] if files else root / SCRIPT,
+        checkpoint=there[0] if there else None,
+        declaration=Declaration(),
+        has_build_model=False,
+        branch=branch,
+    )
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - whatever was read
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _name(id_: int, title: str | None, files: list[Path]) -> str:
+    """Return a name for tables and folders: the title without its number, else that of the model file."""
+    for text in (title, files[0].stem if files else None):
+        if text is None:
+            continue
+        name = re.sub(rf"^(?:team)?[_\s-]*0*{id_}(?![0-9])[_\s-]*", "", text, flags=re.IGNORECASE)
+        name = re.sub(r"\s+", " ", _UNSAFE.sub("_", name)).strip(" .")[:_LONGEST_NAME]
+        if name:
+            return name
+    return "unnamed"
+
+
+def _model_files(root: Path, reading: Reading) -> list[Path]:
+    """Return the files of the checkout that a branch imports, those of models/ first."""
+    found: list[Path] = []
+    for module in reading.modules:
+        path = _inside(module.replace(".", "/"))
+        if not path:
+            continue
+        candidates = [root / f"{path}.py", root / path / "__init__.py"]
+        found += [file for file in candidates if file.is_file()][:1]
+    for text in reading.paths:
+        path = _inside(text)
+        if path and path.endswith(".py") and (root / path).is_file():
+            found.append(root / path)
+    found = [file for file in dict.fromkeys(found) if file != root / SCRIPT]
+    # A package's own file says nothing where a module of the package is imported as well.
+    inner = [file for file in found if file.name != "__init__.py"]
+    found = [file for file in found if file in inner or not any(file.parent in f.parents for f in inner)]
+    return sorted(found, key=lambda file: file.relative_to(root).parts[0] != "models")
+
+
+def _inside(text: str) -> str | None:
+    """Return a path relative to the checkout, or None where it leads out of it."""
+    path = posixpath.normpath(text)
+    usable = (
+        text and "\x00" not in text and not posixpath.isabs(path) and path.split("/")[0] not in ("..", ".")
+    )
+    return path if usable else None

@@ -1,0 +1,251 @@
+"""A branch of a checkout's own select_model to a network that runs as the checkout runs it. Worker only."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ntire_bench import checkout_errors, declaration
+from ntire_bench.checkout import SELECT_MODEL, Asked
+from ntire_bench.checkout_loop import MAKE, Loop, find_loop
+from ntire_bench.checkout_reads import CheckpointReads
+from ntire_bench.checkout_script import Absent, Script
+from ntire_bench.command_line import argument_defaults
+from ntire_bench.errors import SubmissionError
+from ntire_bench.gpu_calls import answer_on_cpu
+from ntire_bench.inference import Upscaler, ready
+from ntire_bench.loader import Loaded
+from ntire_bench.loop_slice import names_read
+from ntire_bench.read_only import protect
+from ntire_bench.records import Inference
+
+__all__ = ["load"]
+
+
+def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool = False) -> Loaded:
+    """Build a network by running the checkout's select_model.
+
+    The process is the checkout's from here on: its folder is the working directory and the first place where
+    modules are looked for, and is not to be written to.
+
+    Args:
+        asked: The branch.
+        scale: Enlargement factor.
+        device: Where the network is to lie; on the CPU, calls for a GPU are answered there.
+        allow_pickle: Whether checkpoints may hold more than tensors and plain values.
+
+    Raises:
+        SubmissionError: Whatever select_model fails at.
+    """
+    _move_in(asked)
+    answered = answer_on_cpu() if device.type == "cpu" else None
+    if device.index is not None:
+        torch.cuda.set_device(device)  # where .cuda() puts things
+    reads = CheckpointReads(on_cpu=device.type == "cpu", allow_pickle=allow_pickle)
+    tree = declaration.parse(asked.script)
+    select = next(
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL
+    )
+    loop = find_loop(tree, select, asked.parameter)
+    defaults = [value for value, _ in argument_defaults(tree).values() if value is not None]
+    wanted = {SELECT_MODEL, *names_read(defaults), *(loop.reads if loop else ())}
+    try:
+        script = Script(asked.script, tree, wanted, SELECT_MODEL)
+        arguments = script.arguments()
+        number: Any = str(asked.id) if asked.as_text else asked.id
+        if asked.attribute is not None:
+            setattr(arguments, asked.attribute, number)
+            number = arguments
+        # Functions of the file may count on what its main program leaves behind at the top level.
+        script.namespace.setdefault("args", arguments)
+        script.namespace.setdefault("device", device)
+        result = script.namespace[SELECT_MODEL](**_parameters(select, asked.parameter, number, device))
+        given = _unpacked(result, asked)
+        asked_for = arguments.names_asked()
+        roles = {**vars(given), "args": arguments, "device": device}
+        step = _step(script, loop, roles, scale)
+    except (Exception, SystemExit) as error:
+        raise checkout_errors.explain(error, asked, reads, device) from error
+    ready(given.model, asked.file, device)
+    upscaler = Upscaler(
+        given.model,
+        asked.file,
+        scale,
+        device,
+        data_range=given.data_range,
+        pad_declared=True,  # the checkout pads where it pads; nothing is added to what it does
+        tile=given.tile,
+        own_forward=step,
+    )
+    inferred = _returned_told(given)
+    inferred.append(_forward_told(loop, asked.script, step))
+    inferred += [
+        Inference(
+            key=f"args.{name}",
+            value=repr(getattr(arguments, name))[:100],
+            how=f"the default of {asked.script.name}'s own command line",
+        )
+        for name in asked_for
+        if name != asked.attribute
+    ]
+    if answered is not None:
+        inferred.append(_answers_told(answered, reads))
+    for what, why in script.absent.items():
+        how = f"{asked.script.name} could not get it, and nothing that was run needed it: {why}"
+        inferred.append(Inference(key="absent", value=what, how=how))
+    return Loaded(upscaler, type(given.model).__name__, inferred)
+
+
+def _returned_told(given: _Returned) -> list[Inference]:
+    returned = {"name": given.name, "data_range": f"{given.data_range:g}", "tile": given.tile}
+    return [
+        Inference(key=key, value=str(value), how=f"{SELECT_MODEL} returns it")
+        for key, value in returned.items()
+        if value is not None
+    ]
+
+
+def _answers_told(answered: Counter[str], reads: CheckpointReads) -> Inference:
+    kinds = [f"{kind} ({count})" for kind, count in answered.items()]
+    kinds += [f"tensors saved on {place}" for place in sorted(reads.places)]
+    how = "no GPU is used: calls for one are answered on the CPU"
+    how += f" (so far: {', '.join(kinds)})" if kinds else ""
+    return Inference(key="device", value="cpu", how=how)
+
+
+def _move_in(asked: Asked) -> None:
+    sys.dont_write_bytecode = True
+    os.chdir(asked.root)
+    own = Path(__file__).resolve().parent.parent
+    if not {"site-packages", "dist-packages"} & set(own.parts):
+        # Run from its own checkout, this program must not lend its models/ to another's.
+        sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != own]
+    sys.path.insert(0, str(asked.root))
+    sys.argv = [str(asked.script)]
+    protect(str(asked.root))
+
+
+def _parameters(
+    select: ast.FunctionDef, parameter: str, number: object, device: torch.device
+) -> dict[str, Any]:
+    """Return what select_model is called with."""
+    own = select.args
+    names = [part.arg for part in (*own.args, *own.kwonlyargs)]
+    optional = {part.arg for part in own.args[len(own.args) - len(own.defaults) :]}
+    optional |= {part.arg for part, default in zip(own.kwonlyargs, own.kw_defaults, strict=True) if default}
+    given: dict[str, Any] = {}
+    for name in names:
+        if name == parameter:
+            given[name] = number
+        elif "device" in name:
+            given[name] = device
+        elif name not in optional:
+            given[name] = Absent(name, f"only the main program gives it to {SELECT_MODEL}")
+    return given
+
+
+@dataclass(frozen=True)
+class _Returned:
+    """What select_model returns; names are those of `checkout_loop.ROLES`."""
+
+    model: nn.Module
+    name: str
+    data_range: float
+    tile: int | None
+
+
+def _unpacked(result: object, asked: Asked) -> _Returned:
+    found = type(result).__name__
+    if isinstance(result, (tuple, list)) and len(result) >= 3:
+        network, name, data_range, tile = (*result, None)[:4]
+        usable = isinstance(data_range, (int, float)) and data_range in (1, 255)
+        if isinstance(network, nn.Module) and usable and (tile is None or type(tile) is int):
+            return _Returned(network, str(name), float(data_range), tile)
+        found = f"{type(network).__name__}, {name!r}, {data_range!r}, {tile!r}"
+    raise SubmissionError(
+        f"{SELECT_MODEL} returns something else for model_id {asked.id}",
+        file=asked.script,
+        expected="an nn.Module, its name, the data range 1 or 255, and None or a whole number for the tile",
+        found=found[:200],
+        remedy="correct the branch",
+    )
+
+
+def _step(script: Script, loop: Loop | None, roles: dict[str, Any], scale: int) -> _Step:
+    """Return what the checkout's loop runs, and what that calls."""
+    if loop is None:
+        return _Step(roles["model"], "")
+    script.define(loop.code)
+    given = {
+        own: roles[role] if role else Absent(own, f"only the loop in {loop.function}() has it")
+        for own, role in loop.roles.items()
+    }
+    make = script.namespace[MAKE]
+    stand_ins = {own: _StandIn(scale) if role == "model" else given[own] for own, role in loop.roles.items()}
+    return _Step(make(**given), _taken(make(**stand_ins), loop, roles["device"]))
+
+
+class _StandIn(nn.Module):
+    """A network that costs nothing, to see which way a loop takes."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, lr: Tensor, *_: object, **__: object) -> Tensor:
+        return lr.new_zeros(*lr.shape[:-2], self.scale * lr.shape[-2], self.scale * lr.shape[-1])
+
+
+def _taken(step: Callable[[Tensor], Any], loop: Loop, device: torch.device) -> str:
+    """Return the calls of a loop that are made for this network, by running it with a stand-in."""
+    called: list[str] = []
+    code = getattr(step, "__code__", None)
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        outer = frame.f_back
+        if event == "call" and outer is not None and outer.f_code is code:
+            called.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        with torch.inference_mode():
+            step(torch.zeros(1, 3, 32, 32, device=device))
+    except Exception:  # it asks more of the network than a stand-in has: all the ways are told then
+        called = []
+    finally:
+        sys.setprofile(None)
+    taken = [text for text in loop.calls if text.split("(")[0].split(".")[-1] in called]
+    return " or ".join(taken or loop.calls)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What is run on an LR tensor, and the calls in it, as text."""
+
+    run: Callable[[Tensor], Any]
+    calls: str
+
+    def __call__(self, lr: Tensor) -> Tensor:
+        output: Tensor = self.run(lr)
+        if isinstance(output, Tensor):  # what the challenge's tensor2uint makes of it
+            output = output.float()
+            output = output.unsqueeze(0) if output.dim() == 3 else output
+        return output  # anything else is refused where outputs are checked
+
+
+def _forward_told(loop: Loop | None, script: Path, step: _Step) -> Inference:
+    if loop is None:
+        how = f"{script.name} has no loop over images that could be followed: the network is called as it is"
+        return Inference(key="forward", value="model(LR)", how=how)
+    where = f"{loop.function}() of {script.name}" if loop.function else script.name
+    return Inference(key="forward", value=step.calls[:300], how=f"as {where} runs it")

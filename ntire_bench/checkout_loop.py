@@ -1,0 +1,220 @@
+"""How a checkout's own loop runs a network on an image, cut out of its syntax tree.
+
+From the loop over the images of a test_demo.py is kept what leads from the LR tensor to the tensor that is
+turned into the SR image: which forward function is chosen for whom, padding, tiles. Reading files, clocks,
+logs and metrics are left out. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ntire_bench.loop_slice import (
+    LR,
+    READING,
+    TO_TENSOR,
+    USUAL,
+    Slicer,
+    converts,
+    inner_bodies,
+    names_bound,
+    names_read,
+)
+
+__all__ = ["MAKE", "ROLES", "Loop", "find_loop"]
+
+ROLES = ("model", "name", "data_range", "tile", "args", "device")
+"""What a loop gets from select_model, and what select_model gets."""
+
+MAKE = "__make_step__"
+
+
+@dataclass
+class Loop:
+    """What is left of a loop.
+
+    Attributes:
+        function: The function that it was in.
+        code: A module that defines `MAKE`: called with the roles, it returns the function from LR tensor to
+            output tensor.
+        roles: The names that `MAKE` takes, and what each stands for: one of ROLES, or "" for what is not
+            known outside the loop.
+        calls: The calls that it runs the network with, as text.
+        reads: Names of the file that it needs.
+    """
+
+    function: str
+    code: ast.Module
+    roles: dict[str, str]
+    calls: list[str]
+    reads: set[str] = field(default_factory=set)
+
+
+def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop | None:
+    """Return how a file runs the network that its select_model gives, or None if it has no such loop.
+
+    Args:
+        tree: The file.
+        select: Its select_model.
+        parameter: The parameter of it that holds the arguments.
+    """
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    bodies: dict[str, Sequence[ast.stmt]] = {name: node.body for name, node in functions.items()}
+    bodies[""] = tree.body
+    roles = _roles(bodies, functions, select, parameter)
+    top = _top_level_names(tree)
+    # Functions that get the network from select_model are more likely than others.
+    for name in sorted(bodies, key=lambda name: "model" not in roles.get(name, {}).values()):
+        if name == select.name:
+            continue
+        for reading in (TO_TENSOR, READING):
+            found = _cut(
+                name, bodies[name], roles.get(name, {}), functions.get(name), top, reading, select.name
+            )
+            if found is not None:
+                return found
+    return None
+
+
+def _top_level_names(tree: ast.Module) -> set[str]:
+    return names_bound(node for node in tree.body) | set(dir(builtins))
+
+
+def _roles(
+    bodies: dict[str, Sequence[ast.stmt]],
+    functions: dict[str, ast.FunctionDef],
+    select: ast.FunctionDef,
+    parameter: str,
+) -> dict[str, dict[str, str]]:
+    """Return what the names in each function stand for, followed from the call of select_model."""
+    found: dict[str, dict[str, str]] = {name: {} for name in bodies}
+    taken = [part.arg for part in (*select.args.posonlyargs, *select.args.args)]
+    for name, body in bodies.items():
+        for node in _walk(body, whole=name != ""):
+            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+                continue
+            if ast.unparse(node.value.func) != select.name:
+                continue
+            for target in node.targets:
+                parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+                for part, role in zip(parts, ROLES, strict=False):
+                    if isinstance(part, ast.Name):
+                        found[name][part.id] = role
+            for given, value in _given(node.value, taken):
+                if isinstance(value, ast.Name) and (given == parameter or "device" in given):
+                    found[name][value.id] = "args" if given == parameter else "device"
+    for _ in range(4):  # loop() called by run() called by main()
+        for name, body in bodies.items():
+            for node in _walk(body, whole=name != ""):
+                called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if not isinstance(node, ast.Call) or called not in functions or called == select.name:
+                    continue
+                own = functions[called].args
+                for given, value in _given(node, [part.arg for part in (*own.posonlyargs, *own.args)]):
+                    if isinstance(value, ast.Name) and value.id in found[name]:
+                        found[called].setdefault(given, found[name][value.id])
+    return found
+
+
+def _walk(body: Sequence[ast.stmt], *, whole: bool) -> Iterator[ast.AST]:
+    for statement in body:
+        if whole or not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            yield from ast.walk(statement)
+
+
+def _given(call: ast.Call, names: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
+    yield from zip(names, call.args, strict=False)
+    yield from ((part.arg, part.value) for part in call.keywords if part.arg)
+
+
+def _cut(
+    name: str,
+    body: Sequence[ast.stmt],
+    roles: dict[str, str],
+    function: ast.FunctionDef | None,
+    top: set[str],
+    reading: re.Pattern[str],
+    select: str,
+) -> Loop | None:
+    if not converts(body):
+        return None
+    before, inner, contexts = _innermost(body)
+    slicer = Slicer(reading, roles, select)
+    step, needed = slicer.cut(inner, set())
+    if not slicer.starts:
+        return None
+    if contexts:
+        step = [ast.With(contexts, step)]
+        needed |= names_read(contexts)
+    setup, needed = slicer.cut(before, needed - {LR})
+    known = dict(roles)
+    own = [] if function is None else _parameters(function)
+    bound = names_bound(setup) | names_bound(step)
+    for part in sorted(needed):
+        if part in own and part not in known:
+            known[part] = USUAL.get(part, "")
+        elif part not in known and part != LR and not {part, "*"} & top:
+            known[part] = "" if part in bound else USUAL.get(part, "")
+    taken = {part: role for part, role in known.items() if part in needed}
+    networks = {part for part, role in known.items() if role == "model"}
+    calls = [
+        ast.unparse(node)
+        for statement in step
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and names_read([*node.args, *node.keywords, node.func]) & networks
+    ]
+    outermost = [text for text in calls if not any(text != other and text in other for other in calls)]
+    if not outermost:
+        return None
+    code = _code(setup, step, list(taken))
+    shown = [text.replace(LR, "LR") for text in dict.fromkeys(outermost)]
+    return Loop(name, code, taken, shown, needed - set(taken) - {LR})
+
+
+def _innermost(
+    body: Sequence[ast.stmt],
+) -> tuple[list[ast.stmt], Sequence[ast.stmt], list[ast.withitem]]:
+    """Return what is done once before the innermost loop that makes images, its body, and autocasts."""
+    before: list[ast.stmt] = []
+    contexts: list[ast.withitem] = []
+    while True:
+        index, holder = next((i, s) for i, s in enumerate(body) if converts([s]))
+        inner = next((part for part in inner_bodies(holder) if converts(part)), None)
+        if inner is None or not (isinstance(holder, (ast.For, ast.While)) or _loops(inner)):
+            return before, body, contexts
+        if isinstance(holder, ast.With):
+            contexts += [item for item in holder.items if "autocast" in ast.unparse(item)]
+        before += body[:index]
+        body = inner
+
+
+def _loops(body: Sequence[ast.stmt]) -> bool:
+    """Return whether an image is made in a loop somewhere inside."""
+    return any(
+        converts([part]) and (isinstance(part, (ast.For, ast.While)) or any(map(_loops, inner_bodies(part))))
+        for part in body
+    )
+
+
+def _parameters(function: ast.FunctionDef) -> list[str]:
+    arguments = function.args
+    return [part.arg for part in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+
+
+def _code(setup: list[ast.stmt], step: list[ast.stmt], roles: list[str]) -> ast.Module:
+    """Return def MAKE(roles): setup; def step(LR): ...; return step."""
+    module = ast.parse(f"def {MAKE}({', '.join(roles)}):\n    def step({LR}):\n        pass\n    return step")
+    make = module.body[0]
+    inner = make.body[0]  # type: ignore[attr-defined]
+    # A name that the step binds is its own; what it held before comes in as a default, fresh for every call.
+    before = set(roles) | names_bound(setup)
+    for name in sorted(names_bound(step) & before):
+        inner.args.args.append(ast.arg(name))
+        inner.args.defaults.append(ast.Name(name, ast.Load()))
+    inner.body = step
+    make.body[:0] = setup  # type: ignore[attr-defined]
+    return ast.fix_missing_locations(module)

@@ -1,0 +1,96 @@
+"""Answers calls that ask for a GPU, in a process that computes on the CPU. Worker only.
+
+Strangers' constructors call .cuda() and read checkpoints that were saved on a GPU; on a machine without one,
+the CPU answers. What needs a GPU to compute still fails, as it must.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["answer_on_cpu"]
+
+# Functions of torch that make a tensor and take a device.
+_MAKERS = """
+arange as_tensor asarray empty empty_like empty_strided eye full full_like hann_window linspace logspace ones
+ones_like rand rand_like randint randn randn_like randperm tensor tril_indices triu_indices zeros zeros_like
+""".split()
+_TENSOR_MAKERS = "new_empty new_full new_ones new_tensor new_zeros".split()
+# What these do for a GPU has no counterpart on the CPU, and nothing to do there.
+_NOTHING_TO_DO = ("synchronize", "set_device", "empty_cache", "manual_seed", "manual_seed_all")
+
+
+def _names_gpu(value: object) -> bool:
+    """Return whether a value is a device that is not there.
+
+    >>> _names_gpu("cuda:0"), _names_gpu(torch.device("cpu")), _names_gpu(torch.float32)
+    (True, False, False)
+    """
+    if isinstance(value, torch.device):
+        return value.type == "cuda"
+    return isinstance(value, str) and value.split(":")[0] == "cuda"
+
+
+def _full_name(kind: object) -> str:
+    return f"{getattr(kind, '__module__', '')}.{getattr(kind, '__name__', '')}"
+
+
+def answer_on_cpu() -> Counter[str]:
+    """Have torch put on the CPU, in this process and from now on, what is meant for a GPU.
+
+    Returns:
+        A count, by kind of call, that grows as such calls are answered.
+    """
+    answered: Counter[str] = Counter()
+
+    def itself(owner: type[Any]) -> None:
+        def cuda(self: Any, *_: object, **__: object) -> Any:  # noqa: ANN401 - a network or tensor
+            answered[f"{owner.__name__}.cuda()"] += 1
+            return self
+
+        owner.cuda = cuda
+
+    def redirected(owner: Any, name: str, index_is_device: bool = False) -> None:  # noqa: ANN401
+        original: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            if _names_gpu(kwargs.get("device")):
+                answered[f"{name}(device='cuda')"] += 1
+                kwargs["device"] = "cpu"
+            if index_is_device and len(args) > 1:
+                index = isinstance(args[1], int) and not isinstance(args[1], bool)
+                if index or _names_gpu(args[1]):
+                    answered[f"{name}('cuda')"] += 1
+                    args = (args[0], "cpu", *args[2:])
+            return original(*args, **kwargs)
+
+        setattr(owner, name, call)
+
+    def cast(self: Tensor, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        name = dtype if isinstance(dtype, str) else _full_name(dtype)
+        if name.startswith("torch.cuda."):
+            answered["type(torch.cuda...)"] += 1
+            dtype = name.replace("torch.cuda.", "torch.")
+        return original_type(self, *(() if dtype is None else (dtype,)), *args, **kwargs)
+
+    original_type = Tensor.type
+    Tensor.type = cast  # type: ignore[method-assign, assignment]
+    for owner in (nn.Module, Tensor):
+        itself(owner)
+        redirected(owner, "to", index_is_device=True)
+    for name in _MAKERS:
+        redirected(torch, name)
+    for name in _TENSOR_MAKERS:
+        redirected(Tensor, name)
+    redirected(nn.Module, "to_empty")
+    for name in _NOTHING_TO_DO:
+        setattr(torch.cuda, name, lambda *_, **__: None)
+    torch.cuda.current_device = lambda: 0
+    return answered

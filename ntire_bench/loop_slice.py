@@ -1,0 +1,202 @@
+"""Cuts out of a loop's body what leads from the LR tensor to the tensor that becomes the SR image.
+
+Going backwards, a statement is kept if what comes after it depends on it. The call that makes the LR tensor
+from a file gives way to a name, and the call that makes the image from a tensor to a return.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = [
+    "LR",
+    "READING",
+    "TO_TENSOR",
+    "USUAL",
+    "Slicer",
+    "converts",
+    "inner_bodies",
+    "names_bound",
+    "names_read",
+]
+
+LR = "__lr__"
+_TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
+TO_TENSOR = re.compile(r"uint2tensor\d*|img2tensor|image_to_tensor")
+READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothing of the above is found
+# What loops call these where they do not get them from select_model by name.
+USUAL = {"model": "model", "net": "model", "model_name": "name", "name": "name", "data_range": "data_range"}
+USUAL |= {"tile": "tile", "args": "args", "device": "device"}
+
+
+def names_read(node: ast.AST | Iterable[ast.AST]) -> set[str]:
+    """Return the names that are read anywhere in a tree."""
+    nodes = [node] if isinstance(node, ast.AST) else node
+    return {
+        part.id
+        for each in nodes
+        for part in ast.walk(each)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    }
+
+
+def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the names that are bound, or changed by an assignment to a part of what they hold."""
+    found: set[str] = set()
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
+                found.add(part.id)
+            elif isinstance(part, (ast.Subscript, ast.Attribute)) and isinstance(part.ctx, ast.Store):
+                root = _root(part)
+                found |= {root.id} if isinstance(root, ast.Name) else set()
+            elif isinstance(part, (ast.Import, ast.ImportFrom)):
+                found |= {alias.asname or alias.name.split(".")[0] for alias in part.names}
+            elif isinstance(part, (ast.FunctionDef, ast.ClassDef)):
+                found.add(part.name)
+    return found
+
+
+def _root(node: ast.expr) -> ast.expr:
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
+
+
+def _called(node: ast.Call) -> str:
+    return ast.unparse(node.func).split(".")[-1]
+
+
+def inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the lists of statements inside a statement; changing one changes the statement."""
+    for part in ("body", "orelse", "finalbody"):
+        if isinstance(getattr(statement, part, None), list):
+            yield getattr(statement, part)
+    for handler in getattr(statement, "handlers", []):
+        yield handler.body
+
+
+def _conversion(statement: ast.stmt) -> ast.expr | None:
+    """Return what a statement turns into an image, statements inside it aside."""
+    if any(True for _ in inner_bodies(statement)):
+        return None
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and node.args and _TO_IMAGE.fullmatch(_called(node)):
+            return node.args[0]
+    return None
+
+
+def converts(body: Sequence[ast.stmt]) -> bool:
+    """Return whether an image is made of a tensor somewhere in these statements."""
+    return any(
+        _conversion(statement) is not None or any(converts(inner) for inner in inner_bodies(statement))
+        for statement in body
+        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef))
+    )
+
+
+class Slicer:
+    """Keeps, going backwards, the statements that what comes after them depends on.
+
+    Args:
+        reading: Names of the functions that make the LR tensor.
+        roles: Names that come from outside, and what they stand for.
+        select: Name of select_model, whose call gives some of them.
+
+    Attributes:
+        starts: Whether the LR tensor has come up.
+    """
+
+    def __init__(self, reading: re.Pattern[str], roles: dict[str, str], select: str) -> None:
+        self.reading = reading
+        self.roles = roles
+        self.select = select
+        self.starts = False
+
+    def cut(self, body: Sequence[ast.stmt], needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
+        """Return what must be kept for some names to be right after it, and the names it needs before."""
+        kept: list[ast.stmt] = []
+        for statement in reversed(body):
+            own, needed = self._one(statement, needed)
+            kept[:0] = own
+        return kept, needed
+
+    def _one(self, statement: ast.stmt, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
+        output = _conversion(statement)
+        if output is not None:
+            end = ast.copy_location(ast.Return(self._started(copy.deepcopy(output))), statement)
+            return [end], names_read(end)
+        if isinstance(statement, (ast.If, ast.With, ast.Try)):
+            return self._compound(statement, needed)
+        if isinstance(statement, ast.Expr):
+            root = _root(statement.value)
+            changes = isinstance(root, ast.Name) and root.id in needed and root.id not in USUAL
+            if not (changes and isinstance(statement.value, ast.Call)):
+                return [], needed
+            return [statement], needed | names_read(statement)
+        bound = names_bound([statement])
+        if not bound & needed or self._is_given(statement, bound):
+            return [], needed
+        if isinstance(statement, (ast.For, ast.While)):
+            return [statement], needed | names_read(statement)
+        new = copy.deepcopy(statement)
+        if isinstance(new, (ast.Assign, ast.AnnAssign)) and new.value is not None:
+            new.value = self._started(new.value)
+        whole = isinstance(statement, ast.Assign) and all(_plain(target) for target in statement.targets)
+        return [new], (needed - bound if whole else needed) | names_read(new)
+
+    def _is_given(self, statement: ast.stmt, bound: set[str]) -> bool:
+        """Return whether a statement only makes what comes from outside: the network, arguments, device."""
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            if ast.unparse(statement.value.func) == self.select:
+                return True
+        return all(self.roles.get(name) in ("args", "device") for name in bound)
+
+    def _compound(
+        self, statement: ast.If | ast.With | ast.Try, needed: set[str]
+    ) -> tuple[list[ast.stmt], set[str]]:
+        new = copy.deepcopy(statement)
+        before: set[str] = set()
+        something = False
+        for part in [*inner_bodies(new)]:
+            kept, needs = self.cut(part, needed)
+            something = something or bool(kept)
+            part[:] = kept
+            before |= needs
+        if not something:
+            return [], needed
+        if isinstance(new, ast.If):
+            before |= names_read(new.test)
+        elif isinstance(new, ast.With):
+            before |= {name for item in new.items for name in names_read(item)}
+        if not new.body:
+            new.body = [ast.copy_location(ast.Pass(), statement)]
+        for handler in getattr(new, "handlers", []):
+            handler.body = handler.body or [ast.copy_location(ast.Pass(), handler)]
+        return [new], before
+
+    def _started(self, expression: ast.expr) -> ast.expr:
+        """Put the LR tensor in place of the call that makes it from a file."""
+        slicer = self
+
+        class Start(ast.NodeTransformer):
+            def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
+                if slicer.reading.fullmatch(_called(node)):
+                    slicer.starts = True
+                    return ast.copy_location(ast.Name(LR, ast.Load()), node)
+                self.generic_visit(node)
+                return node
+
+        started: ast.expr = Start().visit(expression)
+        if self.reading is READING and LR in names_read(started):
+            return ast.copy_location(ast.Name(LR, ast.Load()), expression)
+        return started
+
+
+def _plain(target: ast.expr) -> bool:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return all(_plain(part) for part in target.elts)
+    return isinstance(target, ast.Name)

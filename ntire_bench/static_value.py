@@ -1,0 +1,282 @@
+"""What an expression in a stranger's file is worth, told from its syntax tree without running it.
+
+Only plain values are followed: numbers, strings, paths, tuples, lists, dictionaries. Whatever is not plain is
+UNKNOWN, and so is all that is made from it.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["UNKNOWN", "Id", "IdText", "Namespace", "Values"]
+
+_LONGEST = 10_000  # characters or elements; nothing that names a submission comes near
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __bool__(self) -> bool:
+        raise TypeError("an unknown value is neither true nor false")
+
+
+UNKNOWN: Any = _Unknown()
+"""A value that only running the file could tell."""
+
+
+class Id(int):
+    """The number that is asked for, so that a comparison with it can be told from any other."""
+
+
+class IdText(str):
+    """The same as text."""
+
+
+class Namespace(dict[str, Any]):
+    """Parsed command-line arguments: attributes of known value."""
+
+
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: lambda a, b: a == b if isinstance(a, Id) else a is b,
+    ast.IsNot: lambda a, b: a is not b,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mod: operator.mod,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mult: operator.mul,
+}
+_JOINS = ("os.path.join", "osp.join", "path.join", "posixpath.join", "join")
+_SAME_PATH = ("Path", "PurePath", "pathlib.Path", "str", "os.fspath")  # the text of a path is what counts
+_ABSOLUTE = ("abspath", "realpath", "expanduser", "normpath")  # of os.path: relative stays relative here
+_TEXT_METHODS = ("lower", "upper", "strip", "zfill", "replace", "format", "capitalize", "rstrip", "lstrip")
+# What a path ending in any of these becomes is of no interest beyond the text before it.
+_PATH_METHODS = ("resolve", "absolute", "as_posix")
+
+
+class Values:
+    """Evaluates expressions over known names.
+
+    Args:
+        names: Values of names; a name that is missing is UNKNOWN.
+        on_call: Asked for the value of a call that is none of those known here, with the dotted name of what
+            is called, its value, and the values of its arguments.
+        on_name: Told of every name that is read and has no value.
+
+    Attributes:
+        matched: Whether a comparison of the id with a constant has held, or a lookup with it was answered.
+
+    >>> names = {"model_id": Id(7)}
+    >>> values = Values(names)
+    >>> values.of(ast.parse('f"{model_id:02}_A b"', mode="eval").body)
+    '07_A b'
+    >>> values.of(ast.parse('os.path.join("model_zoo", f"team{model_id:02d}.pth")', mode="eval").body)
+    'model_zoo/team07.pth'
+    >>> values.of(ast.parse("model_id in (3, 7)", mode="eval").body), values.matched
+    (True, True)
+    >>> values.of(ast.parse("secrets.token_hex()", mode="eval").body)
+    UNKNOWN
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, Any],
+        on_call: Callable[[str, Any, list[Any], dict[str, Any]], Any] | None = None,
+        on_name: Callable[[str], None] | None = None,
+    ) -> None:
+        self.names = names
+        self.on_call = on_call
+        self.on_name = on_name
+        self.matched = False
+
+    def of(self, node: ast.expr | None) -> Any:  # noqa: ANN401 - any plain value
+        """Return the value of an expression, or UNKNOWN."""
+        if node is None:
+            return None
+        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
+        try:
+            value = handler(node) if handler is not None else self._parts(node)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
+            return UNKNOWN
+        if isinstance(value, (str, bytes, tuple, list, dict, set)) and len(value) > _LONGEST:
+            return UNKNOWN
+        return value
+
+    def _parts(self, node: ast.expr) -> Any:  # noqa: ANN401
+        """Look at the parts of an expression that has no value, as calls in them count."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.of(child)
+        return UNKNOWN
+
+    def _constant(self, node: ast.Constant) -> Any:  # noqa: ANN401
+        return node.value
+
+    def _name(self, node: ast.Name) -> Any:  # noqa: ANN401
+        if node.id == "__file__":
+            return "test_demo.py"
+        if node.id in self.names:
+            return self.names[node.id]
+        if self.on_name is not None:
+            self.on_name(node.id)
+        return UNKNOWN
+
+    def _attribute(self, node: ast.Attribute) -> Any:  # noqa: ANN401
+        value = self.of(node.value)
+        if isinstance(value, Namespace):
+            return value.get(node.attr, UNKNOWN)
+        if isinstance(value, str) and node.attr == "parent":
+            return posixpath.dirname(value)
+        return UNKNOWN
+
+    def _joinedstr(self, node: ast.JoinedStr) -> Any:  # noqa: ANN401
+        return self._joined([self.of(part) for part in node.values])
+
+    def _joined(self, parts: list[Any]) -> Any:  # noqa: ANN401
+        return UNKNOWN if any(part is UNKNOWN for part in parts) else "".join(parts)
+
+    def _formattedvalue(self, node: ast.FormattedValue) -> Any:  # noqa: ANN401
+        value, spec = self.of(node.value), self.of(node.format_spec) or ""
+        if value is UNKNOWN or spec is UNKNOWN:
+            return UNKNOWN
+        if node.conversion == ord("r"):
+            value = repr(value)
+        elif node.conversion != -1:
+            value = str(value)
+        _harmless(spec, ())
+        return format(int(value) if isinstance(value, Id) else value, spec)
+
+    def _ifexp(self, node: ast.IfExp) -> Any:  # noqa: ANN401
+        test = self.of(node.test)
+        if test is UNKNOWN:
+            return self._parts(node)
+        return self.of(node.body if test else node.orelse)
+
+    def _boolop(self, node: ast.BoolOp) -> Any:  # noqa: ANN401
+        unknown = False
+        value: Any = UNKNOWN
+        for part in node.values:
+            value = self.of(part)
+            if value is UNKNOWN:
+                unknown = True
+            elif bool(value) is isinstance(node.op, ast.Or):
+                return value
+        return UNKNOWN if unknown else value
+
+    def _unaryop(self, node: ast.UnaryOp) -> Any:  # noqa: ANN401
+        value = self.of(node.operand)
+        if value is UNKNOWN:
+            return UNKNOWN
+        return not value if isinstance(node.op, ast.Not) else -value
+
+    def _binop(self, node: ast.BinOp) -> Any:  # noqa: ANN401
+        left, right = self.of(node.left), self.of(node.right)
+        if left is UNKNOWN or right is UNKNOWN or type(node.op) not in _BINARY:
+            return UNKNOWN
+        if isinstance(node.op, ast.Div) and isinstance(left, str):
+            return posixpath.join(left, right)
+        numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
+        if isinstance(node.op, ast.Mult) and not numbers:
+            return UNKNOWN
+        if isinstance(node.op, ast.Mod) and isinstance(left, str):
+            _harmless(left, right if isinstance(right, tuple) else (right,))
+        return _BINARY[type(node.op)](left, right)
+
+    def _compare(self, node: ast.Compare) -> Any:  # noqa: ANN401
+        values = [self.of(side) for side in (node.left, *node.comparators)]
+        result = True
+        for left, right, op in zip(values, values[1:], node.ops, strict=False):
+            if left is UNKNOWN or right is UNKNOWN:
+                return UNKNOWN
+            result = result and bool(_COMPARE[type(op)](left, right))
+        told = isinstance(node.ops[0], (ast.Eq, ast.In, ast.Is)) or len(node.ops) > 1
+        if result and told and any(isinstance(value, (Id, IdText)) for value in values):
+            self.matched = True
+        return result
+
+    def _tuple(self, node: ast.Tuple) -> Any:  # noqa: ANN401
+        return tuple(self.of(part) for part in node.elts)
+
+    def _list(self, node: ast.List) -> Any:  # noqa: ANN401
+        return [self.of(part) for part in node.elts]
+
+    def _set(self, node: ast.Set) -> Any:  # noqa: ANN401
+        values = [self.of(part) for part in node.elts]
+        return UNKNOWN if UNKNOWN in values else values
+
+    def _dict(self, node: ast.Dict) -> Any:  # noqa: ANN401
+        return {self.of(key): self.of(value) for key, value in zip(node.keys, node.values, strict=True)}
+
+    def _subscript(self, node: ast.Subscript) -> Any:  # noqa: ANN401
+        value, index = self.of(node.value), self.of(node.slice)
+        if value is UNKNOWN or index is UNKNOWN:
+            return UNKNOWN
+        return self._looked_up(value, index)
+
+    def _looked_up(self, value: Any, index: Any) -> Any:  # noqa: ANN401
+        found = value[index]
+        if isinstance(index, (Id, IdText)) and isinstance(value, dict):
+            self.matched = True
+        return found
+
+    def _call(self, node: ast.Call) -> Any:  # noqa: ANN401
+        dotted = ast.unparse(node.func)
+        args = [self.of(part) for part in node.args]
+        keywords = {part.arg: self.of(part.value) for part in node.keywords if part.arg}
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else None
+        known = UNKNOWN not in args and UNKNOWN not in keywords.values()
+        if dotted in ("os.getcwd", "Path.cwd"):
+            return "."
+        if dotted == "str" and known and isinstance(args[0], Id):
+            return IdText(int(args[0]))
+        if dotted == "int" and known:
+            return Id(args[0]) if isinstance(args[0], (Id, IdText)) else int(args[0])
+        if dotted == "float" and known:
+            return float(args[0])
+        if dotted == "range" and known:
+            return range(*args)
+        if (dotted in _JOINS or dotted in _SAME_PATH) and known and not keywords:
+            return posixpath.join(*map(str, args))
+        if method == "dirname" and known:
+            return posixpath.dirname(args[0])
+        if method in _ABSOLUTE and known:
+            return posixpath.normpath(args[0]) if args[0] else "."
+        if method is not None and isinstance(node.func, ast.Attribute):
+            owner = self.of(node.func.value)
+            if isinstance(owner, str) and method in _PATH_METHODS:
+                return owner
+            if isinstance(owner, str) and method == "joinpath" and known:
+                return posixpath.join(owner, *args)
+            if isinstance(owner, str) and method in _TEXT_METHODS and known:
+                _harmless(owner, (*args, *keywords.values()))
+                return getattr(owner, method)(*args, **keywords)
+            if isinstance(owner, dict) and not isinstance(owner, Namespace) and method == "get" and args:
+                return self._looked_up(owner, args[0]) if args[0] in owner else (args[1:] or [None])[0]
+        called = UNKNOWN if method is not None else self.of(node.func)
+        return UNKNOWN if self.on_call is None else self.on_call(dotted, called, args, keywords)
+
+
+def _harmless(text: str, args: tuple[Any, ...]) -> None:
+    """Refuse what would make a text of millions of characters: huge widths, or from elsewhere."""
+    numbers = [int(number) for number in re.findall(r"\d{1,9}", text)]
+    numbers += [value for value in args if isinstance(value, int)]
+    size = len(text) * max([len(value) for value in args if isinstance(value, str)], default=1)
+    elsewhere = re.search(r"%[^a-z]*\*|\{[^{}]*\{", text)
+    if max(numbers, default=0) > _LONGEST or size > 100 * _LONGEST or elsewhere:
+        raise ValueError("a text that would be too long")

@@ -1,0 +1,159 @@
+"""Runs branches of a checkout in processes of their own: with this program, and as the checkout does it.
+
+`python challenge_runner.py ours|theirs ROOT IMAGES OUT ID...` imports torch once and forks per branch, so
+that thirty branches take seconds. Each leaves OUT/ID.npz with the SR images and OUT/ID.json with all else.
+
+"theirs" executes test_demo.py as it is and calls its own run(). Only what the machine lacks is put in its
+place: packages and utilities of the main program, CUDA's events, and the CPU where a GPU is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import traceback
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fvcore.nn import FlopCountAnalysis
+from PIL import Image
+
+
+def lr_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("DIV2K_LSDIR_valid_LR/*.png"))
+
+
+def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
+    from ntire_bench import challenge_root, checkout_loader, complexity
+    from ntire_bench.checkout import Asked
+    from ntire_bench.errors import NtireBenchError
+    from ntire_bench.inference import to_tensor, to_uint8
+
+    submission = challenge_root.find(root).get(id_)
+    branch = submission.branch
+    asked = Asked(
+        id=id_,
+        root=branch.root,
+        script=branch.script,
+        file=submission.file,
+        parameter=branch.parameter,
+        attribute=branch.attribute,
+        as_text=branch.as_text,
+        checkpoints=branch.checkpoints,
+    )
+    try:
+        loaded = checkout_loader.load(asked, scale=4, device=torch.device("cpu"))
+        upscaler = loaded.upscaler
+        told: dict[str, Any] = {
+            "inferred": [dataclasses.asdict(item) for item in loaded.inferred],
+            "tile": upscaler.tile,
+            "data_range": upscaler.data_range,
+            "model": loaded.model,
+            "bytecode": sys.dont_write_bytecode,
+            "ready": not upscaler.network.training
+            and not any(p.requires_grad for p in upscaler.network.parameters()),
+        }
+        counted = complexity.measure(upscaler, (1, 3, 256, 256))
+        told |= {"params": counted.params, "flops": counted.flops}
+        sr = []
+        for file in lr_files(images):
+            lr = to_tensor(np.array(Image.open(file)), upscaler.data_range)
+            with torch.inference_mode():
+                sr.append(to_uint8(upscaler.checked(lr), upscaler.data_range).numpy())
+    except NtireBenchError as error:
+        return {"error": str(error), "type": type(error).__name__}, []
+    return told, sr
+
+
+def theirs(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
+    caught: list[np.ndarray] = []
+    util = types.ModuleType("utils.utils_image")
+
+    def tensor2uint(img: torch.Tensor, data_range: float) -> np.ndarray:
+        array = img.data.squeeze().float().clamp_(0, 1 * data_range).cpu().numpy().transpose(1, 2, 0)
+        caught.append(np.uint8((array * 255.0 / data_range).round()))
+        return caught[-1]
+
+    def uint2tensor4(img: np.ndarray, data_range: float) -> torch.Tensor:
+        array = np.ascontiguousarray(img)
+        return torch.from_numpy(array).permute(2, 0, 1).float().div(255.0 / data_range).unsqueeze(0)
+
+    util.imread_uint = lambda path, n_channels: np.array(Image.open(path))
+    util.tensor2uint, util.uint2tensor4 = tensor2uint, uint2tensor4
+    util.modcrop = lambda img, scale: img
+    util.calculate_psnr = lambda *_, **__: 0.0
+    event = types.SimpleNamespace(record=lambda: None, elapsed_time=lambda _: 1.0)
+    load = torch.load
+    torch.load = lambda f, *_, **__: load(f, map_location="cpu", weights_only=True)
+    torch.cuda.Event = lambda **_: event
+    torch.cuda.synchronize = lambda: None
+    torch.nn.Module.cuda = lambda self, *_: self
+    torch.Tensor.cuda = lambda self, *_: self
+    cast = torch.Tensor.type
+    torch.Tensor.type = lambda self, *a: cast(self, "torch.FloatTensor" if "cuda" in str(a) else a[0])
+    move, empty, move_all = torch.Tensor.to, torch.empty, torch.nn.Module.to
+    torch.Tensor.to = lambda self, *a, **k: self if "cuda" in str(a) else move(self, *a, **k)
+    torch.nn.Module.to = lambda self, *a, **k: self if "cuda" in str(a) else move_all(self, *a, **k)
+    torch.empty = lambda *a, **k: empty(*a, **{**k, "device": "cpu"} if "cuda" in str(k) else k)
+    sys.path.insert(0, str(root))
+    os.chdir(root)
+    sys.dont_write_bytecode = True
+    package = types.ModuleType("package_nobody_has")
+    package.models = types.SimpleNamespace(anything=0)
+    sys.modules |= {
+        "torchvision_nobody_has": types.ModuleType("torchvision_nobody_has"),
+        "package_nobody_has": package,
+        "package_nobody_has.models": package.models,
+        "utils.utils_image": util,
+        "utils.utils_logger": types.ModuleType("utils.utils_logger"),
+        "models.team25_TopMissing": types.SimpleNamespace(Net=None),
+    }
+    import utils
+
+    utils.utils_image, utils.utils_logger = util, sys.modules["utils.utils_logger"]
+    module = types.ModuleType("challenge")
+    module.__file__ = str(root / "test_demo.py")
+    exec(compile((root / "test_demo.py").read_text(), "test_demo.py", "exec"), vars(module))
+    args = types.SimpleNamespace(
+        data_dir=str(images / "DIV2K_LSDIR_valid_LR"), model_id=id_, width=8, deploy=True
+    )
+    module.args = args
+    logger = types.SimpleNamespace(info=lambda *_: None)
+    model, name, data_range, tile = module.select_model(args, torch.device("cpu"))
+    module.run(model, name, data_range, tile, logger, torch.device("cpu"), args, mode="valid")
+    flops = FlopCountAnalysis(model, torch.rand(1, 3, 256, 256))
+    flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    told = {
+        "name": name,
+        "data_range": float(data_range),
+        "tile": tile,
+        "params": sum(p.numel() for p in model.parameters()),
+        "flops": round(flops.total()),
+    }
+    return told, caught
+
+
+def main(arguments: list[str]) -> None:
+    how, root, images, out = arguments[0], *map(Path, arguments[1:4])
+    torch.set_num_threads(1)
+    for id_ in map(int, arguments[4:]):
+        child = os.fork()
+        if child == 0:
+            try:
+                told, sr = {"ours": ours, "theirs": theirs}[how](root, images, id_)
+                np.savez(out / f"{id_}.npz", *sr)
+                (out / f"{id_}.json").write_text(json.dumps(told))
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,611 @@
+"""A challenge's own checkout, unmodified: what is read from it, and what running it gives.
+
+What a branch must give comes from the checkout's own run(), executed as it is (see challenge_runner.theirs).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import challenge_checkout as checkout
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from pairs import smooth, write_pairs
+
+from ntire_bench import branches, challenge_root, cli, console
+from ntire_bench.checkout_loop import find_loop
+from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.static_value import UNKNOWN
+
+RUNNING = {
+    checkout.PLAIN: "00_RLFN_baseline",
+    checkout.SPACES: "01_Team / Two Words",
+    checkout.CUDA: "02_Cuda",
+    checkout.PARAMS: "03_Params",
+    checkout.EMA: "04_Ema",
+    checkout.DYNAMIC: "05_Dynamic",
+    checkout.PACKAGE: "06_Package",
+    checkout.ARGUMENT: "07_Argument",
+    checkout.PADDED: "13_Padded",
+    checkout.TILED: "14_Tiled",
+    checkout.RANGE_255: "15_Range",
+    checkout.OWN_UTILS: "16_OwnUtils",
+    checkout.RELATIVE: "17_Relative",
+    checkout.SPEC: "21_Spec",
+    checkout.FACTORY: "22_Factory",
+    checkout.TOP: "24_Top",
+    30: "30_Pair",
+    31: "31_Pair",
+    checkout.HALF: "32_Half",
+}
+# What the message of a branch that cannot run must say: what is wrong, where, and what to do.
+FAILING = {
+    checkout.NO_PACKAGE: (
+        "models/team08_NoPackage.py: needs a package that is not installed",
+        "No module named 'package_nobody_has'",
+        "install package_nobody_has",
+    ),
+    checkout.POINTER: ("model_zoo/team09_Pointer.pth: is a Git LFS pointer", "of 108 bytes", "git lfs pull"),
+    checkout.WRONG_SIZE: (
+        "model_zoo/team10_WrongSize.pth: does not fit the network",
+        "size mismatch for head.weight",
+        "shape in current model is torch.Size([8, 3, 3, 3])",
+        "put the checkpoint that belongs to this network",
+    ),
+    checkout.RAISES: (
+        "models/team11_Raises.py: select_model raises for model_id 11",
+        "ValueError: width must be even (line 10)",
+        "mend the branch",
+    ),
+    checkout.KERNEL: (
+        "models/team12_Kernel.py: forward failed",
+        "Jiterator is only supported on CUDA",
+        "evaluate it on a machine with a GPU",
+    ),
+    checkout.WRITES: (
+        "models/team18_Writes.py: writes to log.txt, and the checkout is read-only",
+        "write to a temporary folder",
+    ),
+    checkout.NO_CHECKPOINT: ("model_zoo/team19_NoCheckpoint.pth: is not there", "put it there"),
+    checkout.PICKLE: ("model_zoo/team20_Pickle.pth: holds more than tensors", "PosixPath", "save it again"),
+    checkout.TOP_MISSING: (
+        "test_demo.py: imports models.team25_TopMissing, which the checkout does not have",
+        "put models/team25_TopMissing.py into the checkout",
+    ),
+    checkout.NO_FILE: (
+        "test_demo.py: imports models.team33_NoFile, which the checkout does not have",
+        "put models/team33_NoFile.py into the checkout",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return checkout.write(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def catalogue(root):
+    return challenge_root.find(root)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Two pairs whose LR images are of 21x39 and 40x48 pixels: one is a multiple of no window."""
+    return write_pairs(tmp_path_factory.mktemp("images"), "valid", [smooth(1, 84, 156), smooth(2, 160, 192)])
+
+
+def run_all(how, root, images, out, ids):
+    """Run branches in processes forked from one that has imported torch; return what each left."""
+    words = [sys.executable, Path(__file__).with_name("challenge_runner.py"), how, root, images, out, *ids]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        list(map(str, words)), capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr[-3000:]
+    found = {}
+    for id_ in ids:
+        with np.load(out / f"{id_}.npz") as arrays:
+            found[id_] = (json.loads((out / f"{id_}.json").read_text()), list(arrays.values()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def before(root):
+    return {path: path.stat().st_mtime_ns for path in sorted(root.rglob("*"))}
+
+
+@pytest.fixture(scope="module")
+def ours(root, images, before, tmp_path_factory):
+    return run_all("ours", root, images, tmp_path_factory.mktemp("ours"), [*RUNNING, *FAILING])
+
+
+@pytest.fixture(scope="module")
+def theirs(root, images, ours, tmp_path_factory):
+    return run_all("theirs", root, images, tmp_path_factory.mktemp("theirs"), list(RUNNING))
+
+
+# Read, not run
+
+
+def test_every_branch_is_a_submission_but_the_empty_one(catalogue):
+    assert sorted(catalogue.submissions) == sorted([*RUNNING, *FAILING])
+    assert catalogue.problems == {}
+    assert catalogue.ignored == (
+        f"test_demo.py: select_model builds no network for model_id {checkout.EMPTY}.",
+    )
+
+
+def test_names_ranges_and_tiles_are_read(catalogue):
+    for id_, title in RUNNING.items():
+        branch = catalogue.get(id_).branch
+        if id_ != checkout.FACTORY:  # it names itself by a number that nothing says is the id
+            assert branch.title == title
+        assert branch.data_range == (255.0 if id_ == checkout.RANGE_255 else 1.0)
+        assert branch.tile == (32 if id_ == checkout.TILED else None)
+    assert catalogue.get(checkout.FACTORY).branch.title == "22_Factory"
+
+
+def test_labels_are_names_of_files(catalogue):
+    labels = {item.label for item in catalogue.submissions.values()}
+    assert len(labels) == len(catalogue.submissions)
+    assert catalogue.get(checkout.SPACES).label == "01_Team _ Two Words"
+    assert catalogue.get(checkout.PLAIN).label == "00_RLFN_baseline"
+    assert not any(set(label) & set('/\\:*?"<>|\n') or label != label.strip(" .") for label in labels)
+
+
+def test_model_files_and_checkpoints_are_read(catalogue, root):
+    files = {
+        checkout.PLAIN: ("models/team00_RLFN.py", "model_zoo/team00_RLFN.pth"),
+        checkout.SPACES: ("models/team01_two_words.py", "model_zoo/team01 two words.pth"),
+        checkout.EMA: ("models/team04_ema.py", "model_zoo/team04_ema.pth"),
+        checkout.DYNAMIC: ("models/team05_dynamic.py", "model_zoo/team05_dynamic.pth"),
+        checkout.PACKAGE: ("models/team06_sub/arch/network.py", "model_zoo/team06/net.pth"),
+        checkout.SPEC: ("models/team21 spec.py", "model_zoo/team21_spec.pth"),
+        checkout.FACTORY: ("models/team22_factory.py", "model_zoo/team22_factory.pth"),
+        checkout.TOP: ("models/team24_Top.py", "model_zoo/team24_Top.pth"),
+        30: ("models/team30_pair.py", "model_zoo/team30_pair.pth"),
+        31: ("models/team30_pair.py", "model_zoo/team31_pair.pth"),
+        checkout.NO_FILE: ("test_demo.py", "model_zoo/team33_NoFile.pth"),
+    }
+    for id_, (file, checkpoint) in files.items():
+        found = catalogue.get(id_)
+        assert (found.file, found.checkpoint) == (root / file, root / checkpoint)
+    missing = catalogue.get(checkout.NO_CHECKPOINT)
+    assert missing.checkpoint is None
+    assert missing.branch.checkpoints == (root / "model_zoo/team19_NoCheckpoint.pth",)
+
+
+def test_what_its_process_may_read_and_where_it_works(catalogue, root):
+    plain = catalogue.get(checkout.PLAIN)
+    assert plain.workdir == root.resolve()
+    assert plain.readable[0] == root.resolve()
+
+
+def test_nothing_of_a_checkout_is_run_to_read_it(tmp_path):
+    trap = tmp_path / "executed"
+    (tmp_path / "test_demo.py").write_text(
+        f"open({str(trap)!r}, 'w').close()\n"
+        "def select_model(args, device):\n"
+        f"    open({str(trap)!r}, 'w').close()\n"
+        "    if args.model_id == 3:\n"
+        "        model, name, data_range = eval('1'), 'x' * 10**9 + '%999999999d' % 3, 1.0\n"
+        "    return model, name, data_range, None\n"
+    )
+    found = challenge_root.find(tmp_path).get(3)
+    assert (found.label, found.branch.title, found.branch.data_range) == ("03_unnamed", None, 1.0)
+    assert not trap.exists()
+
+
+def read(select, rest=""):
+    """Return selector and readings of a select_model."""
+    tree = ast.parse(f"import importlib, os\n{rest}\n{select}")
+    function = next(node for node in tree.body if getattr(node, "name", "") == "select_model")
+    return branches.read(tree, function)
+
+
+@pytest.mark.parametrize(
+    ("asked", "test", "selector"),
+    [
+        ("args, device", "args.model_id == 7", ("args", "model_id", False)),
+        ("args, device", "int(args.model_id) == 7", ("args", "model_id", False)),
+        ("args, device", "args.model_id in (7, 8)", ("args", "model_id", False)),
+        ("args, device", "6 < args.model_id <= 7", ("args", "model_id", False)),
+        ("args, device", "args.model_id in range(7, 8)", ("args", "model_id", False)),
+        ("args, device", "not args.model_id != 7 and 7 == args.model_id", ("args", "model_id", False)),
+        ("args, device", "args.model_id == '7'", ("args", "model_id", True)),
+        ("opt, device", "opt.team == 7", ("opt", "team", False)),
+        ("model_id, device", "model_id == 7", ("model_id", None, False)),
+    ],
+)
+def test_ways_to_ask_for_the_number(asked, test, selector):
+    found, readings, _ = read(
+        f"def select_model({asked}):\n    if {test}:\n        model, name, data_range = Net(), 'A', 1.0\n"
+        "    else:\n        raise NotImplementedError\n    return model, name, data_range, None\n"
+    )
+    assert (found.parameter, found.attribute, found.as_text) == selector
+    assert readings[7].returned[1:] == ("A", 1.0, None)
+
+
+def test_match_statements():
+    _, readings, empty = read(
+        "def select_model(args, device):\n    match args.model_id:\n"
+        "        case 1 | 2:\n            name = f'{args.model_id:03d}_A'\n            model = a()\n"
+        "        case 3:\n            pass\n"
+        "        case _:\n            raise ValueError\n"
+        "    return model, name, 1.0, None\n"
+    )
+    assert {id_: reading.returned[1] for id_, reading in readings.items()} == {1: "001_A", 2: "002_A"}
+    assert empty == [3]
+
+
+def test_dictionaries_of_functions_and_of_settings():
+    rest = "def a(args):\n    import models.a\n    return a(), 'A', 1.0, None\nTABLE = {4: a}\n"
+    select = (
+        "def select_model(args, device):\n    if args.model_id in TABLE:\n"
+        "        return TABLE[args.model_id](args)\n"
+        "    stem, data_range = {5: ('five', 255), 6: ('six', 1)}[args.model_id]\n"
+        "    model = importlib.import_module('models.' + stem).Net()\n"
+        "    return model, stem.upper(), data_range, None\n"
+    )
+    _, readings, _ = read(select, rest)
+    assert readings[4].returned[1:] == ("A", 1.0, None) and "models.a" in readings[4].modules
+    assert readings[5].returned[1:] == ("FIVE", 255, None) and "models.five" in readings[5].modules
+    assert readings[6].returned[1:] == ("SIX", 1, None)
+
+
+def test_what_cannot_be_told_is_not_guessed():
+    _, readings, _ = read(
+        "def select_model(args, device):\n"
+        "    if args.model_id == 1:\n        model, data_range = Net(), 1.0\n"
+        "        if os.path.exists('x'):\n            name, data_range = 'A', 255.0\n"
+        "        else:\n            name = 'B'\n"
+        "    return model, name, data_range, None\n"
+    )
+    assert readings[1].returned == (UNKNOWN, UNKNOWN, UNKNOWN, None)
+
+
+def test_a_default_branch_is_no_submission():
+    _, readings, _ = read(
+        "def select_model(args, device):\n    if args.model_id == 1:\n        model, name = Net(), 'A'\n"
+        "    else:\n        model, name = Net(52, 64), 'rest'\n    return model, name, 1.0, None\n"
+    )
+    assert sorted(readings) == [1]
+
+
+def test_a_folder_that_is_no_checkout_is_told(tmp_path):
+    with pytest.raises(UsageError, match="no such folder.*Remedy: name the folder"):
+        challenge_root.find(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="no such file"):
+        challenge_root.find(tmp_path)
+    (tmp_path / "test_demo.py").write_text("x = 1\n")
+    with pytest.raises(UsageError, match=r"has no function select_model\(args, device\)"):
+        challenge_root.find(tmp_path)
+    (tmp_path / "test_demo.py").write_text("def select_model(args, device):\n    return None\n")
+    with pytest.raises(UsageError, match="has no branch that can be told"):
+        challenge_root.find(tmp_path)
+    (tmp_path / "test_demo.py").write_text("def select_model(:\n")
+    with pytest.raises(SubmissionError, match="is not Python"):
+        challenge_root.find(tmp_path)
+
+
+def test_paths_out_of_a_checkout_are_not_followed(tmp_path):
+    (tmp_path / "secret.pth").write_text("x")
+    inside = tmp_path / "checkout"
+    inside.mkdir()
+    (inside / "test_demo.py").write_text(
+        "def select_model(args, device):\n    if args.model_id == 1:\n"
+        f"        torch.load('../secret.pth'); torch.load({str(tmp_path / 'secret.pth')!r})\n"
+        "        model = name = data_range = 1\n    return model, name, data_range\n"
+    )
+    found = challenge_root.find(inside).get(1)
+    assert found.checkpoint is None and found.branch.checkpoints == ()
+
+
+def test_the_hash_of_a_branch_follows_all_it_is_made_of(tmp_path):
+    root = checkout.write(tmp_path / "checkout")
+
+    def now(id_):
+        return challenge_root.find(root).get(id_).branch.sources_sha256()
+
+    first = now(checkout.PLAIN), now(checkout.PACKAGE), now(checkout.NO_CHECKPOINT)
+    assert first == (now(checkout.PLAIN), now(checkout.PACKAGE), now(checkout.NO_CHECKPOINT))
+    (root / "model_zoo/team00_RLFN.pth").write_bytes(b"other weights")
+    second = now(checkout.PLAIN), now(checkout.PACKAGE), now(checkout.NO_CHECKPOINT)
+    assert [a == b for a, b in zip(first, second, strict=True)] == [False, True, False]
+    (root / "models/team06_sub/arch/blocks.py").write_text("# another network")
+    assert now(checkout.PACKAGE) != second[1]
+
+
+# The loop
+
+
+def loop_of(text):
+    tree = ast.parse(text)
+    select = next(node for node in tree.body if getattr(node, "name", "") == "select_model")
+    return find_loop(tree, select, "args")
+
+
+LOOP = """
+def forward(*_):
+    pass
+def forward_team07(*_):
+    pass
+def select_model(args, device):
+    return model, name, data_range, tile
+def main(args):
+    device = torch.device("cuda")
+    net, title, white, tile = select_model(args, device)
+    net.eval()
+    with torch.no_grad():
+        for path in os.listdir(args.data_dir):
+            lr = util.uint2tensor4(util.imread_uint(path), white).to(device)
+            {body}
+            util.imsave(sr, path)
+"""
+
+
+def code_of(body):
+    return ast.unparse(loop_of(LOOP.format(body=body.replace("\n", "\n            "))).code)
+
+
+def test_a_loop_is_cut_down_to_what_leads_to_the_image():
+    loop = loop_of(
+        LOOP.format(
+            body="start.record(); sr = forward(lr, net, tile); end.record(); sr = util.tensor2uint(sr, 1)"
+        )
+    )
+    assert loop.roles == {"device": "device", "net": "model", "tile": "tile"}
+    assert loop.calls == ["forward(lr, net, tile)"]
+    code = ast.unparse(loop.code)
+    assert "lr = __lr__.to(device)" in code
+    assert "return sr" in code
+    assert not any(word in code for word in ("record", "imread", "select_model", "imsave", "eval"))
+
+
+def test_padding_in_the_loop_is_kept():
+    code = code_of(
+        "h, w = lr.shape[2:]\nlr = F.pad(lr, (0, -w % 8, 0, -h % 8))\nsr = net(lr)\n"
+        "sr = sr[..., :h * 4, :w * 4]\nsr = util.tensor2uint(sr, white)"
+    )
+    for line in ("h, w = lr.shape[2:]", "lr = F.pad(lr,", "sr = net(lr)", "sr = sr[..., :h * 4, :w * 4]"):
+        assert line in code
+
+
+def test_a_branch_that_makes_its_image_itself_is_kept():
+    code = code_of(
+        "if title == '07_A':\n    sr = forward_team07(net, lr)\n    sr = util.tensor2uint(sr, white)\n"
+        "else:\n    sr = util.tensor2uint(forward(lr, net), white)"
+    )
+    assert "if title == '07_A':" in code
+    assert "return sr" in code and "return forward(lr, net)" in code
+
+
+def test_autocast_around_the_loop_is_kept():
+    text = LOOP.replace("torch.no_grad()", "torch.no_grad(), torch.autocast('cuda')")
+    loop = loop_of(text.format(body="sr = util.tensor2uint(net(lr), white)"))
+    assert "with torch.autocast('cuda'):" in ast.unparse(loop.code)
+
+
+def test_a_file_without_a_loop_has_none():
+    assert loop_of("def select_model(args, device):\n    return 1\n") is None
+
+
+# Run
+
+
+@pytest.mark.parametrize("id_", RUNNING)
+def test_a_branch_gives_what_the_checkouts_own_run_gives(ours, theirs, id_):
+    told, images = ours[id_]
+    expected, expected_images = theirs[id_]
+    assert "error" not in told, told
+    assert len(images) == len(expected_images) == 2
+    assert all(np.array_equal(a, b) for a, b in zip(images, expected_images, strict=True))
+    assert len({image.tobytes() for image in images}) == 2
+    for key in ("params", "flops", "data_range", "tile"):
+        assert told[key] == expected[key], key
+    assert value_of(told, "name") == expected["name"] == RUNNING[id_]
+    assert told["ready"]
+
+
+@pytest.mark.parametrize("id_", FAILING)
+def test_a_branch_that_cannot_run_says_why_and_what_to_do(ours, id_):
+    told, images = ours[id_]
+    assert not images and told["type"] == "SubmissionError"
+    for part in FAILING[id_]:
+        assert part in told["error"]
+    assert "Remedy: " in told["error"] and "\n" not in told["error"] and len(told["error"]) < 1200
+
+
+def value_of(told, key):
+    return next((item["value"] for item in told["inferred"] if item["key"] == key), None)
+
+
+def how_of(told, key):
+    return next((item["how"] for item in told["inferred"] if item["key"] == key), "")
+
+
+def test_the_checkouts_own_forward_is_told(ours):
+    assert value_of(ours[checkout.PADDED][0], "forward") == "forward_team13(model, img_lr)"
+    assert value_of(ours[checkout.PLAIN][0], "forward") == "forward(img_lr, model, tile)"
+    assert how_of(ours[checkout.PLAIN][0], "forward") == "as run() of test_demo.py runs it"
+
+
+def test_what_was_answered_for_a_gpu_is_told(ours):
+    how = how_of(ours[checkout.CUDA][0], "device")
+    for part in ("Module.cuda() (1)", "Tensor.cuda() (1)", "empty(device='cuda') (1)", "saved on cuda:0"):
+        assert part in how
+    assert how_of(ours[checkout.PLAIN][0], "device").endswith("are answered on the CPU")
+
+
+def test_defaults_of_the_command_line_are_told_where_they_are_used(ours):
+    told = ours[checkout.ARGUMENT][0]
+    assert (value_of(told, "args.width"), value_of(told, "args.deploy")) == ("8", "True")
+    assert value_of(ours[checkout.PLAIN][0], "args.width") is None
+
+
+def test_nothing_is_left_in_the_checkout(ours, theirs, root, before):
+    assert {path: path.stat().st_mtime_ns for path in sorted(root.rglob("*"))} == before
+
+
+def test_what_only_the_main_program_needs_is_not_missed(ours):
+    for id_ in RUNNING:
+        # The main program's packages, logger and utilities are not even tried; the import that one branch
+        # needs is, for all of them.
+        assert value_of(ours[id_][0], "absent") == "TopMissing"
+        assert "No module named 'models.team25_TopMissing'" in how_of(ours[id_][0], "absent")
+        assert ours[id_][0]["bytecode"]
+
+
+# The commands
+
+
+@pytest.fixture
+def call():
+    """Run a command in this process; a fault of the program's own is raised."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def call(*arguments):
+        result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    yield call
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_list_tells_what_was_read(call, root):
+    result = call("list", "--challenge-root", root)
+    assert result.exit_code == 0
+    assert "named '15_Range', range 255" in result.stdout
+    assert "team19_NoCheckpoint.pth (missing)" in result.stdout
+    document = json.loads(call("list", "--challenge-root", root, "--json").stdout)
+    tiled = next(item for item in document["submissions"] if item["id"] == checkout.TILED)
+    assert tiled["branch"]["tile"] == 32 and tiled["branch"]["missing"] == []
+
+
+def test_a_checkout_and_a_models_folder_are_not_both_taken(call, root):
+    result = call("list", "--challenge-root", root, "--models", root / "models")
+    assert result.exit_code == 2
+    assert "--challenge-root and --models are both given" in result.stderr
+
+
+def test_check_loads_a_branch_in_its_worker(call, root):
+    result = call("check", checkout.PADDED, "--challenge-root", root)
+    assert result.exit_code == 0, result.output
+    assert "forward = forward_team13(model, img_lr): as run() of test_demo.py runs it" in result.stdout
+    assert "parameters   3,728" in result.stdout
+    result = call("check", checkout.POINTER, "--challenge-root", root)
+    assert result.exit_code == 1
+    assert "is a Git LFS pointer" in result.stderr
+
+
+def test_run_goes_on_after_a_branch_that_fails(call, root, images, ours, tmp_path):
+    ids = [checkout.POINTER, checkout.TILED]
+    options = ["--protocol", "sample", "--rounds", 1, "--data-dir", images, "--results", tmp_path / "results"]
+    result = call("run", *ids, "--challenge-root", root, *options, "--save-dir", tmp_path / "sr", "--json")
+    assert result.exit_code == 1, result.output
+    failed, done = (item["record"] for item in json.loads(result.stdout)["records"])
+    assert (failed["status"], failed["error"]["phase"]) == ("failed", "load")
+    assert "is a Git LFS pointer" in failed["error"]["message"]
+    assert (done["status"], done["submission"]["name"], done["submission"]["tile"]) == ("ok", "Tiled", 32)
+    assert done["baseline"]["submission"]["name"] == "RLFN_baseline"
+    assert len(done["submission"]["sources_sha256"]) == 64
+    from PIL import Image
+
+    saved = sorted((tmp_path / "sr" / "14_Tiled").rglob("*.png"))
+    assert [np.asarray(Image.open(file)).tobytes() for file in saved] == [
+        image.tobytes() for image in ours[checkout.TILED][1]
+    ]
+
+    again = call("run", *ids, "--challenge-root", root, *options, "--resume", "--json")
+    document = json.loads(again.stdout)
+    assert len(document["already_done"]) == 1  # the failed one is tried again
+    assert [item["record"]["submission"]["id"] for item in document["records"]] == [checkout.POINTER]
+
+
+def test_gate_judges_a_branch(call, root, images):
+    options = ["--challenge-root", root, "--data-dir", images, "--protocol", "sample"]
+    result = call("gate", checkout.PARAMS, *options, "--baseline", checkout.PARAMS)
+    assert result.exit_code in (0, 1), result.output
+    assert "03_Params" in result.stdout
+    result = call("gate", "--changed", "main", *options)
+    assert result.exit_code == 2
+    assert "--changed does not go with --challenge-root" in result.stderr
+
+
+def test_the_baseline_is_found_by_its_word_or_chosen(catalogue):
+    import dataclasses
+
+    assert catalogue.baseline("RLFN").id == checkout.PLAIN
+    assert dataclasses.replace(catalogue, baseline_choice="3").baseline("RLFN").id == checkout.PARAMS
+    assert dataclasses.replace(catalogue, baseline_choice="ema").baseline("RLFN").id == checkout.EMA
+    with pytest.raises(UsageError, match="several submissions have the name of the baseline pair"):
+        dataclasses.replace(catalogue, baseline_choice="pair").baseline("RLFN")
+    with pytest.raises(UsageError, match="the protocol's baseline SPAN is not among .* --baseline ID"):
+        catalogue.baseline("SPAN")
+
+
+def test_lines_of_a_catalogue_name_the_branch(catalogue):
+    lines = list(console.catalogue_lines(catalogue))
+    assert any("test_demo.py, line " in line for line in lines)
+    assert lines[-1] == catalogue.ignored[0]
+
+
+# Published networks
+
+# Parameters, fvcore FLOPs at 256x256, PSNR Y and RGB [dB] on Set5: what the authors' own networks give with
+# the released checkpoints (../shared/MODELS.md, "Values to reproduce"); 0.001 dB is the same computation.
+PUBLISHED = {
+    31: ("team31_AGDN-S.py", "AGDN", "agdn_s_x4", (69_272, 4_387_685_760, 32.0263, 30.1017)),
+    38: ("team38_SPAN.py", "SPAN", "span_ch28_x4", (150_688, 9_833_807_872, 31.7390, 29.8483)),
+}
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_published_networks_in_a_checkout_give_their_published_values(call, shared, root, tmp_path):
+    checkout_root = tmp_path / "checkout"
+    for folder in ("models", "model_zoo"):
+        (checkout_root / folder).mkdir(parents=True)
+    chain = ""
+    for id_, (file, network, title, _) in PUBLISHED.items():
+        source = Path(__file__).resolve().parents[1] / "models" / file
+        (checkout_root / "models" / file).write_bytes(source.read_bytes())
+        (checkout_root / "model_zoo" / f"{title}.pth").symlink_to(shared / "weights" / f"{title}.pth")
+        chain += (
+            f"    {'elif' if chain else 'if'} model_id == {id_}:\n"
+            f"        net = importlib.import_module('models.{file.removesuffix('.py')}').{network}()\n"
+            f"        name, data_range = f'{{model_id:02}}_{network}', 1.0\n"
+            f"        state = torch.load(os.path.join('model_zoo', '{title}.pth'))\n"
+            "        net.load_state_dict(state.get('params_ema', state.get('params', state)), strict=True)\n"
+            "        model = net.cuda()\n"
+        )
+    head, tail = (
+        checkout.script().split("    if model_id == 0:")[0],
+        checkout.script().split("    else:\n", 1)[1],
+    )
+    (checkout_root / "test_demo.py").write_text(f"{head}{chain}    else:\n{tail}")
+    for side, name in (("HR", "HR"), ("LR", "LR_x4")):
+        (tmp_path / f"Set5_{side}").symlink_to(shared / "data" / "Set5" / name)
+    options = ["--data-dir", tmp_path, "--splits", "Set5", "--protocol", "ntire2024", "--rounds", 1]
+    options += ["--baseline", 38, "--results", tmp_path / "results", "--json"]
+    result = call("run", *PUBLISHED, "--challenge-root", checkout_root, *options)
+    assert result.exit_code == 0, result.output
+    records = {
+        item["record"]["submission"]["id"]: item["record"] for item in json.loads(result.stdout)["records"]
+    }
+    for id_, (_, _, title, (params, flops, psnr_y, psnr_rgb)) in PUBLISHED.items():
+        record = records[id_]
+        assert (record["complexity"]["params"], record["complexity"]["flops"]) == (params, flops)
+        assert record["splits"]["Set5"]["psnr_y_db"] == pytest.approx(psnr_y, abs=1e-3)
+        assert record["splits"]["Set5"]["psnr_rgb_db"] == pytest.approx(psnr_rgb, abs=1e-3)
+        assert record["submission"]["checkpoint"].endswith(f"{title}.pth")
