@@ -5,36 +5,38 @@ Nothing here decides: these are values worth trying, and `fitting` keeps those t
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ntire_bench.blueprint import Blueprint, flatten
 from ntire_bench.checkpoint import StateDict
+from ntire_bench.source_text import EMPTY, Parameter
 
-__all__ = ["Start", "start"]
+__all__ = ["Start", "has_few_values", "start", "variations", "widths"]
 
 _RGB = re.compile(
-    r"^(num_|n_)?(in|out|input|output|inp|img|image)_?(planes|channels?|ch|chans?|nc|c)$|^n?_?colors$"
+    r"^(num_|n_)?(in|out|input|output|inp|img|image)_?(planes|channels?|ch|chans?|nc|c)$|^n?_?colou?rs?$"
 )
 _RGB_TOO = {"num_in_ch", "num_out_ch", "in_nc", "out_nc", "nc_in", "nc_out", "n_colors", "num_colors"}
-_SCALE = {
-    "scale",
-    "upscale",
-    "upscale_factor",
-    "scale_factor",
-    "sf",
-    "up_scale",
-    "upsampling",
-    "upsample_factor",
-}
-_COUNT = re.compile(r"block|layer|depth|module|cell|stage|group|^n_?b$|num_?b$|repeat|^m$")
-_WIDTH = re.compile(r"dim|ch|feat|width|hidden|mid|plane|nf$")
+_SCALE = re.compile(
+    r"^(up_?|sr_?|super_?)?(scale|scales|scale_factor|scaling_factor|sf)$"
+    r"|^(up|upscale|upscaling|upsample|upsampling|upsampler|enlarge|sr)_?(scale|factor|ratio|rate)$|^upscale$"
+    r"|^upsampling$|^upscaling$"
+)
+_COUNT = re.compile(r"block|layer|depth|module|cell|stage|group|^n_?b$|num_?b$|repeat|^m$|^nb_")
+_WIDTH = re.compile(r"dim|ch|feat|width|hidden|mid|plane|nf$|^nc$|embed")
 _KERNEL = re.compile(r"kernel|ksize|^ks?$")
-_INTEGERS = (inspect.Parameter.empty, int, "int")
+_FLAG = re.compile(
+    r"deploy|infer|train|rep(aram|_|$)|fuse|merge|test|eval|export|mode$|^is_|^use_|^with_|bias$|clamp|residual$|skip$"
+)
+_SHARE = re.compile(r"^res_?scale$|^residual_scal")
+_WHITE = re.compile(r"(img|rgb|image|data|pixel|value|input)_?range$|^(max_?val(ue)?|range|peak)$")
+_INTEGERS = (EMPTY, int, "int", "int | None", "Optional[int]")
 _MOST = 6  # candidates of a kind
+_FEW = 24  # stages of a network, or blocks of a stage
 
 
 @dataclass
@@ -46,102 +48,168 @@ class Start:
         options: Values to try instead, by argument, the likeliest first.
         required: Arguments without a default that nobody declared.
         conventional: Values that every x4 RGB network has, whether or not the checkpoint shows them.
+        defaults: Values that arguments have of themselves.
     """
 
     args: dict[str, Any]
     options: dict[str, list[Any]] = field(default_factory=dict)
     required: set[str] = field(default_factory=set)
     conventional: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 def start(
-    build: Callable[..., Any], states: Sequence[StateDict], declared: dict[str, Any], scale: int
+    blueprint: Blueprint, states: Sequence[StateDict], declared: dict[str, Any], scale: int
 ) -> Start | str:
     """Return where to begin, or why there is nothing to try.
 
     Args:
-        build: The class, or a function that returns a network.
+        blueprint: The class, or a function that returns a network.
         states: State dicts of the checkpoint, the most likely first.
         declared: Arguments that are fixed.
         scale: Enlargement factor, for arguments that ask for it.
     """
-    try:
-        parameters = inspect.signature(build).parameters.values()
-    except (TypeError, ValueError) as error:
-        return f"its signature cannot be read ({error})"
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    named = [p for p in parameters if p.kind in kinds]
-    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    unknown = [key for key in declared if key not in {p.name for p in named} and not open_ended]
+    known = {p.name for p in blueprint.parameters}
+    fixed = flatten(blueprint, declared)
+    unknown = [key for key in fixed if key not in known and not blueprint.open_ended and "." not in key]
     if unknown:
         return f"takes no argument {', '.join(map(repr, unknown))} (declared in args)"
-    result = Start(dict(declared))
-    for parameter in named:
-        if parameter.name in declared:
+    for parameter in blueprint.parameters:  # TOML has no tuples
+        if isinstance(parameter.default, tuple) and isinstance(fixed.get(parameter.name), list):
+            fixed[parameter.name] = tuple(fixed[parameter.name])
+    result = Start(fixed)
+    for parameter in blueprint.parameters:
+        if parameter.name in fixed:
             continue
         if problem := _consider(parameter, states, scale, result):
             return problem
     return result
 
 
-def _consider(
-    parameter: inspect.Parameter, states: Sequence[StateDict], scale: int, result: Start
-) -> str | None:
+def _consider(parameter: Parameter, states: Sequence[StateDict], scale: int, result: Start) -> str | None:
     name, default = parameter.name, parameter.default
-    required = default is inspect.Parameter.empty
-    convention = _convention(name.lower(), scale)
+    required = default is EMPTY
+    convention = _convention(parameter, scale)
     values = [] if convention is None else [convention]
+    values += [v for v in parameter.examples if required and convention is None]
     values += [value for value in _candidates(parameter, states) if value not in values]
     if convention is not None:
         result.conventional[name] = convention
     if required and not values:
+        if "." in name:
+            return None  # a key that only training may read; if the constructor does, it says so
         return (
             f"the argument {name!r} has no default, and the checkpoint does not tell it: declare it in args"
         )
     if required:
         result.required.add(name)
         result.args[name] = values[0]
-    elif name.lower() in _SCALE and type(default) is int and default > 1 and default != scale:
-        result.args[name] = scale
-        values.append(default)
     else:
-        values = [value for value in values if type(value) is not type(default) or value != default]
-        if convention is not None and type(default) is not int:
-            values = []  # a residual scale of 0.1, say, or None
+        result.defaults[name] = default
+        if _SCALE.search(parameter.word) and type(default) is int and default > 1 and default != scale:
+            result.args[name] = scale
+            values.append(default)
+        else:
+            values = [value for value in values if type(value) is not type(default) or value != default]
+            if convention is not None and type(default) is not int:
+                values = []  # a residual scale of 0.1, say, or None
     if values:
         result.options[name] = values
     return None
 
 
-def _convention(name: str, scale: int) -> int | None:
-    if name in _SCALE:
-        return scale
-    return 3 if _RGB.search(name) or name in _RGB_TOO else None
+def _convention(parameter: Parameter, scale: int) -> Any:  # noqa: ANN401 - 4, or [4]
+    if _SCALE.search(parameter.word):
+        listed = parameter.listed or isinstance(parameter.default, (list, tuple))
+        return [scale] if listed else scale
+    return 3 if _RGB.search(parameter.word) or parameter.word in _RGB_TOO else None
 
 
-def _candidates(parameter: inspect.Parameter, states: Sequence[StateDict]) -> list[Any]:
+def _candidates(parameter: Parameter, states: Sequence[StateDict]) -> list[Any]:
     """Return values worth trying for an argument, the likeliest first; its default may be among them."""
-    name, default = parameter.name.lower(), parameter.default
+    name, default, state = parameter.word, parameter.default, states[0]
     if isinstance(default, bool):
         return [not default]
     if parameter.annotation in (bool, "bool"):
         return [True, False]
-    if name in _SCALE:
+    if parameter.choices and (isinstance(default, str) or default in (EMPTY, None)):
+        return list(parameter.choices)
+    if _SCALE.search(name):
         return []
-    if not isinstance(default, int) and (
-        default is not inspect.Parameter.empty or parameter.annotation not in _INTEGERS
-    ):
+    if default is EMPTY and _WHITE.search(name):
+        return [255, 1]
+    if isinstance(default, (list, tuple)) or parameter.annotation in (list, tuple):
+        return _lists(default if isinstance(default, (list, tuple)) else [], state)
+    if isinstance(default, float):
+        return [value for value in (1.0, 2.0, 1.5, 3.0, 4.0, 2.66, 0.5, 0.25) if value != default]
+    if parameter.annotation not in _INTEGERS or not (isinstance(default, int) or default in (EMPTY, None)):
         return []
+    if default is EMPTY and _FLAG.search(name):
+        return [True, False]
+    if default is EMPTY and _SHARE.search(name):
+        return [1, 0.1, 0.2]
     if _WIDTH.search(name):
-        return _widths(states[0])
+        return widths(state)
     if _COUNT.search(name):
-        return _counts(states[0])
+        return _counts(state)
     if _KERNEL.search(name):
-        return _kernels(states[0])
-    return list(dict.fromkeys(_widths(states[0]) + _counts(states[0])))
+        return _kernels(state)
+    return [] if default is None else list(dict.fromkeys([*widths(state)[:3], *_counts(state)[:3], 1]))
 
 
-def _widths(state: StateDict) -> list[int]:
+def has_few_values(parameter: Parameter) -> bool:
+    """Whether the candidates of an argument are all that it may be, and not a few of many numbers."""
+    return bool(
+        isinstance(parameter.default, bool)
+        or parameter.annotation in (bool, "bool")
+        or parameter.choices
+        or (parameter.default is EMPTY and re.search(f"{_FLAG.pattern}|{_SHARE.pattern}", parameter.word))
+        or _WHITE.search(parameter.word)
+    )
+
+
+def variations(parameter: Parameter) -> list[Any]:
+    """Return other values of an argument with a default that may change what is computed, but no tensor."""
+    default = parameter.default
+    if isinstance(default, bool):
+        return [not default]
+    others: list[Any] = [v for v in parameter.choices if isinstance(default, str) and v != default]
+    if _WHITE.search(parameter.word) and isinstance(default, (int, float)):
+        others = [type(default)(value) for value in (1, 255) if value != default]
+    others += [v for v in parameter.examples if v != default and type(v) is type(default)]
+    return list(dict.fromkeys(others))[:4]
+
+
+def _lists(default: Sequence[Any], state: StateDict) -> list[Any]:
+    """Return lists of as many equal numbers as there are blocks, and of how many blocks each stage has."""
+    kind = type(default) if isinstance(default, (list, tuple)) else list
+    if default and not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in default):
+        return []
+    first = default[0] if default else 1
+    found: list[list[Any]] = [list(counts) for counts in _nested(state)]
+    found += [[first] * count for count in _counts(state)]
+    if default:
+        found += [[width] * len(default) for width in widths(state) + _counts(state)]
+    few = [count for count in _counts(state) if count <= _FEW]
+    found += [[inner] * count for count in few for inner in few]
+    unique = list(dict.fromkeys(tuple(v) for v in found))
+    return [kind(v) for v in unique][: 3 * _MOST]
+
+
+def _nested(state: StateDict) -> Iterator[tuple[int, ...]]:
+    """Yield, for each row of stages, how many blocks each of them has."""
+    inner: dict[tuple[str, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for name in state.shapes:
+        parts = name.split(".")
+        numbers = [i for i, part in enumerate(parts) if part.isdigit()]
+        for one, two in zip(numbers, numbers[1:], strict=False):
+            key = (".".join(parts[:one]), ".".join(parts[one + 1 : two]))
+            inner[key][int(parts[one])].add(int(parts[two]))
+    for stages in sorted(inner.values(), key=len, reverse=True):
+        yield tuple(len(stages[number]) for number in sorted(stages))
+
+
+def widths(state: StateDict) -> list[int]:
     """Return the output widths of convolutions and linear layers, the commonest first."""
     widths = Counter(shape[0] for shape in state.shapes.values() if len(shape) in (2, 4) and shape[0] > 1)
     return [width for width, _ in widths.most_common(_MOST)]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import codecs
+import functools
 import pickle
 import re
+import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,29 +36,57 @@ STATE_KEYS = (
     "network",
     "generator",
     "module",
+    "net_g_ema",
+    "net_g",
+    "netG",
+    "student",
+    "weights",
 )
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator.")
+# A prefix that a trainer gives to one network among others, or to the network inside a class of its own.
+_TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
+_OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
+_COUNTS = ("total_ops", "total_params")  # buffers that the FLOP counter thop leaves in a network it has seen
+MAX_UNZIPPED_BYTES = 4 * 2**30
 _SAVE = "save it again with torch.save(network.state_dict(), path)"
 
 
 @dataclass(frozen=True)
 class StateDict:
-    """A state dict and where in the checkpoint it was found ("" at the top, or "params_ema", ...)."""
+    """A state dict, and how it was got out of the checkpoint.
+
+    Attributes:
+        tensors: By name, as a network takes them.
+        key: Where in the checkpoint it lies: "" at the top, or "params_ema", ...
+        prefix: What was taken off the names.
+        dropped: Names of tensors beside the network's, which were left out.
+    """
 
     tensors: dict[str, Tensor]
-    where: str
+    key: str
+    prefix: str = ""
+    dropped: tuple[str, ...] = ()
 
     @property
+    def where(self) -> str:
+        """Key and prefix as a person reads them."""
+        return f"{self.key} without the prefix {self.prefix!r}".strip() if self.prefix else self.key
+
+    @functools.cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each tensor, by name."""
         return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
 
 
-def read(path: Path) -> Any:  # noqa: ANN401 - a checkpoint may hold anything
+def read(path: Path, *, allow_pickle: bool = False) -> Any:  # noqa: ANN401 - a checkpoint may hold anything
     """Read a checkpoint to the CPU, refusing anything but plain data.
 
+    Args:
+        path: The file.
+        allow_pickle: Whether one that holds more may run its code.
+
     Raises:
-        SubmissionError: The file is no checkpoint, is damaged, or holds pickled objects.
+        SubmissionError: The file is no checkpoint, is damaged, too large, or holds pickled objects.
     """
     try:
         with path.open("rb") as file:
@@ -69,20 +103,24 @@ def read(path: Path) -> Any:  # noqa: ANN401 - a checkpoint may hold anything
         )
     if not begin:
         raise SubmissionError("is empty", file=path, expected="a checkpoint", remedy="copy it anew")
+    _check_unzipped_size(path)
     try:
         if path.suffix.lower() == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path, device="cpu")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_plain()):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if code and allow_pickle:
+            return _read_running_code(path)
         raise SubmissionError(
             "holds more than tensors and plain values" if code else "is no file of torch.save, or is damaged",
             file=path,
             expected="a state dict that torch.load(..., weights_only=True) reads",
             found=f"the Python object {code[1]}" if code else f"a file that begins with {begin[:16]!r}",
-            remedy=_SAVE,
+            remedy=f"{_SAVE}; an organizer who trusts it can say --allow-pickle" if code else _SAVE,
         ) from None
     except Exception as error:
         message = (str(error).splitlines() or ["no message"])[0].split(". ")[0][:300]
@@ -94,20 +132,64 @@ def read(path: Path) -> Any:  # noqa: ANN401 - a checkpoint may hold anything
         ) from None
 
 
-def state_dicts(content: Any, path: Path, state_key: str | None = None) -> list[StateDict]:  # noqa: ANN401
+def _check_unzipped_size(path: Path) -> None:
+    """Refuse an archive that unpacks to far more than any network of this challenge weighs."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unzipped = sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return  # of another format, or damaged: its reader will say so
+    if unzipped > MAX_UNZIPPED_BYTES:
+        raise SubmissionError(
+            "unpacks to too much",
+            file=path,
+            expected=f"at most {MAX_UNZIPPED_BYTES >> 30} GiB",
+            found=f"{unzipped / 2**30:.1f} GiB in a file of {path.stat().st_size / 2**20:.1f} MiB",
+            remedy=_SAVE,
+        )
+
+
+def _read_running_code(path: Path) -> Any:  # noqa: ANN401
+    """Read a checkpoint that holds pickled objects: whatever they do as they come to life, they do here."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:
+        raise SubmissionError(
+            "cannot be unpickled",
+            file=path,
+            found=f"{type(error).__name__}: {str(error)[:300]}",
+            remedy=_SAVE,
+        ) from error
+
+
+def _plain() -> list[Any]:
+    """Return what training scripts keep beside the weights and what runs no code: numbers and options."""
+    scalar, array = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+    types = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
+    return [scalar, array, np.ndarray, np.dtype, *types, codecs.encode, argparse.Namespace, defaultdict, dict]
+
+
+def state_dicts(
+    content: Any,  # noqa: ANN401
+    path: Path,
+    state_key: str | None = None,
+    prefix: str | None = None,
+) -> list[StateDict]:
     """Return the state dicts in a checkpoint, in the order they should be tried.
 
     Args:
         content: What `read` returned.
         path: The checkpoint, for messages.
-        state_key: Declared key; only this one is returned then. Dots go down ("ema.params").
+        state_key: Declared key; only what lies there is returned then. Dots go down ("ema.params"), "" is the
+            top.
+        prefix: Declared prefix of the names, which is taken off; names without it are left out.
 
     Raises:
-        SubmissionError: There is no state dict, or none at `state_key`.
+        SubmissionError: There is no state dict, or none at `state_key` or with `prefix`.
     """
     if state_key is not None:
         value = content
-        for part in state_key.split("."):
+        for part in state_key.split(".") if state_key else ():
             value = value.get(part) if isinstance(value, Mapping) else None
         tensors = _tensors(value)
         if tensors is None:
@@ -117,9 +199,9 @@ def state_dicts(content: Any, path: Path, state_key: str | None = None) -> list[
                 found=_describe(content),
                 remedy="declare one of these, or leave state_key out",
             )
-        return [StateDict(tensors, state_key)]
-    found = [StateDict(tensors, where) for tensors, where in _walk(content, "")]
-    found += [StateDict(s, w) for d in found for s, w in _without_prefix(d)]
+        found = [_cleaned(tensors, state_key)]
+    else:
+        found = [_cleaned(tensors, key) for tensors, key in _walk(content, "")]
     if not found:
         raise SubmissionError(
             "holds no state dict",
@@ -128,6 +210,26 @@ def state_dicts(content: Any, path: Path, state_key: str | None = None) -> list[
             found=_describe(content),
             remedy="save network.state_dict(), or declare state_key",
         )
+    if prefix is not None:
+        with_it = [
+            _without(state, prefix) for state in found if any(n.startswith(prefix) for n in state.tensors)
+        ]
+        if not with_it:
+            raise SubmissionError(
+                f"has no tensor with the declared prefix {prefix!r}",
+                file=path,
+                found=", ".join(list(found[0].tensors)[:4]) + " ...",
+                remedy="correct the prefix, or leave it out",
+            )
+        return with_it
+    whole = list(found)
+    for state in whole:
+        found += _without_prefixes(state)
+    for state in whole:  # last, for what is left out may have been a part of the network
+        for several in _OF_SEVERAL:
+            having = [name for name in state.tensors if name.startswith(several)]
+            if 0 < len(having) < len(state.tensors):
+                found.append(_without(state, several))
     return found
 
 
@@ -149,12 +251,25 @@ def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Te
             yield from _walk(value[key], f"{where}.{key}".lstrip("."), depth + 1)
 
 
-def _without_prefix(state: StateDict) -> Iterator[tuple[dict[str, Tensor], str]]:
-    tensors, where = state.tensors, state.where
-    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in tensors)), None):
-        tensors = {name[len(prefix) :]: tensor for name, tensor in tensors.items()}
-        where = f"{where} without the prefix {prefix!r}".strip()
-        yield tensors, where
+def _cleaned(tensors: dict[str, Tensor], key: str) -> StateDict:
+    dropped = tuple(name for name in tensors if name.rsplit(".", 1)[-1] in _COUNTS)
+    return StateDict({k: v for k, v in tensors.items() if k not in dropped}, key, "", dropped)
+
+
+def _without(state: StateDict, prefix: str) -> StateDict:
+    """Return the part of a state dict whose names begin with a prefix, and take it off."""
+    tensors = {k[len(prefix) :]: v for k, v in state.tensors.items() if k.startswith(prefix)}
+    others = tuple(name for name in state.tensors if not name.startswith(prefix))
+    return StateDict(tensors, state.key, state.prefix + prefix, state.dropped + others)
+
+
+def _without_prefixes(state: StateDict) -> Iterator[StateDict]:
+    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state.tensors)), None):
+        state = _without(state, prefix)
+        yield state
+    match = _TRAINERS.match(next(iter(state.tensors), ""))
+    if match and all(name.startswith(match[0]) for name in state.tensors):
+        yield _without(state, match[0])
 
 
 def _describe(content: Any) -> str:  # noqa: ANN401

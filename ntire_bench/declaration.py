@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ntire_bench.errors import SubmissionError
+from ntire_bench.errors import SubmissionError, UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["TILE_OVERLAP", "Declaration", "parse", "read"]
+__all__ = ["TILE_OVERLAP", "Declaration", "parse", "parse_settings", "read", "toml_value"]
 
 TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
 
@@ -32,10 +34,12 @@ class Declaration:
         args: Keyword arguments for it.
         data_range: 1 or 255, the value of white in the network's input and output.
         checkpoint: File name in model_zoo/; "" for a network that has no checkpoint.
-        state_key: Key of the state dict inside the checkpoint.
+        state_key: Key of the state dict inside the checkpoint; "" for the top.
+        prefix: What the names of the state dict begin with and the network's do not, such as "module.".
         strict: Whether every key of network and checkpoint must match.
         tile: Side [LR pixels] of the tiles the image is to be run in.
         pad_to: The input is to be padded to a multiple of this.
+        output: Which one is the SR image, where the network returns several things: its number or key.
         source: Where it was declared; "" if nothing was.
     """
 
@@ -44,9 +48,11 @@ class Declaration:
     data_range: float | None = None
     checkpoint: str | None = None
     state_key: str | None = None
+    prefix: str | None = None
     strict: bool = True
     tile: int | None = None
     pad_to: int | None = None
+    output: int | str | None = None
     source: str = ""
 
 
@@ -92,6 +98,67 @@ def read(file: Path, tree: ast.Module) -> Declaration:
                 "is not TOML", file=toml, found=str(error), remedy="mend the file"
             ) from None
     return Declaration()
+
+
+def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -> Declaration:
+    """Return a declaration with settings such as "data_range=1" or "args.deploy=true" added to it.
+
+    Args:
+        settings: KEY=VALUE, the value as TOML writes it; a word that is no TOML is a string.
+        declared: What is declared already.
+        file: The model file, for messages.
+
+    Raises:
+        UsageError: A setting is not KEY=VALUE.
+        SubmissionError: There is no such key, or it has no such value.
+    """
+    values = {k: v for k, v in dataclasses.asdict(declared).items() if v is not None and k != "source"}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        path = key.strip().split(".")
+        if path == ["checkpoint"]:
+            raise UsageError(
+                "--set does not choose the checkpoint",
+                found=setting,
+                remedy="name the file after the model file, or declare it in the TOML file",
+            )
+        if not equals or not all(path):
+            raise UsageError(
+                "--set wants KEY=VALUE",
+                found=setting,
+                remedy="write --set data_range=1, --set args.deploy=true",
+            )
+        try:
+            read_value = tomllib.loads(f"value = {value}")["value"]
+        except (tomllib.TOMLDecodeError, KeyError):
+            read_value = value.strip()
+        into = values
+        for part in path[:-1]:
+            into = into.setdefault(part, {}) if isinstance(into, dict) else {}
+        into[path[-1]] = read_value
+    return dataclasses.replace(_validated(file, values, "--set"), source=declared.source or "--set")
+
+
+def toml_value(value: Any) -> str:  # noqa: ANN401 - what a TOML file can hold
+    """Return a value as TOML writes it.
+
+    Raises:
+        ValueError: TOML has no such value: None, a set, a key that is no string.
+
+    >>> toml_value([True, 1.0, "a", (2, 3)])
+    '[true, 1.0, "a", [2, 3]]'
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return f"{{{', '.join(f'{json.dumps(k)} = {toml_value(v)}' for k, v in value.items())}}}"
+    raise ValueError(f"TOML has no {type(value).__name__}")
 
 
 def _literal(file: Path, tree: ast.Module) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from torch.nn import functional
 from ntire_bench.declaration import TILE_OVERLAP
 from ntire_bench.errors import SubmissionError
 
-__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "to_tensor", "to_uint8"]
+__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "to_tensor", "to_uint8", "wants_gpu"]
 
+_GPU = re.compile(r"\b(cuda|nvcc|nvidia|gpus?|triton|cudnn)\b|CUDA_HOME", re.IGNORECASE)
 PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
 
 
@@ -59,6 +61,35 @@ def blame(error: BaseException, file: Path | None = None) -> str:
     return f"{text} ({file.name}, line {frames[-1].lineno})" if frames else text
 
 
+def ready(network: nn.Module, file: Path, device: torch.device) -> None:
+    """Put a network into eval mode, without gradients, on a device.
+
+    Raises:
+        SubmissionError: The network's own methods fail at it.
+    """
+    try:
+        network.eval()  # its return value is not used: a train() of the network's own may forget to give one
+        for parameter in network.parameters():  # not requires_grad_(), which scripted modules do not have
+            parameter.requires_grad_(False)
+        network.to(device)
+    except Exception as error:
+        raise SubmissionError(
+            f"cannot be put into eval mode on {device}",
+            file=file,
+            found=blame(error, file),
+            remedy="mend the network",
+        ) from error
+
+
+def wants_gpu(error: BaseException) -> bool:
+    """Return whether an exception speaks of a GPU, which on the CPU means that there should be one.
+
+    >>> wants_gpu(AssertionError("Torch not compiled with CUDA enabled"))
+    True
+    """
+    return _GPU.search(f"{type(error).__name__} {error}") is not None
+
+
 @dataclass
 class Upscaler:
     """A network and what it takes to run it on an image.
@@ -72,6 +103,8 @@ class Upscaler:
         pad_to: The input is padded to a multiple of this; None until declared or inferred.
         pad_declared: Whether `pad_to` was declared; else it is found on the first size error.
         tile: Side of the tiles [LR pixels]; None to run images whole.
+        output: Which of the things that the network returns is the SR image; None if it returns that alone.
+        own_forward: What runs an image instead of this class, padding and tiles included; None for none.
     """
 
     network: nn.Module
@@ -82,12 +115,16 @@ class Upscaler:
     pad_to: int | None = None
     pad_declared: bool = False
     tile: int | None = None
+    output: int | str | None = None
+    own_forward: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, lr: Tensor) -> Tensor:
         """Run the network on a float 1CHW tensor; this is what is timed.
 
         Padding and tiling are part of it: they are work that this network needs to give an image.
         """
+        if self.own_forward is not None:
+            return self.own_forward(lr)
         if self.tile is not None and (lr.shape[-2] > self.tile or lr.shape[-1] > self.tile):
             return self._tiled(lr, self.tile)
         return self.whole(lr)
@@ -96,7 +133,8 @@ class Upscaler:
         """Run the network on a float 1CHW tensor in one piece, padded if it needs that."""
         height, width = lr.shape[-2:]
         padded = self.pad(lr)
-        output: Tensor = self.network(padded)
+        returned = self.network(padded)
+        output: Tensor = returned if self.output is None else returned[self.output]
         if padded is lr:
             return output
         self._verify_form(output, padded)  # before the crop, which would make a wrong size look right
@@ -135,12 +173,16 @@ class Upscaler:
                 count[where] += 1
         return total.div_(count)
 
-    def checked(self, lr: Tensor, forward: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    def checked(
+        self, lr: Tensor, forward: Callable[[Tensor], Tensor] | None = None, *, bare: bool = False
+    ) -> Tensor:
         """Run the network, find the padding it needs on the first size error, and check what it gives.
 
         Args:
             lr: Float 1CHW tensor in [0, data_range].
             forward: What to run; `self.forward` by default.
+            bare: Whether that is the network alone, whose output may not be an SR image yet where
+                `own_forward` makes it one.
 
         Returns:
             Float 1CHW tensor, 4H x 4W.
@@ -151,6 +193,8 @@ class Upscaler:
         forward = forward or self.forward
         before = self.pad_to
         try:
+            if bare and self.own_forward is not None:
+                return forward(lr)
             return self._verified(forward, lr)
         except Exception as error:
             first = error
@@ -178,8 +222,12 @@ class Upscaler:
             return error
         height, width = lr.shape[-2:]
         remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
+        if self.own_forward is not None:
+            remedy = "mend the network, or how the checkout runs it"
         if isinstance(error, torch.OutOfMemoryError):
             remedy = "use less memory, or declare tile"
+        elif self.device.type == "cpu" and wants_gpu(error):
+            remedy = "evaluate it on a machine with a GPU, or write it in operators that the CPU has too"
         return SubmissionError(
             f"forward failed on an LR image of {height}x{width}",
             file=self.file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import pickle
 import zipfile
@@ -118,10 +119,24 @@ def test_a_whole_pickled_network_is_refused_with_the_remedy(tmp_path):
     assert "torch.save(network.state_dict(), path)" in message
 
 
-def test_numpy_scalars_of_a_training_log_are_told_by_name(tmp_path):
+def test_numbers_and_options_of_a_training_log_are_plain_enough(tmp_path):
     path = tmp_path / "05_Toy.pth"
-    torch.save({"params": STATE, "best_psnr": np.float64(30.1)}, path)
-    assert "numpy" in refusal(path)
+    log = {
+        "best": np.float64(30.1),
+        "curve": np.arange(3),
+        "args": argparse.Namespace(lr=1),
+        "n": np.int64(3),
+    }
+    torch.save({"params": STATE, **log}, path)
+    (found,) = states(checkpoint.read(path), tmp_path)
+    assert same(found.tensors)
+
+
+def test_objects_in_numpy_arrays_are_not_plain(tmp_path):
+    path, trap = tmp_path / "05_Toy.pth", tmp_path / "executed"
+    torch.save({"params": STATE, "x": np.array([_Evil(trap)], dtype=object)}, path)
+    refusal(path)
+    assert not trap.exists()
 
 
 def test_a_scripted_network_is_refused(tmp_path):
@@ -203,7 +218,7 @@ def test_keys_and_prefixes_one_inside_the_other(tmp_path):
     assert [state.where for state in found] == [
         "state_dict.model",
         "state_dict.model without the prefix 'module.'",
-        "state_dict.model without the prefix 'module.' without the prefix 'model.'",
+        "state_dict.model without the prefix 'module.model.'",
     ]
     assert same(found[-1].tensors)
 
@@ -248,3 +263,30 @@ def test_no_state_dict_says_what_is_there_instead(tmp_path, content, found):
 def test_shapes():
     state = checkpoint.StateDict(STATE, "")
     assert state.shapes == {"head.weight": (2, 3), "head.bias": (2,)}
+
+
+def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "05_Toy.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(3 * 2**20))
+    assert path.stat().st_size < 2**15
+    monkeypatch.setattr(checkpoint, "MAX_UNZIPPED_BYTES", 2**20)
+    assert "unpacks to too much" in refusal(path)
+
+
+class _Runs:
+    """Leaves a file as it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_pickled_objects_come_to_life_only_where_that_is_allowed(tmp_path):
+    path, sign = tmp_path / "05_Toy.pth", tmp_path / "it_ran"
+    torch.save({"params": STATE, "extra": _Runs(str(sign))}, path)
+    assert "mkdir" in refusal(path) and "--allow-pickle" in refusal(path) and not sign.exists()
+    content = checkpoint.read(path, allow_pickle=True)
+    assert sign.is_dir() and same(content["params"])

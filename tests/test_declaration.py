@@ -99,7 +99,7 @@ def test_nothing_in_it_is_executed(tmp_path):
 def test_unknown_keys_are_named_with_those_that_are_known(tmp_path):
     message = refusal(tmp_path, 'SUBMISSION = {"modell": "Net", 3: 4}')
     assert "'modell', 3" in message
-    assert "model, args, data_range, checkpoint, state_key, strict, tile, pad_to" in message
+    assert "model, args, data_range, checkpoint, state_key, prefix, strict, tile, pad_to, output" in message
 
 
 @pytest.mark.parametrize(

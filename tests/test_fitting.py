@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from ntire_bench import arguments
 from ntire_bench.checkpoint import StateDict
-from ntire_bench.fitting import fit, mismatch
+from ntire_bench.fitting import fit
+from ntire_bench.shapes import mismatch
 
 
 def state_of(network, where=""):
@@ -202,28 +203,49 @@ def test_a_scale_that_is_no_enlargement_is_left_alone():
     assert fitted(Residual, Residual()).derived == {}
 
 
-def test_an_argument_that_the_checkpoint_does_not_tell_is_not_guessed():
-    class Ranged(nn.Module):
-        def __init__(self, n_feats, rgb_range):
-            super().__init__()
-            self.rgb_range = rgb_range
-            self.conv = nn.Conv2d(3, n_feats, 3)
+class Ranged(nn.Module):
+    """Arguments without defaults, one of which no tensor shows."""
 
-    reason = refused(Ranged, Ranged(32, 255)).reason
-    assert "the checkpoint does not tell the argument 'rgb_range'" in reason
-    assert "declare it in args" in reason
-    found = fitted(Ranged, Ranged(32, 255), declared={"rgb_range": 255})
+    def __init__(self, n_feats, weight_of_this):
+        super().__init__()
+        self.weight_of_this = weight_of_this
+        self.conv = nn.Conv2d(3, n_feats, 3)
+
+
+def other(build):
+    """Return another name for a class: calls by it are no examples in this file of how it is called."""
+    return build
+
+
+def test_an_argument_that_the_checkpoint_does_not_tell_is_an_open_choice():
+    found = fitted(Ranged, other(Ranged)(32, 255))
+    (choice,) = found.choices
+    assert (choice.name, choice.meant, choice.closed) == ("weight_of_this", False, False)
+    assert len(choice.others) > 1
+    found = fitted(Ranged, other(Ranged)(32, 255), declared={"weight_of_this": 255})
     assert found.derived == {"n_feats": 32}
-    assert found.args == {"n_feats": 32, "rgb_range": 255}
+    assert found.args == {"n_feats": 32, "weight_of_this": 255}
+    assert found.choices == []
 
 
-def test_an_untold_flag_without_default_is_not_guessed_either():
+def test_an_untold_flag_is_a_choice_of_two():
     class Flagged(nn.Module):
         def __init__(self, clamp: bool):
             super().__init__()
+            self.clamp = clamp
             self.conv = nn.Conv2d(3, 48, 3)
 
-    assert "'clamp' (True and False would both load)" in refused(Flagged, Flagged(True)).reason
+    found = fitted(Flagged, other(Flagged)(False))
+    (choice,) = found.choices
+    assert (choice.value, choice.others, choice.meant, choice.closed) == (True, (False,), False, True)
+    again = found.again({"clamp": False})
+    assert again.network.clamp is False
+    assert torch.equal(again.network.conv.weight, found.network.conv.weight)
+
+
+def test_a_flag_with_a_default_that_changes_no_tensor_is_a_choice_too():
+    (choice,) = fitted(Deployable, Deployable(deploy=True)).choices
+    assert (choice.name, choice.value, choice.others, choice.meant) == ("clamp", True, (False,), True)
 
 
 def test_an_argument_that_no_number_can_be_names_itself():
@@ -232,8 +254,43 @@ def test_an_argument_that_no_number_can_be_names_itself():
             super().__init__()
             self.conv = nn.Conv2d(3, n_feats, 3)
 
-    reason = refused(Configured, Configured("x")).reason
+    reason = refused(Configured, other(Configured)("x")).reason
     assert "the argument 'mode' has no default" in reason
+
+
+def test_a_call_in_the_same_file_is_an_example():
+    class Exemplary(nn.Module):
+        def __init__(self, mode: str, n_feats=32):
+            super().__init__()
+            self.conv = nn.Conv2d(3, n_feats, 3)
+
+    found = fitted(Exemplary, Exemplary("fast", 20))
+    assert found.derived == {"mode": "fast", "n_feats": 20}
+    assert found.how == {"mode": "the value with which the file itself calls it"}
+
+
+def test_squares_divisors_ratios_and_lists():
+    class Windowed(nn.Module):
+        def __init__(
+            self,
+            dim=96,
+            window=7,
+            squeeze=30,
+            ratio=4.0,
+            widths=(48, 48),
+            kernels=[3, 5],  # noqa: B006
+            heads=None,
+        ):
+            super().__init__()
+            self.table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads or 6))
+            self.squeezed = nn.Conv2d(dim, dim // squeeze, 1)
+            self.hidden = nn.Linear(dim, int(dim * ratio))
+            sizes = zip(widths, kernels, strict=True)
+            self.rows = nn.ModuleList(nn.Conv2d(dim, w, k) for w, k in sizes)
+            self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
+
+    args = {"dim": 36, "window": 8, "squeeze": 6, "ratio": 2.5, "widths": (20, 32), "kernels": [5, 3]}
+    assert fitted(Windowed, other(Windowed)(**args)).derived == args
 
 
 def test_declared_arguments_are_final():
@@ -340,8 +397,8 @@ def test_a_checkpoint_of_another_network_ends_the_search_at_once():
     assert attempts[0].likeness == 0.0
     missing, unknown = len(Pruned().state_dict()), len(Edsr(24, 3, 4).state_dict())
     assert attempts[0].reason == (
-        f"{missing} missing in the checkpoint (first conv_1.weight), "
-        f"{unknown} unknown to the network (first head.0.weight)"
+        f"{missing} missing in the checkpoint (first conv_1.weight, conv_1.bias, block_1.c1_r.weight, ...), "
+        f"{unknown} unknown to the network (first head.0.weight, head.0.bias, body.0.body.0.weight, ...)"
     )
 
 
@@ -373,7 +430,10 @@ def test_it_ends_quickly_when_nothing_fits():
 def test_mismatch_says_what_differs():
     assert mismatch(Pruned(), state_of(Pruned())) is None
     told = mismatch(Pruned(feature_channels=40), state_of(Pruned()))
-    assert "of another shape (first conv_1.weight: checkpoint 46x3x3x3, network 40x3x3x3)" in told
+    assert (
+        "27 of another shape (first conv_1.weight: checkpoint 46x3x3x3, network 40x3x3x3; conv_1.bias: "
+        in told
+    )
     told = mismatch(nn.Conv2d(3, 4, 3), state_of(nn.Conv2d(3, 4, 3, bias=False)))
     assert told == "1 missing in the checkpoint (first bias)"
 

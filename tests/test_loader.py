@@ -142,13 +142,14 @@ def test_build_model_gets_arguments_derived_too(load):
 def test_checkpoints_of_data_parallel_training(load, wrap):
     weights = {f"module.{name}": tensor for name, tensor in state_dict().items()}
     loaded = load(checkpoint={wrap: weights, "epoch": 3})
-    assert inferred(loaded)["state_key"] == f"{wrap} without the prefix 'module.'"
+    assert inferred(loaded)["state_key"] == wrap
+    assert inferred(loaded)["prefix"] == "module."
 
 
 def test_safetensors_with_and_without_prefix(load):
     assert "state_key" not in inferred(load(suffix=".safetensors"))
     weights = {f"module.{name}": tensor for name, tensor in state_dict().items()}
-    assert "state_key" in inferred(load(suffix=".safetensors", checkpoint=weights))
+    assert "prefix" in inferred(load(suffix=".safetensors", checkpoint=weights))
 
 
 def test_helper_classes_do_not_disturb(load):
@@ -167,10 +168,20 @@ def test_of_two_classes_that_fit_the_one_named_as_the_file_is_taken(load):
 
 
 def test_two_classes_that_fit_ask_for_a_declaration(refusal):
-    message = refusal(toys.TOY.replace("Toy", "Some") + TWO.replace("Toy", "Some"), network="Some")
+    body = toys.TOY.replace("Toy", "Some") + TWO.replace("Toy", "Some").replace(
+        "pass", "def forward(self, lr):\n        return (super().forward(lr) + 0.008).clamp(0, 1)"
+    )
+    message = refusal(body, network="Some")
     assert "several classes take the checkpoint strictly" in message
-    assert "found Some, Other" in message
+    assert "found Some, Other (Some: " in message
     assert 'SUBMISSION = {"model": "Some"}' in message
+    assert '`model = "Some"` or `model = "Other"`' in message
+
+
+def test_two_classes_that_do_the_same_are_one_answer(load):
+    loaded = load(toys.TOY.replace("Toy", "Some") + TWO.replace("Toy", "Some"), network="Some")
+    assert loaded.model == "Some"
+    assert "give the same image at the same cost" in loaded.inferred[0].how
 
 
 def test_the_network_that_was_saved_goes_before_a_part_of_it(load):
@@ -294,11 +305,12 @@ def test_not_strict_does_not_change_shapes(refusal):
 
 def test_an_import_that_fails_is_told_with_its_line(refusal):
     assert "(team05_Toy.py, line 2)" in refusal("x = 1\n1 / 0\n", checkpoint={})
-    message = refusal("\n\nfrom no_such_package import x\n", checkpoint={})
+    message = refusal("\n\nfrom no_such_package import x\n", checkpoint=state_dict())
     assert "needs a package that is not installed" in message
-    assert "No module named 'no_such_package' (team05_Toy.py, line 3)" in message
+    assert "No module named 'no_such_package'" in message
     assert "raises when it is imported; found SystemExit" in refusal("raise SystemExit('bye')", checkpoint={})
-    assert "raises when it is imported" in refusal("from .helper import x", checkpoint={})
+    message = refusal("from .helper import x", checkpoint=state_dict())
+    assert "needs another file; found .helper is another file" in message
 
 
 def test_names_with_hyphens_and_unicode_can_be_imported(tmp_path):
@@ -316,7 +328,7 @@ def test_dataclasses_of_a_model_file_find_their_module(tmp_path):
 def test_the_folder_of_the_models_is_not_importable(refusal, tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "helper_of_a_team.py").write_text("x = 1\n")
-    assert "not installed" in refusal("import helper_of_a_team\n", checkpoint={})
+    assert "not installed" in refusal("import helper_of_a_team\n", checkpoint=state_dict())
     assert "helper_of_a_team" not in sys.modules
 
 

@@ -1,0 +1,119 @@
+"""The command check."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ntire_bench.cli_catalogue import open_catalogue, sources
+from ntire_bench.cli_options import IsolationWanted, json_flag, machine, protocol_option
+from ntire_bench.cli_output import print_json
+from ntire_bench.errors import relative
+
+if TYPE_CHECKING:
+    from ntire_bench import resolve
+    from ntire_bench.submission import Submission
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("id", type=click.IntRange(0))
+@sources
+@machine
+@protocol_option
+@click.option(
+    "--write", "keep", is_flag=True, help="Write what was inferred into a TOML file beside the model file."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Declare something for this check (and for --write): data_range=1, model=Net, args.deploy=true.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Evaluate it on the sample set too, and show every finding that an organizer would see.",
+)
+@json_flag
+def check(
+    id: int,  # noqa: A002 - what a user reads in the usage line
+    models: Path,
+    model_zoo: Path,
+    challenge_root: Path | None,
+    device: str,
+    isolation: IsolationWanted,
+    protocol_name: str | None,
+    keep: bool,
+    settings: tuple[str, ...],
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Load a submission in a worker and say how it was resolved and what it costs.
+
+    Exit status: 0 in order, 1 rejected, 2 wrong use.
+    """
+    from ntire_bench import console, declare, protocol, resolve, sample
+    from ntire_bench.errors import MeasurementError, SubmissionError
+
+    rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
+
+    def checked(given: tuple[str, ...]) -> resolve.Check:
+        chosen = declare.settled(open_catalogue(models, model_zoo, challenge_root).get(id), given)
+        return resolve.check(
+            chosen,
+            sample.probe_lr(),
+            rules,
+            device=device,
+            isolation=isolation.level,
+            allow_pickle=isolation.allow_pickle,
+        )
+
+    def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
+        from ntire_bench.evaluate import Options
+        from ntire_bench.rehearsal import rehearse
+
+        options = Options(
+            psnr_channel=rules.psnr_channel,
+            device=device,
+            isolation=isolation.level,
+            allow_pickle=isolation.allow_pickle,
+        )
+        more = rehearse(chosen, open_catalogue(models, model_zoo, challenge_root), options)
+        known = {finding.code for finding in found.findings}
+        new = tuple(finding for finding in more if finding.code not in known)
+        return dataclasses.replace(found, findings=(*found.findings, *new))
+
+    written: Path | None = None
+    try:
+        submission = open_catalogue(models, model_zoo, challenge_root).get(id)
+        if keep:
+            declare.refuse_if_declared(submission)
+        found = checked(settings)
+        if strict:
+            found = with_rehearsal(found, declare.settled(submission, settings))
+        if keep:
+            written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
+    except (SubmissionError, MeasurementError) as error:
+        if as_json:
+            print_json({"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
+        console.show_error(error)
+        sys.exit(1)
+    console.tell_isolation(found.isolation, isolation.level)
+    rejected = any(finding.severity == "reject" for finding in found.findings)
+    if as_json:
+        print_json({"ok": not rejected, **vars(found), "written": written and relative(written)})
+    else:
+        for line in console.check_lines(found):
+            console.show(line)
+        if strict and not found.findings:
+            console.show("Nothing was found that an organizer would object to.")
+        if written is not None:
+            console.show(f"written: {relative(written)}", stderr=True)
+    sys.exit(1 if rejected else 0)

@@ -1,0 +1,86 @@
+"""Builds networks without memory, for the shapes of their tensors alone. Worker only."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from ntire_bench.blueprint import Blueprint
+from ntire_bench.shapes import Shapes, shapes_of
+
+__all__ = ["NoNetwork", "Prototypes"]
+
+MAX_S = 40.0  # of computing, for one class; a constructor that runs the network takes its time
+_WEIGHTS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
+
+
+class NoNetwork(Exception):
+    """What was called does not return a network."""
+
+
+class Prototypes:
+    """Networks of one blueprint, remembered by their arguments.
+
+    Args:
+        blueprint: Of the class or function.
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self.blueprint = blueprint
+        self.known: dict[str, Shapes | None] = {}
+        self.more_time()
+
+    @property
+    def late(self) -> bool:
+        """Whether the time for building is over."""
+        return time.process_time() > self.until
+
+    def more_time(self) -> None:
+        """Start the time anew."""
+        self.until = time.process_time() + MAX_S
+
+    def shapes(self, args: dict[str, Any]) -> Shapes:
+        """Return the shapes of a network's tensors.
+
+        Raises:
+            NoNetwork: It is none.
+            Exception: What the constructor raises.
+        """
+        key = repr(sorted(args.items()))
+        known = self.known.get(key)
+        if known is not None:
+            return known
+        self.known[key] = None
+        try:
+            with _Weightless():
+                network = self.blueprint.call(args)
+        except Exception:  # such as .item() in a constructor; if it is not for the device, it raises again
+            network = self.blueprint.call(args)
+        if not isinstance(network, nn.Module):
+            raise NoNetwork(f"gives a {type(network).__name__}, not an nn.Module")
+        self.known[key] = found = shapes_of(network)
+        return found
+
+    def shapes_or_none(self, args: dict[str, Any]) -> Shapes | None:
+        """Return the shapes if these arguments allow to build the network, and there is time."""
+        key = repr(sorted(args.items()))
+        if key in self.known or self.late:
+            return self.known.get(key)
+        try:
+            return self.shapes(args)
+        except Exception:
+            return None
+
+
+class _Weightless(TorchFunctionMode):
+    """Makes what may be weights on torch's meta device, without memory; small tables are made for real."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
+        kwargs = dict(kwargs or {})
+        if func in _WEIGHTS and kwargs.get("device") is None:
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)

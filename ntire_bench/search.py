@@ -1,0 +1,163 @@
+"""Climbs to constructor arguments with which a network's tensors are the checkpoint's. Worker only.
+
+What an argument's effect on the shapes asks for is tried first, one argument after another, as long as that
+makes more tensors match; then all other candidates, of which the best is kept. Networks are built without
+memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ntire_bench.arguments import Start
+from ntire_bench.blueprint import Blueprint
+from ntire_bench.checkpoint import StateDict
+from ntire_bench.inference import blame
+from ntire_bench.prototypes import NoNetwork, Prototypes
+from ntire_bench.sensitivity import solutions
+from ntire_bench.shapes import difference, leftovers, likeness
+
+__all__ = ["Attempt", "Search"]
+
+MAX_ATTEMPTS = {1: 250, 2: 60}  # by how many arguments are changed at a time; each takes milliseconds
+_RELATED = 0.2  # likeness under which a class is a building block of the network, or another network
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to build the network that was tried.
+
+    Attributes:
+        name: Of the class or function.
+        call: It and its arguments.
+        reason: Why it does not fit.
+        likeness: From 0, no tensor in common with the checkpoint, to 1; below 0 where nothing was built.
+        missing: It is a package that is not installed.
+    """
+
+    name: str
+    call: str
+    reason: str
+    likeness: float = -1.0
+    missing: bool = False
+
+
+class Search:
+    """Tries arguments for one class or function, and remembers what came of it."""
+
+    def __init__(
+        self, blueprint: Blueprint, name: str, states: Sequence[StateDict], begin: Start, spare: bool
+    ) -> None:
+        self.spare = spare
+        self.blueprint = blueprint
+        self.name = name
+        self.states = states
+        self.begin = begin
+        self.fixed = begin.args.keys() - begin.options.keys()
+        self.attempts: list[Attempt] = []
+        self.hopeless = False
+        self.prototypes = Prototypes(blueprint)
+        self.touched: dict[str, set[str]] = {}
+
+    def climb(self, args: dict[str, Any]) -> tuple[dict[str, Any], StateDict] | None:
+        """Change one argument after another for the better; where that gets stuck, two at a time."""
+        alike, state = self.judge(args)
+        if state is None and 0 <= alike < _RELATED and not self.related(args):
+            self.hopeless = True  # other arguments do not change what the parts of a network are called
+            return None
+        for together, most in MAX_ATTEMPTS.items():
+            most += len(self.attempts)
+            while state is None:
+                args, alike, state = self.ascend(args, alike)
+                best = args
+                for change in _changes(self.begin.options, together) if state is None else ():
+                    if self.hopeless or self.prototypes.late:
+                        return None
+                    trial = {**args, **change}
+                    if len(self.attempts) >= most or any(args.get(k, args) == v for k, v in change.items()):
+                        continue
+                    found, state = self.judge(trial)
+                    if found > alike:
+                        alike, best = found, trial
+                    if state is not None:
+                        break
+                if best is args:
+                    break
+                args = best
+        return None if state is None else (args, state)
+
+    def ascend(self, args: dict[str, Any], alike: float) -> tuple[dict[str, Any], float, StateDict | None]:
+        """Set one argument after another to what its effect on the shapes asks for, while that helps."""
+        names = [name for name in (*self.begin.args, *self.begin.defaults) if name not in self.fixed]
+        state, improved = None, True
+        while improved and state is None and not self.prototypes.late:
+            improved = False
+            for name in names:
+                for value in self.solved(name, args) if state is None else ():
+                    found, state = self.judge({**args, name: value})
+                    if found > alike:
+                        args, alike, improved = {**args, name: value}, found, True
+                        break
+        return args, alike, state
+
+    def solved(self, name: str, args: dict[str, Any]) -> list[Any]:
+        """Return the values that one argument's effect on the shapes asks for."""
+        if name in self.begin.conventional:
+            return []
+        value = args.get(name, self.begin.defaults.get(name))
+        return solutions(name, value, args, self.prototypes, self.states, self.touched)
+
+    def judge(self, args: dict[str, Any]) -> tuple[float, StateDict | None]:
+        """Return how like the checkpoint the network with these arguments is, and the state dict it takes."""
+        try:
+            shapes = self.prototypes.shapes(args)
+        except NoNetwork as error:
+            self.hopeless = True
+            self.fail(args, str(error), -1.0)
+            return -1.0, None
+        except Exception as error:
+            self.fail(args, blame(error), -1.0, missing=isinstance(error, ModuleNotFoundError))
+            return -1.0, None
+        best, reason = -1.0, ""
+        for state in self.states:
+            problem = difference(shapes, state)
+            if problem is None:
+                return 1.0, state
+            if self.spare and (extra := leftovers(shapes, state)) is not None:
+                kept = {k: v for k, v in state.tensors.items() if k not in extra}
+                return 1.0, dataclasses.replace(state, tensors=kept, dropped=state.dropped + extra)
+            alike = likeness(shapes, state.shapes)
+            if alike > best:
+                best, reason = alike, problem
+        self.fail(args, reason, best)
+        return best, None
+
+    def takes(self, args: dict[str, Any], state: StateDict) -> bool:
+        """Whether the network with these arguments takes a state dict strictly."""
+        shapes = self.prototypes.shapes_or_none(args)
+        return shapes is not None and difference(shapes, state) is None
+
+    def related(self, args: dict[str, Any]) -> bool:
+        """Whether a third of the checkpoint's top-level names are the network's, numbers aside."""
+
+        def top(names: Sequence[str]) -> set[str]:
+            return {re.sub(r"\d+", "#", name.split(".")[0]) for name in names}
+
+        own = top(list(self.prototypes.shapes(args)))
+        return any(3 * len(top(list(s.shapes)) & own) >= len(top(list(s.shapes))) for s in self.states)
+
+    def fail(self, args: dict[str, Any], reason: str, alike: float, *, missing: bool = False) -> None:
+        """Remember what was tried in vain."""
+        call = f"{self.name}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+        self.attempts.append(Attempt(self.name, call, reason, alike, missing))
+
+
+def _changes(options: dict[str, list[Any]], together: int) -> Iterator[dict[str, Any]]:
+    for names in itertools.combinations(options, together):
+        for values in itertools.product(*(options[name] for name in names)):
+            yield dict(zip(names, values, strict=True))
