@@ -10,13 +10,16 @@ from pathlib import Path
 
 from ntire_bench import environment, store
 from ntire_bench import protocol as protocols
+from ntire_bench.contender import Progress
+from ntire_bench.crew import Crew
 from ntire_bench.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError, relative
 from ntire_bench.evaluate import Options, evaluate
-from ntire_bench.measure import Progress, sr_path
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
 from ntire_bench.resolve import file_sha256
+from ntire_bench.rounds import sr_path
+from ntire_bench.session import start_crew
 from ntire_bench.submission import Catalogue, Submission, Unusable
 
 __all__ = ["Data", "Outcome", "already_done", "choose_data", "run"]
@@ -80,7 +83,7 @@ def choose_data(
         data_dir,
         scale=rules.scale,
         border=rules.border,
-        prefer_sample=rules.name == protocols.SAMPLE_PROTOCOL,
+        prefer_sample=rules.fits_any_images,
         progress=progress,
     )
     data = Data(splits, rules)
@@ -88,7 +91,7 @@ def choose_data(
         return data
     if named is None:
         return Data(splits, protocols.load(protocols.SAMPLE_PROTOCOL))
-    if rules.name != protocols.SAMPLE_PROTOCOL:
+    if not rules.fits_any_images:
         raise UsageError(
             f"protocol {rules.name} is judged on DIV2K_LSDIR images, and there are none here",
             remedy=f"name their folder with --data_dir, or use --protocol {protocols.SAMPLE_PROTOCOL}",
@@ -121,6 +124,7 @@ def already_done(
     if options.save_dir is not None and not _images_saved(submission, data, options.save_dir):
         return None
     files = (file_sha256(submission.file), _checkpoint_sha256(submission))
+    sources = None if submission.branch is None else submission.branch.sources_sha256()
     cpu = environment.cpu_model()
     wanted = {split.name: split.sha256 for split in data.splits}
     for item in stored:
@@ -131,9 +135,10 @@ def already_done(
             record.status == "ok"
             and (record.submission.id, record.submission.name) == (submission.id, submission.name)
             and _files(record.submission) == files
+            and record.submission.sources_sha256 == sources
             and (baseline_files is None or (base is not None and _files(base.submission) == baseline_files))
             and record.protocol.sha256 == data.protocol.sha256
-            and record.rounds >= options.rounds
+            and _measured_enough(record, options)
             and wanted.items() <= there.items()
             and not (options.ssim and any(record.splits[name].ssim_y is None for name in wanted))
             and (options.device == "auto" or options.device.split(":")[0] == device)
@@ -142,6 +147,16 @@ def already_done(
         ):
             return item.path
     return None
+
+
+def _measured_enough(record: Record, options: Options) -> bool:
+    timing, rule = record.timing, options.stop
+    if rule.rounds is not None:
+        return record.rounds >= rule.rounds
+    if timing is None or record.environment is None:
+        return False
+    reached = timing.half_width is not None and timing.half_width <= rule.target(record.environment.device)
+    return reached or timing.stopped in ("max-rounds", "max-time")
 
 
 def _files(info: SubmissionInfo) -> tuple[str, str | None]:
@@ -192,20 +207,80 @@ def run(
     baseline = catalogue.baseline(data.protocol.baseline.name)
     baseline_files = (file_sha256(baseline.file), _checkpoint_sha256(baseline))
     stored = store.load_all(results, data.protocol.name)[0] if resume else []
+    left: list[Submission | Unusable] = []
     for item in wanted:
-        if isinstance(item, Submission):
-            try:
-                done = already_done(item, stored, data, options, baseline_files) if resume else None
-                if done is not None:
-                    if skipped is not None:
-                        skipped(item.label, done)
-                    continue
-                record = evaluate(item, baseline, data.splits, data.protocol, options, progress)
-            except SubmissionError as error:  # its files cannot be read
-                record = _unusable(Unusable(item.id, item.name, item.file, error), data, options)
-        else:
-            record = _unusable(item, data, options)
-        yield Outcome(item.label, record, store.save(record, results))
+        done = _done(item, stored, data, options, baseline_files) if resume else None
+        if done is None:
+            left.append(item)
+        elif skipped is not None:
+            skipped(item.label, done)
+    with _Starter(left, baseline, data, options) as starter:
+        for item in left:
+            if isinstance(item, Submission):
+                try:
+                    record = evaluate(
+                        item,
+                        baseline,
+                        data.splits,
+                        data.protocol,
+                        options,
+                        progress,
+                        crew=starter.crew_of(item),
+                        start_next=lambda item=item: starter.start_after(item),  # type: ignore[misc]
+                    )
+                except SubmissionError as error:  # its files cannot be read
+                    record = _unusable(Unusable(item.id, item.name, item.file, error), data, options)
+            else:
+                record = _unusable(item, data, options)
+            yield Outcome(item.label, record, store.save(record, results))
+
+
+def _done(
+    item: Submission | Unusable,
+    stored: Iterable[store.Stored],
+    data: Data,
+    options: Options,
+    baseline_files: tuple[str, str | None],
+) -> Path | None:
+    if not isinstance(item, Submission):
+        return None
+    try:
+        return already_done(item, stored, data, options, baseline_files)
+    except SubmissionError:  # its files cannot be read: the evaluation says so
+        return None
+
+
+class _Starter:
+    """Starts the workers of a submission while the one before it is in an untimed phase."""
+
+    def __init__(
+        self, items: Sequence[Submission | Unusable], baseline: Submission, data: Data, options: Options
+    ) -> None:
+        self._following = dict(zip(map(id, items), [*items[1:], None], strict=False))
+        self._baseline, self._data, self._options = baseline, data, options
+        self._crews: dict[int, Crew] = {}
+
+    def __enter__(self) -> _Starter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for crew in self._crews.values():
+            crew.close()
+
+    def start_after(self, item: Submission) -> Crew | None:
+        """Start the workers of the submission after `item`; None where there is none that can be tried."""
+        following = self._following[id(item)]
+        if not isinstance(following, Submission):
+            return None
+        crew = start_crew(
+            following, self._baseline, self._data.splits, self._data.protocol.scale, self._options
+        )
+        self._crews[id(following)] = crew
+        return crew
+
+    def crew_of(self, item: Submission) -> Crew | None:
+        """Return the workers that were started for a submission, if any."""
+        return self._crews.get(id(item))
 
 
 def _unusable(item: Unusable, data: Data, options: Options) -> Record:
@@ -225,7 +300,7 @@ def _unusable(item: Unusable, data: Data, options: Options) -> Record:
             file=relative(item.file),
             file_sha256=hashlib.sha256(content).hexdigest(),
         ),
-        rounds=options.rounds,
+        rounds=0,
         psnr_channel=options.psnr_channel,
         sample=data.sample,
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ntire_bench.errors import RecordError
 from ntire_bench.protocol import Channel, Protocol
-from ntire_bench.records import Complexity, Finding, Measurement, Record, SplitResult
+from ntire_bench.records import NO_ID, Complexity, Finding, Measurement, Record, SplitResult
+from ntire_bench.scored_costs import scored_flops, scored_params
 
 __all__ = ["JUDGED_SPLITS", "Costs", "Entry", "entry_from_baseline", "entry_from_record", "swap_channel"]
 
@@ -44,6 +47,16 @@ class Entry:
         is_baseline: Whether the entry is the protocol's baseline.
         findings: Of the record.
         notes: What a reader of the row must know.
+        no_psnr: Why a split has no PSNR in `channel`, where the reason is not an infinite one.
+        other_no_psnr: The same in the other channel.
+        activations: Elements of all convolution outputs; None where they are not known.
+        convs: Convolutions; None where they are not known.
+        memory_mib: Peak memory of the split valid, else of test; None where it is not known.
+        half_width: Half of the 95 % interval over the runtime, or over the ratio to the baseline's where that
+            is another one; None where it is not known.
+        score_ci95: 95 % interval of the final score; None where it is not known.
+        ratio_resamples: The runtime's ratio to the baseline's in each bootstrap resample.
+        unstable: Why the runtime is not to be ranked against stable ones.
     """
 
     id: int | None
@@ -60,6 +73,20 @@ class Entry:
     is_baseline: bool = False
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    no_psnr: Mapping[str, str] = field(default_factory=dict)
+    other_no_psnr: Mapping[str, str] = field(default_factory=dict)
+    activations: int | None = None
+    convs: int | None = None
+    memory_mib: float | None = None
+    half_width: float | None = None
+    score_ci95: tuple[float, float] | None = None
+    ratio_resamples: tuple[float, ...] = ()
+    unstable: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name with the team's number as its files have it."""
+        return self.name if self.id is None else f"{self.id:02d}_{self.name}"
 
 
 def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> Entry:
@@ -79,7 +106,7 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
     Raises:
         RecordError: The record is of a failed evaluation, holds no split or an impossible cost.
     """
-    who = f"the record of {record.submission.id:02d}_{record.submission.name}"
+    who = f"the record of {record.submission.label}"
     if record.status != "ok" or record.complexity is None or not record.splits:
         found = (
             "no measured split" if record.error is None else f"a failure in the phase {record.error.phase}"
@@ -95,6 +122,10 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         baseline = _costs(record.baseline.complexity, record.baseline.splits, counted)
     notes += _other_data(record, protocol)
     costs = _costs(record.complexity, record.splits, counted)
+    imported = record.imported
+    if imported is not None:
+        costs = _with_runtime(costs, imported.runtime_ms)
+        baseline = baseline and _with_runtime(baseline, imported.baseline_runtime_ms)
     if min(dataclasses.astuple(costs)) < 0 or (baseline and min(dataclasses.astuple(baseline)) <= 0):
         raise RecordError(
             f"{who} holds an impossible cost",
@@ -104,8 +135,17 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         )
     other = _other(channel)
     baseline_splits = {} if record.baseline is None else record.baseline.splits
+    # A challenge's own checkout calls it "RLFN_baseline".
+    plain_name = re.sub(r"[\s_-]+baseline$", "", record.submission.name.casefold())
+    is_baseline, competes = plain_name == protocol.baseline.name.casefold(), True
+    if imported is not None:
+        # Whatever its name is, a file's baseline is the row that the others were divided by. As in the
+        # challenge's own tables it takes no rank.
+        is_baseline = record.baseline is not None and record.baseline.submission == record.submission
+        competes = not is_baseline
+    unknown = imported.unknown if imported is not None else ()
     return Entry(
-        id=record.submission.id,
+        id=None if record.submission.id == NO_ID else record.submission.id,
         name=record.submission.name,
         channel=channel,
         psnr_db=_psnr(record.splits, channel),
@@ -115,10 +155,30 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         baseline=baseline,
         baseline_psnr_db=_psnr(baseline_splits, channel),
         other_baseline_psnr_db=_psnr(baseline_splits, other),
-        is_baseline=record.submission.name.casefold() == protocol.baseline.name.casefold(),
+        competes=competes,
+        is_baseline=is_baseline,
         findings=record.findings,
         notes=tuple(notes),
+        no_psnr=_no_psnr(record, channel),
+        other_no_psnr=_no_psnr(record, other),
+        activations=None if "complexity.activations" in unknown else record.complexity.activations,
+        convs=None if "complexity.convs" in unknown else record.complexity.convs,
+        memory_mib=_memory(record.splits),
+        **_spread(record, counted),
     )
+
+
+def _spread(record: Record, counted: Collection[str]) -> dict[str, Any]:
+    """Return how well the runtime is known, if it was measured on the splits that count and no others."""
+    timing = record.timing
+    if timing is None or set(counted) != set(record.splits):
+        return {}
+    return {
+        "half_width": timing.half_width,
+        "score_ci95": timing.score_ci95,
+        "ratio_resamples": timing.ratio_resamples,
+        "unstable": timing.unstable,
+    }
 
 
 def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -> Entry:
@@ -140,6 +200,9 @@ def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -
         competes=False,
         is_baseline=True,
         notes=(note, *notes),
+        activations=measurement.complexity.activations,
+        convs=measurement.complexity.convs,
+        memory_mib=_memory(measurement.splits),
     )
 
 
@@ -152,12 +215,14 @@ def swap_channel(entry: Entry) -> Entry:
         other_psnr_db=entry.psnr_db,
         baseline_psnr_db=entry.other_baseline_psnr_db,
         other_baseline_psnr_db=entry.baseline_psnr_db,
+        no_psnr=entry.other_no_psnr,
+        other_no_psnr=entry.no_psnr,
     )
 
 
 def _other_data(record: Record, protocol: Protocol) -> list[str]:
     """Say where the images are not those that the protocol's thresholds are for."""
-    if protocol.datasets is None:
+    if protocol.datasets is None or record.imported is not None:  # then nobody knows the images
         return []
     notes = []
     for split, dataset in (("valid", protocol.datasets.valid), ("test", protocol.datasets.test)):
@@ -182,7 +247,24 @@ def _counted_splits(splits: Mapping[str, SplitResult]) -> tuple[list[str], list[
 
 def _costs(complexity: Complexity, splits: Mapping[str, SplitResult], counted: Collection[str]) -> Costs:
     runtime_ms = math.fsum(splits[split].runtime_ms for split in counted) / len(counted)
-    return Costs(runtime_ms=runtime_ms, flops=complexity.flops, params=complexity.params)
+    return Costs(runtime_ms=runtime_ms, flops=scored_flops(complexity), params=scored_params(complexity))
+
+
+def _with_runtime(costs: Costs, runtime_ms: float | None) -> Costs:
+    return costs if runtime_ms is None else dataclasses.replace(costs, runtime_ms=runtime_ms)
+
+
+def _no_psnr(record: Record, channel: Channel) -> dict[str, str]:
+    """Say why a split has no PSNR where that is not because SR equals HR."""
+    if record.imported is None:
+        return {}
+    if channel == "y":
+        return dict.fromkeys(record.splits, "imported results give RGB PSNR alone (--psnr-channel rgb)")
+    return record.imported.no_psnr
+
+
+def _memory(splits: Mapping[str, SplitResult]) -> float | None:
+    return next((splits[split].memory_mib for split in JUDGED_SPLITS if split in splits), None)
 
 
 def _psnr(splits: Mapping[str, SplitResult], channel: Channel) -> dict[str, float | None]:

@@ -1,85 +1,25 @@
-"""The one place that knows the order of the phases: load, complexity, warm-up, run, score.
-
-A submission and the baseline are both resident, each in a worker of its own, and are timed alternately on the
-same image, so that whatever the machine does in between happens to both.
-"""
+"""One submission to one record, a failed one where it fails."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from ntire_bench import environment, resolve, scoring
-from ntire_bench.client import Worker
-from ntire_bench.dataset import Split, read_lr
+from ntire_bench import scoring
+from ntire_bench.contender import BaselineError, Contender, Progress
+from ntire_bench.crew import Crew
+from ntire_bench.dataset import Split
 from ntire_bench.entries import entry_from_record
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
-from ntire_bench.measure import BaselineError, Contender, Progress, Timeline, blamed, measure_split, warm_up
-from ntire_bench.protocol import Channel, Protocol
-from ntire_bench.records import (
-    Environment,
-    ErrorInfo,
-    Finding,
-    Measurement,
-    ProtocolInfo,
-    Record,
-    SubmissionInfo,
-)
-from ntire_bench.sandbox import isolation_for
+from ntire_bench.protocol import Protocol
+from ntire_bench.records import ErrorInfo, Finding, Measurement, ProtocolInfo, Record, Timing
+from ntire_bench.session import Options, Session, isolation_of
 from ntire_bench.submission import Submission
 
 __all__ = ["Options", "evaluate"]
-
-_PROBE_SIDE = 128  # LR pixels; the input range is told on a crop of this size
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How an evaluation is made.
-
-    Attributes:
-        rounds: Timed passes over all images.
-        psnr_channel: Channel that thresholds are compared in.
-        device: "auto", "cpu", "cuda", "cuda:N".
-        ssim: Whether SSIM is computed too.
-        save_dir: Where SR images go; None to keep none.
-        isolation: One of `sandbox.ISOLATION_CHOICES`.
-    """
-
-    rounds: int
-    psnr_channel: Channel
-    device: str = "auto"
-    ssim: bool = False
-    save_dir: Path | None = None
-    isolation: str = "auto"
-
-
-@dataclass
-class _Session:
-    """What is known so far; becomes a record whether or not the rest succeeds."""
-
-    info: SubmissionInfo
-    phase: str = "load"
-    environment: Environment | None = None
-    contenders: list[Contender] = field(default_factory=list)
-    wall_s: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        self.phase = phase
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.wall_s[phase] = time.perf_counter() - begin
 
 
 def evaluate(
@@ -89,6 +29,8 @@ def evaluate(
     protocol: Protocol,
     options: Options,
     progress: Progress | None = None,
+    crew: Crew | None = None,
+    start_next: Callable[[], Crew | None] | None = None,
 ) -> Record:
     """Evaluate one submission on some splits.
 
@@ -99,6 +41,8 @@ def evaluate(
         protocol: The rules.
         options: Rounds, device, channel.
         progress: Told of every call.
+        crew: Workers of the first launch, if they were started before.
+        start_next: Starts the workers of the next submission, in an untimed phase of this one.
 
     Returns:
         A record; one with status "failed" where the submission or the baseline fails.
@@ -108,13 +52,13 @@ def evaluate(
         SubmissionError: The submission's files cannot be read.
         UsageError: The isolation or the device asked for cannot be had.
     """
-    isolation = isolation_for(options.isolation)
+    isolation = isolation_of(options, splits)
     created = datetime.now(timezone.utc)
-    session = _Session(resolve.describe(submission))
+    session = Session(submission, baseline, splits, protocol, options, progress, crew, start_next)
     error: ErrorInfo | None = None
     begin = time.perf_counter()
     try:
-        _run(session, submission, baseline, splits, protocol, options, progress)
+        session.run()
     except (DatasetError, UsageError):
         raise
     except NtireBenchError as failure:
@@ -122,14 +66,16 @@ def evaluate(
         error = ErrorInfo(type=type(failure).__name__, message=str(failure), phase=phase)
     session.wall_s["total"] = time.perf_counter() - begin
     own = next((c for c in session.contenders if not c.is_baseline), None)
-    other = next((c for c in session.contenders if c.submission.file == baseline.file), None)
+    other = next((c for c in session.contenders if c.is_baseline), None)
+    if other is None and own is not None and (submission.id, submission.file) == (baseline.id, baseline.file):
+        other = own
     record = Record(
         status="ok" if error is None else "failed",
         created_utc=created.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         error=error,
         protocol=ProtocolInfo(name=protocol.name, sha256=protocol.sha256),
         submission=session.info if own is None else own.info,
-        rounds=options.rounds,
+        rounds=sum(launch.rounds for launch in session.launches),
         psnr_channel=options.psnr_channel,
         sample=any(split.sample for split in splits),
         complexity=None if own is None else own.complexity,
@@ -139,86 +85,16 @@ def evaluate(
         environment=session.environment,
         isolation=isolation if session.environment else None,
         wall_s=session.wall_s,
+        timing=session.timing,
     )
     return _scored(record, protocol)
 
 
-def _run(
-    session: _Session,
-    submission: Submission,
-    baseline: Submission,
-    splits: Sequence[Split],
-    protocol: Protocol,
-    options: Options,
-    progress: Progress | None,
-) -> None:
-    scale = protocol.scale
-    by_size = {(pair.height // scale, pair.width // scale): pair for split in splits for pair in split.pairs}
-    largest = max(by_size, key=lambda size: size[0] * size[1])
-    sides = [submission] if baseline.file == submission.file else [baseline, submission]
-    with contextlib.ExitStack() as stack:
-        with session.timed("load"):
-            for side in sides:  # all are started before any is waited for: their imports overlap
-                worker = Worker(side, scale=scale, largest_lr=largest, device=options.device)
-                stack.enter_context(worker)
-                info = session.info if side is submission else resolve.describe(side)
-                session.contenders.append(Contender(side, worker, side is not submission, info))
-            probe = _crop(read_lr(splits[0].pairs[0]))
-            for contender in session.contenders:
-                with blamed(contender):
-                    session.environment = environment.describe(contender.worker.hello())
-                    resolve.load(contender, probe)
-        with session.timed("complexity"):
-            for contender in session.contenders:
-                with blamed(contender):
-                    resolve.count(contender, protocol)
-        if session.environment is None:
-            raise RuntimeError("no contender came up, and none failed")
-        calls = len(sides) * (len(by_size) + sum(len(split.pairs) for split in splits) * options.rounds)
-        timeline = Timeline(calls, progress, submission.label)
-        with session.timed("warm-up"):
-            for contender in session.contenders:
-                with blamed(contender):
-                    warm_up(contender, list(by_size.values()), session.environment.device, timeline)
-        with session.timed("run"):
-            for split in splits:
-                measure_split(
-                    session.contenders,
-                    split,
-                    rounds=options.rounds,
-                    scale=scale,
-                    border=protocol.border,
-                    ssim=options.ssim,
-                    save_dir=options.save_dir,
-                    timeline=timeline,
-                )
-            for contender in session.contenders:
-                with blamed(contender):
-                    _compare_flags(contender, session.environment)
-
-
-def _crop(lr: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    top, left = (max(0, (side - _PROBE_SIDE) // 2) for side in lr.shape[:2])
-    return np.ascontiguousarray(lr[top : top + _PROBE_SIDE, left : left + _PROBE_SIDE])
-
-
-def _compare_flags(contender: Contender, before: Environment) -> None:
-    now = contender.worker.flags()
-    changed = [
-        f"{key}: {before.flags.get(key)} to {now.get(key)}"
-        for key in now
-        if now[key] != before.flags.get(key)
-    ]
-    if changed:
-        message = f"the submission changed torch's settings ({', '.join(changed)}); leave them alone"
-        contender.findings.append(Finding(code="flags-changed", severity="warning", message=message))
-
-
 def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Finding, ...]:
-    """Return what was found on the submission, and on the baseline's runtime, which its score depends on."""
+    """Return what was found on the submission, and on the baseline what its score depends on."""
     found = [] if own is None else list(own.findings)
     if baseline is not None and baseline is not own:
-        found += [finding for finding in baseline.findings if finding.code == "runtime-unsteady"]
+        found += [finding for finding in baseline.findings if finding.code == "flags-changed"]
     return tuple(found)
 
 
@@ -241,6 +117,21 @@ def _scored(record: Record, protocol: Protocol) -> Record:
         return dataclasses.replace(record, status="failed", error=error)
     if entry.costs is None or entry.baseline is None:
         return record
+    computed = scoring.score(entry.costs, entry.baseline, protocol.weights)
     return dataclasses.replace(
-        record, score=scoring.storable(scoring.score(entry.costs, entry.baseline, protocol.weights))
+        record, score=scoring.storable(computed), timing=_with_interval(record.timing, entry, protocol)
     )
+
+
+def _with_interval(timing: Timing | None, entry: scoring.Entry, protocol: Protocol) -> Timing | None:
+    """Complete the interval of the final score, which follows from that of the runtime's ratio."""
+    if timing is None or timing.ratio_ci95 is None or entry.costs is None or entry.baseline is None:
+        return timing
+    finals = []
+    for ratio in timing.ratio_ci95:
+        costs = dataclasses.replace(entry.costs, runtime_ms=max(0.0, ratio) * entry.baseline.runtime_ms)
+        finals.append(scoring.score(costs, entry.baseline, protocol.weights).final)
+    low, high = finals
+    if low is None or high is None or not math.isfinite(high):
+        return timing
+    return dataclasses.replace(timing, score_ci95=(low, high))

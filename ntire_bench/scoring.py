@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
+from ntire_bench import noise
 from ntire_bench.entries import (
     JUDGED_SPLITS,
     Costs,
@@ -38,8 +39,8 @@ __all__ = [
     "swap_channel",
 ]
 
-Status = Literal["ranked", "below threshold", "not judged", "baseline"]
-_STATUS_ORDER: tuple[Status, ...] = ("ranked", "below threshold", "not judged", "baseline")
+Status = Literal["ranked", "unstable", "below threshold", "not judged", "baseline"]
+_STATUS_ORDER: tuple[Status, ...] = ("ranked", "unstable", "below threshold", "not judged", "baseline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,10 @@ class Row:
         rank_runtime: Place by runtime over the baseline's.
         rank_flops: Place by FLOPs over the baseline's.
         rank_params: Place by parameters over the baseline's.
+        tied: Labels of the ranked teams whose final scores are the same within noise: the 95 % intervals
+            overlap.
+        rank_shares: Share of bootstrap resamples in which the team takes each rank; empty where a ranked
+            team's runtime has no interval.
     """
 
     entry: Entry
@@ -86,6 +91,8 @@ class Row:
     rank_runtime: int | None = None
     rank_flops: int | None = None
     rank_params: int | None = None
+    tied: tuple[str, ...] = ()
+    rank_shares: Mapping[int, float] = field(default_factory=dict)
 
 
 def metric_score(value: float, baseline: float) -> float:
@@ -200,6 +207,7 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
     for entry in entries:
         verdicts = judge(entry, protocol)
         keyed.append((_final_key(entry, protocol.weights), entry, verdicts, _status(entry, verdicts)))
+    keyed = _without_unstable(keyed)
     keyed.sort(key=lambda k: (_STATUS_ORDER.index(k[3]), k[0], -1 if k[1].id is None else k[1].id, k[1].name))
     ranked = [(key, entry.costs, entry.baseline) for key, entry, _, status in keyed if status == "ranked"]
     pairs = [(costs, base) for _, costs, base in ranked if costs is not None and base is not None]
@@ -210,6 +218,8 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
         _places([costs.params / base.params for costs, base in pairs]),
         strict=True,
     )
+    within_noise = noise.ties([entry for _, entry, _, status in keyed if status == "ranked"])
+    shares = iter(noise.shares([e for _, e, _, s in keyed if s == "ranked"], protocol.weights))
     rows = []
     for _, entry, verdicts, status in keyed:
         final, runtime, flops, params = next(places) if status == "ranked" else (None, None, None, None)
@@ -223,9 +233,29 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
                 rank_runtime=runtime,
                 rank_flops=flops,
                 rank_params=params,
+                tied=within_noise.get(id(entry), ()),
+                rank_shares=next(shares) if status == "ranked" else {},
             )
         )
     return rows
+
+
+def _without_unstable(
+    keyed: list[tuple[tuple[float, float], Entry, tuple[Verdict, ...], Status]],
+) -> list[tuple[tuple[float, float], Entry, tuple[Verdict, ...], Status]]:
+    """Take the rank from unstable runtimes where there are stable ones to rank them against.
+
+    The baseline's ratio to itself is exact however its runtime was measured.
+    """
+    stable = any(s == "ranked" and not e.unstable and not e.is_baseline for _, e, _, s in keyed)
+    if not stable:
+        return keyed
+    return [
+        (key, entry, verdicts, "unstable")
+        if status == "ranked" and entry.unstable and not entry.is_baseline
+        else (key, entry, verdicts, status)
+        for key, entry, verdicts, status in keyed
+    ]
 
 
 def _judge_split(entry: Entry, protocol: Protocol, split: str) -> Verdict:
@@ -233,7 +263,9 @@ def _judge_split(entry: Entry, protocol: Protocol, split: str) -> Verdict:
     threshold = protocol.thresholds.of(split, entry.baseline_psnr_db.get(split))
     digits = protocol.thresholds.decimals
     passed: bool | None = None
-    if psnr is None:
+    if psnr is None and split in entry.no_psnr:
+        reason = entry.no_psnr[split]
+    elif psnr is None:
         reason = "the PSNR of an image is infinite (SR equals HR), so the split has no mean"
     elif threshold is None:
         reason = "there is no threshold: the baseline's PSNR on this split is unknown"

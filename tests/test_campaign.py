@@ -23,10 +23,11 @@ from ntire_bench.dataset import load_splits
 from ntire_bench.errors import DatasetError, SubmissionError, UsageError
 from ntire_bench.evaluate import Options
 from ntire_bench.records import ErrorInfo, Measurement, Record
+from ntire_bench.stopping import StopRule
 from ntire_bench.submission import Submission, find
 
 RULES = protocols.load("ntire2024")
-OPTIONS = Options(rounds=3, psnr_channel="y", device="cpu")
+OPTIONS = Options(stop=StopRule(rounds=3), psnr_channel="y", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +61,16 @@ class Evaluations:
         self.time = 0
 
     def __call__(
-        self, submission: Submission, baseline: Submission, splits, protocol, options: Options, progress=None
+        self, submission: Submission, baseline: Submission, splits, protocol, options: Options, progress, **_
     ) -> Record:
         self.evaluated.append(submission.id)
         self.time += 1
 
         def measured(info):
             results = {
-                s.name: make_split(s.name, 28.0, 27.0, 10.0, rounds=options.rounds, dataset_sha256=s.sha256)
+                s.name: make_split(
+                    s.name, 28.0, 27.0, 10.0, rounds=options.stop.rounds, dataset_sha256=s.sha256
+                )
                 for s in splits
             }
             if options.ssim:
@@ -82,7 +85,7 @@ class Evaluations:
             complexity=own.complexity,
             splits=own.splits,
             baseline=measured(resolve.describe(baseline)),
-            rounds=options.rounds,
+            rounds=options.stop.rounds,
             environment=machine,
         )
         if submission.id not in self.fails:
@@ -209,8 +212,8 @@ def test_resume_reruns_under_other_rules(go, data):
 
 def test_resume_reruns_for_more_rounds_and_not_for_fewer(go):
     go()
-    assert go(options=dataclasses.replace(OPTIONS, rounds=2)) == []
-    assert go(options=dataclasses.replace(OPTIONS, rounds=4)) == [0, 1, 2]
+    assert go(options=dataclasses.replace(OPTIONS, stop=StopRule(rounds=2))) == []
+    assert go(options=dataclasses.replace(OPTIONS, stop=StopRule(rounds=4))) == [0, 1, 2]
 
 
 def test_resume_reruns_on_another_machine(go, monkeypatch):
@@ -314,7 +317,7 @@ def test_a_baseline_that_cannot_be_tried_stops_before_anything_is_evaluated(go, 
 
 
 def test_a_fault_of_ours_is_not_swallowed(folder, data, monkeypatch):
-    def broken(*_: object) -> Record:
+    def broken(*_: object, **__: object) -> Record:
         raise KeyError("ours")
 
     monkeypatch.setattr(campaign, "evaluate", broken)

@@ -21,14 +21,15 @@ from PIL import Image
 from record_factory import make_complexity
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ntire_bench import evaluate as module
+from ntire_bench import crew as module
+from ntire_bench import isolation, resolve, store
 from ntire_bench import protocol as protocols
-from ntire_bench import store
-from ntire_bench.client import LoadReply
+from ntire_bench.client import Call, LoadReply, WarmUp
 from ntire_bench.dataset import Split, load_splits
 from ntire_bench.errors import UsageError
 from ntire_bench.evaluate import Options, evaluate
 from ntire_bench.records import Record
+from ntire_bench.stopping import LAUNCHES, StopRule
 from ntire_bench.submission import Submission, find
 
 RULES = protocols.load("ntire2024")
@@ -92,7 +93,7 @@ def saved(tmp_path_factory) -> Path:
 def evaluation(get, splits, saved) -> tuple[Record, Log]:
     """Both splits, three rounds, SSIM, SR images: what most tests below look at."""
     log = Log()
-    options = Options(rounds=ROUNDS, psnr_channel="y", device="cpu", ssim=True, save_dir=saved)
+    options = Options(stop=StopRule(rounds=ROUNDS), psnr_channel="y", device="cpu", ssim=True, save_dir=saved)
     return evaluate(get(5), get(0), splits, RULES, options, log), log
 
 
@@ -172,7 +173,8 @@ def test_the_baseline_is_measured_in_the_same_session(record):
         assert all(len(image.runtime_samples_ms) == ROUNDS for image in result.per_image)
         # The same weights and the same arithmetic: the same images.
         assert result.psnr_y_db == record.splits[split].psnr_y_db
-    assert baseline.complexity == dataclasses.replace(record.complexity)
+    # The same network; the baseline is the organizer's own and is not audited.
+    assert baseline.complexity == dataclasses.replace(record.complexity, audit=baseline.complexity.audit)
 
 
 def test_the_score_is_the_ratio_of_this_session(record):
@@ -200,8 +202,8 @@ def test_the_record_holds_every_key_of_the_contract(record, tmp_path):
     }.items():
         assert set(inner.split()) <= document[key].keys(), key
     assert document["status"] == "ok" and document["error"] is None
-    # A toy takes a fraction of a millisecond, whose rounds may well differ.
-    assert {finding["code"] for finding in document["findings"]} <= {"runtime-unsteady"}
+    # A toy takes a fraction of a millisecond, which is next to nothing beside what a call takes.
+    assert {finding["code"] for finding in document["findings"]} <= {"runtime-unstable", "timing-unattested"}
     split_keys = (
         "images psnr_y_db psnr_rgb_db ssim_y runtime_ms runtime_ci95_ms memory_mib dataset_sha256 per_image"
     )
@@ -224,13 +226,15 @@ def test_progress_reaches_its_total_and_never_goes_back(evaluation):
     log = evaluation[1]
     done = [call[1] for call in log.calls]
     assert done == sorted(done) and len({call[2] for call in log.calls}) == 1
-    # 3 sizes to warm and 4 images in each of the rounds, for both sides.
-    assert done[-1] == log.calls[-1][2] == 2 * (3 + 4 * ROUNDS)
+    # Per launch 3 sizes to warm, and 4 images in each of the rounds, for both sides.
+    assert done[-1] == log.calls[-1][2] == 2 * (3 * LAUNCHES + 4 * ROUNDS)
     assert all(what.startswith("05_Toy: ") for what, _, _ in log.calls)
 
 
 def test_the_baseline_itself_scores_e_squared_exactly(get, one_split):
-    record = evaluate(get(0), get(0), one_split, RULES, Options(rounds=1, psnr_channel="y", device="cpu"))
+    record = evaluate(
+        get(0), get(0), one_split, RULES, Options(stop=StopRule(rounds=1), psnr_channel="y", device="cpu")
+    )
     assert record.status == "ok"
     assert record.baseline.splits == record.splits and record.baseline.complexity == record.complexity
     assert record.score.final == pytest.approx(7.38905609893065, rel=1e-12)  # e^2
@@ -248,7 +252,7 @@ def toy_of(tmp_path) -> Callable[..., Submission]:
     return toy_of
 
 
-QUICK = Options(rounds=1, psnr_channel="y", device="cpu")
+QUICK = Options(stop=StopRule(rounds=1), psnr_channel="y", device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -268,24 +272,24 @@ QUICK = Options(rounds=1, psnr_channel="y", device="cpu")
         ),
         (
             "warm-up",
-            "if lr.shape[-1] == 32: __import__('os')._exit(1)",
+            "if lr.shape[-1] == 33: __import__('os')._exit(1)",
             LOADED,
             "process ended during warm-up",
         ),
         (
             "run",
-            "CALLS.append(lr.shape)\n        if CALLS.count((1, 3, 24, 32)) > 1: raise RuntimeError('tired')",
+            "CALLS.append(lr.shape)\n        if CALLS.count((1, 3, 25, 33)) > 1: raise RuntimeError('tired')",
             f"{LOADED}\nCALLS = []",
-            "forward failed on an LR image of 24x32.*tired",
+            "forward failed on an LR image of 25x33.*tired",
         ),
     ],
     ids=["load", "complexity", "warm-up", "run"],
 )
-def test_a_failure_is_a_record_that_says_where_and_why(
-    toy_of, one_split, tmp_path, phase, changes, head, expected
-):
+def test_a_failure_is_a_record_that_says_where_and_why(toy_of, tmp_path, phase, changes, head, expected):
     odd = toy_of(changes, head=head)
-    record = evaluate(odd, odd, one_split, RULES, QUICK)  # its own baseline: one worker is enough here
+    # The second image has a size that is met nowhere before the warm-up.
+    splits = load_splits(("valid",), write_pairs(tmp_path / "two", "valid", [smooth(1), smooth(2, 100, 132)]))
+    record = evaluate(odd, odd, splits, RULES, QUICK)  # its own baseline: one worker is enough here
     assert (record.status, record.error.phase, record.error.type) == ("failed", phase, "SubmissionError")
     assert re.search(expected, record.error.message), record.error.message
     assert record.score is None and not record.splits
@@ -337,8 +341,12 @@ def test_an_infinite_psnr_is_a_finding_and_enters_no_mean(toy_of, tmp_path):
 
 def test_changed_settings_of_torch_are_a_finding(toy_of, one_split):
     change = "torch.backends.cudnn.benchmark = True; torch.set_num_threads(torch.get_num_threads() + 1)"
-    odd = toy_of(head=f"{LOADED}\nimport torch; {change}")
+    at_import = toy_of(head=f"{LOADED}\nimport torch; {change}")
+    record = evaluate(at_import, at_import, one_split, RULES, QUICK)
+    assert "flags-changed" not in {f.code for f in record.findings}  # they are put back before each round
+    odd = toy_of(change)
     record = evaluate(odd, odd, one_split, RULES, QUICK)
+    assert record.error is None
     (finding,) = [f for f in record.findings if f.code == "flags-changed"]
     assert "cudnn_benchmark: False to True" in finding.message and "threads: " in finding.message
     assert record.environment.flags["cudnn_benchmark"] is False  # as it was set, not as it was left
@@ -359,7 +367,9 @@ def test_a_machine_without_the_device_stops_instead_of_failing_every_submission(
         evaluate(get(5), get(0), one_split, RULES, options)
 
 
-def test_more_isolation_than_there_is_stops_at_once(get, one_split):
+def test_more_isolation_than_there_is_stops_at_once(get, one_split, monkeypatch):
+    no_walls = isolation.Trial("L2", reason="for a test")
+    monkeypatch.setattr(isolation, "try_level", lambda *_: no_walls)
     begin = time.monotonic()
     with pytest.raises(UsageError, match="isolation"):
         evaluate(get(5), get(0), one_split, RULES, dataclasses.replace(QUICK, isolation="required"))
@@ -383,10 +393,17 @@ class _Calls:
     def __getattr__(self, operation: str) -> Callable[..., object]:
         def call(*arguments: object) -> object:
             self.order.append((self.name, operation))
-            if operation == "run":
+            if operation in ("run", "null_run"):
                 height, width = arguments[0].shape[:2]
-                return np.zeros((4 * height, 4 * width, 3), np.uint8), 1.0
-            answers = {"hello": HELLO, "load": REPLY, "complexity": COST, "flags": {}}
+                return Call(np.zeros((4 * height, 4 * width, 3), np.uint8), 1.0, 1.1)
+            answers = {
+                "hello": HELLO,
+                "load": REPLY,
+                "complexity": COST,
+                "flags": {},
+                "warm_up": WarmUp(None, 1.0),
+                "parameters": COST.params,
+            }
             return answers.get(operation)
 
         return call
@@ -402,40 +419,54 @@ HELLO = {
     "clock": "none",
 }
 REPLY = LoadReply(model="Toy", data_range=1.0, tile=None, can_fuse=False, inferred=(), findings=())
-COST = make_complexity()
+COST = dataclasses.replace(make_complexity(), audit={"counter": "fvcore"})
 
 
 @pytest.fixture
 def calls(monkeypatch) -> Iterator[list[tuple[str, str]]]:
     monkeypatch.setattr(module, "Worker", _Calls)
+    monkeypatch.setattr(resolve, "audit", lambda contender, counted, image: counted)
+    monkeypatch.setattr(_Calls, "pid", 1, raising=False)
     monkeypatch.setattr(_Calls, "order", [])
     yield _Calls.order
 
 
 def test_both_sides_alternate_on_every_image_and_take_turns_in_going_first(calls, get, splits):
-    record = evaluate(get(5), get(0), splits, RULES, Options(rounds=2, psnr_channel="y"))
+    record = evaluate(get(5), get(0), splits, RULES, Options(stop=StopRule(rounds=2), psnr_channel="y"))
     calls = _Calls.order
     assert record.status == "ok"
     begin = calls.index(("RLFN", "run"))
-    phases = [operation for _, operation in calls[:begin]]
-    assert phases == ["hello", "load"] * 2 + ["complexity"] * 2 + ["warm_up"] * 6 + ["reset_memory"] * 2
+    phases = [operation for _, operation in calls[:begin] if operation != "audit"]
+    # What a call costs beside the network is measured before any of the submission's code is in the process.
+    assert phases[:2] == ["hello"] * 2 and set(phases[2 : phases.index("load")]) == {"null_run"}
+    after = phases[phases.index("load") :]
+    # The next launch's workers are ready before anything is timed.
+    assert (
+        after
+        == ["load"] * 2
+        + ["complexity"] * 2
+        + ["warm_up"] * 6
+        + ["hello"] * 2
+        + ["begin_round"] * 2
+        + ["reset_memory"] * 2
+    )
     runs = [name for name, operation in calls if operation == "run"]
     assert len(runs) == 2 * 2 * 4
     pairs = list(zip(runs[::2], runs[1::2], strict=True))
     assert all(set(pair) == {"RLFN", "Toy"} for pair in pairs)
-    firsts = [pair[0] for pair in pairs]
-    assert firsts[:6] == ["RLFN", "Toy", "RLFN", "Toy", "RLFN", "Toy"]
-    assert firsts[6:] == ["RLFN", "Toy"]
-    # Memory belongs to one split: it is reset before and read after each.
+    assert [pair[0] for pair in pairs] == ["RLFN", "Toy", "RLFN", "RLFN"] * 2
+    # Memory belongs to one split: it is reset before and read after each, in each of two launches.
     of_toy = [operation for name, operation in calls if name == "Toy"]
-    assert of_toy.count("reset_memory") == of_toy.count("peak_memory_mib") == 2
-    assert of_toy[-2:] == ["flags", "end"]
+    assert of_toy.count("reset_memory") == of_toy.count("peak_memory_mib") == 4
+    assert of_toy.count("hello") == of_toy.count("load") == of_toy.count("end") == 2
+    assert of_toy.count("complexity") == 1
+    assert of_toy[-3:] == ["flags", "parameters", "end"]
 
 
 def test_a_worker_that_keeps_asking_for_other_paddings_does_not_hold_up_the_run(
     calls, get, splits, monkeypatch
 ):
     answers = iter(range(1, 10_000))
-    monkeypatch.setattr(_Calls, "warm_up", lambda self, *_: next(answers), raising=False)
-    record = evaluate(get(5), get(0), splits, RULES, Options(rounds=1, psnr_channel="y"))
+    monkeypatch.setattr(_Calls, "warm_up", lambda self, *_: WarmUp(next(answers), 1.0), raising=False)
+    record = evaluate(get(5), get(0), splits, RULES, Options(stop=StopRule(rounds=1), psnr_channel="y"))
     assert record.status == "ok" and next(answers) < 200

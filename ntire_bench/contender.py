@@ -1,0 +1,91 @@
+"""One side of a session, the submission or the baseline, and all that is found out about it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ntire_bench.client import Worker
+from ntire_bench.errors import DatasetError, MeasurementError, NtireBenchError, UsageError
+from ntire_bench.records import Complexity, Finding, Inference, SplitResult, SubmissionInfo
+from ntire_bench.submission import Submission
+
+__all__ = ["BaselineError", "Contender", "Progress", "Timeline", "blamed", "note_padding"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, calls done, calls in all."""
+
+
+class BaselineError(MeasurementError):
+    """The baseline failed, so that the submission's result cannot be scored."""
+
+
+@dataclass
+class Contender:
+    """One side of a session.
+
+    Attributes:
+        submission: What runs.
+        worker: Where it runs now; each launch has another one.
+        is_baseline: Whether it runs to be divided by.
+        info: How it was resolved, as far as it is known.
+        findings: On it.
+        complexity: Its costs, once counted.
+        splits: Results, by split.
+    """
+
+    submission: Submission
+    worker: Worker
+    is_baseline: bool
+    info: SubmissionInfo
+    findings: list[Finding] = field(default_factory=list)
+    complexity: Complexity | None = None
+    splits: dict[str, SplitResult] = field(default_factory=dict)
+
+    def note(self, finding: Finding) -> None:
+        """Add a finding, once: every launch may make it again."""
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+
+class Timeline:
+    """Counts forward passes for a progress display.
+
+    Args:
+        progress: Told of each.
+        title: Whose they are.
+    """
+
+    def __init__(self, progress: Progress | None, title: str) -> None:
+        self.total, self.done, self.title = 0, 0, title
+        self._progress = progress
+
+    def step(self, what: str, calls: int = 1) -> None:
+        """Report `calls` more passes."""
+        self.done += calls
+        if self._progress is not None:
+            self._progress(f"{self.title}: {what}", self.done, self.total)
+
+
+@contextlib.contextmanager
+def blamed(contender: Contender) -> Iterator[None]:
+    """Mark what the baseline fails at as the baseline's, not the submission's."""
+    try:
+        yield
+    except (DatasetError, UsageError):
+        raise
+    except NtireBenchError as error:
+        if not contender.is_baseline:
+            raise
+        raise BaselineError(f"the baseline {contender.submission.label} failed: {error}") from error
+
+
+def note_padding(contender: Contender, pad_to: int | None) -> None:
+    """Complete a contender's info with the multiple that its input is padded to, once it is known."""
+    inferred = tuple(item for item in contender.info.inferred if item.key != "pad_to")
+    if pad_to and contender.submission.declaration.pad_to is None:
+        how = "the smallest multiple with which images of all sizes run"
+        inferred = (*inferred, Inference(key="pad_to", value=str(pad_to), how=how))
+    contender.info = dataclasses.replace(contender.info, pad_to=pad_to, inferred=inferred)

@@ -1,0 +1,214 @@
+"""Runtime, its ratio to the baseline's, and their 95 % intervals, by a paired bootstrap.
+
+A round is one timed pass over all images of all splits by both sides; a launch is a start of both workers,
+with a memory layout of its own, and some rounds. Launches are resampled, then rounds within each. The images
+are a fixed set and are never resampled. Both sides of a round are drawn together, so that what disturbed them
+together cancels out of their ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "RESAMPLES",
+    "Estimate",
+    "Samples",
+    "bootstrap",
+    "interval",
+    "rank_shares",
+    "runtime_ms",
+    "widening",
+]
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 1000
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """All timed calls of one side or both.
+
+    Attributes:
+        launches: Rounds of each launch, in order; all above 0.
+        own: Per split, (images, rounds) [ms]; rounds of all launches one after the other.
+        baseline: The same of the baseline; None where the submission is the baseline.
+    """
+
+    launches: tuple[int, ...]
+    own: Mapping[str, Floats]
+    baseline: Mapping[str, Floats] | None = None
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of all launches."""
+        return sum(self.launches)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What the samples say.
+
+    Attributes:
+        ratio: Runtime over the baseline's; 1 where the submission is the baseline.
+        ratios: The same of every resample; empty where there is one round only.
+        own_ms: Per split, the mean over images of the median over rounds, of every resample [ms].
+        baseline_ms: The same of the baseline; None where the submission is the baseline.
+        half_width: Half of the 95 % interval over the estimate, of the ratio, or of the runtime where the
+            submission is the baseline; None where there is one round only.
+    """
+
+    ratio: float
+    ratios: Floats
+    own_ms: Mapping[str, Floats]
+    baseline_ms: Mapping[str, Floats] | None
+    half_width: float | None
+
+
+def runtime_ms(samples: Floats) -> float:
+    """Return the mean over images of the image's median over rounds [ms].
+
+    Args:
+        samples: (images, rounds) [ms].
+
+    >>> runtime_ms(np.array([[1.0, 2.0, 9.0], [4.0, 4.0, 4.0]]))
+    3.0
+    """
+    return float(np.median(samples, axis=1).mean())
+
+
+def interval(resamples: Floats, estimate: float, widen: float = 1.0) -> tuple[float, float] | None:
+    """Return the 95 % interval of an estimate: quantiles of its resamples, drawn apart by `widen`.
+
+    Args:
+        resamples: Of the bootstrap; may be empty.
+        estimate: From all samples.
+        widen: See `widening`.
+
+    >>> low, high = interval(np.linspace(0, 100, 1001), 50.0)
+    >>> round(low, 1), round(high, 1)
+    (2.5, 97.5)
+    """
+    if len(resamples) == 0:
+        return None
+    low, high = np.quantile(resamples, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    # A skewed bootstrap may leave the estimate outside its own quantiles.
+    return (
+        estimate - widen * max(0.0, estimate - float(low)),
+        estimate + widen * max(0.0, float(high) - estimate),
+    )
+
+
+def widening(launches: Sequence[int]) -> float:
+    """Return by how much intervals are drawn apart for the small number of launches or rounds.
+
+    Resampling n things with replacement gives a variance that is (n - 1) / n of the true one on average; the
+    factor takes that back. It is that of the launches, or of the rounds where there is one launch.
+
+    >>> round(widening((4, 4, 4)), 4)
+    1.2247
+    >>> round(widening((5,)), 4)
+    1.118
+    """
+    n = len(launches) if len(launches) > 1 else sum(launches)
+    return math.sqrt(n / (n - 1)) if n > 1 else 1.0
+
+
+def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """Estimate runtime and ratio, and resample launches, then rounds within each.
+
+    Args:
+        samples: Of a session.
+        resamples: How many.
+        seed: The same samples and seed give the same resamples.
+
+    Returns:
+        The estimate; without resamples where there is one round only.
+
+    >>> both = {"valid": np.array([[10.0, 11.0, 10.0, 11.0]])}
+    >>> half = {"valid": both["valid"] / 2}
+    >>> found = bootstrap(Samples(launches=(2, 2), own=half, baseline=both), resamples=50)
+    >>> found.ratio, float(found.ratios.min()), float(found.ratios.max())
+    (0.5, 0.5, 0.5)
+    """
+    own = {split: runtime_ms(values) for split, values in samples.own.items()}
+    base = None if samples.baseline is None else {s: runtime_ms(v) for s, v in samples.baseline.items()}
+    ratio = 1.0 if base is None else _ratio(own, base)
+    drawn = _draws(samples.launches, resamples, seed)
+    own_ms = {split: _resampled(values, drawn) for split, values in samples.own.items()}
+    baseline_ms: dict[str, Floats] | None = None
+    ratios = np.ones(len(drawn))
+    if samples.baseline is not None:
+        baseline_ms = {split: _resampled(values, drawn) for split, values in samples.baseline.items()}
+        ratios = sum(own_ms.values(), np.zeros(len(drawn))) / sum(baseline_ms.values(), np.zeros(len(drawn)))
+    judged, point = (
+        (ratios, ratio)
+        if base is not None
+        else (sum(own_ms.values(), np.zeros(len(drawn))), math.fsum(own.values()))
+    )
+    limits = interval(judged, point, widening(samples.launches))
+    return Estimate(
+        ratio=ratio,
+        ratios=ratios,
+        own_ms=own_ms,
+        baseline_ms=baseline_ms,
+        half_width=None if limits is None else (limits[1] - limits[0]) / 2 / point,
+    )
+
+
+def _ratio(own: Mapping[str, float], base: Mapping[str, float]) -> float:
+    # A team's runtime is the mean of its splits', so the ratio is that of the sums.
+    return math.fsum(own.values()) / math.fsum(base.values())
+
+
+def _draws(launches: Sequence[int], resamples: int, seed: int) -> list[npt.NDArray[np.intp]]:
+    """Return the rounds of each resample; none where there is nothing to resample."""
+    if sum(launches) < 2:
+        return []
+    random = np.random.default_rng(seed)
+    ends = np.cumsum(launches)
+    rounds = [np.arange(end - count, end) for end, count in zip(ends, launches, strict=True)]
+    return [
+        np.concatenate(
+            [
+                random.choice(rounds[launch], len(rounds[launch]))
+                for launch in random.integers(len(rounds), size=len(rounds))
+            ]
+        )
+        for _ in range(resamples)
+    ]
+
+
+def _resampled(values: Floats, drawn: Sequence[npt.NDArray[np.intp]]) -> Floats:
+    return np.array([np.median(values[:, rounds], axis=1).mean() for rounds in drawn], dtype=np.float64)
+
+
+def rank_shares(finals: Sequence[Floats]) -> list[dict[int, float]]:
+    """Return, for each team, the share of resamples in which it takes each rank.
+
+    Args:
+        finals: Resampled final scores per team, each of the same length; lower is better.
+
+    Returns:
+        Per team the ranks it takes at all, with their shares; teams that tie share the smaller rank.
+
+    >>> rank_shares([np.array([1.0, 1.0, 3.0, 3.0]), np.array([2.0, 2.0, 2.0, 2.0])])
+    [{1: 0.5, 2: 0.5}, {1: 0.5, 2: 0.5}]
+    """
+    table = np.stack(finals)
+    ordered = np.sort(table, axis=0)
+    ranks = np.empty(table.shape, dtype=np.int64)
+    for number in range(table.shape[1]):
+        ranks[:, number] = 1 + np.searchsorted(ordered[:, number], table[:, number])
+    shares = []
+    for row in ranks:
+        taken, counts = np.unique(row, return_counts=True)
+        shares.append({int(rank): float(count) / len(row) for rank, count in zip(taken, counts, strict=True)})
+    return shares

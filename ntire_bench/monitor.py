@@ -1,0 +1,171 @@
+"""What else the machine did while it was measured: load by other programs, clocks, temperature, power."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CpuShare", "GpuTrace", "cpu_seconds", "family"]
+
+_PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_INTERVAL_S = 0.05  # between samples of a GPU: 20 a second
+# Reasons for which a GPU lowers its clocks that mean it did not run as it can: thermal and power brakes.
+_THROTTLES = {
+    0x8: "hardware slowdown",
+    0x20: "software thermal limit",
+    0x40: "hardware thermal limit",
+    0x80: "power brake",
+}
+
+
+def _stat(pid: int) -> tuple[int, float] | None:
+    """Return a process' parent and its CPU seconds, or None where it has ended or there is no /proc."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
+    return int(fields[1]), sum(map(int, fields[11:15])) / _TICKS
+
+
+def family(pids: Collection[int]) -> set[int]:
+    """Return these processes and all their descendants that run now."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir(_PROC) if _PROC.is_dir() else []:
+        if entry.isdigit() and (found := _stat(int(entry))) is not None:
+            children.setdefault(found[0], []).append(int(entry))
+    known: set[int] = set()
+    left = list(pids)
+    while left:
+        pid = left.pop()
+        if pid not in known:
+            known.add(pid)
+            left += children.get(pid, [])
+    return known
+
+
+def cpu_seconds(pids: Collection[int]) -> float:
+    """Return the CPU time [s] that these processes, and children they have waited for, have used so far."""
+    return sum(found[1] for pid in pids if (found := _stat(pid)) is not None)
+
+
+class CpuShare:
+    """Measures how much of the machine others use, from `start` to `stop`.
+
+    Args:
+        own: Process ids of this evaluation, besides this process; their descendants count as well.
+    """
+
+    def __init__(self, own: Collection[int]) -> None:
+        self._own = {os.getpid(), *own}
+        self._begin = self._now()
+
+    def others(self) -> float | None:
+        """Return the share of all cores that others have used since the start; None without /proc/stat."""
+        if self._begin is None or (now := self._now()) is None:
+            return None
+        busy, own, total = (b - a for a, b in zip(self._begin, now, strict=True))
+        return None if total <= 0 else max(0.0, min(1.0, (busy - own) / total))
+
+    def _now(self) -> tuple[float, float, float] | None:
+        try:
+            line = (_PROC / "stat").read_text().split("\n", 1)[0]
+        except OSError:
+            return None
+        times = [int(value) / _TICKS for value in line.split()[1:9]]
+        idle = times[3] + times[4]
+        return sum(times) - idle, cpu_seconds(family(self._own)), sum(times)
+
+
+class GpuTrace:
+    """Samples a GPU by NVML while rounds run; does nothing where there is no GPU, or no NVML.
+
+    Args:
+        uuid: Of the GPU, as torch gives it; None for no GPU.
+
+    Attributes:
+        missing: Why a GPU cannot be sampled; None where it can, or where there is none.
+    """
+
+    def __init__(self, uuid: str | None) -> None:
+        self.samples: list[tuple[int, int, int, float, int]] = []
+        self.others = 0
+        self.missing: str | None = None
+        self._handle: Any = None
+        self._stop = threading.Event()
+        if uuid is None:
+            return
+        import pynvml  # type: ignore[import-untyped]
+
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+            self._handle = pynvml.nvmlDeviceGetHandleByUUID(
+                uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
+            )
+        except pynvml.NVMLError as error:
+            self.missing = str(error)
+
+    @contextmanager
+    def sampling(self, workers: int) -> Iterator[None]:
+        """Sample in a thread of its own while the body runs.
+
+        Args:
+            workers: Processes of this evaluation that may be on the GPU. They are counted, not named: seen
+                from a container, NVML gives the numbers that processes have outside of it.
+        """
+        if self._handle is None:
+            yield
+            return
+        self._stop.clear()
+        thread = threading.Thread(target=self._sample, args=(workers,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _sample(self, workers: int) -> None:
+        nvml, gpu = self._nvml, self._handle
+        try:
+            while not self._stop.wait(_INTERVAL_S):
+                self.samples.append(
+                    (
+                        nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM),
+                        nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_MEM),
+                        nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU),
+                        nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
+                        nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
+                    )
+                )
+                present = len(nvml.nvmlDeviceGetComputeRunningProcesses(gpu))
+                self.others = max(self.others, present - workers)
+        except nvml.NVMLError as error:  # what this GPU or driver does not tell
+            self.missing = str(error)
+
+    def summary(self) -> dict[str, Any]:
+        """Return median, lowest and highest of what was sampled, and why clocks were lowered."""
+        if not self.samples:
+            return {} if self.missing is None else {"nvml": self.missing}
+        names = ("sm_clock_mhz", "memory_clock_mhz", "temperature_c", "power_w")
+        found: dict[str, Any] = {"samples": len(self.samples)}
+        for column, name in enumerate(names):
+            values = [sample[column] for sample in self.samples]
+            found[name] = [min(values), statistics.median(values), max(values)]
+        found["throttles"] = self.throttles()
+        found["other_processes"] = self.others
+        return found
+
+    def throttles(self) -> list[str]:
+        """Return the reasons for lowered clocks that were seen."""
+        seen = 0
+        for sample in self.samples:
+            seen |= int(sample[4])
+        return [name for bit, name in _THROTTLES.items() if seen & bit]

@@ -1,0 +1,114 @@
+"""Intervals of runtimes: exact where they can be worked out, and covering the truth as often as they say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap as scipy_bootstrap
+
+from ntire_bench.estimate import Samples, bootstrap, interval, rank_shares, runtime_ms, widening
+
+
+def session(launches: tuple[int, ...], *, noise: float = 0.02, common: float = 0.2, seed: int = 0) -> Samples:
+    """Return samples whose common disturbances are much larger than those of each side."""
+    random = np.random.default_rng(seed)
+    images, rounds = 8, sum(launches)
+    base = random.uniform(5, 20, (images, 1))
+    disturbed = base * (1 + common * random.random((1, rounds)))
+
+    def side(scale: float) -> np.ndarray:
+        return scale * disturbed * (1 + noise * random.standard_normal((images, rounds)))
+
+    return Samples(launches=launches, own={"valid": side(0.8)}, baseline={"valid": side(1.0)})
+
+
+def test_the_point_estimates_are_medians_then_means():
+    samples = Samples(
+        launches=(2, 1),
+        own={"valid": np.array([[1.0, 2.0, 9.0], [4.0, 4.0, 4.0]]), "test": np.array([[3.0, 3.0, 3.0]])},
+        baseline={"valid": np.array([[2.0, 2.0, 2.0]] * 2), "test": np.array([[4.0, 4.0, 4.0]])},
+    )
+    found = bootstrap(samples, resamples=20)
+    # A team's runtime is the mean of both splits: ((2 + 4) / 2 + 3) / 2 over (2 + 4) / 2.
+    assert found.ratio == pytest.approx(3.0 / 3.0)
+    assert runtime_ms(samples.own["valid"]) == 3.0
+
+
+def test_the_interval_of_rounds_is_that_of_an_independent_bootstrap():
+    """One launch, one image: the textbook bootstrap of a median, which scipy has too."""
+    values = np.random.default_rng(3).normal(100, 5, 25)
+    found = bootstrap(Samples(launches=(25,), own={"valid": values[None, :]}), resamples=4000)
+    ours = interval(found.own_ms["valid"], float(np.median(values)))
+    theirs = scipy_bootstrap(
+        (values,), np.median, n_resamples=4000, method="percentile", random_state=np.random.default_rng(4)
+    ).confidence_interval
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.35)
+
+
+def test_what_disturbs_both_sides_together_cancels_out():
+    paired = session((5, 5, 5))
+    assert paired.baseline is not None
+    found = bootstrap(paired)
+    swapped = Samples(
+        launches=paired.launches,
+        own=paired.own,
+        baseline={"valid": np.random.default_rng(9).permutation(paired.baseline["valid"], axis=1)},
+    )
+    alone = bootstrap(swapped)
+    assert found.half_width is not None and alone.half_width is not None
+    assert found.half_width < alone.half_width / 2
+    assert found.ratio == pytest.approx(0.8, rel=0.02)
+
+
+@pytest.mark.parametrize("launches", [(3, 3, 3), (5, 5, 5, 5, 5, 5)])
+def test_intervals_cover_the_truth(launches):
+    """Of 120 sessions, those of a nominal 95 % that hold the true ratio; a binomial would scatter by 2 %."""
+    hits = 0
+    for seed in range(120):
+        found = bootstrap(session(launches, seed=seed), resamples=200, seed=seed)
+        limits = interval(found.ratios, found.ratio, widening(launches))
+        assert limits is not None
+        hits += limits[0] <= 0.8 <= limits[1]
+    assert 0.88 <= hits / 120 <= 1.0
+
+
+def test_more_rounds_make_a_narrower_interval():
+    widths = [bootstrap(session((count,) * 3, common=0.0)).half_width for count in (2, 20)]
+    assert None not in widths and widths[1] < widths[0] / 2  # type: ignore[operator]
+
+
+def test_one_round_has_no_interval():
+    found = bootstrap(Samples(launches=(1,), own={"valid": np.array([[3.0]])}))
+    assert found.half_width is None and len(found.ratios) == 0
+    assert interval(found.ratios, 1.0) is None
+
+
+def test_the_baseline_alone_has_a_ratio_of_one_and_an_interval_of_its_runtime():
+    found = bootstrap(Samples(launches=(2, 2, 2), own=session((2, 2, 2)).own))
+    assert found.ratio == 1.0 and set(found.ratios) == {1.0}
+    assert found.half_width is not None and found.half_width > 0
+
+
+def test_the_same_samples_give_the_same_interval():
+    first, second = (bootstrap(session((3, 3, 3)), seed=5).ratios for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_an_estimate_outside_its_own_quantiles_is_still_inside_its_interval():
+    low, high = interval(np.array([1.0, 1.1, 1.2]), 2.0)  # type: ignore[misc]
+    assert low <= 2.0 <= high
+
+
+def test_shares_of_ranks():
+    finals = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 2.0, 2.0]), np.array([9.0] * 4)]
+    shares = rank_shares(finals)
+    assert shares[0] == {1: 0.5, 2: 0.5}  # first at 1 < 2 and at the tie 2 = 2
+    assert shares[1] == {1: 0.75, 2: 0.25}
+    assert shares[2] == {3: 1.0}
+
+
+def test_widening_is_that_of_an_unbiased_variance():
+    assert widening((4, 4, 4)) == pytest.approx(math.sqrt(3 / 2))
+    assert widening((1,)) == 1.0

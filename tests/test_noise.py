@@ -1,0 +1,144 @@
+"""Ranks within noise: ties, shares of ranks, and unstable runtimes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from record_factory import make_record
+
+from ntire_bench import leaderboard, noise, render, scoring
+from ntire_bench import protocol as protocols
+from ntire_bench.entries import entry_from_record
+from ntire_bench.records import Launch, Record, Timing
+from ntire_bench.store import Stored
+
+RULES = protocols.load("ntire2024")
+
+
+def timed(
+    id_: int, name: str, ratio: float, spread: float = 0.0, *, unstable: tuple[str, ...] = ()
+) -> Record:
+    """Return a record whose runtime is `ratio` times the baseline's, give or take `spread`."""
+    runtime = {"valid": 14.0 * ratio, "test": 10.0 * ratio}
+    record = make_record(id_, name, runtime_ms=runtime)
+    resamples = np.random.default_rng(id_).normal(ratio, spread / 2, 400)
+
+    def final(r: float) -> float:
+        entry = entry_from_record(record, RULES, "y")
+        costs = dataclasses.replace(entry.costs, runtime_ms=12.0 * r)
+        value = scoring.score(costs, entry.baseline, RULES.weights).final
+        assert value is not None
+        return value
+
+    timing = Timing(
+        launches=tuple(Launch(rounds=4, load_s=1.0, first_call_ms=99.0) for _ in range(3)),
+        stopped="precision",
+        precision=0.01,
+        half_width=spread / ratio,
+        ratio=ratio,
+        ratio_ci95=(ratio - spread, ratio + spread),
+        score_ci95=(final(ratio - spread), final(ratio + spread)),
+        ratio_resamples=tuple(resamples.tolist()),
+        unstable=unstable,
+    )
+    return dataclasses.replace(record, timing=timing)
+
+
+def rows(*records: Record) -> dict[str, scoring.Row]:
+    ranked = scoring.rank([entry_from_record(record, RULES, "y") for record in records], RULES)
+    return {row.entry.name: row for row in ranked}
+
+
+def test_teams_whose_intervals_overlap_are_tied_and_keep_their_ranks():
+    found = rows(
+        timed(1, "A", 0.50, 0.02),
+        timed(2, "B", 0.53, 0.02),
+        timed(3, "C", 0.56, 0.02),
+        timed(4, "D", 0.8, 0.01),
+    )
+    assert [found[name].rank for name in "ABCD"] == [1, 2, 3, 4]
+    assert found["A"].tied == ("02_B",) and found["D"].tied == ()
+    assert set(found["B"].tied) == {"01_A", "03_C"}  # A and C are not tied with each other
+
+
+def test_shares_of_ranks_are_those_of_independent_normal_scores():
+    """P(A before B) of two normal ratios 0.5 and 0.51 with sd 0.01 each: Phi(0.01 / 0.01414) = 0.76."""
+    found = rows(timed(1, "A", 0.50, 0.02), timed(2, "B", 0.51, 0.02))
+    expected = 0.5 * (1 + math.erf(0.01 / (0.01 * math.sqrt(2)) / math.sqrt(2)))
+    assert found["A"].rank_shares[1] == pytest.approx(expected, abs=0.06)
+    assert found["A"].rank_shares[1] == pytest.approx(found["B"].rank_shares[2], abs=1e-9)
+    assert sum(found["A"].rank_shares.values()) == pytest.approx(1.0)
+
+
+def test_without_an_interval_there_are_no_ties_and_no_shares():
+    found = rows(timed(1, "A", 0.50, 0.02), make_record(2, "B", runtime_ms={"valid": 7.0, "test": 5.0}))
+    assert all(row.tied == () and row.rank_shares == {} for row in found.values())
+
+
+def test_an_unstable_runtime_is_not_ranked_against_stable_ones():
+    shaky = timed(2, "B", 0.4, 0.1, unstable=("the second half of the rounds differs from the first by 9%",))
+    found = rows(timed(0, "RLFN", 1.0), timed(1, "A", 0.5, 0.01), shaky)
+    assert (found["B"].status, found["B"].rank) == ("unstable", None)
+    assert (found["A"].rank, found["RLFN"].rank) == (1, 2)
+
+
+def test_unstable_runtimes_among_themselves_are_ranked_and_it_is_said():
+    why = ("other programs used 60% of the machine",)
+    # The baseline's ratio to itself is exact, so its own runtime says nothing of the others.
+    records = [
+        timed(0, "RLFN", 1.0),
+        timed(1, "A", 0.5, 0.01, unstable=why),
+        timed(2, "B", 0.6, 0.01, unstable=why),
+    ]
+    found = rows(*records)
+    assert [found[name].rank for name in ("A", "B", "RLFN")] == [1, 2, 3]
+    board = leaderboard.build(
+        [Stored(path=Path(f"{r.submission.name}.json"), record=r) for r in records], RULES
+    )
+    assert "All of these runtimes are unstable" in render.render(board, "table")
+
+
+def test_the_board_shows_intervals_ties_and_who_has_no_rank():
+    records = [
+        timed(0, "RLFN", 1.0),
+        timed(1, "A", 0.50, 0.02),
+        timed(2, "B", 0.51, 0.02),
+        timed(3, "C", 0.4, 0.1, unstable=("it drifts",)),
+    ]
+    board = leaderboard.build(
+        [Stored(path=Path(f"{r.submission.name}.json"), record=r) for r in records], RULES
+    )
+    text = render.render(board, "table", width=130)
+    assert "6.00±4.0%" in text and "1≈" in text and "2≈" in text
+    assert "≈ Tied within noise, the intervals of the final scores overlap: 01_A and 02_B." in text
+    assert "No rank, an unstable runtime is not ranked against stable ones: 03_C." in text
+    latex = render.render(board, "latex")
+    assert r"6.00$\pm$4.0\%" in latex and "±" not in latex and "≈" not in latex
+    document = json.loads(render.render(board, "json"))
+    first = document["rows"][0]
+    assert first["tied_with"] == ["02_B"] and first["runtime_half_width"] == pytest.approx(0.04)
+    assert first["score_ci95"][0] < first["score"]["final"] < first["score_ci95"][1]
+    assert sum(first["rank_shares"].values()) == pytest.approx(1.0)
+    assert document["rows"][-1]["unstable"] == ["it drifts"]
+
+
+def test_a_chain_of_many_overlaps_is_found_by_its_sweep():
+    """Against the definition itself: every pair compared."""
+    random = np.random.default_rng(0)
+    records = [
+        timed(i, f"T{i}", float(random.uniform(0.3, 1.2)), float(random.uniform(0, 0.1)))
+        for i in range(1, 40)
+    ]
+    entries = [entry_from_record(record, RULES, "y") for record in records]
+    found = noise.ties(entries)
+    for entry in entries:
+        low, high = entry.score_ci95
+        expected = {
+            o.label for o in entries if o is not entry and o.score_ci95[0] <= high and low <= o.score_ci95[1]
+        }
+        assert set(found.get(id(entry), ())) == expected

@@ -1,0 +1,295 @@
+"""What the rounds hold and when they call: fresh content, fair turns, few images at once, frauds noticed."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from ntire_bench import measure, rounds
+from ntire_bench.attest import Overhead
+from ntire_bench.beside import Beside
+from ntire_bench.client import Call, WarmUp, Worker
+from ntire_bench.contender import Contender, Timeline
+from ntire_bench.dataset import Pair, Split
+from ntire_bench.declaration import Declaration
+from ntire_bench.records import Launch, SubmissionInfo
+from ntire_bench.rounds import Rounds
+from ntire_bench.submission import Submission
+
+HEIGHT, WIDTH = 80, 96
+Image = np.ndarray[Any, Any]
+
+
+def nearest(lr: Image) -> Image:
+    return lr.repeat(4, 0).repeat(4, 1)
+
+
+class FakeWorker:
+    """Gives an enlargement at once, and notes what it was asked."""
+
+    pid = 1
+
+    def __init__(self, name: str, log: list[tuple[str, str, Any]], sr: Callable[[Image], Image]) -> None:
+        self.name, self.log, self.sr = name, log, sr
+        self.calls = 0
+        self.excess_ms = 0.0  # by which the bracket is longer than what is claimed
+
+    def warm_up(self, lr: Image, calls: int) -> WarmUp:
+        self.log.append(("warm-up", self.name, lr.shape[:2]))
+        return WarmUp(None, 7.0 + len(self.log))
+
+    def begin_round(self) -> None:
+        self.log.append(("round", self.name, None))
+
+    def run(self, lr: Image) -> Call:
+        self.log.append(("run", self.name, lr.copy()))
+        self.calls += 1
+        return Call(self.sr(lr), 100.0 + self.calls, 100.0 + self.calls + self.excess_ms)
+
+    def reset_memory(self) -> None:
+        self.log.append(("reset", self.name, None))
+
+    def peak_memory_mib(self) -> float | None:
+        return 1.0
+
+
+def contender(name: str, log: list[Any], sr: Callable[[Image], Image] = nearest) -> Contender:
+    file = Path(f"models/team05_{name}.py")
+    submission = Submission(
+        id=5, name=name, file=file, checkpoint=None, declaration=Declaration(), has_build_model=False
+    )
+    info = SubmissionInfo(id=5, name=name, file=str(file), file_sha256="0" * 64)
+    worker = cast(Worker, FakeWorker(name, log, sr))
+    return Contender(submission, worker, name == "base", info)
+
+
+def split(count: int, name: str = "valid") -> Split:
+    nowhere = Path("nowhere.png")
+    pairs = [Pair(f"{i:04d}", nowhere, nowhere, HEIGHT + 4 * (i % 3), WIDTH) for i in range(count)]
+    return Split(name, name, tuple(pairs), "0" * 64, False)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Replace decoding by smooth pixels, and count how many HR images are alive at a time."""
+    counts: dict[str, Any] = {"alive": 0, "most": 0, "hr": 0}
+    generator = np.random.default_rng(0)
+    known: dict[str, Image] = {}
+
+    def gone() -> None:
+        counts["alive"] -= 1
+
+    def lr(pair: Pair) -> Image:
+        if pair.name not in known:
+            known[pair.name] = generator.integers(60, 190, (pair.height // 4, pair.width // 4, 3), np.uint8)
+        return known[pair.name].copy()
+
+    def hr(pair: Pair, scale: int) -> Image:
+        pixels = np.clip(nearest(lr(pair)).astype(int) + 5, 0, 255).astype(np.uint8)
+        counts["hr"] += 1
+        counts["alive"] += 1
+        counts["most"] = max(counts["most"], counts["alive"])
+        weakref.finalize(pixels, gone)
+        return pixels
+
+    monkeypatch.setattr(rounds, "read_lr", lr)
+    monkeypatch.setattr(rounds, "read_hr", hr)
+    counts["images"] = known
+    return counts
+
+
+def session(
+    contenders: list[Contender], splits: list[Split], launches: tuple[int, ...], spare: int = 0
+) -> Rounds:
+    with Beside(spare) as beside:
+        done = Rounds(
+            contenders,
+            splits,
+            scale=4,
+            border=4,
+            ssim=False,
+            save_dir=None,
+            beside=beside,
+            timeline=Timeline(None, "x"),
+        )
+        for count in launches:
+            done.begin_launch(count)
+            for number in range(count):
+                done.round(number, count - number)
+        done.finish()
+    return done
+
+
+def conclude(done: Rounds, launches: tuple[int, ...]) -> Any:
+    told = [Launch(rounds=count, load_s=0.1, first_call_ms=1.0) for count in launches]
+    return measure.conclude(done, told, stopped="rounds", precision=0.01, device="cpu", monitor={})
+
+
+def codes(team: Contender) -> set[str]:
+    return {finding.code for finding in team.findings} - {"runtime-unstable"}  # the machine's own
+
+
+@pytest.mark.parametrize("spare", [0, 2])
+def test_a_long_split_holds_few_decoded_images_at_a_time(decoded, spare):
+    session([contender("base", []), contender("team", [])], [split(200)], (1,), spare)
+    assert decoded["hr"] == 200  # one per image, for both sides
+    assert decoded["most"] <= 2 * max(1, spare) + 1
+
+
+def test_contenders_take_turns_on_each_image_and_at_going_first(decoded):
+    log: list[Any] = []
+    session([contender("base", log), contender("team", log)], [split(4)], (2,))
+    runs = [(name, lr) for what, name, lr in log if what == "run"]
+    assert [name for name, _ in runs] == ["base", "team", "team", "base"] * 2 + [
+        "team",
+        "base",
+        "base",
+        "team",
+    ] * 2
+    for (_, first), (_, second) in zip(runs[::2], runs[1::2], strict=True):
+        assert np.array_equal(first, second)  # both sides of a turn see the same LR image
+
+
+def test_no_call_of_a_launch_has_content_that_was_there_before_and_one_is_the_image_itself(decoded):
+    log: list[Any] = []
+    session([contender("team", log)], [split(3)], (4, 4))
+    images = {name: image.tobytes() for name, image in decoded["images"].items()}
+    seen = [lr.tobytes() for what, _, lr in log if what == "run"]
+    for launch in (seen[:12], seen[12:]):
+        assert len(set(launch)) == 12
+        assert all(launch.count(image) == 1 for image in images.values())
+    # Dithers repeat from launch to launch, so that outputs can be compared.
+    assert len(set(seen[:12]) & set(seen[12:])) >= 6
+
+
+def test_the_image_itself_comes_in_any_round(decoded):
+    """Of 40 images and 4 rounds each round has some; all in one has a chance of 4^-39."""
+    log: list[Any] = []
+    session([contender("team", log)], [split(40)], (4,))
+    images = {image.tobytes() for image in decoded["images"].values()}
+    seen = [lr.tobytes() in images for what, _, lr in log if what == "run"]
+    per_round = [sum(seen[40 * number : 40 * number + 40]) for number in range(4)]
+    assert sum(per_round) == 40 and min(per_round) > 0
+
+
+def test_results_are_medians_over_rounds_means_over_images_and_keep_the_order_of_names(decoded):
+    team = contender("team", [])
+    done = session([team], [split(3)], (3, 2))
+    conclude(done, (3, 2))
+    result = team.splits["valid"]
+    assert [image.name for image in result.per_image] == ["0000", "0001", "0002"]
+    for image in result.per_image:
+        assert len(image.runtime_samples_ms) == 5
+        assert image.runtime_ms == np.median(image.runtime_samples_ms)
+        assert image.psnr_rgb_db == pytest.approx(20 * np.log10(255 / 5))  # HR is SR + 5 everywhere
+    assert result.runtime_ms == np.mean([image.runtime_ms for image in result.per_image])
+    # Every call took 1 ms more than the one before: rounds of 3 calls each, whatever their order.
+    samples = np.array([image.runtime_samples_ms for image in result.per_image])
+    assert samples.sum(axis=0).tolist() == [306.0, 315.0, 324.0, 333.0, 342.0]
+    assert result.runtime_ci95_ms is not None
+    assert result.runtime_ci95_ms[0] <= result.runtime_ms <= result.runtime_ci95_ms[1]
+    assert result.memory_mib == 1.0
+
+
+def test_an_honest_network_has_no_finding(decoded):
+    team = contender("team", [])
+    done = session([contender("base", []), team], [split(6), split(4, "test")], (3, 3, 3))
+    timing = conclude(done, (3, 3, 3))
+    assert codes(team) == set()
+    assert timing.attested is True and timing.monitor["verified_windows"] > 20
+    # Both sides' calls become 1 ms longer from one to the next, so that they stay alike.
+    assert timing.ratio == pytest.approx(1.0, abs=1e-3)
+    assert timing.ratio_ci95[0] <= timing.ratio <= timing.ratio_ci95[1]
+
+
+def test_a_clock_that_lies_is_overruled(decoded):
+    team = contender("team", [])
+    cast(FakeWorker, team.worker).excess_ms = 50.0
+    done = session([contender("base", []), team], [split(6)], (2, 2))
+    done.own.overhead = Overhead(fixed_ms=0.0, per_pixel_ms=0.0)
+    timing = conclude(done, (2, 2))
+    assert timing.attested is False and "timing-unattested" in codes(team)
+    assert (
+        min(sample for image in team.splits["valid"].per_image for sample in image.runtime_samples_ms) > 150
+    )
+
+
+def test_replayed_outputs_are_noticed(decoded):
+    """Recognizes an image by its mean, and gives back what it gave before."""
+    memory: dict[tuple[int, int], Image] = {}
+
+    def replay(lr: Image) -> Image:
+        return memory.setdefault((lr.shape[0], round(float(lr.mean()))), nearest(lr))
+
+    team = contender("team", [], replay)
+    conclude(session([team], [split(6)], (3,)), (3,))
+    assert "output-stale" in codes(team)
+
+
+def test_a_table_of_known_images_is_noticed(decoded):
+    def memorized(lr: Image) -> Image:
+        known = any(np.array_equal(lr, image) for image in decoded["images"].values())
+        sr = nearest(lr).astype(int)
+        return (sr + 5 if known else sr).clip(0, 255).astype(np.uint8)
+
+    team = contender("team", [], memorized)
+    conclude(session([team], [split(6)], (3,)), (3,))
+    assert {"memorized", "psnr-infinite"} <= codes(team)
+    assert team.splits["valid"].psnr_rgb_db is None  # never averaged
+
+
+def test_outputs_that_depend_on_the_order_of_images_are_noticed(decoded):
+    before: list[Image] = []
+
+    def carries(lr: Image) -> Image:
+        sr = nearest(lr)
+        shift = 0 if not before else int(before[-1].mean()) % 7
+        before.append(lr)
+        return (sr.astype(int) + shift).clip(0, 255).astype(np.uint8)
+
+    team = contender("team", [], carries)
+    conclude(session([team], [split(9)], (2, 2, 2)), (2, 2, 2))
+    assert "output-not-reproducible" in codes(team)
+
+
+def test_a_good_network_for_the_first_launch_alone_is_noticed(decoded):
+    calls = [0]
+
+    def tires(lr: Image) -> Image:
+        calls[0] += 1
+        return nearest(lr) if calls[0] <= 12 else nearest(lr) // 2
+
+    team = contender("team", [], tires)
+    conclude(session([team], [split(6)], (2, 2)), (2, 2))
+    assert "output-not-reproducible" in codes(team)
+
+
+def test_an_implausible_gain_over_the_baseline_is_told_with_its_images(decoded):
+    team = contender("team", [], lambda lr: (nearest(lr) + 4).astype(np.uint8))  # 1 off, the baseline 5
+    conclude(session([contender("base", []), team], [split(4)], (1,)), (1,))
+    (finding,) = [finding for finding in team.findings if finding.code == "gain-over-baseline"]
+    assert finding.severity == "warning" and "0000 (+13.98 dB)" in finding.message
+
+
+def test_every_image_size_is_warmed():
+    log: list[Any] = []
+    team = contender("team", log)
+    images = [np.zeros((20 + i, 24, 3), np.uint8) for i in range(3)]
+    first_ms = measure.warm_up(team, images, "cpu", Timeline(None, "x"))
+    assert [size for _, _, size in log] == [(20, 24), (21, 24), (22, 24)]
+    assert first_ms == 8.0  # the very first call's
+
+
+def test_a_fault_beside_the_calls_is_not_swallowed(decoded, monkeypatch):
+    def broken(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(rounds.metrics, "psnr", broken)
+    for spare in (0, 2):
+        with pytest.raises(KeyError, match="ours"):
+            session([contender("team", [])], [split(3)], (1,), spare)

@@ -1,0 +1,109 @@
+"""The picture of a runtime: the same calls as in the record, whatever draws them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from record_factory import make_failure, make_record
+from test_noise import timed
+
+from ntire_bench import cli, store
+from ntire_bench.errors import RecordError, UsageError
+from ntire_bench.estimate import bootstrap
+from ntire_bench.records import Record
+from ntire_bench.stability import samples_from, stability
+from ntire_bench.stability_plot import plot
+from ntire_bench.stability_text import draw
+
+
+@pytest.fixture
+def record() -> Record:
+    """Two images, 12 rounds in three launches, the second launch 10 % slower."""
+    made = timed(7, "Example", 0.5, 0.02)
+    factor = np.repeat([1.0, 1.1, 1.0], 4)
+
+    def again(result, mean):
+        images = tuple(
+            dataclasses.replace(image, runtime_samples_ms=tuple((mean * (1 + i) * factor).tolist()))
+            for i, image in enumerate(result.per_image)
+        )
+        return dataclasses.replace(result, per_image=images)
+
+    splits = {name: again(result, 4.0) for name, result in made.splits.items()}
+    base = {name: again(result, 8.0) for name, result in made.baseline.splits.items()}
+    return dataclasses.replace(made, splits=splits, baseline=dataclasses.replace(made.baseline, splits=base))
+
+
+def test_what_is_drawn_is_what_was_measured(record):
+    found = stability(record)
+    assert found.launches == (4, 4, 4)
+    # Images of 4 and 8 ms in both splits.
+    assert found.runtime_ms == pytest.approx(6.0 * np.repeat([1.0, 1.1, 1.0], 4))
+    assert found.ratio == pytest.approx(np.full(12, 0.5))
+    assert sorted(set(np.round(found.deviations, 6))) == [0.0, 0.1]
+    assert [rounds for rounds, _ in found.half_widths] == list(range(2, 13))
+    last = bootstrap(samples_from(record), resamples=300).half_width
+    assert found.half_widths[-1][1] == pytest.approx(last)
+
+
+def test_the_terminal_shows_launches_reasons_and_numbers(record):
+    shaky = dataclasses.replace(record, timing=dataclasses.replace(record.timing, unstable=("it drifts",)))
+    text = "\n".join(draw(shaky, stability(shaky), 90))
+    assert "07_Example: 12 rounds in 3 launches" in text and "unstable: it drifts" in text
+    assert "|▁▁▁▁|████|▁▁▁▁| 6.00 to 6.60 ms" in text
+    assert "first calls, not counted [ms]: 99.0, 99.0, 99.0" in text
+    assert max(map(len, text.splitlines())) <= 90
+
+
+def test_a_baseline_has_no_ratio_to_another(record):
+    own = dataclasses.replace(record.baseline, submission=record.submission, splits=record.splits)
+    found = stability(dataclasses.replace(record, baseline=own))
+    assert found.baseline_ms is None and found.ratio.max() == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_picture_is_written_and_has_something_on_it(record, tmp_path, suffix):
+    path = tmp_path / "new" / f"picture{suffix}"
+    plot(record, stability(record), path)
+    if suffix == ".svg":
+        assert "<svg" in path.read_text()[:600]
+    else:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        assert pixels.shape == (540, 1650, 3) and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+
+
+def test_what_cannot_be_drawn_is_told(record, tmp_path):
+    with pytest.raises(UsageError, match=r"\.png"):
+        plot(record, stability(record), tmp_path / "picture.docx")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot be written"):
+        plot(record, stability(record), tmp_path / "file" / "picture.png")
+    with pytest.raises(RecordError, match="holds no runtimes"):
+        stability(make_failure())
+    torn = dataclasses.replace(record.timing, launches=record.timing.launches[:2])
+    with pytest.raises(RecordError, match="rounds"):
+        stability(dataclasses.replace(record, timing=torn))
+
+
+def test_a_record_from_before_launches_were_kept_is_one_launch():
+    old = make_record(7, rounds=5)
+    assert old.timing is None and samples_from(old).launches == (5,)
+
+
+def test_the_command_shows_the_newest_record(record, tmp_path):
+    store.save(dataclasses.replace(record, created_utc="2026-11-21T00:00:00Z"), tmp_path)
+    store.save(make_record(7, created_utc="2026-11-20T00:00:00Z"), tmp_path)
+    call = lambda *words: CliRunner().invoke(cli.main, ["stability", *map(str, words)])  # noqa: E731
+    shown = call("7", "--results", tmp_path, "--plot", tmp_path / "a.svg")
+    assert shown.exit_code == 0 and "12 rounds in 3 launches" in shown.output, shown.output
+    assert (tmp_path / "a.svg").is_file()
+    document = json.loads(call("7", "--results", tmp_path, "--json").stdout)
+    assert document["launches"] == [4, 4, 4] and document["timing"]["ratio"] == 0.5
+    missing = call("8", "--results", tmp_path)
+    assert missing.exit_code == 2 and "no successful record of 08" in missing.output
+    assert call().exit_code == 2
