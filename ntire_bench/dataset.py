@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ntire_bench import sample
+from ntire_bench import pixel_cache, sample
 from ntire_bench.errors import DatasetError, relative
 from ntire_bench.image_folder import CheckedImage, DatasetProblems, Problems, check_images, list_images
-from ntire_bench.images import Uint8, decode_png, modcrop, read_bytes
+from ntire_bench.images import Uint8, modcrop, read_bytes
 from ntire_bench.metrics import SSIM_WINDOW
+from ntire_bench.png import decode_png
 
 __all__ = ["DatasetProblems", "Pair", "Split", "load_splits", "read_hr", "read_lr"]
 
@@ -30,7 +31,8 @@ class Pair:
         hr_path: The HR file.
         height: Of the mod-cropped HR image [pixels].
         width: Of the mod-cropped HR image [pixels].
-        lr_sha256: Of the LR file when it was checked; `read_lr` refuses other content. None: not compared.
+        lr_sha256: Of the LR file when it was checked: what `read_lr` returns are the pixels of that content,
+            from the cache or from the file, and other content is refused. None: not compared, not cached.
         hr_sha256: Of the HR file, alike.
     """
 
@@ -72,7 +74,7 @@ def load_splits(
     prefer_sample: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Split, ...]:
-    """Find and check the pairs of some splits; every file is read once, none is decoded.
+    """Find and check the pairs of some splits; every file is read once, none is decoded but the sample set's.
 
     Split K is the folder pair DIV2K_LSDIR_K_HR, DIV2K_LSDIR_K_LR where either exists, else K_HR, K_LR.
     HR NAME.png belongs to LR NAMEx4.png, or NAME.png.
@@ -92,7 +94,9 @@ def load_splits(
     Raises:
         DatasetProblems: Lists everything that is wrong with any of the splits.
         DatasetError: `data_dir` is no folder, or the sample set cannot be made.
+        UsageError: The bound of the pixel cache is not a size.
     """
+    pixel_cache.configured()
     names = list(dict.fromkeys(names))
     root, is_sample = _locate(names, data_dir, prefer_sample)
     problems = Problems()
@@ -133,7 +137,7 @@ def load_splits(
 
 
 def read_lr(pair: Pair) -> Uint8:
-    """Decode the LR image of a pair.
+    """Return the LR image of a pair, from the pixel cache or decoded.
 
     Args:
         pair: From `load_splits`.
@@ -142,13 +146,15 @@ def read_lr(pair: Pair) -> Uint8:
         (height / scale, width / scale, 3) uint8, RGB.
 
     Raises:
-        DatasetError: The file cannot be decoded, or is another one than was checked.
+        DatasetError: The file has to be decoded and cannot be, or is another one than was checked.
     """
     return _decode(pair.lr_path, pair.lr_sha256)
 
 
 def read_hr(pair: Pair, scale: int = 4) -> Uint8:
-    """Decode the HR image of a pair and crop its bottom and right to multiples of `scale`.
+    """Return the HR image of a pair, its bottom and right cropped to multiples of `scale`.
+
+    It comes from the pixel cache, or is decoded and put there.
 
     Args:
         pair: From `load_splits`.
@@ -158,17 +164,27 @@ def read_hr(pair: Pair, scale: int = 4) -> Uint8:
         (height, width, 3) uint8, RGB.
 
     Raises:
-        DatasetError: The file cannot be decoded, or is another one than was checked.
+        DatasetError: The file has to be decoded and cannot be, or is another one than was checked.
     """
     return modcrop(_decode(pair.hr_path, pair.hr_sha256), scale)
 
 
 def _decode(path: Path, sha256: str | None) -> Uint8:
+    if sha256 is None:
+        return decode_png(read_bytes(path), path)
+    cache = pixel_cache.configured()
+    # What is stored are the pixels of the content that was checked, whatever the file holds by now.
+    stored = cache.get(sha256) if cache is not None else None
+    if stored is not None:
+        return stored
     data = read_bytes(path)
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+    if hashlib.sha256(data).hexdigest() != sha256:
         remedy = "leave the images alone during a run"
         raise DatasetError("changed since it was checked", file=path, remedy=remedy)
-    return decode_png(data, path)
+    image = decode_png(data, path)
+    if cache is not None:
+        cache.put(sha256, image)
+    return image
 
 
 def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) -> tuple[Path, bool]:

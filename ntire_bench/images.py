@@ -1,37 +1,17 @@
-"""8-bit RGB images: PNG files in and out, and MATLAB's bicubic down-scaling bit for bit."""
+"""8-bit RGB images: files in and out, and MATLAB's bicubic down-scaling bit for bit."""
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from ntire_bench.errors import DatasetError
+from ntire_bench.png import EXPECTED, Uint8, check_image, decode_png, encode_png
 
-__all__ = [
-    "decode_png",
-    "matlab_bicubic_down",
-    "modcrop",
-    "read_bytes",
-    "read_png",
-    "verify_png",
-    "write_png",
-]
-
-Uint8 = NDArray[np.uint8]
-
-_COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
-# All that Pillow raises for bytes that are no sound PNG; what a bug of ours would raise is not among them.
-_DECODE_FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-_PILLOW_FAULTS = (*_DECODE_FAULTS, Image.DecompressionBombError)
-_COPY_ANEW = "copy or download the file anew"
+__all__ = ["Uint8", "matlab_bicubic_down", "modcrop", "read_bytes", "read_png", "write_png"]
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -47,78 +27,16 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         DatasetError: It is absent, not a regular file (reading a pipe would wait for ever) or not readable.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # unlike Path's, these never raise
-        raise _fault("not a regular file", path, remedy="put the image itself there")
+        remedy = "put the image itself there"
+        raise DatasetError("not a regular file", file=path, expected=EXPECTED, remedy=remedy)
     try:
         return Path(path).read_bytes()
     except OSError as error:
         remedy = "check that the file is there and that you may read it"
-        raise _fault("cannot be read", path, error.strerror or str(error), remedy) from error
-
-
-def verify_png(data: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Check without decoding pixels that `data` is one complete 8-bit RGB PNG: header and all checksums.
-
-    Bit depth and colour type are taken from the header itself, because Pillow turns 16-bit RGB into 8-bit
-    without saying so.
-
-    Args:
-        data: The file's content.
-        path: The file's name, for messages.
-
-    Returns:
-        (height, width) in pixels.
-
-    Raises:
-        DatasetError: Not a PNG, incomplete, corrupt, animated, or of another kind than 8-bit RGB.
-    """
-    if not data:
-        raise _fault("empty file", path, "0 bytes", _COPY_ANEW)
-    try:
-        # Not limited to PNG, so that a JPEG that is called .png can be named for what it is.
-        image = Image.open(io.BytesIO(data))
-    except UnidentifiedImageError as error:
-        raise _fault("not an image file", path, remedy=_COPY_ANEW) from error
-    except _PILLOW_FAULTS as error:
-        raise _fault(f"cannot be opened ({error})", path, remedy=_COPY_ANEW) from error
-    with image:
-        if image.format != "PNG":
-            raise _fault("not a PNG", path, image.format, "save it as PNG; renaming is not enough")
-        # Signature, length and name of the header chunk (16 bytes), then width, height, depth, colour type.
-        width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
-        if (depth, colour) != (8, 2):
-            found = f"{depth}-bit {_COLOUR_TYPES.get(colour, f'colour type {colour}')}"
-            raise _fault("wrong kind of PNG", path, found, "convert it to 8-bit RGB")
-        if "transparency" in image.info:
-            found = "RGB with a transparent colour (tRNS)"
-            raise _fault("wrong kind of PNG", path, found, "remove the transparency")
-        if getattr(image, "is_animated", False):
-            raise _fault("wrong kind of PNG", path, "an animation", "save one frame")
-        try:
-            image.verify()
-        except _PILLOW_FAULTS as error:
-            raise _fault(f"truncated or corrupt PNG ({error})", path, remedy=_COPY_ANEW) from error
-    return int(height), int(width)
-
-
-def decode_png(data: bytes, path: str | os.PathLike[str]) -> Uint8:
-    """Decode the content of a PNG file.
-
-    Args:
-        data: The file's content.
-        path: The file's name, for messages.
-
-    Returns:
-        (H, W, 3) uint8, RGB, C-contiguous.
-
-    Raises:
-        DatasetError: As `verify_png`, or the compressed pixels themselves are damaged.
-    """
-    verify_png(data, path)
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return np.array(image, dtype=np.uint8, order="C")
-    except _PILLOW_FAULTS as error:
-        raise _fault(f"pixels cannot be decoded ({error})", path, remedy=_COPY_ANEW) from error
+        found = error.strerror or str(error)
+        raise DatasetError(
+            "cannot be read", file=path, expected=EXPECTED, found=found, remedy=remedy
+        ) from error
 
 
 def read_png(path: str | os.PathLike[str]) -> Uint8:
@@ -147,7 +65,7 @@ def write_png(path: str | os.PathLike[str], image: Uint8) -> None:
         ValueError: `image` is of another type or shape.
         DatasetError: The file cannot be written.
     """
-    _check_image(image)
+    check_image(image)
     file = Path(path)
     # The leading point keeps a left-over of a killed process out of every listing of images.
     temporary = file.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -155,8 +73,7 @@ def write_png(path: str | os.PathLike[str], image: Uint8) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as stream:
-                # Level 1 takes half the time of Pillow's default for files 10 to 20 % larger.
-                Image.fromarray(image).save(stream, format="PNG", compress_level=1)
+                stream.write(encode_png(image))
             os.replace(temporary, file)
         finally:
             temporary.unlink(missing_ok=True)
@@ -219,18 +136,6 @@ def matlab_bicubic_down(hr: Uint8, scale: int = 4) -> Uint8:
     down = _reduce_first_axis(hr, scale)
     across = _reduce_first_axis(np.ascontiguousarray(down.transpose(1, 0, 2)), scale)
     return np.ascontiguousarray(across.transpose(1, 0, 2))
-
-
-def _fault(
-    what: str, path: str | os.PathLike[str], found: str | None = None, remedy: str | None = None
-) -> DatasetError:
-    expected = "an 8-bit RGB PNG without alpha"
-    return DatasetError(what, file=path, expected=expected, found=found, remedy=remedy)
-
-
-def _check_image(image: Uint8) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"expected a (H, W, 3) uint8 image, found {image.shape} {image.dtype}")
 
 
 def _cubic_taps(scale: int) -> tuple[int, list[int]]:

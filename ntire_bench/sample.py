@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ntire_bench.cache_dir import cache_dir
 from ntire_bench.errors import DatasetError
 from ntire_bench.images import Uint8, matlab_bicubic_down, modcrop, write_png
 
@@ -61,7 +62,7 @@ def sample_dir() -> Path:
     Raises:
         DatasetError: The cache cannot be written, or scikit-image does not carry the photographs.
     """
-    cache = _cache_dir()
+    cache = cache_dir()
     folder = cache / VERSION
     if _is_complete(folder):
         return folder
@@ -93,7 +94,7 @@ def sample_dir() -> Path:
 def is_sample_dir(folder: Path) -> bool:
     """Return whether a folder is the sample set's, which need not have been made yet."""
     try:
-        own = _cache_dir() / VERSION
+        own = cache_dir() / VERSION
     except DatasetError:  # there is no place for one
         return False
     return os.path.realpath(folder) == os.path.realpath(own)
@@ -112,21 +113,6 @@ def probe_lr() -> Uint8:
     (64, 64, 3)
     """
     return np.ascontiguousarray(_centre(matlab_bicubic_down(_photograph("astronaut.png"), _SCALE), 64))
-
-
-def _cache_dir() -> Path:
-    own = os.environ.get("NTIRE_BENCH_CACHE")
-    if own:
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(shared):  # the XDG specification: a relative one is to be ignored
-        return Path(shared) / "ntire_bench"
-    try:
-        return Path.home() / ".cache" / "ntire_bench"
-    except RuntimeError as error:
-        raise DatasetError(
-            "no home folder for the sample set", remedy="set NTIRE_BENCH_CACHE to a folder"
-        ) from error
 
 
 def _files(folder: Path, split: str, name: str) -> tuple[Path, Path]:

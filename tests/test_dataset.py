@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import threading
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -188,26 +189,35 @@ def test_images_changed_after_the_check_are_refused(data: Path) -> None:
             read(pair)
 
 
-def test_every_file_is_read_once_and_never_two_are_held(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_file_is_read_once_and_each_thread_holds_one(
+    threads: int, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Content(bytes):
         alive = 0
 
         def __del__(self) -> None:
-            Content.alive -= 1
+            with lock:
+                Content.alive -= 1
 
     opened: list[Path] = []
 
     def read_bytes(path: Path) -> bytes:
-        opened.append(path)
-        Content.alive += 1
-        most.append(Content.alive)
+        with lock:
+            opened.append(path)
+            Content.alive += 1
+            most.append(Content.alive)
         return Content(path.read_bytes())
 
+    lock = threading.RLock()
     most: list[int] = []
+    for name in range(804, 820):
+        add_pair(data, VALID, f"0{name}")
     monkeypatch.setattr(image_folder, "read_bytes", read_bytes)
+    monkeypatch.setattr(image_folder, "check_threads", lambda: threads)
     load_splits(["valid"], data)
-    assert len(opened) == len(set(opened)) == 6
-    assert most == [1] * 6
+    assert len(opened) == len(set(opened)) == 38
+    assert max(most) <= threads
 
 
 # --- faults -----------------------------------------------------------------------------------------------

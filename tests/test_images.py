@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from skimage import data
 
+from ntire_bench import images
 from ntire_bench.errors import DatasetError
-from ntire_bench.images import decode_png, matlab_bicubic_down, modcrop, read_png, verify_png, write_png
+from ntire_bench.images import matlab_bicubic_down, modcrop, read_png, write_png
+from ntire_bench.png import decode_png, encode_png, verify_png
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -55,12 +59,85 @@ def test_agrees_with_opencv(tmp_path: Path) -> None:
     assert (read_png(tmp_path / "theirs.png") == image).all()
 
 
-def test_interlaced_and_colour_managed_png_keep_their_values() -> None:
-    # gAMA must not change pixel values; Adam7 with all pixels equal is the same row in every pass.
-    assert (
-        decode_png(png(8, 2, bytes(range(60)), chunk(b"gAMA", struct.pack(">I", 100_000))), "a")
-        == decode_png(RGB, "a")
-    ).all()
+def exif(orientation: int) -> bytes:
+    """An eXIf chunk that says how to turn the image (tag 0x112)."""
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    return chunk(b"eXIf", b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4))
+
+
+DESCRIPTIONS = {
+    "gamma": chunk(b"gAMA", struct.pack(">I", 100_000)),
+    "sRGB": chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 45_455)),
+    "chromaticities": chunk(b"cHRM", struct.pack(">8I", *range(10_000, 90_000, 10_000))),
+    "profile": chunk(b"iCCP", b"odd\0\0" + zlib.compress(bytes(200))),
+    "video codes": chunk(b"cICP", bytes((9, 16, 0, 1))),
+    "orientation": exif(6),
+    "significant bits": chunk(b"sBIT", bytes((5, 6, 5))),
+    "background": chunk(b"bKGD", struct.pack(">3H", 9, 9, 9)),
+    "suggested palette": chunk(b"PLTE", bytes(range(30))),
+    "text": chunk(b"tEXt", b"Title\0x") + chunk(b"tIME", bytes((7, 0xEA, 1, 1, 0, 0, 0))),
+    "resolution": chunk(b"pHYs", struct.pack(">IIB", 2835, 1000, 1)),
+    "private": chunk(b"prIv", bytes(9)),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_what_only_describes_pixels_changes_none(name: str) -> None:
+    content = png(8, 2, bytes(range(60)), DESCRIPTIONS[name])
+    assert (decode_png(content, "a.png") == np.arange(60).reshape(20, 3)).all()
+    assert verify_png(content, "a.png") == (20, 20)
+
+
+def test_a_critical_chunk_that_nobody_knows_is_refused() -> None:
+    # The specification forbids to decode on: what it does to the pixels is unknown.
+    with pytest.raises(DatasetError, match="pixels cannot be decoded"):
+        decode_png(png(8, 2, bytes(range(60)), chunk(b"XTRA", bytes(9))), "a.png")
+
+
+def photograph() -> np.ndarray:
+    return np.ascontiguousarray(data.chelsea()[:211, :307])
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+@pytest.mark.parametrize("strategy", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("pixels", ["photograph", "noise", "flat"])
+def test_decodes_as_pillow_does(level: int, strategy: int, pixels: str) -> None:
+    # Pillow is the other of the two decoders that the field uses; both ways of writing choose other filters.
+    kinds = {
+        "photograph": photograph(),
+        "noise": picture(97, 131),
+        "flat": np.full((64, 300, 3), 200, np.uint8),
+    }
+    image = kinds[pixels]
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", compress_level=level, compress_type=strategy)
+    assert (decode_png(stream.getvalue(), "a.png") == image).all()
+    _, encoded = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, level])
+    theirs = np.asarray(Image.open(io.BytesIO(encoded.tobytes())))
+    assert (decode_png(encoded.tobytes(), "a.png") == theirs).all() and (theirs == image).all()
+
+
+@pytest.mark.parametrize("filter_type", range(5))
+def test_every_row_filter(filter_type: int) -> None:
+    # Rows filtered by the definitions of the PNG specification, section 9.
+    image = picture(20, 20, seed=filter_type).astype(int).reshape(20, 60)
+    left = np.pad(image, ((0, 0), (3, 0)))[:, :-3]
+    up = np.pad(image, ((1, 0), (0, 0)))[:-1]
+    corner = np.pad(image, ((1, 0), (3, 0)))[:-1, :-3]
+    distance = [np.abs(left + up - corner - other) for other in (left, up, corner)]
+    paeth = np.where(
+        (distance[0] <= distance[1]) & (distance[0] <= distance[2]),
+        left,
+        np.where(distance[1] <= distance[2], up, corner),
+    )
+    rows = (image - [0 * left, left, up, (left + up) // 2, paeth][filter_type]) % 256
+    raw = b"".join(bytes([filter_type, *row]) for row in rows.tolist())
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 2, 0, 0, 0))
+    content = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    assert (decode_png(content, "a.png") == image.reshape(20, 20, 3)).all()
+
+
+def test_interlaced_png() -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 20, 20, 8, 2, 0, 0, 1))
     passes = (
         (0, 8, 0, 8),
@@ -113,9 +190,9 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_bad_file_is_named(name: str, tmp_path: Path) -> None:
-    data, message = BAD_FILES[name]
+    content, message = BAD_FILES[name]
     path = tmp_path / "0801.png"
-    path.write_bytes(data)
+    path.write_bytes(content)
     for read in (read_png, lambda path: verify_png(path.read_bytes(), path)):
         with pytest.raises(DatasetError, match=message) as caught:
             read(path)
@@ -133,6 +210,31 @@ def test_jpeg_called_png(tmp_path: Path) -> None:
     Image.fromarray(picture(20, 20)).save(tmp_path / "a.png", format="JPEG")
     with pytest.raises(DatasetError, match="not a PNG; expected .*; found JPEG"):
         read_png(tmp_path / "a.png")
+
+
+ROWS = (b"\0" + bytes(range(60))) * 20
+DAMAGED_STREAMS = {
+    # Each chunk's checksum is right. Pillow decodes the first three without a word, the first two wrongly.
+    "half of the rows": zlib.compress(ROWS[: len(ROWS) // 2]),
+    "a row too few": zlib.compress(ROWS[:-61]),
+    "no checksum of the pixels": zlib.compress(ROWS)[:-4],
+    "wrong checksum of the pixels": zlib.compress(ROWS)[:-1] + b"\0",
+    "a byte too few": zlib.compress(ROWS[:-1]),
+    "cut off": zlib.compress(picture(20, 61).tobytes())[:500],
+    "unknown filter": zlib.compress(ROWS[:-61] + b"\7" + ROWS[-60:]),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED_STREAMS)
+def test_pixels_that_do_not_decode_whole_are_refused(name: str) -> None:
+    content = RGB[:33] + chunk(b"IDAT", DAMAGED_STREAMS[name]) + chunk(b"IEND", b"")
+    with pytest.raises(DatasetError, match=r"0801\.png: pixels cannot be decoded"):
+        decode_png(content, "0801.png")
+
+
+def test_what_follows_the_end_mark_does_not_matter() -> None:
+    assert (decode_png(RGB + b"rest", "a.png") == decode_png(RGB, "a.png")).all()
 
 
 @pytest.mark.parametrize("kind", ["absent", "folder", "broken link", "loop", "pipe"])
@@ -184,7 +286,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(images.os, "replace", full)
     with pytest.raises(DatasetError, match=r"a\.png: cannot be written; found No space left"):
         write_png(path, picture(20, 20, 2))
     assert (read_png(path) == picture(20, 20, 1)).all()
@@ -195,6 +297,23 @@ def test_write_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DatasetError, match="cannot be written"):
         write_png(tmp_path / "file" / "a.png", picture(20, 20))
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 99))
+def test_encoding_loses_nothing(height: int, width: int, seed: int) -> None:
+    image = picture(height, width, seed)
+    content = encode_png(image)
+    assert (np.asarray(Image.open(io.BytesIO(content))) == image).all()
+    assert (decode_png(content, "a.png") == image).all()
+    view = image.transpose(1, 0, 2)[::-1]
+    assert (decode_png(encode_png(view), "a.png") == view).all()
+
+
+def test_photographs_are_smaller_than_with_pillows_fastest_level() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(photograph()).save(stream, "PNG", compress_level=1)
+    assert len(encode_png(photograph())) < len(stream.getvalue())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def make_pairs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     pairs["black and white"] = (np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8))
     # A photograph on its side is a view with other strides, as a slice of a decoded image is.
     pairs["views"] = (noisy(photograph, 9).transpose(1, 0, 2)[3:], photograph.transpose(1, 0, 2)[3:])
+    # More than one block of rows and columns, and blocks of a single window's width.
+    wide = np.tile(data.coffee(), (1, 2, 1))[:276, :1046]
+    pairs["several blocks"] = (noisy(wide, 5), wide)
+    for name, level in (("black", 0), ("white", 255), ("nearly white", 250)):
+        flat = np.full((60, 300, 3), level, np.uint8)
+        pairs[f"{name}, noise 3"] = (noisy(flat, 3), flat)
+    edge = np.zeros((60, 300, 3), np.uint8)
+    edge[:, 150:] = 255
+    pairs["edge, noise 1"] = (noisy(edge, 1), edge)
     return pairs
 
 
@@ -122,6 +132,37 @@ def test_large_sums_are_exact() -> None:
     squares = (int((high * high).sum()) << 32) + (int((high * low).sum()) << 17) + int((low * low).sum())
     y = Fraction(255**2 * 255_000**2 * pixels, squares)
     assert psnr(sr, hr) == (10 * math.log10(y), 10 * math.log10(rgb))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 3), (65, 1021), (200, 2040), (7, 40_000)])
+@pytest.mark.parametrize("kind", ["random", "largest", "one"])
+def test_sums_are_exact_at_any_size(size: tuple[int, int], kind: str) -> None:
+    rng = np.random.default_rng(11)
+    sr, hr = rng.integers(0, 256, (2, *size, 3), dtype=np.uint8)
+    if kind == "largest":
+        sr, hr = np.full_like(hr, 255), np.zeros_like(hr)
+        sr[..., 1], hr[..., 1] = 0, 255  # products of both signs
+    elif kind == "one":
+        sr = hr.copy()
+        sr[-1, -1] ^= 1
+    difference = sr.astype(np.int64) - hr
+    gram = [[int((difference[..., i] * difference[..., j]).sum()) for j in range(3)] for i in range(3)]
+    weights = (65_481, 128_553, 24_966)
+    y_error = sum(weights[i] * weights[j] * gram[i][j] for i in range(3) for j in range(3))
+    pixels = size[0] * size[1]
+    y = 10 * math.log10(Fraction(255**2 * 255_000**2 * pixels, y_error))
+    assert psnr(sr, hr, 0) == (
+        y,
+        10 * math.log10(Fraction(255**2 * 3 * pixels, sum(gram[i][i] for i in range(3)))),
+    )
+
+
+def test_many_threads_get_the_same_values() -> None:
+    names = list(PAIRS)
+    alone = [(psnr(*PAIRS[name]), ssim_y(*PAIRS[name])) for name in names]
+    with ThreadPoolExecutor(4) as pool:
+        values = pool.map(lambda name: (psnr(*PAIRS[name]), ssim_y(*PAIRS[name])), names * 3)
+        assert list(values) == alone * 3
 
 
 def test_luma_that_cancels_is_no_difference() -> None:
