@@ -3,12 +3,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-DEMO   ?= 0
+DEMO   ?= 0 36 38 40
 
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/.installed
-	$(BIN)/ntire-bench run $(DEMO) --protocol sample --splits valid,test
+	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.02 --max-time 10
 
 test: lint
 	$(BIN)/pytest
@@ -19,7 +19,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/speed.py
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

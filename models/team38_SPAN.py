@@ -71,17 +71,22 @@ class ExpandedConv(nn.Module):
         out_channels: Width of y.
         deploy: True for `eval_conv` alone, False for the branches.
         gain: How much a fresh convolution scales the standard deviation of white noise, in either form.
+        unit: The training form's branches take x / unit, so that their weights are not much smaller than
+            those of other convolutions where x is not about 1: Adam moves all weights by steps of one size.
 
     Shape:
         (N, in_channels, H, W) to (N, out_channels, H, W).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, deploy: bool = True, gain: float = 1.8) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, deploy: bool = True, gain: float = 1.8, unit: float = 1.0
+    ) -> None:
         super().__init__()
         self.deploy = deploy
+        self.unit = unit
         if deploy:
             self.eval_conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-            start(self.eval_conv, gain)
+            start(self.eval_conv, gain / unit)
         else:
             self.skip = nn.Conv2d(in_channels, out_channels, 1)
             self.expand = nn.Conv2d(in_channels, 2 * in_channels, 1)
@@ -101,6 +106,7 @@ class ExpandedConv(nn.Module):
             with torch.autocast(x.device.type, enabled=False):
                 weight, bias = self.merged()
             return functional.conv2d(x, weight, bias, padding=1)
+        x = x / self.unit
         return self.skip(x) + self.squeeze(self.middle(self.expand(functional.pad(x, (1, 1, 1, 1)))))
 
     def merged(self) -> tuple[Tensor, Tensor]:
@@ -109,7 +115,7 @@ class ExpandedConv(nn.Module):
         weight = torch.einsum("om,mnhw,ni->oihw", outer, self.middle.weight, inner)
         weight = weight + functional.pad(self.skip.weight, (1, 1, 1, 1))  # a 1x1 is a 3x3 with only a centre
         middle_bias = self.middle.bias + self.middle.weight.sum((2, 3)) @ self.expand.bias
-        return weight, self.skip.bias + self.squeeze.bias + outer @ middle_bias
+        return weight / self.unit, self.skip.bias + self.squeeze.bias + outer @ middle_bias
 
     @torch.no_grad()
     def fuse(self) -> None:
@@ -171,7 +177,7 @@ class SPAN(nn.Module):
         # Not persistent: the published checkpoint does not hold it.
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         # Training starts with features of about 1 from colours of 0 to 255, and with SR near the mean colour.
-        self.conv_1 = ExpandedConv(3, channels, deploy, gain=4 / 255)
+        self.conv_1 = ExpandedConv(3, channels, deploy, gain=4.0, unit=255.0)
         self.block_1 = SPAB(channels, deploy)
         self.block_2 = SPAB(channels, deploy)
         self.block_3 = SPAB(channels, deploy)

@@ -4,7 +4,7 @@
 
 What it does: L1 loss; Adam (0.9, 0.99) with a linear warm-up and a cosine down to 1e-6; random crops with
 flips and transposes; LR by MATLAB's bicubic on 8-bit images, made once from each whole photograph with the
-code of `ntire-bench prepare`; bfloat16 autocast; gradient norm clipped at 50.
+code of `ntire-bench prepare`; bfloat16 autocast, or --float32; gradient norm clipped at 50.
 
 The checkpoint it writes is a plain state dict of *averaged* weights: an exponential moving average, decay
 0.999, of the weights after each step. --val measures those, too. A network with a training form (its class
@@ -95,6 +95,7 @@ class Settings:
     lr: float
     warmup: int
     seed: int
+    float32: bool = False
     data_range: float = 0.0  # until the model file has been read
     model_sha256: str = ""
     data_sha256: str = ""
@@ -384,7 +385,8 @@ class Training:
     """
 
     def __init__(self, network: nn.Module, settings: Settings, file: Path) -> None:
-        self.network = network.train()
+        # oneDNN's bfloat16 convolutions are up to a half faster with the channels last.
+        self.network: nn.Module = network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = settings
         self.file = file
         self.average: State = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -400,9 +402,9 @@ class Training:
         """
         lr, hr = crop_batch(pairs, self.settings, self.step)
         white = self.settings.data_range
-        x = lr.float().mul_(white / 255)
+        x = lr.float().mul_(white / 255).contiguous(memory_format=torch.channels_last)
         try:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.settings.float32):
                 sr = self.network(x)
         except Exception as error:
             raise self._wrong(blame(error, self.file), lr) from error
@@ -414,7 +416,9 @@ class Training:
         value = loss.item()
         if not math.isfinite(value):
             raise MeasurementError(
-                f"training diverged at step {self.step + 1}", found=f"a loss of {value}", remedy="lower --lr"
+                f"training diverged at step {self.step + 1}",
+                found=f"a loss of {value}",
+                remedy="lower --lr, or give --float32",
             )
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -692,6 +696,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option(
     "--data-range", type=click.Choice(["1", "255"]), help="Value of white, where the model declares none."
 )
+@click.option("--float32", is_flag=True, help="Compute in float32 throughout: slower, for what diverges.")
 @click.option("--threads", type=POSITIVE, help="CPU threads.  [default: all that this process may use]")
 @click.option("--every", type=POSITIVE, default=500, help="Save the state and report every so many steps.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
@@ -707,6 +712,7 @@ def main(
     warmup: int | None,
     seed: int,
     data_range: str | None,
+    float32: bool,
     threads: int | None,
     every: int,
     resume: bool,
@@ -722,6 +728,7 @@ def main(
         lr=lr,
         warmup=min(500, steps // 6) if warmup is None else warmup,
         seed=seed,
+        float32=float32,
         data_range=float(data_range or 0),
     )
     try:
