@@ -10,18 +10,20 @@ from typing import Any
 import click
 
 from ntire_bench import __version__
+from ntire_bench.cli_catalogue import open_catalogue, sources
+from ntire_bench.cli_check import check
+from ntire_bench.cli_import import import_
 from ntire_bench.cli_options import (
     JSON_WANTED,
     PATH,
     channel_option,
     json_flag,
-    machine,
-    places,
     protocol_option,
     results_folder,
 )
 from ntire_bench.cli_output import print_json, show_board, stored_board, write
 from ntire_bench.cli_run import INTERRUPTED, DefaultId, gate, run
+from ntire_bench.cli_stability import stability
 from ntire_bench.cli_weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError, relative
 
@@ -71,13 +73,13 @@ def main() -> None:
 
 
 @main.command("list")
-@places
+@sources
 @json_flag
-def list_(models: Path, model_zoo: Path, as_json: bool) -> None:
+def list_(models: Path, model_zoo: Path, challenge_root: Path | None, as_json: bool) -> None:
     """List the submissions found, without executing any."""
-    from ntire_bench import console, submission
+    from ntire_bench import console
 
-    catalogue = submission.find(models, model_zoo)
+    catalogue = open_catalogue(models, model_zoo, challenge_root)
     if as_json:
         print_json(
             {
@@ -89,6 +91,7 @@ def list_(models: Path, model_zoo: Path, as_json: bool) -> None:
                         "checkpoint": None if item.checkpoint is None else relative(item.checkpoint),
                         "declaration": vars(item.declaration),
                         "build_model": item.has_build_model,
+                        "branch": console.branch_document(item.branch),
                     }
                     for item in catalogue.submissions.values()
                 ],
@@ -105,61 +108,16 @@ def list_(models: Path, model_zoo: Path, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("id", type=click.IntRange(0))
-@places
-@machine
-@protocol_option
-@json_flag
-def check(
-    id: int,  # noqa: A002 - what a user reads in the usage line
-    models: Path,
-    model_zoo: Path,
-    device: str,
-    isolation: str,
-    protocol_name: str | None,
-    as_json: bool,
-) -> None:
-    """Load a submission in a worker and say how it was resolved and what it costs.
-
-    Exit status: 0 in order, 1 rejected, 2 wrong use.
-    """
-    from ntire_bench import console, protocol, resolve, sample, submission
-    from ntire_bench.errors import MeasurementError, SubmissionError
-
-    rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
-    try:
-        found = resolve.check(
-            submission.find(models, model_zoo).get(id),
-            sample.probe_lr(),
-            rules,
-            device=device,
-            isolation=isolation,
-        )
-    except (SubmissionError, MeasurementError) as error:
-        if as_json:
-            print_json({"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
-        console.show_error(error)
-        sys.exit(1)
-    rejected = any(finding.severity == "reject" for finding in found.findings)
-    if as_json:
-        print_json({"ok": not rejected, **vars(found)})
-    else:
-        for line in console.check_lines(found):
-            console.show(line)
-    sys.exit(1 if rejected else 0)
-
-
-@main.command()
 @results_folder
 @protocol_option
 @channel_option
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["table", "md", "csv", "json", "latex"]),
+    type=click.Choice(["table", "md", "csv", "json", "latex", "challenge"]),
     default="table",
     show_default=True,
-    help="What to write.",
+    help="What to write; challenge: its results.txt, with RGB PSNR.",
 )
 @click.option("--reference", help="Show a published table instead: ntire2024.")
 @click.option("--device", "device", help="Rank the records of this device (as the table's title names it).")
@@ -176,7 +134,7 @@ def leaderboard(
     as_json: bool,
 ) -> None:
     """Rank the stored records, or show a published table."""
-    from ntire_bench import console
+    from ntire_bench import console, results_table
     from ntire_bench.leaderboard import board_from_reference
     from ntire_bench.render import render
 
@@ -192,6 +150,9 @@ def leaderboard(
         show_board(board)
         return
     text = render(board, chosen)  # type: ignore[arg-type]
+    if chosen == "challenge":
+        for remark in results_table.remarks(board):
+            console.show(remark, stderr=True)
     if output is None:
         click.echo(text.rstrip("\n"))
     else:
@@ -228,8 +189,11 @@ def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, force: bool, as_json:
         console.show(f"{len(written)} LR images in {relative(target)}")
 
 
+main.add_command(check)
 main.add_command(run)
+main.add_command(stability)
 main.add_command(gate)
+main.add_command(import_)
 main.add_command(fuse)
 main.add_command(zoo)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,14 +14,17 @@ import click
 __all__ = [
     "JSON_WANTED",
     "PATH",
+    "Effort",
+    "IsolationWanted",
     "channel_option",
+    "effort",
     "data_options",
     "json_flag",
     "machine",
+    "options",
     "places",
     "protocol_option",
     "results_folder",
-    "rounds_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -81,18 +86,43 @@ channel_option = click.option(
     type=click.Choice(["y", "rgb"]),
     help="Channel to judge in; default: the protocol's.",
 )
-machine = options(
+_machine_options = options(
     click.option(
         "--device", default="auto", show_default=True, callback=_device, help="auto, cpu, cuda, cuda:N."
     ),
     click.option(
         "--isolation",
-        type=click.Choice(["auto", "none", "required"]),
+        type=click.Choice(["auto", "none", "required", "L0", "L1", "L2", "L3"]),
         default="auto",
         show_default=True,
-        help="How far the submission is kept from everything else.",
+        help="How far the submission is kept from everything else; required: L2 or better.",
+    ),
+    click.option(
+        "--allow-pickle",
+        is_flag=True,
+        help="Let checkpoints run code as they are loaded; needs isolation L2 or better.",
     ),
 )
+
+
+@dataclass(frozen=True)
+class IsolationWanted:
+    """What a user asks of isolation; see `isolation.isolation_for`."""
+
+    level: str
+    allow_pickle: bool
+
+
+def machine(command: Command) -> Command:
+    """Give a command the options --device and, as its one argument `isolation`, those on isolation."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, isolation: str, allow_pickle: bool, **others: Any) -> Any:  # noqa: ANN401
+        return command(*args, isolation=IsolationWanted(isolation, allow_pickle), **others)
+
+    return _machine_options(wrapped)  # type: ignore[return-value]
+
+
 data_options = options(
     click.option(
         "--data-dir",
@@ -105,6 +135,60 @@ data_options = options(
     ),
     click.option("--include-test", is_flag=True, help="Evaluate the split test as well."),
 )
-rounds_option = click.option(
-    "--rounds", type=click.IntRange(1), help="Timed passes over all images; default: the protocol's."
+_effort_options = options(
+    click.option(
+        "--rounds",
+        type=click.IntRange(1),
+        help="Exactly so many timed passes over all images; without it they go on until --precision.",
+    ),
+    click.option(
+        "--precision",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Half of the runtime's 95 % interval that is enough.  [default: 0.01 on a CPU, 0.0025 on a GPU]",
+    ),
+    click.option(
+        "--max-rounds", type=click.IntRange(1), default=60, show_default=True, help="At most so many rounds."
+    ),
+    click.option(
+        "--max-time",
+        type=click.FloatRange(0, min_open=True),
+        default=1200.0,
+        show_default=True,
+        help="Seconds of rounds per submission.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1), help="CPU threads of a network.  [default: all cores but one]"
+    ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How long and with how much runtimes are measured; see `stopping.StopRule`."""
+
+    rounds: int | None
+    precision: float | None
+    max_rounds: int
+    max_time_s: float
+    threads: int | None
+
+
+def effort(command: Command) -> Command:
+    """Give a command the options on rounds, as its one argument `effort`."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,  # noqa: ANN401
+        rounds: int | None,
+        precision: float | None,
+        max_rounds: int,
+        max_time: float,
+        threads: int | None,
+        **others: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        chosen = Effort(
+            rounds=rounds, precision=precision, max_rounds=max_rounds, max_time_s=max_time, threads=threads
+        )
+        return command(*args, effort=chosen, **others)
+
+    return _effort_options(wrapped)  # type: ignore[return-value]

@@ -12,23 +12,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ntire_bench.cli_catalogue import baseline_option, open_catalogue, sources
 from ntire_bench.cli_options import (
     PATH,
+    Effort,
+    IsolationWanted,
     channel_option,
     data_options,
     json_flag,
     machine,
-    places,
     protocol_option,
     results_folder,
-    rounds_option,
+)
+from ntire_bench.cli_options import (
+    effort as effort_options,
 )
 from ntire_bench.cli_output import as_channel, print_json, show_board, stored_board
 from ntire_bench.errors import UsageError, relative
 
 if TYPE_CHECKING:
     from ntire_bench.campaign import Data
-    from ntire_bench.evaluate import Options
+    from ntire_bench.session import Options
 
 __all__ = ["INTERRUPTED", "DefaultId", "gate", "run"]
 
@@ -45,16 +49,17 @@ class DefaultId:
 @click.command()
 @click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
 @click.option("--model-id", "model_ids", type=click.IntRange(0), multiple=True, help="Same as ID.")
-@click.option("--all", "everything", is_flag=True, help="Evaluate every submission in models/.")
+@click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is.")
 @click.option("--resume", is_flag=True, help="Leave out what an earlier run has done.")
 @data_options
 @click.option("--save-dir", type=PATH, help="Folder for SR images; without it none are kept.")
 @click.option("--ssim", is_flag=True, help="Compute SSIM too.")
-@rounds_option
+@effort_options
 @protocol_option
 @channel_option
 @machine
-@places
+@sources
+@baseline_option
 @results_folder
 @json_flag
 def run(
@@ -67,13 +72,15 @@ def run(
     include_test: bool,
     save_dir: Path | None,
     ssim: bool,
-    rounds: int | None,
+    effort: Effort,
     protocol_name: str | None,
     channel: str | None,
     device: str,
-    isolation: str,
+    isolation: IsolationWanted,
     models: Path,
     model_zoo: Path,
+    challenge_root: Path | None,
+    baseline_choice: str | None,
     results: Path,
     as_json: bool,
 ) -> None:
@@ -81,11 +88,11 @@ def run(
 
     Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images, 130 interrupted.
     """
-    from ntire_bench import campaign, console, store, submission
+    from ntire_bench import campaign, console, store
     from ntire_bench.export import document
     from ntire_bench.zoo import unfetched
 
-    catalogue = submission.find(models, model_zoo)
+    catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice)
     default = click.get_current_context().find_object(DefaultId)
     wanted = list(dict.fromkeys([*ids, *model_ids])) or ([default.id] if default else [])
     if everything:
@@ -117,7 +124,7 @@ def run(
         if folder is not None:
             store.check_writable(folder)
     data = _choose_data(splits, include_test, data_dir, protocol_name)
-    options = _evaluation_options(data, rounds, channel, device, ssim, save_dir, isolation)
+    options = _evaluation_options(data, effort, channel, device, ssim, save_dir, isolation)
     if data.sample:
         console.show(console.SAMPLE, stderr=True)
     with _interruptible(
@@ -162,7 +169,8 @@ def run(
 @protocol_option
 @channel_option
 @machine
-@places
+@sources
+@baseline_option
 @json_flag
 def gate(
     ids: tuple[int, ...],
@@ -174,9 +182,11 @@ def gate(
     protocol_name: str | None,
     channel: str | None,
     device: str,
-    isolation: str,
+    isolation: IsolationWanted,
     models: Path,
     model_zoo: Path,
+    challenge_root: Path | None,
+    baseline_choice: str | None,
     as_json: bool,
 ) -> None:
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
@@ -199,9 +209,12 @@ def gate(
         rules = protocol.load(protocol_name or record.protocol.name)
         answers.append(judge(record, rules, as_channel(channel or record.psnr_channel)))
     else:
-        catalogue = submission.find(models, model_zoo)
+        catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice)
         wanted = list(dict.fromkeys(ids))
         if changed is not None:
+            if challenge_root is not None:
+                remedy = "name the IDs: what a branch of a checkout is made of lies in many files"
+                raise UsageError("--changed does not go with --challenge-root", remedy=remedy)
             wanted, strays = changed_since(changed, catalogue, models, model_zoo)
             for stray in strays:
                 console.show(f"{stray} belongs to no submission: rename it, or take it out.", stderr=True)
@@ -212,7 +225,7 @@ def gate(
                 sys.exit(2 if strays else 0)
         entries = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in wanted]
         data = _choose_data(splits, include_test, data_dir, protocol_name)
-        options = _evaluation_options(data, 1, channel, device, False, None, isolation)
+        options = _evaluation_options(data, None, channel, device, False, None, isolation)
         if data.sample:
             console.show(console.SAMPLE, stderr=True)
         # Absolute thresholds need no baseline: then each submission stands in for it.
@@ -262,23 +275,39 @@ def _choose_data(
 
 def _evaluation_options(
     data: Data,
-    rounds: int | None,
+    effort: Effort | None,
     channel: str | None,
     device: str,
     ssim: bool,
     save_dir: Path | None,
-    isolation: str,
+    isolation: IsolationWanted,
 ) -> Options:
-    from ntire_bench.evaluate import Options
+    """Return the options of an evaluation; no `effort` is one round, which is enough for PSNR."""
+    from ntire_bench import console
+    from ntire_bench.session import Options, isolation_of
+    from ntire_bench.stopping import StopRule
 
-    return Options(
-        rounds=rounds or data.protocol.rounds,
+    stop = StopRule(rounds=1)
+    if effort is not None:
+        stop = StopRule(
+            rounds=effort.rounds,
+            min_rounds=min(data.protocol.rounds, effort.max_rounds),
+            precision=effort.precision,
+            max_rounds=effort.max_rounds,
+            max_time_s=effort.max_time_s,
+        )
+    options = Options(
+        stop=stop,
+        threads=None if effort is None else effort.threads,
         psnr_channel=as_channel(channel or data.protocol.psnr_channel),
         device=device,
         ssim=ssim,
         save_dir=save_dir,
-        isolation=isolation,
+        isolation=isolation.level,
+        allow_pickle=isolation.allow_pickle,
     )
+    console.tell_isolation(isolation_of(options, data.splits), isolation.level)
+    return options
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ntire_bench.cli_options import PATH, json_flag, machine, places, protocol_option
+from ntire_bench.cli_options import PATH, IsolationWanted, json_flag, machine, places, protocol_option
 from ntire_bench.cli_output import print_json
 from ntire_bench.errors import relative
 
@@ -26,7 +26,7 @@ def fuse(
     models: Path,
     model_zoo: Path,
     device: str,
-    isolation: str,
+    isolation: IsolationWanted,
     protocol_name: str | None,
     as_json: bool,
 ) -> None:
@@ -39,12 +39,15 @@ def fuse(
     from ntire_bench import console, protocol, sample, submission
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.fused_checkpoint import default_output, write_fused
+    from ntire_bench.isolation import isolation_for
 
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
     try:
         item = submission.find(models, model_zoo, prefer_training=True).get(id)
         target = output or default_output(item, model_zoo)
-        reply = write_fused(item, target, sample.probe_lr(), rules, device=device, isolation=isolation)
+        walls = isolation_for(isolation.level, allow_pickle=isolation.allow_pickle)
+        console.tell_isolation(walls, isolation.level)
+        reply = write_fused(item, target, sample.probe_lr(), rules, device=device, isolation=walls)
     except (SubmissionError, MeasurementError) as error:
         if as_json:
             print_json({"error": {"type": type(error).__name__, "message": str(error)}})

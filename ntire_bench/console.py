@@ -7,15 +7,16 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ntire_bench.errors import NtireBenchError, relative
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from ntire_bench.checkout import Branch
     from ntire_bench.gate import Gate
-    from ntire_bench.records import Record
+    from ntire_bench.records import Isolation, Record, Timing
     from ntire_bench.resolve import Check
     from ntire_bench.submission import Catalogue, Submission
 
@@ -29,6 +30,7 @@ __all__ = [
     "record_line",
     "show",
     "show_error",
+    "tell_isolation",
 ]
 
 _PIPE_WIDTH = 160
@@ -61,6 +63,15 @@ def show(what: str | RenderableType, *, stderr: bool = False, style: str | None 
         console.print(_CONTROL.sub("", what), style=style, soft_wrap=True)
     else:
         console.print(what)
+
+
+def tell_isolation(found: Isolation, wanted: str) -> None:
+    """Say in one line what is lost under the best isolation, unless just that was asked for."""
+    from ntire_bench.isolation import lost
+
+    text = lost(found)
+    if text is not None and wanted not in ("none", found.level):
+        show(text, stderr=True)
 
 
 def show_error(error: NtireBenchError) -> None:
@@ -134,8 +145,38 @@ def catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
             else "by inference"
         )
         weights = "no checkpoint" if item.checkpoint is None else relative(item.checkpoint)
+        if item.branch is not None:
+            how, weights = _branch_told(item.branch), _weights_told(item.branch)
         yield f"{item.label}  {relative(item.file)}  {weights}  {how}"
     yield from catalogue.ignored
+
+
+def branch_document(branch: Branch | None) -> dict[str, Any] | None:
+    """Return what is known of a branch of a checkout's select_model, for machines."""
+    if branch is None:
+        return None
+    return {
+        "script": relative(branch.script),
+        "line": branch.line,
+        "name": branch.title,
+        "data_range": branch.data_range,
+        "tile": branch.tile,
+        "files": [relative(file) for file in branch.files],
+        "checkpoints": [relative(file) for file in branch.checkpoints],
+        "missing": [relative(file) for file in branch.checkpoints if not file.is_file()],
+    }
+
+
+def _branch_told(branch: Branch) -> str:
+    known = [f"named {branch.title!r}"] if branch.title is not None else ["of a name that running it tells"]
+    known += [f"range {branch.data_range:g}"] if branch.data_range is not None else []
+    known += [f"tile {branch.tile}"] if branch.tile is not None else []
+    return f"{branch.script.name}, line {branch.line}: {', '.join(known)}"
+
+
+def _weights_told(branch: Branch) -> str:
+    named = [f"{relative(file)}{'' if file.is_file() else ' (missing)'}" for file in branch.checkpoints]
+    return ", ".join(named) or "no checkpoint that can be read from the branch"
 
 
 def check_lines(found: Check) -> Iterator[str]:
@@ -159,6 +200,9 @@ def check_lines(found: Check) -> Iterator[str]:
             f"{name.removeprefix('aten::')} ({count})" for name, count in cost.uncounted_ops.items()
         )
         yield f"  uncounted    operators that fvcore gives no FLOPs: {ops}"
+    if "flops" in cost.audit:
+        audited = f"{cost.audit['flops'] / 1e9:.4f} G, {cost.audit['params']:,} parameters"
+        yield f"  audit        {audited}, with {len(cost.audit['sizes'])} more sizes; see docs/INTEGRITY.md"
     for finding in found.findings:
         yield f"  {finding.severity:<11}  [{finding.code}] {finding.message}"
     yield f"  isolation    {found.isolation.level}: {found.isolation.detail}"
@@ -166,7 +210,7 @@ def check_lines(found: Check) -> Iterator[str]:
 
 def record_line(record: Record) -> str:
     """Describe one evaluation in a line."""
-    label = f"{record.submission.id:02d}_{record.submission.name}"
+    label = record.submission.label
     if record.error is not None:
         return f"{label}  failed in phase {record.error.phase}: {record.error.message}"
     parts = []
@@ -176,11 +220,37 @@ def record_line(record: Record) -> str:
             for channel, value in (("Y", split.psnr_y_db), ("RGB", split.psnr_rgb_db))
         )
         ssim = "" if split.ssim_y is None else f", SSIM {split.ssim_y:.4f}"
-        parts.append(f"{name} {psnr}{ssim}, {split.runtime_ms:.2f} ms")
+        parts.append(f"{name} {psnr}{ssim}, {_with_half(split.runtime_ms, split.runtime_ci95_ms)} ms")
     if record.score is not None:
-        final = "over the range of numbers" if record.score.final is None else f"{record.score.final:.2f}"
-        parts.append(f"score {final}")
+        limits = None if record.timing is None else record.timing.score_ci95
+        final = record.score.final
+        parts.append(f"score {'over the range of numbers' if final is None else _with_half(final, limits)}")
+    if record.timing is not None:
+        parts.append(_rounds_line(record.timing))
     return f"{label}  {'; '.join(parts)}"
+
+
+def _with_half(value: float, limits: tuple[float, float] | None) -> str:
+    """Return a value with half of its interval.
+
+    >>> _with_half(7.389, (7.3, 7.5)), _with_half(7.389, None)
+    ('7.39 ±0.10', '7.39')
+    """
+    half = 0.0 if limits is None else (limits[1] - limits[0]) / 2
+    return f"{value:.2f}" + (f" ±{half:.2f}" if half else "")
+
+
+def _rounds_line(timing: Timing) -> str:
+    rounds, launches = sum(launch.rounds for launch in timing.launches), len(timing.launches)
+    reached = "" if timing.half_width is None else f", ±{timing.half_width:.2%}"
+    why = {
+        "precision": f"the precision of {timing.precision:.2%} is reached",
+        "max-rounds": f"--max-rounds reached before the precision of {timing.precision:.2%}",
+        "max-time": f"--max-time reached before the precision of {timing.precision:.2%}",
+        "rounds": "as many as asked for",
+    }[timing.stopped]
+    some = f"{rounds} round{'s' if rounds != 1 else ''} in {launches} launch{'es' if launches != 1 else ''}"
+    return f"{some}{reached}: {why}"
 
 
 def gate_lines(answer: Gate) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from ntire_bench.errors import MeasurementError
 
-__all__ = ["describe", "peak_memory_mib", "reset_peak_memory", "select", "settings"]
+__all__ = ["apply_settings", "describe", "peak_memory_mib", "reset_peak_memory", "select", "settings"]
 
 _MIB = 1024.0 * 1024.0
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -19,7 +20,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def select(name: str) -> torch.device:
-    """Return the device of that name and put torch into the benchmark's settings.
+    """Return the device of that name.
 
     Args:
         name: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
@@ -40,9 +41,23 @@ def select(name: str) -> torch.device:
             f"the device {name} was asked for, and torch sees {torch.cuda.device_count()} GPUs",
             remedy="count them from cuda:0, or leave --device out",
         )
+    return device
+
+
+def apply_settings(threads: int) -> None:
+    """Put torch into the benchmark's settings: before a submission is loaded, and before every round.
+
+    Args:
+        threads: CPU threads to compute with.
+    """
+    torch.set_num_threads(threads)
     # As in the challenge's loop; the autotuner would time several algorithms at every new image size.
     torch.backends.cudnn.benchmark = False
-    return device
+    torch.backends.cudnn.deterministic = False
+    # torch's own defaults, which a model file may have changed when it was imported.
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_default_dtype(torch.float32)
 
 
 def settings() -> dict[str, bool | int | str]:
@@ -55,6 +70,7 @@ def settings() -> dict[str, bool | int | str]:
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
         "default_dtype": str(torch.get_default_dtype()),
         "threads": torch.get_num_threads(),
+        "malloc": os.environ.get("GLIBC_TUNABLES", ""),
     }
 
 

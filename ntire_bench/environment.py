@@ -12,7 +12,7 @@ from typing import Any
 import ntire_bench
 from ntire_bench.records import Environment
 
-__all__ = ["commit", "cpu_model", "describe"]
+__all__ = ["commit", "compute_threads", "cores", "cpu_model", "describe"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -27,12 +27,27 @@ def describe(worker: dict[str, Any]) -> Environment:
     return Environment(
         **{**worker, "device_name": worker["device_name"] or cpu},
         cpu=cpu,
-        cpu_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cpu_cores=cores(),
         driver=_driver() if worker["device"] == "cuda" else None,
         os=f"{platform.system()} {platform.release()}",
         ntire_bench=ntire_bench.__version__,
         commit=commit(),
     )
+
+
+def cores() -> int:
+    """Return the number of CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compute_threads() -> int:
+    """Return with how many threads a worker computes: OMP_NUM_THREADS, else all cores but one.
+
+    That one is for what runs beside the calls in the parent: decoding and metrics. It also makes a runtime
+    steadier, as threads that wait for each other wait for whatever takes the core of one of them.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else max(1, cores() - 1)
 
 
 def commit() -> str | None:

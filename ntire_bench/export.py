@@ -30,13 +30,16 @@ _LATEX = {
     ">": r"\textgreater{}",
     "·": r"$\cdot$",
     "↓": r"$\downarrow$",
+    "±": r"$\pm$",
+    "≈": r"$\approx$",
     "[": "{[}",  # after a line break in a table it would begin an argument
     **{c: "\\" + c for c in "{}$&#%_"},
 }
 _FRAME_COLUMNS = (
     "id team is_baseline psnr_valid_db psnr_test_db runtime_valid_ms runtime_test_ms runtime_ms"
-    " params_m flops_g score_runtime score_params score_flops score_final"
-    " rank rank_runtime rank_params rank_flops status remarks protocol psnr_channel device sample"
+    " runtime_half_width params_m flops_g score_runtime score_params score_flops score_final score_low"
+    " score_high rank rank_runtime rank_params rank_flops tied_with status remarks protocol psnr_channel"
+    " device sample"
 ).split()
 _LATEX_HEAD = (
     r" & \multicolumn{2}{c}{PSNR [dB]} & \multicolumn{3}{c}{Runtime [ms]} & Params & FLOPs"
@@ -64,10 +67,11 @@ def document(board: Board) -> dict[str, Any]:
 
     Keys: protocol {name, sha256, title}; psnr_channel; device {name, threads} or null; sample; source or
     null; rows, in the order of the table, each {id, name, status, is_baseline, rank, rank_runtime,
-    rank_flops, rank_params, score {runtime, flops, params, final} or null, runtime_ms, flops, params, splits
-    {name: {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts [{split, channel, psnr_db, threshold_db, passed,
-    reason}], findings [{code, severity, message}], remarks}; left_out [{team, path, kind, reason}]; notes;
-    superseded.
+    rank_flops, rank_params, tied_with [labels], rank_shares {rank: share of resamples}, score_ci95 [low,
+    high] or null, runtime_half_width (a share) or null, unstable [reasons], score {runtime, flops, params,
+    final} or null, runtime_ms, flops, params, splits {name: {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts
+    [{split, channel, psnr_db, threshold_db, passed, reason}], findings [{code, severity, message}], remarks};
+    left_out [{team, path, kind, reason}]; notes; superseded.
     A number that is infinite is null in the JSON text.
     """
     device = {"name": board.device_name, "threads": board.threads} if board.device_name is not None else None
@@ -130,6 +134,8 @@ def to_latex(board: Board) -> str:
         missing="--",
         note=r"$^\dagger$",
         escape=escape,
+        interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
+        tied=r"$^{\approx}$",
     )
     body = []
     for _, rows in groupby(board.rows, key=lambda row: row.status):
@@ -165,16 +171,20 @@ def _line(board: Board, row: Row) -> dict[str, object]:
         **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in JUDGED_SPLITS},
         **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in JUDGED_SPLITS},
         "runtime_ms": costs and costs.runtime_ms,
+        "runtime_half_width": entry.half_width,
         "params_m": costs and costs.params / 1e6,
         "flops_g": costs and costs.flops / 1e9,
         "score_runtime": score.runtime,
         "score_params": score.params,
         "score_flops": score.flops,
         "score_final": score.final,
+        "score_low": entry.score_ci95 and entry.score_ci95[0],
+        "score_high": entry.score_ci95 and entry.score_ci95[1],
         "rank": row.rank,
         "rank_runtime": row.rank_runtime,
         "rank_params": row.rank_params,
         "rank_flops": row.rank_flops,
+        "tied_with": "; ".join(row.tied),
         "status": row.status,
         "remarks": "; ".join(remarks(row)),
         "protocol": board.protocol.name,
@@ -196,6 +206,11 @@ def _row_document(row: Row) -> dict[str, Any]:
         "rank_runtime": row.rank_runtime,
         "rank_flops": row.rank_flops,
         "rank_params": row.rank_params,
+        "tied_with": list(row.tied),
+        "rank_shares": {str(rank): share for rank, share in row.rank_shares.items()},
+        "score_ci95": entry.score_ci95 and list(entry.score_ci95),
+        "runtime_half_width": entry.half_width,
+        "unstable": list(entry.unstable),
         "score": row.score and asdict(row.score),
         "runtime_ms": entry.costs and entry.costs.runtime_ms,
         "flops": entry.costs and entry.costs.flops,

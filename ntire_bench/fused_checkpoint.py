@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ntire_bench.client import FuseReply, Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocol import Protocol
-from ntire_bench.sandbox import isolation_for
+from ntire_bench.records import Isolation
 from ntire_bench.submission import DEPLOY_SUFFIX, Submission
 
 __all__ = ["default_output", "write_fused"]
@@ -35,7 +35,7 @@ def write_fused(
     protocol: Protocol,
     *,
     device: str,
-    isolation: str,
+    isolation: Isolation,
 ) -> FuseReply:
     """Merge a submission's network in a worker, write the result, and load it again in another worker.
 
@@ -45,7 +45,7 @@ def write_fused(
         probe: A real LR image, uint8 HWC, to compare the two forms on.
         protocol: For scale and cost input.
         device: "auto", "cpu", "cuda", "cuda:N".
-        isolation: One of `sandbox.ISOLATION_CHOICES`.
+        isolation: What `isolation.isolation_for` returned.
 
     Returns:
         What merging changed.
@@ -54,9 +54,10 @@ def write_fused(
         SubmissionError: There is nothing to merge, it fails, or the result does not load.
         UsageError: The file cannot be written.
     """
-    isolation_for(isolation)
     side = (_BUFFER_SIDE, _BUFFER_SIDE)
-    with Worker(submission, scale=protocol.scale, largest_lr=side, device=device) as worker:
+    with Worker(
+        submission, scale=protocol.scale, largest_lr=side, device=device, isolation=isolation
+    ) as worker:
         worker.hello()
         worker.load(probe)
         reply, checkpoint = worker.fuse(probe, protocol.cost_input, keep=True)
@@ -77,7 +78,9 @@ def write_fused(
     temporary = _write(checkpoint, output)
     try:
         merged = dataclasses.replace(submission, checkpoint=temporary)
-        with Worker(merged, scale=protocol.scale, largest_lr=probe.shape[:2], device=device) as worker:
+        with Worker(
+            merged, scale=protocol.scale, largest_lr=probe.shape[:2], device=device, isolation=isolation
+        ) as worker:
             worker.hello()
             worker.load(probe)
             counted = worker.complexity(protocol.cost_input)

@@ -91,7 +91,7 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
         protocol: The rules.
         channel: Channel to compare.
     """
-    label = f"{record.submission.id:02d}_{record.submission.name}"
+    label = record.submission.label
 
     def unknown_because(reason: str) -> Gate:
         return not_judged(label, protocol, channel, reason, record.sample)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -68,6 +70,8 @@ class Style:
         missing: Stands for a value that there is not.
         note: Follows the name of a team that the captions say something about.
         escape: Makes a name safe.
+        interval: Turns half of an interval into what follows its value.
+        tied: Follows the rank of a team that others are tied with.
     """
 
     place: Callable[[int], str]
@@ -75,6 +79,8 @@ class Style:
     missing: str
     note: str
     escape: Callable[[str], str]
+    interval: Callable[[str], str] = "±{}".format
+    tied: str = "≈"
 
 
 def score_text(score: float | None) -> str:
@@ -97,6 +103,8 @@ def score_text(score: float | None) -> str:
 def title(board: Board) -> str:
     """Return what was ranked, where, and in which PSNR channel, in one line."""
     device = board.device_name or "no device"
+    if device.startswith("unknown"):  # imported results
+        device = f"device {device}"
     if board.threads is not None:
         device += f", {board.threads} thread{'s' if board.threads != 1 else ''}"
     parts = [board.protocol.title, device, "PSNR on Y" if board.channel == "y" else "PSNR on RGB"]
@@ -133,6 +141,15 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
     def with_place(text: str, place: int | None, shown: bool = True) -> str:
         return (text or style.missing) + (style.place(place) if shown and place is not None else "")
 
+    def half_runtime() -> str:
+        return "" if entry.half_width is None else style.interval(f"{entry.half_width * 100:.1f}%")
+
+    def half_score() -> str:
+        limits = entry.score_ci95
+        if limits is None or score is None or score.final is None or score.final >= 1000:
+            return ""
+        return "" if limits[0] == limits[1] else style.interval(f"{(limits[1] - limits[0]) / 2:.2f}")
+
     beside_costs = "score_runtime" not in keys
     texts = {
         "team": style.escape(display_name(entry)) + (style.note if remarks(row) else ""),
@@ -140,14 +157,16 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         "psnr_test": psnr("test"),
         "runtime_valid": runtime("valid"),
         "runtime_test": runtime("test"),
-        "runtime": with_place(f"{costs.runtime_ms:.2f}" if costs else "", row.rank_runtime, beside_costs),
+        "runtime": with_place(
+            f"{costs.runtime_ms:.2f}{half_runtime()}" if costs else "", row.rank_runtime, beside_costs
+        ),
         "params": with_place(f"{costs.params / 1e6:.3f}" if costs else "", row.rank_params, beside_costs),
         "flops": with_place(f"{costs.flops / 1e9:.2f}" if costs else "", row.rank_flops, beside_costs),
         "score_runtime": with_place(score_text(score.runtime) if score else "", row.rank_runtime),
         "score_params": with_place(score_text(score.params) if score else "", row.rank_params),
         "score_flops": with_place(score_text(score.flops) if score else "", row.rank_flops),
-        "final": with_place(score_text(score.final) if score else "", None),
-        "rank": style.missing if row.rank is None else str(row.rank),
+        "final": with_place(score_text(score.final) + half_score() if score else "", None),
+        "rank": style.missing if row.rank is None else str(row.rank) + (style.tied if row.tied else ""),
     }
     return [texts[key] for key in keys]
 
@@ -160,15 +179,43 @@ def captions(board: Board) -> list[str]:
         texts = [
             "Lower scores are better; the baseline's costs score 7.39. Sub-track ranks are in parentheses."
         ]
+    texts += _noise(board)
     texts += _below_threshold(board)
     if board.source is not None:
         texts.append(f"Source: {board.source}.")
     texts += board.notes
     texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
-    texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind != "failed"]
+    texts += _imported_elsewhere(board)
+    told = ("failed", "imported")
+    texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
     if board.superseded:
         texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
     return texts
+
+
+def _noise(board: Board) -> Iterator[str]:
+    """Say what the intervals are, who is tied, and whose runtime is too unsteady for a rank."""
+    rows = board.rows
+    if any(row.entry.half_width is not None for row in rows):
+        yield (
+            "± is half of a 95 % interval (bootstrap over launches and rounds): of the runtime's ratio to "
+            "the baseline's, in percent, and of the final score."
+        )
+    places = {row.entry.label: number for number, row in enumerate(rows)}
+    pairs = [
+        f"{display_name(row.entry)} and {display_name(rows[places[label]].entry)}"
+        for number, row in enumerate(rows)
+        for label in row.tied
+        if places[label] > number
+    ]
+    if pairs:
+        more = f" and {len(pairs) - 8} more pairs" if len(pairs) > 8 else ""
+        yield f"≈ Tied within noise, the intervals of the final scores overlap: {'; '.join(pairs[:8])}{more}."
+    unstable = [display_name(row.entry) for row in rows if row.status == "unstable"]
+    if unstable:
+        yield f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}."
+    elif any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
+        yield "All of these runtimes are unstable: the ranks are not to be relied on."
 
 
 def _below_threshold(board: Board) -> Iterator[str]:
@@ -183,6 +230,15 @@ def _below_threshold(board: Board) -> Iterator[str]:
         groups.setdefault(thresholds, []).append(f"{display_name(row.entry)} ({fails})")
     for thresholds, names in groups.items():
         yield f"No rank, PSNR below the threshold of {thresholds}: {', '.join(names)}."
+
+
+def _imported_elsewhere(board: Board) -> Iterator[str]:
+    """Say once per file which imported results are not in the table, and how to see them."""
+    counts = Counter(item.reason for item in board.left_out if item.kind == "imported")
+    for reason, count in sorted(counts.items()):
+        session = re.search(r"\(session (\w+)\), device unknown$", reason)
+        how = f" (--device {session[1]} ranks them)" if session else ""
+        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason}{how}."
 
 
 def _left_out(item: LeftOut) -> str:

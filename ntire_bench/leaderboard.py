@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from ntire_bench import protocol as protocols
 from ntire_bench import reference, scoring
-from ntire_bench.entries import Entry, entry_from_baseline, entry_from_record, swap_channel
+from ntire_bench.entries import JUDGED_SPLITS, Entry, entry_from_baseline, entry_from_record, swap_channel
 from ntire_bench.protocol import Channel, Protocol
 from ntire_bench.scoring import Row
 from ntire_bench.selection import LeftOut, one_line, select, team_name
 from ntire_bench.store import Problem, Stored
 
 __all__ = ["Board", "LeftOut", "board_from_reference", "build", "display_name", "remarks"]
+
+_MANY = 2  # a remark that more teams than this share is told once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,8 @@ def build(
     Args:
         stored: Records, as `store.load_all` reads them; those of other protocols are ignored.
         protocol: The rules as they are now; records made under another version of its file are left out.
-        channel: To judge in; the protocol's where it is None.
+        channel: To judge in; where it is None the protocol's, and RGB for imported results, which give no
+            other.
         device: Part of a device's name, or "cuda" or "cpu", to rank that one (see `selection.select`).
         problems: Files that could not be read, to be listed.
 
@@ -68,8 +71,11 @@ def build(
     Raises:
         UsageError: There are usable records, and none was measured on `device`.
     """
-    channel = channel or protocol.psnr_channel
     selection = select(stored, protocol, device)
+    imported = [item.record.imported for item in selection.chosen if item.record.imported is not None]
+    notes = _imported_notes(selection.chosen, protocol, channel) if imported else []
+    # What a file gives is RGB PSNR, and the challenge compared it with the same thresholds.
+    channel = channel or ("rgb" if imported else protocol.psnr_channel)
     entries = [entry_from_record(item.record, protocol, channel) for item in selection.chosen]
     if not any(entry.is_baseline for entry in entries):
         entries += _session_baseline(selection.chosen, channel)
@@ -78,7 +84,6 @@ def build(
         LeftOut(team="", path=str(problem.path), kind="unreadable", reason=one_line(problem.message))
         for problem in problems
     )
-    row_notes = [f"{display_name(row.entry)}: {text}." for row in rows for text in remarks(row)]
     return Board(
         protocol=protocol,
         channel=channel,
@@ -86,7 +91,13 @@ def build(
         threads=selection.threads,
         rows=rows,
         left_out=(*selection.left_out, *unreadable),
-        notes=(*_other_channel_notes(rows, protocol), *row_notes, *selection.notes),
+        notes=(
+            *notes,
+            *_other_channel_notes(rows, protocol),
+            *_row_notes(rows),
+            *selection.notes,
+            *_isolation_notes(selection.chosen),
+        ),
         sample=any(item.record.sample for item in selection.chosen),
         superseded=selection.superseded,
     )
@@ -125,8 +136,8 @@ def display_name(entry: Entry) -> str:
     >>> display_name(board_from_reference("ntire2024").rows[-1].entry)
     'RLFN (baseline)'
     """
-    name = entry.name if entry.id is None else f"{entry.id:02d}_{entry.name}"
-    return one_line(name) + (" (baseline)" if entry.is_baseline else "")
+    name = one_line(entry.label)
+    return name + (" (baseline)" if entry.is_baseline and "baseline" not in name.casefold() else "")
 
 
 def remarks(row: Row) -> list[str]:
@@ -139,6 +150,54 @@ def remarks(row: Row) -> list[str]:
         texts += [f"PSNR {value:.2f} dB on {split}" for split, value in known if value is not None]
     texts += [f"{f.severity} ({f.code}): {f.message}" for f in row.entry.findings if f.severity != "info"]
     return [one_line(text).rstrip(".") for text in texts]
+
+
+def _row_notes(rows: Sequence[Row]) -> list[str]:
+    """Return the remarks of every row; one that all teams share is told once."""
+    of_rows = [(display_name(row.entry), remarks(row)) for row in rows]
+    competing = [texts for row, (_, texts) in zip(rows, of_rows, strict=True) if row.entry.competes]
+    first = competing[0] if len(competing) > _MANY else []
+    shared = [text for text in first if all(text in texts for texts in competing)]
+    notes = [f"Every team: {text}." for text in shared]
+    return notes + [f"{name}: {text}." for name, texts in of_rows for text in texts if text not in shared]
+
+
+def _imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channel | None) -> list[str]:
+    """Say where imported numbers are from, and what nobody knows of them."""
+    newest = max(chosen, key=lambda item: item.created)
+    imported = newest.record.imported
+    if imported is None:
+        return []
+    unknown = (
+        "the device, the day of the measurement, the images and the files of the submissions are unknown"
+    )
+    file = one_line(imported.file)
+    notes = [f"Imported from {file} on {newest.created:%Y-%m-%d}, not measured here: {unknown}."]
+    if imported.format == "text":
+        notes.append(f"The numbers of {file} are rounded, and scores follow from them as they are.")
+    if channel is None and protocol.psnr_channel == "y":
+        notes.append(
+            "Judged by RGB PSNR: the file gives no other, and the challenge compares it with its thresholds."
+        )
+    wanted = protocol.datasets.images if protocol.datasets is not None else None
+    for split in JUDGED_SPLITS:
+        counts = {r.splits[split].images for r in (item.record for item in chosen) if split in r.splits}
+        if wanted is not None and counts - {0, wanted}:
+            found = ", ".join(str(count) for count in sorted(counts))
+            notes.append(f"{split}: the threshold is for {wanted} images; the file lists {found}.")
+    return notes
+
+
+def _isolation_notes(chosen: Sequence[Stored]) -> list[str]:
+    """Say how far the submissions were kept from everything else; who, where they differ."""
+    groups: dict[str, list[str]] = {}
+    for item in chosen:
+        found = item.record.isolation
+        if found is not None:
+            groups.setdefault(one_line(f"{found.level}, {found.detail}"), []).append(team_name(item.record))
+    if len(groups) == 1:
+        return [f"Isolation: {how}." for how in groups]
+    return [f"Isolation: {how}: {', '.join(groups[how])}." for how in sorted(groups, reverse=True)]
 
 
 def _session_baseline(chosen: Sequence[Stored], channel: Channel) -> list[Entry]:

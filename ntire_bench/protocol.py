@@ -144,12 +144,17 @@ class Protocol:
     datasets: Datasets | None = None
     sha256: str = ""
 
+    @property
+    def fits_any_images(self) -> bool:
+        """Whether the thresholds follow the baseline, so that the sample set can be judged by them."""
+        return self.thresholds.kind == "below_baseline"
+
 
 def available() -> list[str]:
     """Return the names of all protocols, the default first.
 
     >>> available()
-    ['ntire2024', 'ntire2025', 'ntire2026', 'sample']
+    ['ntire2024', 'demo', 'ntire2025', 'ntire2026', 'sample']
     """
     return sorted((p.stem for p in _FOLDER.glob("*.toml")), key=lambda name: (name != DEFAULT_PROTOCOL, name))
 

@@ -10,23 +10,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 __all__ = [
+    "NO_ID",
     "SCHEMA_VERSION",
     "Complexity",
     "Environment",
     "ErrorInfo",
     "Finding",
     "ImageResult",
+    "Imported",
     "Inference",
     "Isolation",
+    "Launch",
     "Measurement",
     "ProtocolInfo",
     "Record",
     "Score",
     "SplitResult",
     "SubmissionInfo",
+    "Timing",
 ]
 
 SCHEMA_VERSION = 1
+NO_ID = -1  # the number of a team whose imported results give none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,7 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "find", "load", "complexity", "warm-up", "run" or "baseline".
+        phase: "find", "load", "complexity", "warm-up", "run" or "baseline"; "import" for imported results.
     """
 
     type: str
@@ -66,7 +71,7 @@ class SubmissionInfo:
     """What was evaluated.
 
     Attributes:
-        id: The team's number.
+        id: The team's number; NO_ID where imported results give none.
         name: The team's or network's name, from the file name.
         file: Model file, relative to the working directory.
         file_sha256: Of the model file.
@@ -77,6 +82,7 @@ class SubmissionInfo:
         pad_to: The input is padded to a multiple of this; None if it is not padded.
         tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
         inferred: All that was found out rather than declared.
+        sources_sha256: Of a challenge's checkout, as far as a branch of it may depend on it; None elsewhere.
     """
 
     id: int
@@ -90,6 +96,12 @@ class SubmissionInfo:
     pad_to: int | None = None
     tile: int | None = None
     inferred: tuple[Inference, ...] = ()
+    sources_sha256: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How a team's files begin, "07_Example"; the name alone where there is no number."""
+        return self.name if self.id == NO_ID else f"{self.id:02d}_{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,10 +267,100 @@ class Isolation:
     Attributes:
         level: "L0" (separate process) up to "L3".
         detail: What that means, in one line.
+        held: What a canary tried at this level, and was kept from.
+        broken: What it was not kept from, and what it got at.
+        refused: Why there is no higher level.
+        allow_pickle: Whether a checkpoint could run code as it was loaded.
     """
 
     level: str
     detail: str
+    held: tuple[str, ...] = ()
+    broken: dict[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """Where a record comes from that was not measured here: one row of a challenge's own results file.
+
+    Attributes:
+        file: Name of the file, without its folder.
+        file_sha256: Of the file when the row was imported.
+        format: "json" or "text".
+        model: The row's name, as the file has it.
+        session: Tells the baseline's row from every other: rows of equal file names and sessions may meet.
+        values: All that the row gives, by the challenge's keys; a number that is not finite is a text.
+        unknown: Fields of the record that the file says nothing about: what they hold means nothing.
+        no_psnr: Why a split has no RGB PSNR, where the reason is not an infinite one.
+        runtime_ms: Average over valid and test as the file gives it; None: the mean of the splits counts.
+        baseline_runtime_ms: The same of the baseline.
+    """
+
+    file: str
+    file_sha256: str
+    format: Literal["json", "text"]
+    model: str
+    session: str
+    values: dict[str, Any]
+    unknown: tuple[str, ...] = ()
+    no_psnr: dict[str, str] = field(default_factory=dict)
+    runtime_ms: float | None = None
+    baseline_runtime_ms: float | None = None
+
+    @property
+    def device_name(self) -> str:
+        """What stands for the device: nobody knows it, and runtimes of two files never meet."""
+        return f"unknown, imported from {self.file} (session {self.session[:8]})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One start of the workers, which gives both sides a fresh memory layout, and what is not in the runtime.
+
+    Attributes:
+        rounds: Timed rounds in it; samples of all launches lie one after the other.
+        load_s: Building the submission's network and loading its checkpoint [s].
+        first_call_ms: Its first forward pass, cold, as the worker measured it [ms].
+    """
+
+    rounds: int
+    load_s: float
+    first_call_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How well the runtime is known.
+
+    Attributes:
+        launches: In order.
+        stopped: Why no more rounds were made: "precision" was reached, "max-rounds", "max-time", or "rounds",
+            the number that was asked for.
+        precision: Half of the 95 % interval, over the estimate, that was to be reached.
+        half_width: The same as it was reached; None where there was one round.
+        ratio: Runtime over the baseline's in this session; 1 where the submission is the baseline.
+        ratio_ci95: 95 % interval of `ratio`; None where there was one round.
+        score_ci95: 95 % interval of the final score; None where there was one round.
+        ratio_resamples: `ratio` of every bootstrap resample, from which shares of ranks follow.
+        unstable: Why the runtime cannot be ranked against stable ones; empty where it is stable.
+        attested: Whether the parent's own clock agreed with the worker's figures, which then are the samples;
+            where False, the samples are the parent's. None in records that were made before it was checked.
+        monitor: What was sampled beside: clocks, temperatures, power, load by others.
+    """
+
+    launches: tuple[Launch, ...]
+    stopped: Literal["precision", "max-rounds", "max-time", "rounds"]
+    precision: float
+    half_width: float | None
+    ratio: float
+    ratio_ci95: tuple[float, float] | None
+    score_ci95: tuple[float, float] | None
+    ratio_resamples: tuple[float, ...] = ()
+    unstable: tuple[str, ...] = ()
+    attested: bool | None = None
+    monitor: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,11 +370,11 @@ class Record:
     Attributes:
         schema_version: Of this layout.
         status: "ok" or "failed".
-        created_utc: ISO 8601, UTC.
+        created_utc: ISO 8601, UTC; of imported results, when they were imported.
         error: Set where status is "failed".
         protocol: The rules.
         submission: What was evaluated.
-        rounds: Timed passes over all images that were asked for.
+        rounds: Timed passes over all images that were made.
         psnr_channel: Channel the thresholds are compared in.
         sample: True where the embedded sample set was used: not comparable with the challenge.
         complexity: None where it was not reached.
@@ -280,9 +382,10 @@ class Record:
         baseline: The baseline's measurement in the same session; None where it was not reached.
         score: None where there are not both a measurement and a baseline.
         findings: In the order they were made.
-        environment: None where no worker came up.
+        environment: None where no worker came up, and of imported results.
         isolation: None where no worker came up.
         wall_s: Seconds per phase, by name.
+        imported: Set where the numbers are from a results file and were not measured here.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -302,3 +405,5 @@ class Record:
     environment: Environment | None = None
     isolation: Isolation | None = None
     wall_s: dict[str, float] = field(default_factory=dict)
+    timing: Timing | None = None
+    imported: Imported | None = None

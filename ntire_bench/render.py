@@ -1,4 +1,4 @@
-"""A board as a terminal table, Markdown, CSV, JSON or LaTeX."""
+"""A board as a terminal table, Markdown, CSV, JSON, LaTeX or the challenge's results.txt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ntire_bench import export, layout
+from ntire_bench import export, layout, results_table
 from ntire_bench.errors import UsageError
 from ntire_bench.layout import COLUMNS, Style
 from ntire_bench.leaderboard import Board
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "TerminalBoard", "render"]
 
-Format = Literal["table", "md", "csv", "json", "latex"]
+Format = Literal["table", "md", "csv", "json", "latex", "challenge"]
 _SUPERSCRIPTS = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 
 
@@ -36,6 +36,8 @@ _ASCII = Style(
     missing="-",
     note="*",
     escape=lambda text: text.encode("ascii", "replace").decode(),
+    interval="+-{}".format,
+    tied="~",
 )
 
 
@@ -44,7 +46,7 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
 
     Args:
         board: To show.
-        fmt: "table", "md", "csv", "json" or "latex".
+        fmt: "table", "md", "csv", "json", "latex" or "challenge".
         width: Columns of the table; 100 where it is None. The other formats have no width.
         color: Whether the table holds colour codes.
 
@@ -71,6 +73,7 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
         "csv": export.to_csv,
         "json": export.to_json,
         "latex": export.to_latex,
+        "challenge": results_table.write_table,
     }
     if fmt not in writers:
         raise UsageError(
@@ -97,7 +100,15 @@ class TerminalBoard:
 
         def show(text: str) -> str:
             # A console that cannot encode a team's name must not fail on it.
-            return text.replace("·", "|").encode("ascii", "replace").decode() if options.ascii_only else text
+            return (
+                text.replace("·", "|")
+                .replace("±", "+-")
+                .replace("≈", "~")
+                .encode("ascii", "replace")
+                .decode()
+                if options.ascii_only
+                else text
+            )
 
         yield Text(show(layout.title(self.board)), style="bold")
         if self.board.rows:

@@ -12,33 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench import environment
+from ntire_bench.audit import audit
 from ntire_bench.client import Worker
+from ntire_bench.contender import Contender, note_padding
 from ntire_bench.errors import SubmissionError
-from ntire_bench.measure import Contender, note_padding
+from ntire_bench.isolation import isolation_for
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Complexity, Environment, Finding, Isolation, SubmissionInfo
-from ntire_bench.sandbox import isolation_for
 from ntire_bench.submission import Submission
 
-# Operators that fvcore gives no FLOPs although they do the work of those that it counts.
-_UNSEEN_WORK = (
-    "aten::_convolution_mode",
-    "aten::mkldnn_convolution",
-    "aten::convolution_overrideable",
-    "aten::baddbmm",
-    "aten::addbmm",
-    "aten::addmv",
-    "aten::mv",
-    "aten::dot",
-    "aten::_int_mm",
-    "aten::scaled_dot_product_attention",
-    "aten::im2col",
-    "aten::unfold",
-    "aten::fft_",
-    "prim::PythonOp",
-)
-
-__all__ = ["Check", "check", "count", "describe", "file_sha256", "load"]
+__all__ = ["Check", "check", "count", "describe", "file_sha256", "load", "recount"]
 
 
 # Makes 97x81 of the 64x64 probe. Padded to a multiple of 2, 4, ... 64, it is not one of the next: so what a
@@ -58,7 +41,13 @@ class Check:
 
 
 def check(
-    submission: Submission, probe: npt.NDArray[np.uint8], protocol: Protocol, *, device: str, isolation: str
+    submission: Submission,
+    probe: npt.NDArray[np.uint8],
+    protocol: Protocol,
+    *,
+    device: str,
+    isolation: str,
+    allow_pickle: bool = False,
 ) -> Check:
     """Load a submission in a worker, run LR images of two sizes, and count its costs.
 
@@ -67,21 +56,24 @@ def check(
         probe: A real LR image, uint8 HWC.
         protocol: For scale and cost input.
         device: "auto", "cpu", "cuda", "cuda:N".
-        isolation: One of `sandbox.ISOLATION_CHOICES`.
+        isolation: One of `isolation.ISOLATION_CHOICES`.
+        allow_pickle: Whether its checkpoint may run code as it is loaded.
 
     Raises:
         SubmissionError: It does not load, or does not give an SR image.
         UsageError: No worker comes up on that device.
     """
-    level = isolation_for(isolation)
+    level = isolation_for(isolation, allow_pickle=allow_pickle)
     info = describe(submission)
     odd = np.pad(probe, (*_ODD, (0, 0)), mode="reflect")
-    with Worker(submission, scale=protocol.scale, largest_lr=odd.shape[:2], device=device) as worker:
+    with Worker(
+        submission, scale=protocol.scale, largest_lr=odd.shape[:2], device=device, isolation=level
+    ) as worker:
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
         can_fuse = load(contender, probe)
-        note_padding(contender, contender.worker.warm_up(odd, 1))
-        counted = count(contender, protocol)
+        note_padding(contender, contender.worker.warm_up(odd, 1).pad_to)
+        counted = count(contender, protocol, probe)
         if can_fuse:
             _note_training_form(contender, probe, protocol)
     return Check(
@@ -103,6 +95,7 @@ def describe(submission: Submission) -> SubmissionInfo:
         file_sha256=file_sha256(submission.file),
         checkpoint=None if checkpoint is None else os.path.relpath(checkpoint),
         checkpoint_sha256=None if checkpoint is None else file_sha256(checkpoint),
+        sources_sha256=None if submission.branch is None else submission.branch.sources_sha256(),
     )
 
 
@@ -139,30 +132,33 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
     return reply.can_fuse
 
 
-def count(contender: Contender, protocol: Protocol) -> Complexity:
-    """Count a contender's costs at the protocol's input, and note what makes them doubtful."""
-    contender.complexity = counted = contender.worker.complexity(protocol.cost_input)
-    if counted.uncalled_modules:
-        names = ", ".join(counted.uncalled_modules[:4]) + (
-            " ..." if len(counted.uncalled_modules) > 4 else ""
-        )
-        message = (
-            f"fvcore's trace never entered {len(counted.uncalled_modules)} modules ({names}): "
-            "if they compute anything, FLOPs are counted too low; remove them if they do not"
-        )
-        contender.findings.append(Finding(code="flops-uncalled-modules", severity="warning", message=message))
-    unseen = sorted(name for name in counted.uncounted_ops if name.startswith(_UNSEEN_WORK))
-    if unseen:
-        names = ", ".join(name.removeprefix("aten::") for name in unseen)
-        message = (
-            f"fvcore counts nothing for {names}, which do the work "
-            "of convolutions or matrix products: FLOPs are counted too low; use operators it knows "
-            "(padding=1 instead of padding='same', conv2d and matmul instead of the others)"
-        )
-        contender.findings.append(
-            Finding(code="flops-uncounted-operators", severity="warning", message=message)
-        )
+def count(contender: Contender, protocol: Protocol, image: npt.NDArray[np.uint8] | None = None) -> Complexity:
+    """Count a contender's costs at the protocol's input, and audit them.
+
+    Args:
+        contender: Its complexity and findings are completed.
+        protocol: For the cost input.
+        image: A real LR image to audit with; None counts without an audit. The baseline is the organizer's
+            own and is not audited.
+    """
+    counted = contender.worker.complexity(protocol.cost_input)
+    if image is None or contender.is_baseline:
+        counted = dataclasses.replace(counted, audit={"counter": counted.audit["counter"]})
+    else:
+        counted = audit(contender, counted, image)
+    contender.complexity = counted
     return counted
+
+
+def recount(contender: Contender) -> None:
+    """Count the parameters again, after all images have been run, and note if there are others by now."""
+    now = contender.worker.parameters()
+    if contender.complexity is not None and now != contender.complexity.params:
+        message = (
+            f"parameters() had {contender.complexity.params:,} elements before the images were run and has "
+            f"{now:,} after; build the whole network in its constructor"
+        )
+        contender.note(Finding(code="params-changed", severity="reject", message=message))
 
 
 def _note_training_form(contender: Contender, probe: npt.NDArray[np.uint8], protocol: Protocol) -> None:

@@ -15,15 +15,19 @@ from ntire_bench.store import Stored
 
 __all__ = ["LeftOut", "Selection", "one_line", "select", "team_name"]
 
-_Team = tuple[int, str]
+_Team = tuple[int, str, str]  # id, name, and what it was imported from
 
 
 @dataclass(frozen=True)
 class _Device:
-    """Runtimes of equal devices may meet: a GPU by its model, a CPU by its model and thread count."""
+    """Runtimes of equal devices may meet: a GPU by its model, a CPU by its model and thread count.
+
+    Nobody knows the device of imported results: those of one file meet each other and nothing else.
+    """
 
     name: str
     threads: int | None
+    imported: bool = False
 
     def __str__(self) -> str:
         return self.name if self.threads is None else f"{self.name}, {self.threads} threads"
@@ -36,7 +40,8 @@ class LeftOut:
     Attributes:
         team: "07_Example"; empty for a file that could not be read.
         path: Of the record.
-        kind: "failed", "other device", "other images", "other rules", "unusable" or "unreadable".
+        kind: "failed", "other device", "imported" (from another file, or where the table is of measured
+            records), "other images", "other rules", "unusable" or "unreadable".
         reason: For people, one line.
     """
 
@@ -79,9 +84,11 @@ class _Group:
 def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = None) -> Selection:
     """Choose the records that may be ranked together.
 
-    Of the devices, the one with the most teams is taken (the most recently used of several with as many); of
-    the images of a split, those that most teams ran. A team is stood for by the newest of its records that
-    fit. If its newest evaluation failed, an older one stands only if model file and checkpoint are the same.
+    Of the devices, the one with the most teams is taken (the most recently used of several with as many).
+    Imported results are taken only where nothing was measured or where they are named, of several files the
+    one that was imported last. Of the images of a split, those that most teams ran are taken. A team is
+    stood for by the newest of its records that fit. If its newest evaluation failed, an older one stands
+    only if model file and checkpoint are the same.
 
     Args:
         stored: Of any protocol; those of others than `protocol` are ignored.
@@ -97,7 +104,7 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
     teams: dict[_Team, list[Stored]] = {}
     for item in sorted(stored, key=_age, reverse=True):
         if item.record.protocol.name == protocol.name:
-            teams.setdefault((item.record.submission.id, item.record.submission.name), []).append(item)
+            teams.setdefault(_team(item.record), []).append(item)
     candidates = {
         team: [i for i in items if _may_stand(i, items[0], protocol)] for team, items in teams.items()
     }
@@ -112,7 +119,11 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
             found=", ".join(sorted(str(known) for known in by_device)),
             remedy="name a part of one of these devices",
         )
-    chosen_device = max(wanted, key=lambda d: (len(wanted[d].chosen), wanted[d].newest), default=None)
+    chosen_device = max(
+        wanted,
+        key=lambda d: (not d.imported, 0 if d.imported else len(wanted[d].chosen), wanted[d].newest),
+        default=None,
+    )
     group = wanted[chosen_device] if chosen_device is not None else None
 
     left_out: list[LeftOut] = []
@@ -135,7 +146,7 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
 
 def team_name(record: Record) -> str:
     """Return "07_Example": how a team's files begin."""
-    return one_line(f"{record.submission.id:02d}_{record.submission.name}")
+    return one_line(record.submission.label)
 
 
 def one_line(text: str) -> str:
@@ -152,7 +163,15 @@ def _age(item: Stored) -> tuple[datetime, int, str]:
     return (item.created, len(item.path.name), item.path.name)
 
 
+def _team(record: Record) -> _Team:
+    # What a file says of a team must not stand for what was measured of it, nor take its place away.
+    source = record.imported.device_name if record.imported is not None else ""
+    return record.submission.id, record.submission.name, source
+
+
 def _device(record: Record) -> _Device:
+    if record.imported is not None:
+        return _Device(record.imported.device_name, None, imported=True)
     environment = record.environment
     if environment is None:
         raise RecordError(f"the record of {team_name(record)} names no device")
@@ -200,11 +219,12 @@ def _group(of_teams: Mapping[_Team, Sequence[Stored]]) -> _Group:
             # Only records that fit the images of the splits before: some record then fits them all.
             ran = [item for item in items if split in item.record.splits and not _other_images(item, images)]
             for item in ran:
-                sha256 = item.record.splits[split].dataset_sha256
-                newest[sha256] = max(newest.get(sha256, item.created), item.created)
-            teams.update({item.record.splits[split].dataset_sha256 for item in ran})
+                these = _images(item, split)
+                newest[these] = max(newest.get(these, item.created), item.created)
+            teams.update({_images(item, split) for item in ran})
         if teams:
-            images[split] = max(teams, key=lambda sha256: (teams[sha256], newest[sha256]))
+            # Rows of a file that do not say how many images they are over fit those that do.
+            images[split] = max(teams, key=lambda t: (not t.startswith("0 "), teams[t], newest[t]))
     chosen = {}
     for team, items in of_teams.items():
         fitting = [item for item in items if not _other_images(item, images)]
@@ -223,7 +243,20 @@ def _judged(item: Stored) -> int:
 
 def _other_images(item: Stored, images: Mapping[str, str]) -> list[str]:
     splits = item.record.splits
-    return [split for split, sha in images.items() if split in splits and splits[split].dataset_sha256 != sha]
+    return [
+        split
+        for split, these in images.items()
+        if split in splits and splits[split].images and _images(item, split) != these
+    ]
+
+
+def _images(item: Stored, split: str) -> str:
+    """Return what tells the images of a split from others.
+
+    Of imported results only their number is known, or not even that (0): then they may be any.
+    """
+    result = item.record.splits[split]
+    return f"{result.images} of {result.dataset_sha256}"
 
 
 def _left_out(
@@ -243,7 +276,7 @@ def _left_out(
         older = shown is not None and _age(item) < _age(shown)
         # A result on another device can be shown with that device, however old it is. A failure of a team
         # that has a row is told in the notes; what is older than a failure with other files is outdated.
-        if kind != "other device" and (older or (shown is not None and kind == "failed")):
+        if kind not in ("other device", "imported") and (older or (shown is not None and kind == "failed")):
             continue
         if items[0].record.status == "failed" and item is not items[0] and not _same_files(item, items[0]):
             continue
@@ -256,6 +289,10 @@ def _left_out(
 def _reason(
     item: Stored, device: _Device | None, group: _Group | None, protocol: Protocol
 ) -> tuple[str, str] | None:
+    imported = item.record.imported
+    if imported is not None and device is not None and imported.device_name != device.name:
+        file, session = one_line(imported.file), imported.session[:8]
+        return "imported", f"imported from {file} (session {session}), device unknown"
     if unusable := _unusable(item, protocol):
         return unusable
     if device is None or group is None:
@@ -287,6 +324,8 @@ def _later(items: Sequence[Stored], shown: Stored | None, candidates: Sequence[S
 
 def _same_files(a: Stored, b: Stored) -> bool:
     one, two = a.record.submission, b.record.submission
+    if a.record.imported is not None and b.record.imported is not None:  # the files are not known
+        return a.record.imported.values == b.record.imported.values
     return (one.file_sha256, one.checkpoint_sha256) == (two.file_sha256, two.checkpoint_sha256)
 
 

@@ -92,11 +92,7 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
         RecordError: A value is infinite or not a number, a text is not Unicode, the time is not ISO 8601, or
             the folder cannot be written to.
     """
-    folder = (
-        Path(results_dir)
-        / _as_name(record.protocol.name)
-        / _as_name(f"{record.submission.id:02d}_{record.submission.name}")
-    )
+    folder = Path(results_dir) / _as_name(record.protocol.name) / _as_name(record.submission.label)
     if bad := next(_not_finite(msgspec.to_builtins(record), "record"), None):
         raise RecordError(
             "the record is not stored",

@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench import declaration as declarations
+from ntire_bench.checkout import Branch
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError, UsageError, relative
 
@@ -46,6 +48,8 @@ class Submission:
         checkpoint: The checkpoint; None where the submission declares that it has none.
         declaration: What the submission says of itself.
         has_build_model: Whether the file defines a function build_model().
+        branch: Where it lies in a challenge's checkout; None for a file of models/. With it, `file` and
+            `checkpoint` are the first of those that the branch names, and test_demo.py builds the network.
     """
 
     id: int
@@ -54,11 +58,25 @@ class Submission:
     checkpoint: Path | None
     declaration: Declaration
     has_build_model: bool
+    branch: Branch | None = None
 
     @property
     def label(self) -> str:
         """The submission as tables and folders call it, such as "00_RLFN"."""
         return f"{self.id:02d}_{self.name}"
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """All that its process must be able to read."""
+        own = [self.file, self.checkpoint]
+        if self.branch is not None:  # a checkpoint may be a link to somewhere else
+            own = [self.branch.root, *(path for path in self.branch.checkpoints if path.is_file())]
+        return tuple(dict.fromkeys(path.resolve() for path in own if path is not None))
+
+    @property
+    def workdir(self) -> Path | None:
+        """The working directory that its code counts on; None where it may be any."""
+        return None if self.branch is None else self.branch.root.resolve()
 
 
 @dataclass(frozen=True)
@@ -85,19 +103,21 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that lies in models/.
+    """All that lies in models/, or in a challenge's checkout.
 
     Attributes:
         submissions: Those that can be tried, by id.
         problems: Those that cannot, by id.
-        ignored: Python files whose names follow no convention, with the remedy.
-        models: The folder searched.
+        ignored: What looks like a submission and is none, with the remedy.
+        models: The folder or file searched.
+        baseline_choice: Id or name of the submission to take for the baseline; None: as the protocol says.
     """
 
     submissions: dict[int, Submission]
     problems: dict[int, Unusable]
     ignored: tuple[str, ...]
     models: Path
+    baseline_choice: str | None = None
 
     def get(self, id_: int) -> Submission:
         """Return one submission.
@@ -123,29 +143,50 @@ class Catalogue:
         )
 
     def baseline(self, name: str) -> Submission:
-        """Return the submission that a protocol names as its baseline, case ignored.
+        """Return the submission that a protocol names as its baseline, or the one chosen instead.
+
+        It is the one of that name, case ignored; else the only one that has the name for one of its words,
+        such as "RLFN_baseline" for RLFN, the word "baseline" deciding between several.
 
         Raises:
             SubmissionError: It is there, but cannot be tried.
-            UsageError: It is not there.
+            UsageError: It is not there, or several fit.
         """
+        chosen = self.baseline_choice
+        if chosen is not None and chosen.isdecimal():
+            return self.get(int(chosen))
+        wanted = chosen or name
+        whose = f"the baseline {wanted}" if chosen else f"the protocol's baseline {wanted}"
         everything: dict[int, Submission | Unusable] = {**self.submissions, **self.problems}
-        named = sorted(id_ for id_, item in everything.items() if item.name.lower() == name.lower())
+        named = _named(wanted, everything)
         if len(named) > 1:
             raise UsageError(
-                f"several submissions have the name of the protocol's baseline, {name}",
+                f"several submissions have the name of {whose}",
                 file=self.models,
                 found=", ".join(everything[id_].label for id_ in named),
-                remedy="rename all but the baseline",
+                remedy="choose one with --baseline ID, or rename all but one",
             )
         if named:
             return self.get(named[0])
         raise UsageError(
-            f"the protocol's baseline {name} is not among the submissions",
+            f"{whose} is not among the submissions",
             file=self.models,
             found=", ".join(item.label for item in self.submissions.values()) or "nothing",
-            remedy=f"add team00_{name}.py and its checkpoint, or choose another --protocol",
+            remedy=f"add team00_{wanted}.py and its checkpoint, choose another with --baseline ID, "
+            "or choose another --protocol",
         )
+
+
+def _named(name: str, everything: Mapping[int, Submission | Unusable]) -> list[int]:
+    """Return the ids that fit a name best."""
+    wanted = name.casefold()
+    words = {id_: re.split(r"[\s_-]+", item.name.casefold()) for id_, item in everything.items()}
+    exact = [
+        id_ for id_, item in everything.items() if wanted in (item.name.casefold(), item.label.casefold())
+    ]
+    partly = [id_ for id_ in words if wanted in words[id_]]
+    marked = [id_ for id_ in partly if "baseline" in words[id_]]
+    return sorted(exact or (marked if len(partly) > 1 and marked else partly))
 
 
 def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Catalogue:

@@ -7,11 +7,8 @@ pixels cross two shared buffers. Every number that leaves here is a claim of the
 from __future__ import annotations
 
 import ast
-import ctypes
 import dataclasses
 import mmap
-import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -19,26 +16,28 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from ntire_bench import channel, complexity, device, fusion, loader, timing
+from ntire_bench import channel, checkout_loader, complexity, device, fusion, loader, timing
+from ntire_bench.checkout import Asked
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.inference import Upscaler, to_tensor, to_uint8
 
 __all__ = ["main"]
 
-_PR_SET_PDEATHSIG = 1
-
 
 class _Worker:
     """Handles requests: one method per operation, named after it."""
 
-    def __init__(self, device_name: str, lr: mmap.mmap, sr: mmap.mmap) -> None:
+    def __init__(self, device_name: str, lr: mmap.mmap, sr: mmap.mmap, allow_pickle: bool) -> None:
+        self.allow_pickle = allow_pickle
         self.device = device.select(device_name)
         self.lr = np.frombuffer(lr, np.uint8)
         self.sr = torch.frombuffer(sr, dtype=torch.uint8)
         self.loaded: loader.Loaded | None = None
         self.peak_is_fresh = False
+        self.threads = 1
 
     @property
     def _upscaler(self) -> Upscaler:
@@ -49,8 +48,21 @@ class _Worker:
     def _image(self, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return self.lr[: height * width * 3].reshape(height, width, 3)
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self, threads: int) -> dict[str, Any]:
+        self.threads = threads
+        device.apply_settings(threads)
         return device.describe(self.device)
+
+    def null_run(self, height: int, width: int, scale: int) -> dict[str, Any]:
+        """Run torch's nearest neighbour, before anything is loaded: what a call costs without network."""
+        if self.loaded is not None:
+            raise RuntimeError("a submission is loaded")
+        nearest = nn.Upsample(scale_factor=scale)
+        return self._timed(Upscaler(nearest, Path(), scale, self.device, data_range=255.0), height, width)
+
+    def begin_round(self) -> dict[str, Any]:
+        device.apply_settings(self.threads)
+        return {}
 
     def load(
         self,
@@ -70,12 +82,45 @@ class _Worker:
             scale=scale,
             device=self.device,
             probe=self._image(height, width).copy(),
+            allow_pickle=self.allow_pickle,
         )
+        return self._loaded_reply(can_fuse=fusion.can_fuse(self._upscaler.network))
+
+    def load_checkout(
+        self,
+        id_: int,
+        root: str,
+        script: str,
+        file: str,
+        parameter: str,
+        attribute: str | None,
+        as_text: bool,
+        checkpoints: list[str],
+        scale: int,
+    ) -> dict[str, Any]:
+        asked = Asked(
+            id=id_,
+            root=Path(root),
+            script=Path(script),
+            file=Path(file),
+            parameter=parameter,
+            attribute=attribute,
+            as_text=as_text,
+            checkpoints=tuple(map(Path, checkpoints)),
+        )
+        self.loaded = checkout_loader.load(
+            asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle
+        )
+        return self._loaded_reply(can_fuse=False)  # it is measured as the checkout runs it
+
+    def _loaded_reply(self, *, can_fuse: bool) -> dict[str, Any]:
+        if self.loaded is None:
+            raise RuntimeError("no submission is loaded")
         return {
             "model": self.loaded.model,
             "data_range": self._upscaler.data_range,
             "tile": self._upscaler.tile,
-            "can_fuse": fusion.can_fuse(self._upscaler.network),
+            "can_fuse": can_fuse,
             "inferred": [dataclasses.asdict(item) for item in self.loaded.inferred],
             "findings": [dataclasses.asdict(item) for item in self.loaded.findings],
         }
@@ -83,6 +128,17 @@ class _Worker:
     def complexity(self, input_shape: list[int]) -> dict[str, Any]:
         n, c, h, w = input_shape
         return dataclasses.asdict(complexity.measure(self._upscaler, (n, c, h, w)))
+
+    def audit(self, height: int, width: int) -> dict[str, Any]:
+        upscaler = self._upscaler
+        image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+        output, seen = complexity.audit(upscaler, image)
+        sr = to_uint8(output, upscaler.data_range)
+        self.sr[: sr.numel()].view(sr.shape).copy_(sr)
+        return dataclasses.asdict(seen)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"params": complexity.count_parameters(self._upscaler.network)}
 
     def fuse(self, height: int, width: int, input_shape: list[int], keep: bool) -> dict[str, Any]:
         n, c, h, w = input_shape
@@ -95,14 +151,18 @@ class _Worker:
         return {**result, "size": len(checkpoint)}
 
     def warm_up(self, height: int, width: int, calls: int) -> dict[str, Any]:
+        first_ms = 0.0
         with torch.inference_mode():
             image = to_tensor(self._image(height, width), self._upscaler.data_range).to(self.device)
-            for _ in range(calls):
-                self._upscaler.checked(image)
-        return {"pad_to": self._upscaler.pad_to}
+            for call in range(calls):
+                _, runtime_ms = timing.timed(self._upscaler.checked, image)
+                first_ms = runtime_ms if call == 0 else first_ms
+        return {"pad_to": self._upscaler.pad_to, "first_ms": first_ms}
 
     def run(self, height: int, width: int) -> dict[str, Any]:
-        upscaler = self._upscaler
+        return self._timed(self._upscaler, height, width)
+
+    def _timed(self, upscaler: Upscaler, height: int, width: int) -> dict[str, Any]:
         with torch.inference_mode():
             image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
             try:
@@ -141,23 +201,16 @@ def _error(error: BaseException) -> dict[str, Any]:
     return {"kind": "program", "what": f"{type(error).__name__}: {error}", "traceback": text[-20_000:]}
 
 
-def _die_with_parent(parent: int) -> None:
-    """Have the kernel end this process when the parent ends, however the parent ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the line above
-            os._exit(1)
-
-
 def main(arguments: list[str]) -> None:
     """Answer requests until the parent closes the pipe.
 
     Args:
-        arguments: Parent's process id, device name, four inherited descriptors (requests, replies, LR, SR).
+        arguments: Device name, four inherited descriptors (requests, replies, LR, SR), and whether a
+            checkpoint may run code ("True").
     """
-    parent, device_name = int(arguments[0]), arguments[1]
-    requests, replies, lr_fd, sr_fd = map(int, arguments[2:6])
-    _die_with_parent(parent)
+    device_name = arguments[0]
+    requests, replies, lr_fd, sr_fd = map(int, arguments[1:5])
+    allow_pickle = arguments[5] == "True"
     lr = mmap.mmap(lr_fd, 0, prot=mmap.PROT_READ)
     sr = mmap.mmap(sr_fd, 0)
     worker: _Worker | None = None
@@ -169,7 +222,7 @@ def main(arguments: list[str]) -> None:
         operation = str(request.pop("operation"))
         try:
             if worker is None:
-                worker = _Worker(device_name, lr, sr)
+                worker = _Worker(device_name, lr, sr, allow_pickle)
             reply = {"ok": getattr(worker, operation)(**request)}
         except Exception as error:
             reply = {"error": _error(error)}

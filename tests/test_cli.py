@@ -211,7 +211,7 @@ def test_the_sample_set_is_named_wherever_it_is_used(place, tmp_path, command, a
         (["run", "1", "--bogus"], "--bogus"),
         (["run", "one"], "'one' is not a valid"),
         (["run", "1", "--models", "nowhere"], "is not a folder"),
-        (["run", "1", "--data-dir", "images", "--isolation", "required"], "isolation"),
+        (["run", "1", "--data-dir", "images", "--isolation", "none", "--allow-pickle"], "isolation"),
         (["run", "1", "--data-dir", "images", "--protocol", "ntire2025"], "baseline EFDN is not among"),
         (["run", "1", "--psnr-channel", "z"], "'z' is not one of"),
         (["run", "1", "--protocol", "ntire2024"], "name their folder with --data_dir"),  # the sample set
@@ -527,7 +527,7 @@ def test_test_demo_evaluates_0_only_where_nothing_is_named(root, tmp_path):
 
 
 def test_every_command_has_json(call):
-    names = ["check", "fuse", "gate", "leaderboard", "list", "prepare", "run", "zoo"]
+    names = ["check", "fuse", "gate", "import", "leaderboard", "list", "prepare", "run", "stability", "zoo"]
     assert sorted(cli.main.commands) == names
     names.remove("zoo")  # a group
     for name in [*names, "zoo list", "zoo pull"]:

@@ -38,7 +38,7 @@ def test_every_option_in_the_readme_exists(readme: str) -> None:
 
 
 def test_protocols_in_the_readme_exist(readme: str) -> None:
-    assert set(re.findall(r"`(ntire20\d\d|sample)`", readme)) == set(protocol.available())
+    assert set(re.findall(r"`(ntire20\d\d|sample|demo)`", readme)) == set(protocol.available())
 
 
 def test_the_row_in_the_readme_has_the_costs_of_the_baseline(readme: str) -> None:

@@ -13,6 +13,7 @@ from ntire_bench import protocol, sample, submission
 from ntire_bench.cli import main
 from ntire_bench.errors import SubmissionError
 from ntire_bench.fused_checkpoint import default_output, write_fused
+from ntire_bench.isolation import isolation_for
 
 RULES = protocol.load()
 
@@ -62,7 +63,7 @@ def write(folder: Path, fuse: str, *, training: bool = True) -> submission.Submi
 
 
 def fuse(item: submission.Submission, output: Path) -> object:
-    return write_fused(item, output, sample.probe_lr(), RULES, device="cpu", isolation="auto")
+    return write_fused(item, output, sample.probe_lr(), RULES, device="cpu", isolation=isolation_for("auto"))
 
 
 def command(folder: Path, *words: str) -> Result:

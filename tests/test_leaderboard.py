@@ -27,7 +27,7 @@ from ntire_bench import export, layout, reference, render
 from ntire_bench import protocol as protocols
 from ntire_bench.errors import UsageError
 from ntire_bench.leaderboard import Board, board_from_reference, build
-from ntire_bench.records import Finding, Record
+from ntire_bench.records import Finding, Isolation, Record
 from ntire_bench.store import Problem, Stored
 
 RULES = protocols.load("ntire2024")
@@ -242,7 +242,17 @@ def test_failure_of_other_files_takes_the_row_away(changed: str) -> None:
 def test_failure_before_a_success_is_forgotten() -> None:
     got = board(on(1, make_failure(1, "A")), on(9, make_record(1, "A")))
     assert (ranked(got), got.left_out, got.superseded) == (["A"], (), 1)
-    assert got.notes == ("00_RLFN (baseline): as measured in the session of 01_A on 2026-11-09.",)
+    assert got.notes == (
+        "00_RLFN (baseline): as measured in the session of 01_A on 2026-11-09.",
+        "Isolation: L0, a separate process.",
+    )
+
+
+def test_who_was_isolated_how_where_it_differs() -> None:
+    better = dataclasses.replace(make_record(2, "B"), isolation=Isolation(level="L3", detail="bubblewrap"))
+    got = board(on(1, make_record(1, "A")), on(2, better))
+    said = [note for note in got.notes if note.startswith("Isolation")]
+    assert said == ["Isolation: L3, bubblewrap: 02_B.", "Isolation: L0, a separate process: 01_A."]
 
 
 def test_other_rules_are_left_out() -> None:
