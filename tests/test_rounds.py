@@ -32,7 +32,7 @@ def nearest(lr: Image) -> Image:
 class FakeWorker:
     """Gives an enlargement at once, and notes what it was asked."""
 
-    pid = 1
+    pid = 2**31 - 1  # of no process: what others use is not its own
 
     def __init__(self, name: str, log: list[tuple[str, str, Any]], sr: Callable[[Image], Image]) -> None:
         self.name, self.log, self.sr = name, log, sr
