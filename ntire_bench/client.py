@@ -225,10 +225,8 @@ class Worker:
     def audit(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], Observation]:
         """Run an LR image (uint8 HWC) once under observation; return the SR image and what was seen."""
         height, width = self._put(lr)
-        shape = (height * self._scale, width * self._scale, 3)
         reply = self._call("audit", CALL_TIMEOUT_S, height=height, width=width)
-        sr = np.frombuffer(self._sandbox.sr, np.uint8, math.prod(shape)).reshape(shape).copy()
-        return sr, self._observation(reply)
+        return self._take(height, width), self._observation(reply)
 
     def parameters(self) -> int:
         """Return the number of parameters as it is now."""
@@ -295,14 +293,22 @@ class Worker:
     def _timed(self, operation: str, lr: npt.NDArray[np.uint8], **parameters: int) -> Call:
         begin = _clock_ns()
         height, width = self._put(lr)
-        shape = (height * self._scale, width * self._scale, 3)
         reply = self._call(operation, CALL_TIMEOUT_S, height=height, width=width, **parameters)
-        sr = np.frombuffer(self._sandbox.sr, np.uint8, math.prod(shape)).reshape(shape).copy()
+        sr = self._take(height, width)
         bracket_ms = (_clock_ns() - begin) / 1e6
         claimed_ms = self._convert(reply.get("runtime_ms"), float)
         if not 0 < claimed_ms <= CALL_TIMEOUT_S * 1000:
             raise self._sandbox.forged(f"a runtime of {claimed_ms} ms")
         return Call(sr, claimed_ms, bracket_ms)
+
+    def _take(self, height: int, width: int) -> npt.NDArray[np.uint8]:
+        """Return a copy of the SR image of an LR image of that size, uint8 HWC."""
+        import cv2
+
+        shape = (3, height * self._scale, width * self._scale)
+        planes = np.frombuffer(self._sandbox.sr, np.uint8, math.prod(shape)).reshape(shape)
+        sr: npt.NDArray[np.uint8] = np.asarray(cv2.merge(list(planes)), np.uint8)  # a new array
+        return sr
 
     def reset_memory(self) -> None:
         """Start a new memory peak."""

@@ -12,6 +12,7 @@ import functools
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,9 +190,7 @@ class Session:
             load_s = self._load(crew)
         if self._rounds is None:
             with self._timed("complexity"):
-                for contender in self.contenders:
-                    with blamed(contender):
-                        resolve.count(contender, self._protocol, self._largest_lr())
+                self._count()
             self._rounds = self._new_rounds(beside)
             self._trace = GpuTrace(hello.get("gpu_uuid"))
         for side, overhead in zip(self._rounds.sides, overheads, strict=True):
@@ -277,6 +276,18 @@ class Session:
                 resolve.load(contender, probe)
                 took = time.perf_counter() - begin
         return took
+
+    def _count(self) -> None:
+        """Count both sides' costs at the same time: nothing is timed in this phase."""
+        image = self._largest_lr()
+        pool = ThreadPoolExecutor(len(self.contenders))
+        try:
+            jobs = [pool.submit(resolve.count, side, self._protocol, image) for side in self.contenders]
+            for contender, job in zip(self.contenders, jobs, strict=True):
+                with blamed(contender):
+                    job.result()
+        finally:
+            pool.shutdown(wait=False)  # where one fails or Ctrl-C comes, the end of its worker ends the other
 
     def _largest_lr(self) -> npt.NDArray[np.uint8]:
         """Return an LR image of the largest size: one larger than the cost input is audited whole."""

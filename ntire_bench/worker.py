@@ -22,7 +22,8 @@ from ntire_bench import channel, checkout_loader, complexity, device, fusion, lo
 from ntire_bench.checkout import Asked
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import NtireBenchError, SubmissionError
-from ntire_bench.inference import Upscaler, to_tensor, to_uint8
+from ntire_bench.inference import Upscaler, to_tensor
+from ntire_bench.planes import write_planes
 
 __all__ = ["main"]
 
@@ -133,8 +134,7 @@ class _Worker:
         upscaler = self._upscaler
         image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
         output, seen = complexity.audit(upscaler, image)
-        sr = to_uint8(output, upscaler.data_range)
-        self.sr[: sr.numel()].view(sr.shape).copy_(sr)
+        write_planes(output, upscaler.data_range, self.sr)
         return dataclasses.asdict(seen)
 
     def parameters(self) -> dict[str, Any]:
@@ -170,8 +170,7 @@ class _Worker:
             except Exception as error:
                 raise upscaler.failure(error, image) from error
             upscaler.verify(output, image)
-            sr = to_uint8(output, upscaler.data_range)
-            self.sr[: sr.numel()].view(sr.shape).copy_(sr)
+            write_planes(output, upscaler.data_range, self.sr)
         return {"runtime_ms": runtime_ms}
 
     def reset_memory(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # Tests leave no pixels in the user's cache; those of the cache turn it on in a folder of their own.
 os.environ["NTIRE_BENCH_PIXEL_CACHE"] = "0"
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+# A shell that starts tests in the background has them ignore Ctrl-C, and what they start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

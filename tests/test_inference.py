@@ -13,6 +13,7 @@ from torch.nn import functional
 from ntire_bench.declaration import TILE_OVERLAP
 from ntire_bench.errors import SubmissionError
 from ntire_bench.inference import Upscaler, blame, to_tensor, to_uint8
+from ntire_bench.planes import write_planes
 
 FILE = Path("models/team05_Toy.py")
 
@@ -266,6 +267,23 @@ def test_every_8_bit_value_survives_the_way_through(data_range):
 def test_output_is_clamped_and_rounded_once():
     values = torch.tensor([-3.0, 0.49, 0.51, 1.5, 2.5, 254.4, 300.0]).reshape(1, 1, 1, 7).repeat(1, 3, 1, 1)
     assert to_uint8(values, 255.0)[0, :, 0].tolist() == [0, 0, 1, 2, 2, 254, 255]
+
+
+@pytest.mark.parametrize("data_range", [1.0, 255.0])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 3), (64, 80), (300, 700), (2, 140_000)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_planes_hold_what_the_image_holds(data_range, height, width, layout):
+    """Against NumPy: halves, values out of range, and sizes of less than a block, of one, of several."""
+    random = np.random.default_rng(height)
+    values = random.integers(-40, 600, (1, 3, height, width)).astype(np.float32) / 2 * (data_range / 255)
+    output = torch.from_numpy(values).contiguous(memory_format=layout)
+    buffer = torch.full((3 * height * width + 5,), 7, dtype=torch.uint8)
+    write_planes(output, data_range, buffer)
+    expected = (values[0].clip(0, data_range) * np.float32(255 / data_range)).round().astype(np.uint8)
+    assert np.array_equal(buffer[:-5].reshape(3, height, width).numpy(), expected)
+    assert buffer[-5:].tolist() == [7] * 5
+    assert np.array_equal(to_uint8(output, data_range).permute(2, 0, 1).numpy(), expected)
+    assert np.array_equal(output.numpy(), values)  # it stays as it is
 
 
 def test_the_tensor_given_is_not_changed():

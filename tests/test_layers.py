@@ -126,9 +126,11 @@ MAY_IMPORT: dict[str, str] = {
     "influence": "inference",
     "complexity": "inference influence observation observer records",
     "timing": "",
+    "planes": "",
     "device": "",
     "fusion": "complexity inference",
-    "worker": "channel checkout checkout_loader complexity declaration device fusion inference loader timing",
+    "worker": "channel checkout checkout_loader complexity declaration device fusion inference loader planes "
+    "timing",
     "entries": "protocol records scored_costs",
     "noise": "entries estimate protocol",
     "scoring": "entries noise protocol records",
@@ -167,7 +169,7 @@ TORCH = {
     "checkout_reads", "checkpoint", "complexity", "construction", "derived_weights", "device", "fitting",
     "fusion", "gpu_calls", "inference", "influence", "input_range", "loader", "observer",
     "operator_costs", "operator_facts", "operator_watch", "origin", "outputs", "prototypes", "provenance",
-    "search", "sensitivity", "shapes", "source_text", "stand_ins", "timing", "trial", "variants",
+    "planes", "search", "sensitivity", "shapes", "source_text", "stand_ins", "timing", "trial", "variants",
     "worker",
 }  # fmt: skip
 REPORTING = {

@@ -1,0 +1,48 @@
+"""An SR image as uint8 planes, in a buffer that another process reads. Worker only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["write_planes"]
+
+_BLOCK = 2**17  # values; a block and its copies stay in a core's second-level cache
+
+
+def write_planes(output: Tensor, data_range: float, buffer: Tensor) -> None:
+    """Write a float SR image as uint8: clamped, scaled, rounded once, one colour after the other.
+
+    The values are those of `inference.to_uint8`. On a CPU, blocks that stay in the cache, and a detour by
+    int16, take a sixth of the time of whole images; the parent interleaves the colours, beside the calls.
+
+    Args:
+        output: Float (1, 3, H, W) in [0, data_range]; stays as it is.
+        data_range: 1 or 255.
+        buffer: uint8, on the CPU, of 3 * H * W elements or more.
+
+    >>> buffer = torch.zeros(3, dtype=torch.uint8)
+    >>> write_planes(torch.tensor([-1.0, 0.5, 1.5]).reshape(1, 3, 1, 1), 1.0, buffer)
+    >>> buffer.tolist()
+    [0, 128, 255]
+    """
+    image = output.detach()[0]
+    planes = buffer[: image.numel()].view(image.shape)
+    scale = 255.0 / data_range
+    if image.device.type != "cpu":
+        planes.copy_(image.clamp(0.0, data_range).mul_(scale).round_().to(torch.uint8))
+        return
+    height, width = image.shape[1:]
+    rows = max(1, _BLOCK // width)
+    values = torch.empty((rows, width))
+    whole = torch.empty((rows, width), dtype=torch.int16)
+    for source, plane in zip(image, planes, strict=True):
+        for top in range(0, height, rows):
+            part = source[top : top + rows]
+            count = len(part)
+            block, integers = values[:count], whole[:count]
+            torch.clamp(part, 0.0, data_range, out=block)
+            if data_range != 255.0:
+                block.mul_(scale)
+            integers.copy_(block.round_())
+            plane[top : top + count].copy_(integers)
