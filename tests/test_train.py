@@ -223,6 +223,26 @@ def test_a_failed_save_leaves_the_old_file(tool: ModuleType, tmp_path: Path) -> 
     assert torch.load(file, weights_only=True) == {"step": 1}
 
 
+def test_a_run_is_shortened_and_prolonged_but_not_to_less_than_is_done(
+    tool: ModuleType, model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "a.state"
+    training = new_training(tool, model, settings(tool, steps=12))
+    pairs = tool.read_photographs(photographs, 8)
+    for _ in range(5):
+        training.do_step(pairs)
+    training.save(state)
+    for steps in (5, 8, 30):
+        other = new_training(tool, model, settings(tool, steps=steps))
+        other.restore(state)
+        assert other.step == 5
+        if steps > 5:
+            other.do_step(pairs)
+            assert other.optimizer.param_groups[0]["lr"] == tool.learning_rate(5, other.settings)
+    with pytest.raises(tool.UsageError, match=r"expected steps 12; found steps 4"):
+        new_training(tool, model, settings(tool, steps=4)).restore(state)
+
+
 def test_run_struck_down_after_its_last_step_is_finished_by_resume(
     tool: ModuleType, model: Path, photographs: Path, tmp_path: Path
 ) -> None:
@@ -430,7 +450,7 @@ def test_earlier_work_is_never_overwritten_nor_continued_otherwise(
     result = invoke(tool, *call)
     assert result.exit_code == 2 and "a run was begun before" in result.stderr and "--resume" in result.stderr
     result = invoke(tool, *call, "--resume")
-    assert result.exit_code == 2 and "other settings" in result.stderr and "steps 12" in result.stderr
+    assert result.exit_code == 2 and "other settings" in result.stderr and "batch 4" in result.stderr
 
     state.write_bytes(b"torn")
     result = invoke(tool, *call, "--resume")

@@ -11,7 +11,8 @@ The checkpoint it writes is a plain state dict of *averaged* weights: an exponen
 takes `deploy`, and it has a method `fuse()`) is trained in it, and written and measured fused.
 
 Ctrl-C saves everything beside --out and says how to go on; going on with --resume continues as if nothing had
-happened, to the last bit with the same number of threads. Where other programs compute at the same time, set
+happened, to the last bit with the same number of threads. With other --steps it goes on too, on the new
+schedule: a run can be shortened or prolonged. Where other programs compute at the same time, set
 OMP_WAIT_POLICY=passive in the environment: threads that wait for each other then leave the cores to them.
 
 The model file is executed, with all your rights: train what you wrote or have read.
@@ -481,7 +482,10 @@ class Training:
                 remedy="delete it and train anew, without --resume",
             ) from None
         now = dataclasses.asdict(self.settings)
-        different = [key for key in now if stored.get(key) != now[key]]
+        # A run may be shortened or prolonged: the learning rate goes on from where the new schedule has it.
+        different = [key for key in now if stored.get(key) != now[key] and key != "steps"]
+        if state["step"] > self.settings.steps:
+            different.append("steps")
         if different:
             raise UsageError(
                 "belongs to a run with other settings",
