@@ -245,6 +245,14 @@ def test_no_new_privileges_can_be_had(level, resident):
     assert "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status
 
 
+def test_the_first_process_is_no_way_around_the_filter(level, resident):
+    if not above(level, "L2"):
+        pytest.skip("the first process is the machine's")
+    filtered = "'Seccomp:\\t2' in open('/proc/1/status').read()"
+    opened = do(resident(level), f"result = {filtered} or bool(open('/proc/1/mem', 'r+b'))")
+    assert opened == ("PermissionError" if level == "L2" else True)
+
+
 def test_the_scratch_folder_is_limited(level, resident):
     """At L2 and L3 by its size, below by the size of each file."""
     write = "with open('big', 'wb') as file:\n    for _ in range(64): file.write(bytes(2**18)); file.flush()"
