@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ntire_bench.command_line import argument_defaults
-from ntire_bench.static_value import UNKNOWN, Id, IdText, Namespace, Values
+from ntire_bench.static_value import UNKNOWN, Budget, Id, IdText, Namespace, Values
 
 __all__ = ["File", "Reading", "Selector", "Walk", "parameters"]
 
@@ -83,8 +83,11 @@ class File:
 class Walk:
     """Follows the function for one number."""
 
-    def __init__(self, file: File, function: ast.FunctionDef, selector: Selector, id_: int) -> None:
+    def __init__(
+        self, file: File, function: ast.FunctionDef, selector: Selector, id_: int, budget: Budget
+    ) -> None:
         self.file = file
+        self.budget = budget
         self.function = function
         self.reading = Reading(id_, function.lineno)
         self.matched = False
@@ -139,7 +142,7 @@ class _Frame:
         self.outermost = outermost
         self.returned: list[Any] = []
         self.missing: set[str] = set()
-        self.values = Values(ChainMap(self.locals, walk.file.values), walk.call, self._missing)
+        self.values = Values(ChainMap(self.locals, walk.file.values), walk.call, self._missing, walk.budget)
 
     def _missing(self, name: str) -> None:
         """Note a name without a value: imported at the top level, a builtin, or never assigned."""
@@ -218,6 +221,7 @@ class _Frame:
     def _either(self, ways: list[list[ast.stmt]]) -> None:
         """Follow several ways of which it cannot be told which one is taken."""
         before, after, ends = dict(self.locals), [], 0
+        self.walk.budget.spend(len(before))
         for way in ways:
             self._become(before)
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from ntire_bench import static_value
 from ntire_bench.branch_walk import File, Reading, Selector, Walk, parameters
 
 __all__ = ["read"]
@@ -29,15 +30,19 @@ def read(
     Returns:
         How the function is told the number, or None where it asks for none; what each number leads to; and
         the numbers that it knows but returns no network for, such as a template that only passes.
+
+    Raises:
+        TooMuchError: It takes too long to follow.
     """
     file = File(tree)
+    budget = static_value.Budget()
     candidates = _candidates(tree)
     best: tuple[Selector | None, dict[int, Reading], list[int]] = (None, {}, [])
     for selector in _selectors(tree, function):
         found: dict[int, Reading] = {}
         empty: list[int] = []
         for id_ in candidates:
-            walk = Walk(file, function, selector, id_)
+            walk = Walk(file, function, selector, id_, budget)
             reading = walk.run()
             if not walk.matched:
                 continue

@@ -286,9 +286,9 @@ class _Starter:
 def _unusable(item: Unusable, data: Data, options: Options) -> Record:
     """Return the record of a submission that cannot even be tried: failures are records too."""
     try:
-        content = item.file.read_bytes()
-    except OSError:  # a folder, or not ours to read: the error says so
-        content = b""
+        sha256 = file_sha256(item.file)
+    except SubmissionError:  # a folder, or not to be read: the error says so
+        sha256 = hashlib.sha256().hexdigest()
     return Record(
         status="failed",
         created_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z"),
@@ -298,7 +298,7 @@ def _unusable(item: Unusable, data: Data, options: Options) -> Record:
             id=item.id,
             name=item.name,
             file=relative(item.file),
-            file_sha256=hashlib.sha256(content).hexdigest(),
+            file_sha256=sha256,
         ),
         rounds=0,
         psnr_channel=options.psnr_channel,

@@ -18,6 +18,7 @@ from ntire_bench.branch_walk import Reading, Selector
 from ntire_bench.checkout import SCRIPT, SELECT_MODEL, Branch
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import UsageError
+from ntire_bench.static_value import TooMuchError
 from ntire_bench.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
 
 __all__ = ["find"]
@@ -55,7 +56,7 @@ def find(root: Path) -> Catalogue:
         raise UsageError(f"has no function {SELECT_MODEL}(args, device)", file=script, remedy=remedy)
     try:
         selector, readings, empty = branches.read(tree, function)
-    except RecursionError:
+    except (RecursionError, TooMuchError):
         selector, readings, empty = None, {}, []
     if selector is None:
         raise UsageError(

@@ -34,16 +34,25 @@ class ProtocolViolation(Exception):
     """The other side sent something that is no message."""
 
 
-def send(fd: int, number: int, body: dict[str, Any]) -> None:
+def send(
+    fd: int,
+    number: int,
+    body: dict[str, Any],
+    timeout_s: float | None = None,
+    ended: int | None = None,
+) -> None:
     """Write one message.
 
     Args:
-        fd: A blocking pipe's write end.
+        fd: A pipe's write end; one that blocks waits for ever, whatever `timeout_s` is.
         number: The request's number, repeated by its reply; 0 to 2**64 - 1.
         body: What to say; anything the json module writes.
+        timeout_s: How long the whole message may take [s]: the other side may have filled the pipe itself.
+        ended: As for `receive`.
 
     Raises:
         ChannelClosed: Nobody reads any more.
+        ChannelTimeout: The message could not be written whole in time.
         ValueError: The body is larger than `MAX_BODY_BYTES`.
     """
     # Half a surrogate pair, which a stranger's message may hold, is not Unicode: it becomes a question mark.
@@ -51,9 +60,13 @@ def send(fd: int, number: int, body: dict[str, Any]) -> None:
     if len(data) > MAX_BODY_BYTES:
         raise ValueError(f"a message of {len(data)} bytes is over the limit of {MAX_BODY_BYTES}")
     view = memoryview(_HEADER.pack(_MAGIC, len(data), number) + data)
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
     try:
         while view:
-            view = view[os.write(fd, view) :]
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                _wait(fd, select.POLLOUT, deadline, ended)
     except BrokenPipeError:
         raise ChannelClosed from None
 
@@ -89,18 +102,23 @@ def receive(fd: int, timeout_s: float | None = None, ended: int | None = None) -
     return number, body
 
 
-def _read_exactly(fd: int, size: int, deadline: float | None, ended: int | None) -> bytes:
+def _wait(fd: int, event: int, deadline: float | None, ended: int | None) -> None:
     poll = select.poll()
-    for watched in (fd,) if ended is None else (fd, ended):
-        poll.register(watched, select.POLLIN)
+    poll.register(fd, event)
+    if ended is not None:
+        poll.register(ended, select.POLLIN)
+    wait_ms = None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000))
+    ready = [watched for watched, _ in poll.poll(wait_ms)]
+    if not ready:
+        raise ChannelTimeout
+    if fd not in ready:
+        raise ChannelClosed
+
+
+def _read_exactly(fd: int, size: int, deadline: float | None, ended: int | None) -> bytes:
     parts: list[bytes] = []
     while size:
-        wait_ms = None if deadline is None else max(0, int((deadline - time.monotonic()) * 1000))
-        ready = [watched for watched, _ in poll.poll(wait_ms)]
-        if not ready:
-            raise ChannelTimeout
-        if fd not in ready:
-            raise ChannelClosed
+        _wait(fd, select.POLLIN, deadline, ended)
         part = os.read(fd, min(size, 1 << 20))
         if not part:
             raise ChannelClosed

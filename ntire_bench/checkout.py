@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ntire_bench import given_file
+from ntire_bench.errors import SubmissionError
 
 __all__ = ["SCRIPT", "SELECT_MODEL", "Asked", "Branch"]
 
@@ -52,14 +54,18 @@ class Branch:
         code = [file for file in self.root.rglob("*.py") if not _hidden(file.relative_to(self.root))]
         there = [file for file in self.checkpoints if file.is_file()]
         digest = hashlib.sha256()
-        for file, content in _contents([*code, *there]):
-            digest.update(f"{file.relative_to(self.root)}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        for file in filter(Path.is_file, sorted([*code, *there])):
+            try:
+                own = given_file.sha256(file)
+            except SubmissionError:  # not to be read: whoever needs it will say so
+                own = ""
+            digest.update(f"{file.relative_to(self.root)}\0{own}\n".encode(errors="replace"))
         zoo = self.root / "model_zoo"
         for file in sorted(zoo.rglob("*")) if not there and zoo.is_dir() else ():
             if file.is_file():
                 state = file.stat()
                 line = f"{file.relative_to(self.root)}\0{state.st_size} {state.st_mtime_ns}\n"
-                digest.update(line.encode())
+                digest.update(line.encode(errors="replace"))
         return digest.hexdigest()
 
 
@@ -90,12 +96,3 @@ class Asked:
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-def _contents(files: Iterable[Path]) -> Iterable[tuple[Path, bytes]]:
-    for file in sorted(files):
-        if file.is_file():
-            try:
-                yield file, file.read_bytes()
-            except OSError:  # not ours to read: whoever needs it will say so
-                yield file, b""

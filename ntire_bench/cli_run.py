@@ -28,7 +28,7 @@ from ntire_bench.cli_options import (
     effort as effort_options,
 )
 from ntire_bench.cli_output import as_channel, print_json, show_board, stored_board
-from ntire_bench.errors import UsageError, relative
+from ntire_bench.errors import UsageError, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.campaign import Data
@@ -217,7 +217,8 @@ def gate(
                 raise UsageError("--changed does not go with --challenge-root", remedy=remedy)
             wanted, strays = changed_since(changed, catalogue, models, model_zoo)
             for stray in strays:
-                console.show(f"{stray} belongs to no submission: rename it, or take it out.", stderr=True)
+                name = one_line(str(stray))
+                console.show(f"{name} belongs to no submission: rename it, or take it out.", stderr=True)
             if not wanted:
                 console.show("No submission changed.", stderr=True)
                 if as_json:

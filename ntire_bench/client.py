@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ntire_bench.checkout import Branch
 from ntire_bench.environment import compute_threads
-from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
+from ntire_bench.errors import MeasurementError, SubmissionError, UsageError, one_line
 from ntire_bench.observation import Observation
 from ntire_bench.records import Complexity, Finding, Inference, Isolation
 from ntire_bench.sandbox import Sandbox
@@ -31,6 +31,10 @@ CALL_TIMEOUT_S = 600.0
 _CLOCK = getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)  # not slewed by NTP
 _AUDIT_PIXELS = 256 * 384  # of the largest LR image that an audit makes up
 _MOST_ARGS = 100_000  # characters
+_MOST_TEXT = 2_000  # characters of one text; what a worker says goes into records and onto terminals
+_MOST_TRACEBACK = 20_000
+_MOST_ITEMS = 10_000  # of a list, such as the names of modules
+_MOST_FINDINGS = 100
 _MOST = 2**53  # a count above it is no count; also what every reader of JSON takes for a whole number
 
 
@@ -172,6 +176,7 @@ class Worker:
     def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
         """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
         submission = self._submission
+        self._sandbox.expect_strange_code()
         if submission.branch is not None:
             return self._load_checkout(submission.branch)
         declaration = dataclasses.asdict(submission.declaration)
@@ -210,6 +215,10 @@ class Worker:
         result: LoadReply = self._convert(reply, LoadReply)
         if result.data_range not in (1.0, 255.0):
             raise self._sandbox.forged(f"a data range of {result.data_range}")
+        if result.tile is not None and result.tile < 1:
+            raise self._sandbox.forged(f"tiles of {result.tile}")
+        if len(result.findings) + len(result.inferred) > _MOST_FINDINGS:
+            raise self._sandbox.forged(f"{len(result.findings)} findings")
         return result
 
     def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
@@ -271,6 +280,8 @@ class Worker:
         result: WarmUp = self._convert(reply, WarmUp)
         if result.pad_to is not None and not 0 < result.pad_to <= _MOST:
             raise self._sandbox.forged(f"an input padded to a multiple of {result.pad_to}")
+        if not 0 <= result.first_ms <= CALL_TIMEOUT_S * 1000:
+            raise self._sandbox.forged(f"a first call of {result.first_ms} ms")
         return result
 
     @property
@@ -366,27 +377,48 @@ class Worker:
 
     def _convert(self, value: Any, type_: Any) -> Any:  # noqa: ANN401
         try:
-            return msgspec.convert(value, type_, strict=False)
-        except msgspec.ValidationError as error:
-            raise self._sandbox.forged(str(error)) from None
+            return msgspec.convert(_tame(value), type_)
+        except (msgspec.ValidationError, _WildError, RecursionError) as error:
+            raise self._sandbox.forged(one_line(str(error), _MOST_TEXT)) from None
 
     def _error(self, error: Any) -> Exception:  # noqa: ANN401
         if not isinstance(error, dict) or error.get("kind") not in ("submission", "measurement", "program"):
             return self._sandbox.forged("an error of no known kind")
-        what = str(error.get("what"))
+        what = one_line(str(error.get("what")), _MOST_TEXT)
         if error["kind"] == "program":
+            lines = str(error.get("traceback", ""))[-_MOST_TRACEBACK:].splitlines()
+            trace = "\n".join("| " + "".join(c if c.isprintable() else " " for c in line) for line in lines)
             return MeasurementError(
-                f"the harness failed inside the worker: {what}\n{error.get('traceback', '')}",
+                f"the harness failed inside the worker: {what}\n{trace}",
                 file=self._submission.file,
                 remedy="report this with the lines above, unless the submission patches torch",
             )
         kind = SubmissionError if error["kind"] == "submission" else MeasurementError
         text = {
-            key: None if error.get(key) is None else str(error[key])
+            key: None if error.get(key) is None else one_line(str(error[key]), _MOST_TEXT)
             for key in ("expected", "found", "remedy")
         }
         file = error.get("file")
-        return kind(what, file=None if file is None else str(file), **text)
+        return kind(what, file=None if file is None else one_line(str(file), _MOST_TEXT), **text)
+
+
+class _WildError(Exception):
+    """A value that no answer of the harness has."""
+
+
+def _tame(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+    """Return a value with every text on one line and cut, or refuse it for its numbers or its size."""
+    if isinstance(value, str):
+        return one_line(value, _MOST_TEXT)
+    if isinstance(value, int) and not -_MOST <= value <= _MOST:
+        raise _WildError("a number that counts nothing")
+    if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
+        raise _WildError(f"a list of {len(value)}")
+    if isinstance(value, list):
+        return [_tame(item) for item in value]
+    if isinstance(value, dict):
+        return {_tame(key): _tame(item) for key, item in value.items()}
+    return value
 
 
 def _clock_ns() -> int:

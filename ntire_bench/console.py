@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ntire_bench.errors import NtireBenchError, relative
+from ntire_bench.errors import NtireBenchError, one_line, relative
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,7 +34,10 @@ __all__ = [
 ]
 
 _PIPE_WIDTH = 160
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
+# All but tab and line feed, and what turns the direction of writing or is another kind of line break.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 SAMPLE = "SAMPLE: not comparable with the challenge."
 
 
@@ -89,7 +92,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TimeElapsedColumn(),
@@ -108,6 +111,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         tasks: dict[str, TaskID] = {}
 
         def update(description: str, done: int, total: int) -> None:
+            description = one_line(description)
             title = description.split(":")[0]
             if title not in tasks:
                 for task in tasks.values():
@@ -120,6 +124,15 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 def catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
     """Describe what lies in models/, a line each."""
+    return map(_flat, _catalogue_lines(catalogue))
+
+
+def _flat(line: str) -> str:
+    """Return a line that stays one: names and values in it are a stranger's."""
+    return "".join(c if c.isprintable() else " " for c in line)
+
+
+def _catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
     from ntire_bench.zoo import unfetched
 
     to_fetch = {item.id for item in unfetched(catalogue)}
@@ -181,6 +194,10 @@ def _weights_told(branch: Branch) -> str:
 
 def check_lines(found: Check) -> Iterator[str]:
     """Describe how a submission was resolved and what it costs."""
+    return map(_flat, _check_lines(found))
+
+
+def _check_lines(found: Check) -> Iterator[str]:
     info, cost = found.submission, found.complexity
     yield f"{info.id:02d}_{info.name}"
     yield f"  model        {info.model}  ({info.file})"
@@ -210,7 +227,7 @@ def check_lines(found: Check) -> Iterator[str]:
 
 def record_line(record: Record) -> str:
     """Describe one evaluation in a line."""
-    label = record.submission.label
+    label = one_line(record.submission.label)
     if record.error is not None:
         return f"{label}  failed in phase {record.error.phase}: {record.error.message}"
     parts = []

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ntire_bench import given_file
 from ntire_bench.errors import SubmissionError, UsageError
 
 if sys.version_info >= (3, 11):
@@ -22,6 +23,8 @@ else:
 
 __all__ = ["TILE_OVERLAP", "Declaration", "parse", "parse_settings", "read", "toml_value"]
 
+_DEEPEST = 20  # of lists and dictionaries in each other
+_MOST = 2**63  # Python cannot even write out an integer of thousands of digits
 TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
 
 
@@ -60,14 +63,15 @@ def parse(file: Path) -> ast.Module:
     """Return the syntax tree of a model file.
 
     Raises:
-        SubmissionError: The file is not Python, or cannot be read.
+        SubmissionError: The file is not Python, is too large, or cannot be read.
     """
+    content = given_file.read(file)
     try:
-        return ast.parse(file.read_bytes(), filename=file.name)
+        return ast.parse(content, filename=file.name)
     except SyntaxError as error:
         where = f"line {error.lineno}" if error.lineno else "the file"
         found = f"{error.msg} at {where}"
-    except (ValueError, RecursionError, MemoryError, OSError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         found = f"{type(error).__name__}: {error}"
     raise SubmissionError("is not Python", file=file, found=found, remedy="mend the file") from None
 
@@ -91,12 +95,14 @@ def read(file: Path, tree: ast.Module) -> Declaration:
     if literal is not None:
         return _validated(file, literal, "SUBMISSION")
     if toml.exists():
+        text = given_file.read(toml, given_file.MOST_TOML_BYTES)
         try:
-            return _validated(toml, tomllib.loads(toml.read_text(encoding="utf-8")), toml.name)
-        except (OSError, ValueError) as error:
+            declared = tomllib.loads(text.decode())
+        except (ValueError, RecursionError) as error:
             raise SubmissionError(
                 "is not TOML", file=toml, found=str(error), remedy="mend the file"
             ) from None
+        return _validated(toml, declared, toml.name)
     return Declaration()
 
 
@@ -188,6 +194,17 @@ def _literal(file: Path, tree: ast.Module) -> dict[str, Any] | None:
     return declared
 
 
+def _plain(value: Any, depth: int = 0) -> bool:  # noqa: ANN401
+    """Whether a value can be written out again, and read anywhere."""
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set)):
+        return depth < _DEEPEST and all(_plain(item, depth + 1) for item in value)
+    if isinstance(value, str):
+        return "\0" not in value and value == value.encode(errors="replace").decode()
+    return not isinstance(value, int) or -_MOST <= value < _MOST
+
+
 def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration:
     keys = [name for name in Declaration.__dataclass_fields__ if name != "source"]
     unknown = [repr(key) for key in declared if key not in keys]
@@ -198,6 +215,14 @@ def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration
             expected=", ".join(keys),
             found=", ".join(unknown),
             remedy="remove or correct them",
+        )
+    if not _plain(declared):
+        raise SubmissionError(
+            f"{source} has a value that cannot be",
+            file=file,
+            expected=f"integers of 64 bits, text in Unicode, and at most {_DEEPEST} lists in each other",
+            found="another one",
+            remedy="build it in build_model()",
         )
     values = dict(declared)
     if "checkpoint" in values and values["checkpoint"] in (None, False):

@@ -16,6 +16,7 @@ __all__ = [
     "RecordError",
     "SubmissionError",
     "UsageError",
+    "one_line",
     "relative",
 ]
 
@@ -34,6 +35,21 @@ def relative(path: str | os.PathLike[str]) -> str:
     """
     shown = os.path.relpath(path)
     return os.fspath(path) if shown.startswith(os.path.join("..", "..")) else shown
+
+
+def one_line(text: str, most: int | None = None) -> str:
+    r"""Return `text` on one line without control characters: it may come from a stranger's model file.
+
+    Args:
+        text: Any; what is not Unicode, and marks that turn the direction of writing, go as well.
+        most: Characters that are kept; None for all.
+
+    >>> one_line("line\n two \x1b[31m"), one_line("abcdefgh", most=4)
+    ('line two [31m', 'abcd…')
+    """
+    if most is not None and len(text) > most:
+        text = text[:most] + "…"
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 class NtireBenchError(Exception):
@@ -85,6 +101,10 @@ class UsageError(NtireBenchError):
 
 class SubmissionError(NtireBenchError):
     """A team's model file or checkpoint cannot be loaded or does not do what a submission must."""
+
+    def __str__(self) -> str:
+        """Return the one message on one line: names and words in it are a stranger's."""
+        return one_line(super().__str__())
 
 
 class DatasetError(NtireBenchError):

@@ -59,7 +59,19 @@ def frame(board: Board) -> pandas.DataFrame:
 
 def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
-    return str(frame(board).to_csv(index=False, lineterminator="\n"))
+    table = frame(board)
+    for column in ("team", "tied_with", "remarks", "device"):
+        table[column] = [_no_formula(text) for text in table[column]]
+    return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(text: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula.
+
+    >>> _no_formula("=1+1"), _no_formula("05_Net"), _no_formula(None)
+    ("'=1+1", '05_Net', None)
+    """
+    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@" and text else text
 
 
 def document(board: Board) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def _first_process(
         _exit_with(body)
     close_theirs()
     syscalls.drop_capabilities()
+    syscalls.set_dumpable(False)  # no filter holds here: whoever could write this memory would be rid of it
     while True:  # also of orphans, which come to the first process
         pid, status = os.wait()
         if pid == worker:

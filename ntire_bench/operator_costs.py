@@ -11,9 +11,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, strided
 
-__all__ = ["CONVOLUTIONS", "LOOKUPS", "besides", "estimate", "fourier", "is_multiplication", "product"]
+__all__ = [
+    "CONVOLUTIONS",
+    "LOOKUPS",
+    "besides",
+    "estimate",
+    "fourier",
+    "is_multiplication",
+    "is_several",
+    "product",
+]
 
 Arguments = Sequence[Any]
 _TRANSPOSED = 6  # place of the argument in aten::convolution and its kin
@@ -90,6 +99,34 @@ def _inner(place: int) -> Callable[[Arguments, Tensor], int]:
     return lambda arguments, result: int(result.numel() * arguments[place].shape[-1])
 
 
+def _encoder_layer(arguments: Arguments, _: Tensor) -> int:
+    """Return the cost of torch's transformer layer in one operator: four projections, and attention."""
+    source, size = arguments[0], arguments[1]
+    projections = sum(weight.numel() for weight in (arguments[3], arguments[5], *arguments[14:18:2]))
+    tokens = source.numel() // source.shape[-1]
+    return int(tokens * projections + 2 * tokens * source.shape[-2] * size)
+
+
+def _attention(arguments: Arguments, _: Tensor) -> int:
+    """Return the cost of torch's multi-head attention in one operator."""
+    query, key, _value, size, _heads, weight, _bias, last = arguments[:8]
+    tokens = query.numel() // query.shape[-1]
+    return int(tokens * (weight.numel() + last.numel()) + 2 * tokens * key.shape[-2] * size)
+
+
+def _recurrent(arguments: Arguments, _: Tensor) -> int:
+    """Return the cost of a recurrent layer: all its matrices for each step of each sequence."""
+    steps = arguments[0].numel() // arguments[0].shape[-1]
+    weights = arguments[1] if isinstance(arguments[1], (list, tuple)) else arguments[1:5]
+    return int(steps * sum(weight.numel() for weight in weights if weight.ndim == 2))
+
+
+def _sparse(arguments: Arguments, result: Tensor) -> int:
+    left = arguments[1]
+    elements = left._nnz() if left.layout != strided else left.numel()
+    return int(elements * result.shape[-1])
+
+
 _PRODUCTS: Mapping[str, Callable[[Arguments, Tensor], int]] = {
     "aten::mm": _inner(0),
     "aten::bmm": _inner(0),
@@ -112,6 +149,28 @@ _PRODUCTS: Mapping[str, Callable[[Arguments, Tensor], int]] = {
     "aten::addr": lambda _, result: int(result.numel()),
     "aten::addbmm": lambda arguments, result: int(arguments[1][:, 0].numel() * result.numel()),
     "aten::_cdist_forward": lambda arguments, result: int(result.numel() * arguments[0].shape[-1]),
+    "aten::_sparse_addmm": _sparse,
+    "aten::_compute_linear_combination": _inner(1),
+    "aten::_embedding_bag": lambda arguments, _: int(arguments[1].numel() * arguments[0].shape[-1]),
+    "aten::_embedding_bag_forward_only": lambda arguments, _: int(
+        arguments[1].numel() * arguments[0].shape[-1]
+    ),
+    "aten::conv_tbc": lambda arguments, result: int(result.numel() * math.prod(arguments[1].shape[:2])),
+    # Of a triangle, half is zero; else the matrix is taken apart before, which is done once.
+    "aten::linalg_solve_triangular": lambda arguments, result: int(
+        result.numel() * arguments[0].shape[-1] // 2
+    ),
+    "aten::triangular_solve": lambda arguments, result: int(result.numel() * arguments[1].shape[-1] // 2),
+    "aten::_linalg_solve_ex": _inner(0),
+    "aten::linalg_lu_solve": _inner(0),
+    "aten::cholesky_solve": _inner(1),
+    "aten::_cholesky_solve_helper": _inner(1),
+    "aten::ormqr": lambda arguments, result: int(2 * result.numel() * arguments[0].shape[-1]),
+    "aten::mkldnn_rnn_layer": _recurrent,
+    "aten::_cudnn_rnn": _recurrent,
+    "aten::miopen_rnn": _recurrent,
+    "aten::_transformer_encoder_layer_fwd": _encoder_layer,
+    "aten::_native_multi_head_attention": _attention,
     "aten::_trilinear": lambda arguments, _: math.prod(map(max, zip(*_factors(arguments), strict=True))),
 }
 
@@ -166,6 +225,15 @@ def is_multiplication(name: str) -> bool:
     (True, False)
     """
     return name.rstrip("_") in ("aten::mul", "aten::div", "aten::addcmul", "aten::addcdiv", "aten::lerp")
+
+
+def is_several(name: str) -> bool:
+    """Return whether an operator is one that torch makes of others, which are to be counted in its place.
+
+    >>> is_several("aten::_foreach_mul"), is_several("aten::mul")
+    (True, False)
+    """
+    return name.startswith("aten::_foreach_") or name == "aten::_euclidean_dist"
 
 
 def estimate(name: str, arguments: Arguments, result: Tensor) -> int:

@@ -69,7 +69,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        if not facts.native:
+        if not facts.native or costs.is_several(facts.name):
             return self._inside(func, facts, args, kwargs)
         origin = self._before(facts, args, kwargs)
         result = func(*args, **kwargs)
@@ -86,7 +86,8 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             cost = costs.product(facts.name, args, next(tensors_in(result)))
             self.products += cost or 0
         else:
-            own = (self._device.type.upper(), "CompositeExplicitAutograd")
+            composite = "CompositeExplicitAutograd"
+            own = [composite] if facts.native else [self._device.type.upper(), composite]
             keys = [key for key in own if has_kernel(func, key)]
             if keys:
                 with self:
@@ -178,7 +179,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if facts.name in costs.CONVOLUTIONS:
                 self.convs += 1
                 self.activations += result.numel()
-            for factor in tensors_in(args):
+            for factor in tensors_in(args[:1] if "embedding_bag" in facts.name else args):  # not the places
                 own = self.provenance.of(factor)
                 if Kind.IMAGE not in own.kind:
                     self.derived.note(factor, own)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["children", "descendants", "memory_bytes", "start_time", "state"]
+__all__ = [
+    "children",
+    "descendants",
+    "memory_bytes",
+    "private_memory_bytes",
+    "shared_memory_bytes",
+    "start_time",
+    "state",
+]
 
 _PROC = Path("/proc")
+_CONTAINER = Path("/sys/fs/cgroup")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -78,3 +88,29 @@ def memory_bytes(pid: int, *, shared_once: bool = False) -> int:
         return int((_PROC / str(pid) / "statm").read_text().split()[1]) * _PAGE
     except (OSError, IndexError):
         return 0
+
+
+def private_memory_bytes(pid: int) -> int:
+    """Return the memory that a process has in use and shares with no file [bytes]; 0 where it is gone."""
+    try:
+        resident, shared = (_PROC / str(pid) / "statm").read_text().split()[1:3]
+        return max(0, int(resident) - int(shared)) * _PAGE
+    except (OSError, ValueError):
+        return 0
+
+
+def shared_memory_bytes() -> int:
+    """Return the shared memory in use in this container, or on this machine [bytes].
+
+    That is where a process can keep what is in none of its own figures: nameless files (memfd), segments that
+    it is not attached to, shared pages that it has let go of.
+    """
+    path, key, unit = _PROC / "meminfo", "Shmem:", 1024
+    with contextlib.suppress(OSError):
+        if (_CONTAINER / "memory.max").read_text().strip().isdigit():
+            path, key, unit = _CONTAINER / "memory.stat", "shmem", 1
+    with contextlib.suppress(OSError):
+        for line in path.read_text().splitlines():
+            if line.split(maxsplit=1)[0] == key:
+                return int(line.split()[1]) * unit
+    return 0

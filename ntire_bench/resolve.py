@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench import environment
+from ntire_bench import environment, given_file
 from ntire_bench.audit import audit
 from ntire_bench.client import Worker
 from ntire_bench.contender import Contender, note_padding
-from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation import isolation_for
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Complexity, Environment, Finding, Isolation, SubmissionInfo
@@ -101,13 +99,7 @@ def describe(submission: Submission) -> SubmissionInfo:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file of a submission."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        remedy = "put a file there that this user may read"
-        raise SubmissionError(
-            "cannot be read", file=path, found=error.strerror or str(error), remedy=remedy
-        ) from None
+    return given_file.sha256(path)
 
 
 def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:

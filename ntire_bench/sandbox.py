@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ntire_bench import channel
-from ntire_bench.errors import SubmissionError
+from ntire_bench.errors import SubmissionError, one_line
 from ntire_bench.isolation import isolation_for
 from ntire_bench.limits import Limits
 from ntire_bench.records import Isolation
@@ -137,6 +137,7 @@ class Sandbox:
     ) -> None:
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
+        os.set_blocking(self._requests, False)  # a worker can fill it: its end can be opened for writing
         self._stack.callback(os.close, self._requests)
         self._stack.callback(os.close, self._replies)
         handed = (theirs_in, theirs_out, lr_fd, sr_fd)
@@ -192,9 +193,12 @@ class Sandbox:
         number = secrets.randbits(64)
         left_s = self._limits.phase_s - self._spent_s[operation]
         begin = time.monotonic()
+        allowed_s = max(0.0, min(timeout_s, left_s))
         try:
-            channel.send(self._requests, number, {"operation": operation, **parameters})
-            answered, reply = channel.receive(self._replies, max(0.0, min(timeout_s, left_s)), self._ended)
+            request = {"operation": operation, **parameters}
+            channel.send(self._requests, number, request, allowed_s, self._ended)
+            allowed_s = max(0.0, allowed_s + begin - time.monotonic())
+            answered, reply = channel.receive(self._replies, allowed_s, self._ended)
         except channel.ChannelClosed:
             raise self._died(operation) from None
         except channel.ChannelTimeout:
@@ -215,6 +219,10 @@ class Sandbox:
         if answered != number:
             raise self.forged("an answer to another request")
         return reply
+
+    def expect_strange_code(self) -> None:
+        """Say that the submission's own code runs from now on."""
+        self._watch.count_shared()
 
     def forged(self, found: str) -> SubmissionError:
         """Return the error for a reply that the harness would not have sent."""
@@ -246,7 +254,7 @@ class Sandbox:
             how = f"exit status {code}"
         self._drainer.join(1.0)  # its last words may still be in the pipe
         tail = b"".join(self._output).decode(errors="replace").strip().splitlines()
-        said = f"; its last words: {tail[-1][:300]}" if tail else ""
+        said = f"; its last words: {one_line(tail[-1], 300)}" if tail else ""
         return SubmissionError(
             f"its process ended during {operation.replace('_', '-')}",
             file=self.file,

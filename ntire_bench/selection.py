@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ntire_bench.entries import JUDGED_SPLITS, entry_from_record
-from ntire_bench.errors import RecordError, UsageError
+from ntire_bench.errors import RecordError, UsageError, one_line
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Record
 from ntire_bench.store import Stored
@@ -147,15 +147,6 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
 def team_name(record: Record) -> str:
     """Return "07_Example": how a team's files begin."""
     return one_line(record.submission.label)
-
-
-def one_line(text: str) -> str:
-    r"""Return `text` on one line without control characters: it may come from a stranger's model file.
-
-    >>> one_line("line\n two \x1b[31m")
-    'line two [31m'
-    """
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _age(item: Stored) -> tuple[datetime, int, str]:

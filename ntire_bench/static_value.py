@@ -13,8 +13,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["UNKNOWN", "Id", "IdText", "Namespace", "Values"]
+__all__ = ["UNKNOWN", "Budget", "Id", "IdText", "Namespace", "TooMuchError", "Values"]
 
+_MOST_STEPS = 1_000_000  # the challenge's own files take some thousands for each number
+_MOST_NUMBER = 2**64
 _LONGEST = 10_000  # characters or elements; nothing that names a submission comes near
 
 
@@ -70,6 +72,31 @@ _TEXT_METHODS = ("lower", "upper", "strip", "zfill", "replace", "format", "capit
 _PATH_METHODS = ("resolve", "absolute", "as_posix")
 
 
+class TooMuchError(Exception):
+    """A file that takes too long to follow."""
+
+
+class Budget:
+    """Counts what is followed, over all of a file's readings.
+
+    Args:
+        left: How many expressions may be.
+    """
+
+    def __init__(self, left: int = _MOST_STEPS) -> None:
+        self.left = left
+
+    def spend(self, steps: int = 1) -> None:
+        """Count some.
+
+        Raises:
+            TooMuchError: There were too many.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuchError
+
+
 class Values:
     """Evaluates expressions over known names.
 
@@ -78,6 +105,7 @@ class Values:
         on_call: Asked for the value of a call that is none of those known here, with the dotted name of what
             is called, its value, and the values of its arguments.
         on_name: Told of every name that is read and has no value.
+        budget: How much may be followed; None for as much as one file may.
 
     Attributes:
         matched: Whether a comparison of the id with a constant has held, or a lookup with it was answered.
@@ -99,7 +127,9 @@ class Values:
         names: Mapping[str, Any],
         on_call: Callable[[str, Any, list[Any], dict[str, Any]], Any] | None = None,
         on_name: Callable[[str], None] | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget()
         self.names = names
         self.on_call = on_call
         self.on_name = on_name
@@ -109,14 +139,13 @@ class Values:
         """Return the value of an expression, or UNKNOWN."""
         if node is None:
             return None
+        self.budget.spend()
         handler = getattr(self, f"_{type(node).__name__.lower()}", None)
         try:
             value = handler(node) if handler is not None else self._parts(node)
         except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
             return UNKNOWN
-        if isinstance(value, (str, bytes, tuple, list, dict, set)) and len(value) > _LONGEST:
-            return UNKNOWN
-        return value
+        return value if _size(value) <= _LONGEST else UNKNOWN
 
     def _parts(self, node: ast.expr) -> Any:  # noqa: ANN401
         """Look at the parts of an expression that has no value, as calls in them count."""
@@ -270,6 +299,28 @@ class Values:
                 return self._looked_up(owner, args[0]) if args[0] in owner else (args[1:] or [None])[0]
         called = UNKNOWN if method is not None else self.of(node.func)
         return UNKNOWN if self.on_call is None else self.on_call(dotted, called, args, keywords)
+
+
+def _size(value: Any) -> int:  # noqa: ANN401
+    """Return how many characters or elements a value has, what is in it included; stops counting at too many.
+
+    Lists in lists in lists, each twice in the next, have as many as there are of their texts.
+    """
+    if isinstance(value, (int, float)):
+        return 1 if abs(value) <= _MOST_NUMBER or value in (float("inf"), float("-inf")) else _LONGEST + 1
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if not isinstance(value, (tuple, list, set)):
+        return 1
+    size = len(value)
+    for item in value:
+        if size > _LONGEST:
+            break
+        if isinstance(item, (str, bytes, tuple, list, dict, set)):
+            size += _size(item)
+    return size
 
 
 def _harmless(text: str, args: tuple[Any, ...]) -> None:

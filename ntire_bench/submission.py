@@ -70,7 +70,8 @@ class Submission:
         """All that its process must be able to read."""
         own = [self.file, self.checkpoint]
         if self.branch is not None:  # a checkpoint may be a link to somewhere else
-            own = [self.branch.root, *(path for path in self.branch.checkpoints if path.is_file())]
+            there = [path for path in self.branch.checkpoints if path.is_file()]
+            own = [self.branch.root, *(path for path in there if path.resolve().suffix == path.suffix)]
         return tuple(dict.fromkeys(path.resolve() for path in own if path is not None))
 
     @property
@@ -214,7 +215,7 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
     ignored: list[str] = []
     for file in sorted(models.glob("*.py")):
         match = _STEM.fullmatch(file.stem)
-        if match is None or len(match["id"]) < 2:
+        if match is None or len(match["id"]) < 2 or not _unicode(file.name):
             if file.name != "__init__.py":
                 ignored.append(_why_ignored(file, match))
             continue
@@ -240,18 +241,26 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
 
 
 def _why_ignored(file: Path, match: re.Match[str] | None) -> str:
-    if match is not None:
+    if not _unicode(file.name):
+        remedy = f"rename {file.name!a}: its name is not Unicode"
+    elif match is not None:
         remedy = f"rename it to team{int(match['id']):02d}_{match['name']}.py (the id has two digits or more)"
     else:
         remedy = "name it team{ID}_{Name}.py to make it a submission"
     return f"{relative(file)}: not a submission by its name; {remedy}."
 
 
+def _unicode(name: str) -> bool:
+    """Whether a file's name can be written into a record: on Linux it may be any bytes."""
+    return name == name.encode(errors="replace").decode()
+
+
 def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
     found: dict[int, list[Path]] = {}
     for path in sorted(model_zoo.iterdir()) if model_zoo.is_dir() else []:
         match = _ID_PREFIX.match(path.stem)
-        if match and path.suffix.lower() in CHECKPOINT_SUFFIXES and path.is_file():
+        usable = path.suffix.lower() in CHECKPOINT_SUFFIXES and _unicode(path.name)
+        if match and usable and path.is_file():
             found.setdefault(int(match["id"]), []).append(path)
     return found
 
@@ -261,14 +270,31 @@ def _read(
 ) -> Submission:
     tree = declarations.parse(file)
     declaration = declarations.read(file, tree)
+    checkpoint = _checkpoint(file, declaration, model_zoo, checkpoints, prefer_training)
+    for path, suffixes in ((file, (".py",)), (checkpoint, CHECKPOINT_SUFFIXES)):
+        if path is not None:
+            _refuse_link_to_other(path, suffixes)
     return Submission(
         id=id_,
         name=name,
         file=file,
-        checkpoint=_checkpoint(file, declaration, model_zoo, checkpoints, prefer_training),
+        checkpoint=checkpoint,
         declaration=declaration,
         has_build_model=any(isinstance(n, ast.FunctionDef) and n.name == "build_model" for n in tree.body),
     )
+
+
+def _refuse_link_to_other(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse a link to what is no file of this kind: a worker may read what it points to."""
+    real = path.resolve()
+    if path.is_symlink() and real.suffix.lower() not in suffixes:
+        raise SubmissionError(
+            "is a link to a file of another kind",
+            file=path,
+            expected=f"a file, or a link to one that ends in {' or '.join(suffixes)}",
+            found=str(real),
+            remedy="copy the file there",
+        )
 
 
 def _checkpoint(
@@ -278,6 +304,10 @@ def _checkpoint(
         return None
     if declared.checkpoint is not None:
         path = model_zoo / declared.checkpoint
+        try:
+            there = path.is_file()
+        except OSError:  # a name that is too long
+            there = False
         if path.resolve().parent != model_zoo.resolve() and model_zoo.resolve() not in path.resolve().parents:
             raise SubmissionError(
                 f"{declared.source} declares a checkpoint outside {relative(model_zoo)}",
@@ -285,7 +315,7 @@ def _checkpoint(
                 found=declared.checkpoint,
                 remedy=f"put the file into {relative(model_zoo)} and declare its name alone",
             )
-        if not path.is_file():
+        if not there:
             raise SubmissionError(
                 "the declared checkpoint is not there",
                 file=path,

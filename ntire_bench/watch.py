@@ -32,6 +32,7 @@ class Watch:
         self._limits = limits
         self._over = threading.Event()
         self._stopped_since: float | None = None
+        self._shared_before: int | None = None
         self._thread = threading.Thread(target=self._run, name="ntire_bench-watch", daemon=True)
         if sys.platform == "linux":
             self._thread.start()
@@ -47,6 +48,10 @@ class Watch:
         if self.reason is None:
             self.reason = reason
             self._spawned.kill()
+
+    def count_shared(self) -> None:
+        """From now on, count what the machine's shared memory grows by: strange code runs in there."""
+        self._shared_before = processes.shared_memory_bytes()
 
     def _run(self) -> None:
         while not self._over.wait(_INTERVAL_S) and self.reason is None:
@@ -71,6 +76,10 @@ class Watch:
                 break
         else:
             return f"it took more memory than {limits.memory / 1024**3:.1f} GiB"
+        if self._shared_before is not None:
+            grown = max(0, processes.shared_memory_bytes() - self._shared_before)
+            if grown + sum(map(processes.private_memory_bytes, tree)) > limits.memory:
+                return f"it took more memory, shared memory counted, than {limits.memory / 1024**3:.1f} GiB"
         if self._has_stopped():
             return f"it stopped itself for {limits.stopped_s:.0f} s"
         return None

@@ -137,7 +137,7 @@ def test_run_json_is_one_document_and_all_else_goes_to_standard_error(ran, place
 def test_nothing_that_is_piped_has_colours_bars_or_a_strangers_escapes(ran):
     assert not COLOUR.search(ran.stdout + ran.stderr)
     assert "\r" not in ran.stderr and "━" not in ran.stderr
-    assert "ValueError: [31mred[0m" in ran.stderr  # its letters, not what they would do to a terminal
+    assert "ValueError: [31mred [0m" in ran.stderr  # its letters, not what they would do to a terminal
 
 
 def test_sr_images_lie_under_save_dir(ran, place):

@@ -245,6 +245,14 @@ def test_no_new_privileges_can_be_had(level, resident):
     assert "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status
 
 
+def test_the_first_process_is_no_way_around_the_filter(level, resident):
+    if not above(level, "L2"):
+        pytest.skip("the first process is the machine's")
+    filtered = "'Seccomp:\\t2' in open('/proc/1/status').read()"
+    opened = do(resident(level), f"result = {filtered} or bool(open('/proc/1/mem', 'r+b'))")
+    assert opened == ("PermissionError" if level == "L2" else True)
+
+
 def test_the_scratch_folder_is_limited(level, resident):
     """At L2 and L3 by its size, below by the size of each file."""
     write = "with open('big', 'wb') as file:\n    for _ in range(64): file.write(bytes(2**18)); file.flush()"
@@ -300,11 +308,32 @@ for _ in range(3):  # each by itself is under the limit
         time.sleep(60)
 time.sleep(60)
 """
+# Of pages that no process shows as its own: nameless files, and shared memory that is let go of.
+SHARED = """
+import mmap
+held = [os.memfd_create("held"), mmap.mmap(-1, 200 << 20)]
+for _ in range(200):
+    os.write(held[0], b"x" * 2**20)
+    held[1].write(b"x" * 2**20)
+held[1].madvise(mmap.MADV_DONTNEED)
+time.sleep(60)
+"""
+# Its end of the pipe of requests can be opened for writing: then there is no room for the next one.
+FILLED = """
+end = os.open(f"/proc/self/fd/{requests}", os.O_WRONLY | os.O_NONBLOCK)
+try:
+    while True:
+        os.write(end, bytes(4096))
+except BlockingIOError:
+    channel.send(replies, number, {"ok": "full"})
+time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize(
     ("attack", "limit", "expected"),
     [
+        (SHARED, {"memory_bytes": 300 * MIB}, r"took more memory, shared memory counted, than 0\.3 GiB"),
         (ENDLESS, {"processes": 60}, "started more than 60 processes|did not finish|ended during"),
         (HOG, {"memory_bytes": 300 * MIB}, r"took more memory than 0\.3 GiB"),
         ("os.kill(os.getpid(), signal.SIGSTOP)", {"stopped_s": 0.4}, "stopped itself"),
@@ -317,13 +346,23 @@ time.sleep(60)
             r"did not finish do in 0 s, all its calls|in 1 s, all its calls",
         ),
     ],
-    ids=["fork bomb", "memory hog", "SIGSTOP", "10 GB of printing", "segfault", "abort", "endless loop"],
+    ids=[
+        "shared memory",
+        "fork bomb",
+        "memory hog",
+        "SIGSTOP",
+        "10 GB of printing",
+        "segfault",
+        "abort",
+        "endless loop",
+    ],
 )
 def test_an_attack_on_the_machine_ends_its_own_submission_alone(level, stubs, attack, limit, expected):
     bystander = stubs.start(level)
     assert do(bystander, "result = 1") == 1
     with stubs.start(level, limits=Limits(**limit)) as box:
         assert do(box, "result = 2") == 2
+        box.expect_strange_code()
         begin = time.monotonic()
         with pytest.raises(SubmissionError, match=expected) as failed:
             do(box, attack, timeout_s=8.0)
@@ -331,6 +370,14 @@ def test_an_attack_on_the_machine_ends_its_own_submission_alone(level, stubs, at
     assert "\n" not in str(failed.value) and "Remedy:" in str(failed.value)
     assert do(bystander, "result = 3") == 3
     bystander.close()
+    assert stubs.alive() == []
+
+
+def test_a_worker_that_fills_the_pipe_to_it_does_not_hold_up_the_parent(level, stubs):
+    with stubs.start(level) as box:
+        assert do(box, FILLED) == "full"
+        with pytest.raises(SubmissionError, match="did not finish do in 0 s"):
+            do(box, "result = 1", timeout_s=0.3)
     assert stubs.alive() == []
 
 

@@ -1,0 +1,69 @@
+"""Reads a stranger's file in the parent: a regular one, of a bounded size, and no more of it than it says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ntire_bench.errors import SubmissionError
+
+__all__ = ["MOST_CHECKPOINT_BYTES", "MOST_TEXT_BYTES", "MOST_TOML_BYTES", "read", "sha256"]
+
+MOST_TEXT_BYTES = 512 * 1024  # of Python: its syntax tree takes 500 times as much memory
+MOST_TOML_BYTES = 16 * 1024  # keys with many dots take time as the square of their number
+MOST_CHECKPOINT_BYTES = 4 * 2**30
+_PART = 1 << 20
+
+
+def read(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
+    """Return a file's content.
+
+    Args:
+        path: The file; a link may point to a device, a pipe, or a file of the kernel's that never ends.
+        most: Its largest size [bytes].
+
+    Raises:
+        SubmissionError: It cannot be read, is no regular file, or is larger.
+    """
+    return b"".join(_parts(path, most))
+
+
+def sha256(path: Path, most: int = MOST_CHECKPOINT_BYTES) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        SubmissionError: It cannot be read, is no regular file, or is larger.
+    """
+    digest = hashlib.sha256()
+    for part in _parts(path, most):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(path: Path, most: int) -> Iterator[bytes]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(fd, "rb") as file:
+            status = os.fstat(fd)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError("is a directory")
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+                found = f"{status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a device or a pipe"
+                raise SubmissionError(
+                    "is not read",
+                    file=path,
+                    expected=f"an ordinary file of at most {most:,} bytes",
+                    found=found,
+                    remedy="put weights into the checkpoint, and nothing into it that is not needed",
+                )
+            left = status.st_size
+            while left > 0 and (part := file.read(min(left, _PART))):
+                left -= len(part)
+                yield part
+    except (OSError, ValueError) as error:
+        remedy = "put a file there that this user may read"
+        found = getattr(error, "strerror", None) or str(error)
+        raise SubmissionError("cannot be read", file=path, found=found, remedy=remedy) from None

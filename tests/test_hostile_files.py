@@ -1,0 +1,179 @@
+"""Files, names and answers that a stranger made to hang, exhaust, crash or deceive the parent."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from record_factory import make_record
+from rich.console import Console
+from toys import toy, write_toy
+
+from ntire_bench import (
+    challenge_root,
+    client,
+    console,
+    given_file,
+    leaderboard,
+    protocol,
+    render,
+    static_value,
+)
+from ntire_bench.errors import SubmissionError, UsageError, one_line
+from ntire_bench.store import Stored
+from ntire_bench.submission import Catalogue, find
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
+HEX = "0x" + "f" * 6000  # Python reads it, and refuses to write it in decimal
+
+
+def catalogue(folder: Path, text: str = "", toml: str | None = None, name: str = "team05_Net") -> Catalogue:
+    for part in ("models", "model_zoo"):
+        (folder / part).mkdir(exist_ok=True)
+    (folder / "models" / f"{name}.py").write_text(text, encoding="utf-8")
+    if toml is not None:
+        (folder / "models" / f"{name}.toml").write_text(toml, encoding="utf-8")
+    return find(folder / "models", folder / "model_zoo")
+
+
+@pytest.mark.parametrize(
+    ("text", "toml"),
+    [
+        (f"SUBMISSION = {{'checkpoint': None, 'args': {{'a': {HEX}}}}}", None),
+        (f"SUBMISSION = {{'checkpoint': None, 'args': {{'a': {'[' * 90 + ']' * 90}}}}}", None),
+        (r"SUBMISSION = {'checkpoint': '\ud800.pth'}", None),
+        (r"SUBMISSION = {'checkpoint': 'a\0.pth'}", None),
+        (f"SUBMISSION = {{'checkpoint': '{'a' * 5000}.pth'}}", None),
+        ("x = 1\n" * 100_000, None),
+        ("x = " + "-" * 50_000 + "1", None),
+        ("", f"tile = {HEX}"),
+        ("", "a = " + "[" * 5000 + "]" * 5000),
+        ("", "args." + "a." * 3000 + "b = 1"),
+        ("", "args." + "a." * 20_000 + "b = 1"),
+    ],
+    ids="hex deep half nul long large minus tile brackets dots many-dots".split(),
+)
+def test_a_declaration_that_crashes_a_reader_is_one_plain_message(tmp_path, text, toml):
+    found = catalogue(tmp_path, text, toml)
+    with pytest.raises(SubmissionError, match="Remedy") as caught:
+        found.get(5)
+    assert len(str(caught.value)) < 6000
+    assert list(console.catalogue_lines(found))
+
+
+@linux
+@pytest.mark.parametrize("suffix", [".py", ".toml"])
+@pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "/proc/kmsg", "/proc/kcore"])
+def test_a_file_that_never_ends_is_not_read(tmp_path, kind, suffix):
+    catalogue(tmp_path)
+    path = tmp_path / "models" / f"team05_Net{suffix}"
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(kind)
+    assert 5 in find(tmp_path / "models", tmp_path / "model_zoo").problems
+
+
+@linux
+def test_a_huge_checkpoint_is_not_read_into_memory(tmp_path):
+    path = tmp_path / "a.pth"
+    with path.open("wb") as file:
+        file.truncate(given_file.MOST_CHECKPOINT_BYTES + 1)
+    with pytest.raises(SubmissionError, match="expected an ordinary file of at most"):
+        given_file.sha256(path)
+    path.write_bytes(b"abc")
+    assert given_file.sha256(path).startswith("ba7816bf") and given_file.read(path) == b"abc"
+
+
+@linux
+def test_a_link_leads_to_no_file_of_another_kind(tmp_path):
+    write_toy(tmp_path, body=toy(), checkpoint={})
+    checkpoint = next((tmp_path / "model_zoo").iterdir())
+    stored = checkpoint.rename(tmp_path / "stored.pth")
+    secret = tmp_path / "id_rsa"
+    secret.write_text("secret")
+    for target, problems in ((stored, set()), (secret, {5}), (Path("/proc/self/environ"), {5})):
+        checkpoint.symlink_to(target)
+        assert set(find(tmp_path / "models", tmp_path / "model_zoo").problems) == problems
+        checkpoint.unlink()
+
+
+@linux
+def test_a_name_that_is_not_unicode_is_told_and_left_out(tmp_path):
+    catalogue(tmp_path)
+    for name in (b"models/team06_\xff.py", b"model_zoo/team05_\xff.pth"):
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(b"")
+    found = find(tmp_path / "models", tmp_path / "model_zoo")
+    assert list(found.problems) == [5] and "'team06_\\udcff.py'" in found.ignored[0]
+    str(found.problems[5].error).encode()
+
+
+def test_names_and_words_of_a_stranger_stay_on_their_line(tmp_path):
+    found = catalogue(tmp_path, 'SUBMISSION = {"model": "x\\n00_RLFN  PASS"}', name="team05_\x1b[2J\u202eX")
+    assert len(list(console.catalogue_lines(found))) == 1
+    forged = SubmissionError("x\n00_RLFN (baseline)  PASS\x1b[2J", file="a\nb.py", found="\u202eabc")
+    assert str(forged).isprintable()
+
+
+def test_markup_in_a_progress_bar_is_text(monkeypatch):
+    screen = Console(file=io.StringIO(), force_terminal=True, markup=False, width=100)
+    monkeypatch.setattr(console, "err", lambda: screen)
+    with console.progress_bar() as update:
+        update("05_[blink][/x]\x1b[2J: run", 1, 2)
+    shown = screen.file.getvalue()
+    assert "05_[blink][/x] [2J: run" in shown and "\x1b[2J:" not in shown
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path):
+    record = make_record(5, '=HYPERLINK("http://x")')
+    board = leaderboard.build([Stored(path=tmp_path / "r.json", record=record)], protocol.load())
+    text = render.render(board, "csv")
+    assert "'=HYPERLINK" in text and ",=" not in text and ',"=' not in text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = 3\n" + "x = x * x\n" * 60 + 'name = f"{x}"',
+        'x = ["a"]\n' + "x = [x, x]\n" * 60 + 'name = f"{x}"',
+        'x = ("a",)\n' + "x = (x, x)\n" * 60 + "if unknown():\n    x = tuple(x)",
+    ],
+    ids=["numbers", "lists", "tuples"],
+)
+def test_values_that_grow_without_end_are_unknown(tmp_path, body):
+    assert challenge_root.find(select_model(tmp_path, body)).get(1).name == "unnamed"
+
+
+def test_calls_that_multiply_are_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(static_value, "Budget", functools.partial(static_value.Budget, 20_000))
+    functions = "".join(f"def f{i}():\n" + f"    f{i + 1}()\n" * 60 for i in range(6))
+    with pytest.raises(UsageError, match="no branch that can be told"):
+        challenge_root.find(select_model(tmp_path, "f0()", functions))
+
+
+def select_model(folder: Path, body: str, before: str = "") -> Path:
+    inner = "".join(f"        {line}\n" for line in body.splitlines())
+    text = f"{before}\ndef select_model(args, device):\n    name = args.unknown\n    if args.model_id == 1:\n"
+    text += f"{inner}        model = Net()\n    return model, unknown(), 1.0, None\n"
+    (folder / "test_demo.py").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "value", [2**60, [0] * 20_000, {"a": {"b": -(10**30)}}], ids=["number", "list", "inside"]
+)
+def test_answers_that_count_nothing_are_refused(value):
+    with pytest.raises(client._WildError):
+        client._tame(value)
+
+
+def test_answers_are_cut_and_put_on_one_line():
+    tamed = client._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
+    assert list(tamed) == ["a"] and tamed["a"][1:] == [1.5, None, True]
+    assert tamed["a"][0].isprintable() and len(tamed["a"][0]) < 2100
+    assert one_line("a\u202eb\ud800") == "a b"
