@@ -7,6 +7,7 @@ the CPU answers. What needs a GPU to compute still fails, as it must.
 from __future__ import annotations
 
 import functools
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,35 @@ ones_like rand rand_like randint randn randn_like randperm tensor tril_indices t
 """.split()
 _TENSOR_MAKERS = "new_empty new_full new_ones new_tensor new_zeros".split()
 # What these do for a GPU has no counterpart on the CPU, and nothing to do there.
-_NOTHING_TO_DO = ("synchronize", "set_device", "empty_cache", "manual_seed", "manual_seed_all")
+_NOTHING_TO_DO = (
+    *("synchronize", "set_device", "empty_cache", "manual_seed", "manual_seed_all"),
+    "reset_peak_memory_stats",
+)
+_TYPES = "BFloat16 Bool Byte Char Double Float Half Int Long Short".split()
+
+
+class Event:
+    """Takes the place of torch.cuda.Event: what was started on the CPU is done when it returns."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.recorded_s = 0.0
+
+    def record(self, *_: object) -> None:
+        """Note the time."""
+        self.recorded_s = time.perf_counter()
+
+    def elapsed_time(self, end: Event) -> float:
+        """Return the time to another event [ms]."""
+        return (end.recorded_s - self.recorded_s) * 1e3
+
+    def query(self) -> bool:
+        """Whether it is over."""
+        return True
+
+    def synchronize(self) -> None:
+        """Wait for nothing."""
+
+    wait = synchronize
 
 
 def _names_gpu(value: object) -> bool:
@@ -56,7 +85,8 @@ def answer_on_cpu() -> Counter[str]:
 
         owner.cuda = cuda
 
-    def redirected(owner: Any, name: str, index_is_device: bool = False) -> None:  # noqa: ANN401
+    def redirected(owner: Any, name: str, place: int | None = None) -> None:  # noqa: ANN401
+        """Answer a call that may name the device by a keyword, or as its argument at `place`."""
         original: Callable[..., Any] = getattr(owner, name)
 
         @functools.wraps(original)
@@ -64,11 +94,11 @@ def answer_on_cpu() -> Counter[str]:
             if _names_gpu(kwargs.get("device")):
                 answered[f"{name}(device='cuda')"] += 1
                 kwargs["device"] = "cpu"
-            if index_is_device and len(args) > 1:
-                index = isinstance(args[1], int) and not isinstance(args[1], bool)
-                if index or _names_gpu(args[1]):
+            if place is not None and len(args) > place:
+                index = isinstance(args[place], int) and not isinstance(args[place], bool)
+                if index or _names_gpu(args[place]):
                     answered[f"{name}('cuda')"] += 1
-                    args = (args[0], "cpu", *args[2:])
+                    args = (*args[:place], "cpu", *args[place + 1 :])
             return original(*args, **kwargs)
 
         setattr(owner, name, call)
@@ -84,7 +114,7 @@ def answer_on_cpu() -> Counter[str]:
     Tensor.type = cast  # type: ignore[method-assign, assignment]
     for owner in (nn.Module, Tensor):
         itself(owner)
-        redirected(owner, "to", index_is_device=True)
+        redirected(owner, "to", 1)
     for name in _MAKERS:
         redirected(torch, name)
     for name in _TENSOR_MAKERS:
@@ -93,4 +123,12 @@ def answer_on_cpu() -> Counter[str]:
     for name in _NOTHING_TO_DO:
         setattr(torch.cuda, name, lambda *_, **__: None)
     torch.cuda.current_device = lambda: 0
+    setattr(torch.cuda, "Event", Event)  # noqa: B010 - mypy takes an assignment for a new type
+    for name in _TYPES:  # such as torch.cuda.FloatTensor(1, 3)
+        setattr(torch.cuda, f"{name}Tensor", getattr(torch, f"{name}Tensor"))
+    redirected(torch, "set_default_device", 0)
+    set_default_type = torch.set_default_tensor_type
+    torch.set_default_tensor_type = lambda kind: set_default_type(
+        kind.replace("torch.cuda.", "torch.") if isinstance(kind, str) else kind
+    )
     return answered

@@ -141,12 +141,32 @@ class Slicer:
         if not bound & needed or self._is_given(statement, bound):
             return [], needed
         if isinstance(statement, (ast.For, ast.While)):
-            return [statement], needed | names_read(statement)
+            return self._repeated(statement, needed)
         new = copy.deepcopy(statement)
         if isinstance(new, (ast.Assign, ast.AnnAssign)) and new.value is not None:
             new.value = self._started(new.value)
         whole = isinstance(statement, ast.Assign) and all(_plain(target) for target in statement.targets)
         return [new], (needed - bound if whole else needed) | names_read(new)
+
+    def _repeated(self, statement: ast.For | ast.While, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
+        """Return what is kept of a loop inside: one turn, where every turn does the same.
+
+        That is so where a turn reads nothing that turns change, as where calls are repeated for their time.
+        """
+        head = statement.iter if isinstance(statement, ast.For) else statement.test
+        if any(isinstance(part, (ast.Break, ast.Continue, ast.Return)) for part in ast.walk(statement)):
+            return [statement], needed | names_read(statement)
+        turn, before = self.cut(statement.body, needed)
+        counter = names_bound([statement.target]) if isinstance(statement, ast.For) else set()
+        if not before & (counter | _changed(turn)) and not statement.orelse:
+            return turn, before
+        inside = needed
+        while not before <= inside:  # what a turn needs, the turn before it may give
+            inside = inside | before
+            turn, before = self.cut(statement.body, inside)
+        new = copy.deepcopy(statement)
+        new.body = turn
+        return [new], (inside - counter) | names_read([head, *new.orelse])
 
     def _is_given(self, statement: ast.stmt, bound: set[str]) -> bool:
         """Return whether a statement only makes what comes from outside: the network, arguments, device."""
@@ -194,6 +214,13 @@ class Slicer:
         if self.reading is READING and LR in names_read(started):
             return ast.copy_location(ast.Name(LR, ast.Load()), expression)
         return started
+
+
+def _changed(statements: Iterable[ast.stmt]) -> set[str]:
+    """Return the names that are bound, or whose methods are called, as in outputs.append(sr)."""
+    calls = [node.value for top in statements for node in ast.walk(top) if isinstance(node, ast.Expr)]
+    roots = [_root(call) for call in calls]
+    return names_bound(statements) | {root.id for root in roots if isinstance(root, ast.Name)}
 
 
 def _plain(target: ast.expr) -> bool:
