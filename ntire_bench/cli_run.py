@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERRUPTED", "DefaultId", "gate", "run"]
 
+_SAVE_DIR = "results"  # as in the challenge's scripts
 INTERRUPTED = 130  # as shells report a process that Ctrl-C ended
 
 
@@ -52,7 +53,10 @@ class DefaultId:
 @click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is.")
 @click.option("--resume", is_flag=True, help="Leave out what an earlier run has done.")
 @data_options
-@click.option("--save-dir", type=PATH, help="Folder for SR images; without it none are kept.")
+@click.option("--save-dir", type=PATH, help="Keep SR images, in this folder.")
+@click.option(
+    "--save-images", is_flag=True, help=f"Keep SR images, in {_SAVE_DIR}/ unless --save-dir is given."
+)
 @click.option("--ssim", is_flag=True, help="Compute SSIM too.")
 @effort_options
 @protocol_option
@@ -71,6 +75,7 @@ def run(
     splits: str | None,
     include_test: bool,
     save_dir: Path | None,
+    save_images: bool,
     ssim: bool,
     effort: Effort,
     protocol_name: str | None,
@@ -92,6 +97,8 @@ def run(
     from ntire_bench.export import document
     from ntire_bench.zoo import unfetched
 
+    if save_images and save_dir is None:
+        save_dir = Path(_SAVE_DIR)
     catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice)
     default = click.get_current_context().find_object(DefaultId)
     wanted = list(dict.fromkeys([*ids, *model_ids])) or ([default.id] if default else [])

@@ -182,13 +182,16 @@ def test_test_demo_takes_the_challenges_flags(place, tmp_path, root):
     assert "01_Good" in done.stdout and "SSIM" in done.stderr
 
 
-@pytest.mark.parametrize("command", [["run", "1", "--rounds", "1"], ["gate", "1"]], ids=lambda c: c[0])
+@pytest.mark.parametrize(
+    "command", [["run", "1", "--rounds", "1", "--save_images"], ["gate", "1"]], ids=lambda c: c[0]
+)
 @pytest.mark.parametrize("as_json", [False, True])
 def test_the_sample_set_is_named_wherever_it_is_used(place, tmp_path, command, as_json):
     places = ["--models", place / "models", "--model_zoo", place / "model_zoo"]
     done = process(*command, *places, *(["--json"] if as_json else []), cwd=tmp_path)
     assert done.code == 0, done.stderr
     assert "SAMPLE: not comparable with the challenge." in done.stderr
+    assert len(list((tmp_path / "results" / "01_Good").rglob("*.png"))) == (3 if "run" in command else 0)
     if as_json:
         documents = [done.document, *(item["record"] for item in done.document.get("records", ()))]
         assert documents[-1]["sample"] is True
