@@ -265,7 +265,7 @@ def test_command_struck_down_twice_and_resumed_writes_the_same_checkpoint(
     state = tmp_path / "struck.pth.state"
 
     def command(out: Path, *more: str) -> list[str]:
-        options = "--steps 600 --batch 4 --patch 8 --every 20 --threads 1".split()
+        options = "--steps 240 --batch 4 --patch 8 --every 20 --threads 1".split()
         tool = str(root / "tools" / "train.py")
         return [
             sys.executable,
@@ -298,7 +298,7 @@ def test_command_struck_down_twice_and_resumed_writes_the_same_checkpoint(
     first = torch.load(state, weights_only=True)["step"]
     code, _ = strike(signal.SIGKILL, "--resume")
     assert code == -signal.SIGKILL
-    assert 20 <= first < torch.load(state, weights_only=True)["step"] < 600
+    assert 20 <= first < torch.load(state, weights_only=True)["step"] < 240
     for arguments in (command(struck, "--resume"), command(whole)):
         subprocess.run(arguments, check=True, capture_output=True, timeout=300, env=environment)
     assert not state.exists()
