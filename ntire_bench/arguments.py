@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from ntire_bench.blueprint import Blueprint, flatten
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.source_text import EMPTY, Parameter
 
-__all__ = ["Start", "has_few_values", "start", "variations", "widths"]
+__all__ = ["Start", "has_few_values", "other_numbers", "start", "variations", "widths"]
 
 _RGB = re.compile(
     r"^(num_|n_)?(in|out|input|output|inp|img|image)_?(planes|channels?|ch|chans?|nc|c)$|^n?_?colou?rs?$"
@@ -29,11 +31,15 @@ _SCALE = re.compile(
 _COUNT = re.compile(r"block|layer|depth|module|cell|stage|group|^n_?b$|num_?b$|repeat|^m$|^nb_")
 _WIDTH = re.compile(r"dim|ch|feat|width|hidden|mid|plane|nf$|^nc$|embed")
 _KERNEL = re.compile(r"kernel|ksize|^ks?$")
+_WINDOW = re.compile(r"window|win_|^ws$|patch|shift|(img|image|input)_?size|resolution")
+_WINDOWS = (8, 16, 4, 7, 32)  # of more, the tables and masks of positions would be huge
 _FLAG = re.compile(
     r"deploy|infer|train|rep(aram|_|$)|fuse|merge|test|eval|export|mode$|^is_|^use_|^with_|bias$|clamp|residual$|skip$"
 )
 _SHARE = re.compile(r"^res_?scale$|^residual_scal")
 _WHITE = re.compile(r"(img|rgb|image|data|pixel|value|input)_?range$|^(max_?val(ue)?|range|peak)$")
+_DEVICE = re.compile(r"(^|_)device$")
+_INERT = re.compile(r"drop|(^|_)eps(ilon)?$|momentum")  # in eval mode, or nearly so
 _INTEGERS = (EMPTY, int, "int", "int | None", "Optional[int]")
 _MOST = 6  # candidates of a kind
 _FEW = 24  # stages of a network, or blocks of a stage
@@ -132,14 +138,17 @@ def _candidates(parameter: Parameter, states: Sequence[StateDict]) -> list[Any]:
         return [not default]
     if parameter.annotation in (bool, "bool"):
         return [True, False]
+    if default is EMPTY and _DEVICE.search(name):
+        return ["cuda" if torch.cuda.is_available() else "cpu"]
     if parameter.choices and (isinstance(default, str) or default in (EMPTY, None)):
         return list(parameter.choices)
-    if _SCALE.search(name):
+    if _SCALE.search(name) or (default is not EMPTY and _INERT.search(name)):
         return []
     if default is EMPTY and _WHITE.search(name):
         return [255, 1]
-    if isinstance(default, (list, tuple)) or parameter.annotation in (list, tuple):
-        return _lists(default if isinstance(default, (list, tuple)) else [], state)
+    if isinstance(default, (list, tuple)) or parameter.listed or parameter.annotation in (list, tuple):
+        counting = bool(_COUNT.search(name))
+        return _lists(default if isinstance(default, (list, tuple)) else [], state, counting)
     if isinstance(default, float):
         return [value for value in (1.0, 2.0, 1.5, 3.0, 4.0, 2.66, 0.5, 0.25) if value != default]
     if parameter.annotation not in _INTEGERS or not (isinstance(default, int) or default in (EMPTY, None)):
@@ -148,6 +157,8 @@ def _candidates(parameter: Parameter, states: Sequence[StateDict]) -> list[Any]:
         return [True, False]
     if default is EMPTY and _SHARE.search(name):
         return [1, 0.1, 0.2]
+    if _WINDOW.search(name):
+        return list(_WINDOWS)
     if _WIDTH.search(name):
         return widths(state)
     if _COUNT.search(name):
@@ -177,10 +188,25 @@ def variations(parameter: Parameter) -> list[Any]:
     if _WHITE.search(parameter.word) and isinstance(default, (int, float)):
         others = [type(default)(value) for value in (1, 255) if value != default]
     others += [v for v in parameter.examples if v != default and type(v) is type(default)]
-    return list(dict.fromkeys(others))[:4]
+    return [value for i, value in enumerate(others) if value not in others[:i]][:4]
 
 
-def _lists(default: Sequence[Any], state: StateDict) -> list[Any]:
+def other_numbers(parameter: Parameter) -> list[Any]:
+    """Return other numbers for one with a default: it may be a number of heads, say, that no tensor shows.
+
+    The first two are to be tried first: where both change the tensors, or neither the image, so do the rest.
+    """
+    default = parameter.default
+    usual: tuple[float, ...] = (1, 2, 3, 4, 6, 8) if isinstance(default, int) else (0.05, 0.1, 0.2, 0.5, 1.0)
+    if isinstance(default, bool) or not isinstance(default, (int, float)) or not default:
+        return []
+    if any(word.search(parameter.word) for word in (_INERT, _SCALE, _RGB, _WHITE)):
+        return []
+    near = (default * 2, default // 2 or 3) if isinstance(default, int) else (default * 2, default / 2)
+    return [value for value in dict.fromkeys([*near, *usual]) if value != default]
+
+
+def _lists(default: Sequence[Any], state: StateDict, counting: bool) -> list[Any]:
     """Return lists of as many equal numbers as there are blocks, and of how many blocks each stage has."""
     kind = type(default) if isinstance(default, (list, tuple)) else list
     if default and not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in default):
@@ -189,7 +215,8 @@ def _lists(default: Sequence[Any], state: StateDict) -> list[Any]:
     found: list[list[Any]] = [list(counts) for counts in _nested(state)]
     found += [[first] * count for count in _counts(state)]
     if default:
-        found += [[width] * len(default) for width in widths(state) + _counts(state)]
+        numbers = _counts(state) if counting else widths(state) + _counts(state)
+        found += [[number] * len(default) for number in numbers]
     few = [count for count in _counts(state) if count <= _FEW]
     found += [[inner] * count for count in few for inner in few]
     unique = list(dict.fromkeys(tuple(v) for v in found))
@@ -211,7 +238,12 @@ def _nested(state: StateDict) -> Iterator[tuple[int, ...]]:
 
 def widths(state: StateDict) -> list[int]:
     """Return the output widths of convolutions and linear layers, the commonest first."""
-    widths = Counter(shape[0] for shape in state.shapes.values() if len(shape) in (2, 4) and shape[0] > 1)
+    weights = (
+        shape
+        for name, shape in state.shapes.items()
+        if len(shape) == 4 or (len(shape) == 2 and "weight" in name)
+    )  # and no tables of positions, which can have hundreds of rows
+    widths = Counter(shape[0] for shape in weights if shape[0] > 1)
     return [width for width, _ in widths.most_common(_MOST)]
 
 

@@ -87,7 +87,8 @@ class Blueprint:
                 result.parameters += keys
             else:
                 choices = text.choices(one.name)
-                result.parameters.append(Parameter(one.name, one.default, one.annotation, choices))
+                listed = one.default is EMPTY and text.taken_apart(one.name)
+                result.parameters.append(Parameter(one.name, one.default, one.annotation, choices, listed))
         for one in signature:
             if one.kind is inspect.Parameter.VAR_KEYWORD:
                 known = {p.name for p in result.parameters}

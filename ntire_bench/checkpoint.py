@@ -46,6 +46,8 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator."
 # A prefix that a trainer gives to one network among others, or to the network inside a class of its own.
 _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
+_AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?)(_|$)", re.IGNORECASE)  # as in state_dict_ema
+_FEW = 8
 _COUNTS = ("total_ops", "total_params")  # buffers that the FLOP counter thop leaves in a network it has seen
 MAX_UNZIPPED_BYTES = 4 * 2**30
 _SAVE = "save it again with torch.save(network.state_dict(), path)"
@@ -190,6 +192,8 @@ def state_dicts(
     if state_key is not None:
         value = content
         for part in state_key.split(".") if state_key else ():
+            if isinstance(value, (list, tuple)):
+                value = dict(zip(map(str, range(len(value))), value, strict=True))
             value = value.get(part) if isinstance(value, Mapping) else None
         tensors = _tensors(value)
         if tensors is None:
@@ -245,9 +249,14 @@ def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Te
     tensors = _tensors(value)
     if tensors is not None:
         yield tensors, where
-    elif isinstance(value, Mapping) and depth < 3:
+        return
+    if isinstance(value, (list, tuple)):  # [state dict, epoch]
+        value = {str(index): part for index, part in enumerate(value[:_FEW])}
+    if isinstance(value, Mapping) and depth < 3:
         others = [key for key in value if isinstance(key, str) and key not in STATE_KEYS]
-        for key in [key for key in STATE_KEYS if key in value] + others:
+        averaged = [key for key in others if _AVERAGED.search(key)]
+        others = [key for key in others if key not in averaged]
+        for key in [*averaged, *(key for key in STATE_KEYS if key in value), *others]:
             yield from _walk(value[key], f"{where}.{key}".lstrip("."), depth + 1)
 
 

@@ -56,6 +56,7 @@ def apply_settings(threads: int) -> None:
     torch.backends.cudnn.deterministic = False
     # torch's own defaults, which a model file may have changed when it was imported.
     torch.backends.cudnn.allow_tf32 = True
+    torch.set_float32_matmul_precision("highest")  # of the two names of one setting, that which is asked too
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_default_dtype(torch.float32)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from ntire_bench.arguments import has_few_values, start, variations
+from ntire_bench.arguments import has_few_values, other_numbers, start, variations
 from ntire_bench.blueprint import Blueprint
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.inference import blame
@@ -117,10 +117,13 @@ def _fit(
         return None, [Attempt(name, f"{name}(...)", begin)]
     search = Search(blueprint, name, states, begin, spare)
     found = None
-    for example in [{}, *blueprint.examples]:
+    starts = [begin.args]
+    for example in blueprint.examples:
         open_ones = {k: v for k, v in example.items() if k in begin.options and k not in begin.conventional}
-        if found is None and (open_ones or not example) and not search.hopeless:
-            found = search.climb({**begin.args, **open_ones})
+        starts += [{**begin.args, **open_ones}] if open_ones else []
+    for args in search.likest_first(starts):
+        if found is None and not search.hopeless:
+            found = search.climb(args)
     if found is None:
         return None, search.attempts
     args, state = found
@@ -155,6 +158,9 @@ def _simplify(search: Search, args: dict[str, Any], state: StateDict) -> list[Ch
                 others = [value + 1, *others, value * 2]
         elif key in begin.defaults and key not in args:
             value, meant, others, closed = parameter.default, True, variations(parameter), True
+            numbers = [] if others else other_numbers(parameter)
+            if any(search.takes({**args, key: v}, state) for v in numbers[:2]):
+                others, closed = numbers, False
         else:
             continue
         others = [v for v in others[:_MOST_CHOICES] if search.takes({**args, key: v}, state)]

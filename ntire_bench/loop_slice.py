@@ -137,11 +137,11 @@ class Slicer:
             if not (changes and isinstance(statement.value, ast.Call)):
                 return [], needed
             return [statement], needed | names_read(statement)
+        if isinstance(statement, (ast.For, ast.While)):
+            return self._repeated(statement, needed) if _changed([statement]) & needed else ([], needed)
         bound = names_bound([statement])
         if not bound & needed or self._is_given(statement, bound):
             return [], needed
-        if isinstance(statement, (ast.For, ast.While)):
-            return self._repeated(statement, needed)
         new = copy.deepcopy(statement)
         if isinstance(new, (ast.Assign, ast.AnnAssign)) and new.value is not None:
             new.value = self._started(new.value)
@@ -219,8 +219,8 @@ class Slicer:
 def _changed(statements: Iterable[ast.stmt]) -> set[str]:
     """Return the names that are bound, or whose methods are called, as in outputs.append(sr)."""
     calls = [node.value for top in statements for node in ast.walk(top) if isinstance(node, ast.Expr)]
-    roots = [_root(call) for call in calls]
-    return names_bound(statements) | {root.id for root in roots if isinstance(root, ast.Name)}
+    roots = {root.id for root in map(_root, calls) if isinstance(root, ast.Name)}
+    return names_bound(statements) | (roots - USUAL.keys())
 
 
 def _plain(target: ast.expr) -> bool:

@@ -21,6 +21,16 @@ _MOST_NAMES = 12
 _FOREIGN_FROM = 1000  # elements; smaller tensors from elsewhere hide no work worth the name
 
 
+def _tensors(output: object) -> Iterator[Tensor]:
+    """Yield what a network returns: one tensor, or several of which a checkout's own loop takes one."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (list, tuple)):
+        yield from (part for part in output if isinstance(part, Tensor))
+    elif isinstance(output, dict):
+        yield from (part for part in output.values() if isinstance(part, Tensor))
+
+
 @contextlib.contextmanager
 def uncompiled() -> Iterator[None]:
     """Run compiled modules as they were written; they give the same image, and torch counts what it runs."""
@@ -58,7 +68,7 @@ def observe(
         changing = [source for source in undeclared if source.print not in constant]
         foreign = sum(source.undeclared for source in changing)
         undeclared = [source for source in undeclared if source.print in constant]
-    from_image = isinstance(output, Tensor) and Kind.IMAGE in seen.provenance.of(output).kind
+    from_image = any(Kind.IMAGE in seen.provenance.of(tensor).kind for tensor in _tensors(output))
     if foreign or not from_image:  # what comes from elsewhere would pass for weights, and what follows too
         undeclared = []
     packed = sum(source.undeclared for source in undeclared if source.recast and source.names)

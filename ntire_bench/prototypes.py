@@ -18,8 +18,16 @@ MAX_S = 40.0  # of computing, for one class; a constructor that runs the network
 _WEIGHTS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
 
 
+_LONGEST_S = 3.0  # of one network, where others of the same class took a tenth of that
+_USUAL_SHARE = 0.1
+
+
 class NoNetwork(Exception):
     """What was called does not return a network."""
+
+
+class _TooLarge(Exception):
+    """A network that takes far longer to build than others of its class."""
 
 
 class Prototypes:
@@ -32,6 +40,7 @@ class Prototypes:
     def __init__(self, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
         self.known: dict[str, Shapes | None] = {}
+        self.quickest_s = float("inf")
         self.more_time()
 
     @property
@@ -55,9 +64,14 @@ class Prototypes:
         if known is not None:
             return known
         self.known[key] = None
+        begin = time.process_time()
+        usual = self.quickest_s < _USUAL_SHARE * _LONGEST_S
         try:
-            with _Weightless():
+            with _Weightless(begin + _LONGEST_S if usual else float("inf")):
                 network = self.blueprint.call(args)
+            self.quickest_s = min(self.quickest_s, time.process_time() - begin)
+        except _TooLarge:
+            raise
         except Exception:  # such as .item() in a constructor; if it is not for the device, it raises again
             network = self.blueprint.call(args)
         if not isinstance(network, nn.Module):
@@ -77,10 +91,20 @@ class Prototypes:
 
 
 class _Weightless(TorchFunctionMode):
-    """Makes what may be weights on torch's meta device, without memory; small tables are made for real."""
+    """Makes what may be weights on torch's meta device, without memory; small tables are made for real.
+
+    Args:
+        until: The process time at which the building is given up.
+    """
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until = until
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
         kwargs = dict(kwargs or {})
+        if time.process_time() > self.until:
+            raise _TooLarge("takes too long to build")
         if func in _WEIGHTS and kwargs.get("device") is None:
             kwargs["device"] = "meta"
         return func(*args, **kwargs)

@@ -91,6 +91,14 @@ class Search:
                 args = best
         return None if state is None else (args, state)
 
+    def likest_first(self, starts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return arguments to begin with, those whose network is most like the checkpoint first."""
+        if len(starts) == 1:
+            return starts
+        own = [self.prototypes.shapes_or_none(args) or {} for args in starts]
+        alike = [max(likeness(shapes, state.shapes) for state in self.states) for shapes in own]
+        return [starts[i] for i in sorted(range(len(starts)), key=lambda i: -alike[i])]
+
     def ascend(self, args: dict[str, Any], alike: float) -> tuple[dict[str, Any], float, StateDict | None]:
         """Set one argument after another to what its effect on the shapes asks for, while that helps."""
         names = [name for name in (*self.begin.args, *self.begin.defaults) if name not in self.fixed]
@@ -109,7 +117,10 @@ class Search:
         """Return the values that one argument's effect on the shapes asks for."""
         if name in self.begin.conventional:
             return []
-        value = args.get(name, self.begin.defaults.get(name))
+        default = self.begin.defaults.get(name)
+        value = args.get(name, default)
+        if isinstance(default, float) and type(value) is int:  # a ratio of 2 that may be 1.5
+            value = float(value)
         return solutions(name, value, args, self.prototypes, self.states, self.touched)
 
     def judge(self, args: dict[str, Any]) -> tuple[float, StateDict | None]:
@@ -158,6 +169,8 @@ class Search:
 
 
 def _changes(options: dict[str, list[Any]], together: int) -> Iterator[dict[str, Any]]:
-    for names in itertools.combinations(options, together):
+    # Words and flags first: they are few, and no number makes up for a wrong one.
+    ordered = sorted(options, key=lambda name: not isinstance(options[name][0], (str, bool)))
+    for names in itertools.combinations(ordered, together):
         for values in itertools.product(*(options[name] for name in names)):
             yield dict(zip(names, values, strict=True))

@@ -123,6 +123,8 @@ def _solve(
                         r * r == s for r, s in zip(roots, (a, b, goal), strict=True)
                     ):
                         found.add((roots[2] - roots[0]) * step / (roots[1] - roots[0]) + value)
+                    if value and a and b * value**2 == a * other**2:  # 3 * scale**2
+                        found.add(value * math.sqrt(goal / a))
                     if isinstance(value, int) and (b < a) == (step > 0):  # it divides another width
                         found |= {side // goal for side in {*wanted, *goals} if side >= goal > 1}
                     votes.update({v for one in found for v in _rounded(one, value)})

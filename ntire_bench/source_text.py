@@ -7,6 +7,7 @@ with, and what the file itself calls with.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 __all__ = ["EMPTY", "Parameter", "SourceText"]
 
 EMPTY = inspect.Parameter.empty
+_OF_LISTS = ("len", "sum", "enumerate", "zip", "reversed", "list", "tuple", "iter")
 
 
 @dataclass
@@ -60,6 +62,7 @@ class SourceText:
                 if isinstance(node, ast.Name) and node.id in defined and node.id not in reached:
                     reached.add(node.id)
                     todo.append(node.id)
+        self.own = defined.get(name, [])
         own = [node for reach in reached for node in defined.get(reach, ())]
         self.nodes = list({id(n): n for top in own for n in ast.walk(top)}.values())
         self.positions = {n: _arguments(defined[n][-1]) for n in reached if n in defined}
@@ -96,6 +99,22 @@ class SourceText:
         for name, parameter in found.items():
             parameter.choices = self.choices(name)
         return [found[name] for name in found if not any(other.startswith(f"{name}.") for other in found)]
+
+    def taken_apart(self, name: str) -> bool:
+        """Whether the constructor, or the function, treats an argument as a list, as sum(depths) does."""
+        top = self.own[-1] if self.own else None
+        inits = [n for n in getattr(top, "body", ()) if getattr(n, "name", "") == "__init__"]
+        for node in ast.walk(inits[0] if inits else top) if top is not None else ():
+            parts: list[ast.expr] = []
+            if isinstance(node, (ast.For, ast.comprehension)):
+                parts = [node.iter]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in _OF_LISTS:
+                parts = list(node.args)
+            elif isinstance(node, (ast.Subscript, ast.Starred)):
+                parts = [node.value]
+            if any(isinstance(part, ast.Name) and part.id == name for part in parts):
+                return True
+        return False
 
     def choices(self, name: str) -> list[str]:
         """Return the strings that an argument is compared with, wherever it is passed on to."""
@@ -145,7 +164,10 @@ class SourceText:
                 *zip(order, node.args, strict=False),
                 *((k.arg, k.value) for k in node.keywords if k.arg),
             ]
-            literal = {key: value.value for key, value in given if isinstance(value, ast.Constant)}
+            literal = {}
+            for key, value in given:
+                with contextlib.suppress(ValueError, TypeError):  # of what only running the file could tell
+                    literal[key] = ast.literal_eval(value)
             found += [literal] if literal and literal not in found else []
         return found[:4]
 

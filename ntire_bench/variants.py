@@ -85,6 +85,9 @@ class Workbench:
     def _settle(self, variant: Variant, choice: Choice) -> Variant:
         others: list[tuple[Any, Variant]] = []
         for value in choice.others:
+            if choice.meant and not choice.closed and len(others) == 2:
+                if not any(_differs(variant.trial, other.trial) for _, other in others):
+                    break  # an author's number that changes nothing
             try:
                 other = self.variant(variant.fit.again({choice.name: value}))
             except Exception:  # a value that loads and does not run is no answer; nor need it be told

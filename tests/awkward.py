@@ -442,4 +442,89 @@ class Net(nn.Module):
         "\ntry:\n    from no_such_kernel import fast\nexcept ImportError:\n    fast = None\n"
         + plain(returns="y if fast is None else fast(y)"),
     ),
+    "a device as an argument": Awkward(
+        plain("self, device, nf=16", width="nf", before="self.mean = torch.zeros(1, 3, 1, 1).to(device)",
+              returns="y - self.mean.to(x.device)"),
+        "Net('cpu', 12)", {"args.device": "'cpu'", "args.nf": "12"},
+    ),
+    "types, events and a default device of a GPU": Awkward(
+        "\ntorch.set_default_tensor_type(torch.cuda.FloatTensor)\ntorch.set_default_device('cuda')\n"
+        "START = torch.cuda.Event(enable_timing=True)\nSTART.record()\n"
+        + plain("self, nf=8", width="nf", before="self.one = torch.cuda.FloatTensor(1).fill_(1)",
+                returns="y * self.one"),
+        "Net(12)", {"args.nf": "12"},
+    ),
+    "a square of the scale, and calls with lists": Awkward(
+        plain("self, c, widths, s", width="c", blocks="0", scale="s",
+              before="self.mix = nn.ModuleList([Block(c, w) for w in widths])", returns="y if len(self.mix) else x")
+        + "\n\ndef net_s(s=4):\n    return Net(12, [8, 5], s)\n",
+        "net_s()", {"args.c": "12", "args.widths": "[8, 5]", "args.s": "4"},
+    ),
+    "a number that no tensor shows, the author's": Awkward(
+        plain("self, heads=4", before="self.heads = heads", returns="y.roll(self.heads - 4, 2)"),
+    ),
+    "a number that no tensor shows, not the author's": Awkward(
+        plain("self, heads=4", before="self.heads = heads", returns="y.roll(self.heads - 8, 2)"),
+        "Net(8)",
+        refused=("two values of the argument 'heads'", "`args.heads = 8`"),
+    ),
+    "a state dict in a list": Awkward(plain(), told={"state_key": "0"}, wrap="[s, 300]"),
+    "averaged weights under a name of their own": Awkward(
+        plain(), told={"state_key": "state_dict_ema"},
+        wrap="{'state_dict': {k: v + 1 for k, v in s.items()}, 'state_dict_ema': s}",
+    ),
+    "windows, words and tables of positions": Awkward(
+        """
+class Attention(nn.Module):
+    def __init__(self, dim, window, heads):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
+        at = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
+        self.register_buffer("index", (at[:, :, None] - at[:, None, :]).sum(0))
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return x + 0.01 * self.proj(x.movedim(1, 3)).movedim(3, 1)
+
+
+class Net(nn.Module):
+    def __init__(self, img_size=64, embed_dim=48, depths=[3, 3, 3], num_heads=[6, 6, 6], window_size=7,
+                 drop_rate=0., drop_path_rate=0.1, upscale=2, upsampler="", resi_connection="1conv"):
+        super().__init__()
+        self.head = nn.Conv2d(3, embed_dim, 3, 1, 1)
+        self.layers = nn.ModuleList()
+        for i, depth in enumerate(depths):
+            self.layers.append(nn.Sequential(*[Attention(embed_dim, window_size, num_heads[i]) for _ in range(depth)]))
+        if resi_connection == "1conv":
+            self.conv = nn.Conv2d(embed_dim, embed_dim, 3, 1, 1)
+        elif resi_connection == "3conv":
+            self.conv = nn.Sequential(nn.Conv2d(embed_dim, 4, 3, 1, 1), nn.Conv2d(4, embed_dim, 3, 1, 1))
+        if upsampler == "direct":
+            self.tail = Tail(embed_dim, 3, upscale)
+        else:
+            self.tail = nn.Sequential(nn.Conv2d(embed_dim, 8, 3, 1, 1), Tail(8, 3, upscale))
+
+    def forward(self, x):
+        y = self.head(x)
+        for layer in self.layers:
+            y = layer(y)
+        return (up(x) + self.tail(self.conv(y))).clamp(0, 1)
+
+
+if __name__ == "__main__":
+    model = Net(embed_dim=36, depths=[4, 4], num_heads=[6, 6], window_size=8)
+""",
+        "Net(embed_dim=24, depths=[2, 3], num_heads=[3, 3], window_size=12, upscale=4, upsampler='direct',"
+        " resi_connection='3conv')",
+        {"args.window_size": "12", "args.depths": "[2, 3]", "args.upsampler": "'direct'",
+         "args.resi_connection": "'3conv'"},
+    ),
 }  # fmt: skip
+FILES["lists without a default"] = Awkward(
+    FILES["lists of depths"].body.replace(
+        "img_size=64, in_chans=3, embed_dim=24, depths=[6, 6, 6, 6], upscale=2",
+        "embed_dim, depths, upscale, in_chans=3",
+    ),
+    "Net(embed_dim=12, depths=[2, 3, 1], upscale=4)",
+    {"args.embed_dim": "12", "args.depths": "[2, 3, 1]", "args.upscale": "4"},
+)

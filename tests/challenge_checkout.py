@@ -194,6 +194,7 @@ _FILES: dict[str, str] = {
     "models/team01_two_words.py": network(),
     "models/team02_cuda.py": network(
         after="self.mean = torch.zeros(1, 3, 1, 1).cuda().type(torch.cuda.FloatTensor); self.to('cuda'); "
+        "self.mean += torch.cuda.FloatTensor(1).fill_(0); torch.cuda.Event(enable_timing=True).record(); "
         "self.register_buffer('none', torch.empty(0, device='cuda'), persistent=False)",
         forward="x = x - self.mean.to(torch.device('cuda:0'))",
     ),
@@ -336,8 +337,10 @@ def run(model, model_name, data_range, tile, logger, device, args, mode="test"):
             img_sr = forward_team13(model, img_lr)
             logger.info("padded")
         else:
-            img_sr = forward(img_lr, model, tile)
-        end.record()
+            for _ in range(args.repeats):
+                start.record()
+                img_sr = forward(img_lr, model, tile)
+                end.record()
         torch.cuda.synchronize()
         results[f"{mode}_runtime"].append(start.elapsed_time(end))
         img_sr = util.tensor2uint(img_sr, data_range)
@@ -362,6 +365,7 @@ if __name__ == "__main__":
     parser.add_argument("--data_dir", default="../", type=str)
     parser.add_argument("--model_id", default=0, type=int)
     parser.add_argument("--width", default="8", type=int)
+    parser.add_argument("--repeats", default=2, type=int)
     parser.add_argument("--deploy", action="store_false")
     args = parser.parse_args()
     main(args)

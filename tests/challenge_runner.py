@@ -91,6 +91,7 @@ def theirs(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.
     load = torch.load
     torch.load = lambda f, *_, **__: load(f, map_location="cpu", weights_only=True)
     torch.cuda.Event = lambda **_: event
+    torch.cuda.FloatTensor = torch.FloatTensor
     torch.cuda.synchronize = lambda: None
     torch.nn.Module.cuda = lambda self, *_: self
     torch.Tensor.cuda = lambda self, *_: self
@@ -120,7 +121,7 @@ def theirs(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.
     module.__file__ = str(root / "test_demo.py")
     exec(compile((root / "test_demo.py").read_text(), "test_demo.py", "exec"), vars(module))
     args = types.SimpleNamespace(
-        data_dir=str(images / "DIV2K_LSDIR_valid_LR"), model_id=id_, width=8, deploy=True
+        data_dir=str(images / "DIV2K_LSDIR_valid_LR"), model_id=id_, width=8, deploy=True, repeats=2
     )
     module.args = args
     logger = types.SimpleNamespace(info=lambda *_: None)

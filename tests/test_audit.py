@@ -73,6 +73,13 @@ def test_products_cost_what_the_textbook_says(function, macs: int) -> None:
     assert seen(function, kernel=KERNEL, wide=WIDE).products == macs
 
 
+def test_what_several_outputs_are_computed_from_is_seen():
+    upscaler = Upscaler(nn.Identity(), Path("models/team05_Toy.py"), 4, torch.device("cpu"))
+    for forward in (lambda x: [x * 0, x * 2], lambda x: {"sr": x * 2}):
+        assert observe(upscaler, IMAGE, forward)[1].from_image
+    assert not observe(upscaler, IMAGE, lambda _: [torch.ones(3)])[1].from_image
+
+
 def test_products_are_half_of_what_torch_counts() -> None:
     def function(network, x):
         y = functional.conv2d(x, network.kernel, padding=1)

@@ -394,6 +394,33 @@ def test_autocast_around_the_loop_is_kept():
     assert "with torch.autocast('cuda'):" in ast.unparse(loop.code)
 
 
+def test_calls_repeated_for_their_time_are_made_once():
+    code = code_of(
+        "times = []\nfor i in range(args.repeats):\n    start.record()\n    sr = forward(lr, net)\n"
+        "    end.record()\n    times.append(start.elapsed_time(end))\nsr = util.tensor2uint(sr, white)"
+    )
+    assert "sr = forward(lr, net)" in code and "return sr" in code
+    assert not any(word in code for word in ("for i", "repeats", "record", "times"))
+
+
+def test_a_loop_whose_turns_build_on_each_other_is_kept():
+    for body in (
+        "outs = []\nfor k in range(4):\n    start.record()\n    outs.append(net(lr.rot90(k, (2, 3))))\n"
+        "sr = util.tensor2uint(sum(outs), 1)",
+        "sr = lr\nfor _ in range(2):\n    start.record()\n    sr = net(sr)\nsr = util.tensor2uint(sr, 1)",
+    ):
+        code = code_of(body)
+        assert "for " in code and "net(" in code and "record" not in code
+
+
+def test_a_loop_that_is_left_early_is_kept_whole():
+    code = code_of(
+        "for stride in (8, 4):\n    sr = net(lr, stride)\n    if ok(sr):\n        break\n"
+        "sr = util.tensor2uint(sr, 1)"
+    )
+    assert "for stride in (8, 4):" in code and "break" in code
+
+
 def test_a_file_without_a_loop_has_none():
     assert loop_of("def select_model(args, device):\n    return 1\n") is None
 

@@ -245,7 +245,7 @@ def test_a_declared_key_that_is_not_there_names_those_that_are(tmp_path):
     ("content", "found"),
     [
         ({}, "an empty one"),
-        ([STATE], "a list"),
+        ([1.0, 2.0], "a list"),
         (torch.ones(3), "a Tensor"),
         ({"epoch": 3, "lr": 0.1}, "epoch, lr"),
         ({"params": {"w": [1.0, 2.0]}}, "params"),

@@ -29,13 +29,14 @@ def probe():
 @pytest.fixture(autouse=True)
 def cuda(monkeypatch):
     """Put back what the loader answers for a GPU that is not there."""
-    for name in [*gpu_calls._MAKERS]:
+    for name in [*gpu_calls._MAKERS, "set_default_device", "set_default_tensor_type"]:
         monkeypatch.setattr(torch, name, getattr(torch, name))
     for name in [*gpu_calls._TENSOR_MAKERS, "cuda", "to"]:
         monkeypatch.setattr(torch.Tensor, name, getattr(torch.Tensor, name))
     for name in ("cuda", "to", "to_empty"):
         monkeypatch.setattr(torch.nn.Module, name, getattr(torch.nn.Module, name))
-    for name in [*gpu_calls._NOTHING_TO_DO, "current_device"]:
+    kinds = [f"{kind}Tensor" for kind in gpu_calls._TYPES]
+    for name in [*gpu_calls._NOTHING_TO_DO, "current_device", "Event", *kinds]:
         monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
 
 
