@@ -15,6 +15,7 @@ from torch import nn
 PUBLISHED = {
     "team36_ESPAN": (31.9408, 30.0422),
     "team38_SPAN": (31.7390, 29.8483),
+    "team39_LKDN-S": (32.1016, 30.1924),
     "team40_EFDN": (32.0758, 30.1754),
 }
 
