@@ -72,8 +72,15 @@ def samples_of(rounds: Rounds, launches: Sequence[int]) -> Samples:
 
 
 def _runtimes(side: Side) -> dict[str, npt.NDArray[np.float64]]:
-    chosen = side.claimed if attested(side) else side.seen
-    return {split: np.array(rounds, dtype=np.float64).T for split, rounds in chosen.items()}
+    """Return what counts: the worker's own figures where they agree with the parent's clock, else the larger.
+
+    The larger, because the overhead that is taken off a bracket may have been measured in a disturbed moment:
+    what is left can be next to nothing, and must not be scored.
+    """
+    claimed = {split: np.array(rounds, dtype=np.float64).T for split, rounds in side.claimed.items()}
+    if attested(side):
+        return claimed
+    return {split: np.maximum(claimed[split], np.array(rounds).T) for split, rounds in side.seen.items()}
 
 
 def attested(side: Side) -> bool:
@@ -172,7 +179,7 @@ def conclude(
     if not trusted:
         message = (
             "the worker's runtimes do not fit the time between sending an LR image and having the SR image: "
-            "the latter counts, less what moving the pixels takes"
+            "the latter counts, less what moving the pixels takes, or the former where it is larger"
         )
         own.contender.note(Finding(code="timing-unattested", severity="warning", message=message))
     told = steadiness.reasons(samples, found, precision, device)

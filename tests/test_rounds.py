@@ -219,6 +219,15 @@ def test_a_clock_that_lies_is_overruled(decoded):
     )
 
 
+def test_an_overhead_that_was_measured_in_a_disturbed_moment_leaves_no_runtime_of_nothing(decoded):
+    team = contender("team", [])
+    done = session([contender("base", []), team], [split(6)], (2, 2))
+    for values in done.own.seen["valid"]:
+        values[:] = [1e-6] * len(values)  # what is left of a bracket of 100 ms if 200 ms are taken off
+    timing = conclude(done, (2, 2))
+    assert timing.attested is False and timing.ratio == pytest.approx(1.0, abs=1e-2)
+
+
 def test_replayed_outputs_are_noticed(decoded):
     """Recognizes an image by its mean, and gives back what it gave before."""
     memory: dict[tuple[int, int], Image] = {}
