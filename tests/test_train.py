@@ -243,6 +243,28 @@ def test_a_run_is_shortened_and_prolonged_but_not_to_less_than_is_done(
         new_training(tool, model, settings(tool, steps=4)).restore(state)
 
 
+def test_a_second_stage_begins_with_the_averaged_weights_of_the_first(
+    tool: ModuleType, model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    state, out = tmp_path / "first.state", tmp_path / "second.pth"
+    training = new_training(tool, model, settings(tool))
+    pairs = tool.read_photographs(photographs, 8)
+    for _ in range(5):
+        training.do_step(pairs)
+    training.save(state)
+    network = tool.build_network(model)[0]
+    tool.begin_with(network, state)
+    assert all(torch.equal(network.state_dict()[key], value) for key, value in training.average.items())
+    result = invoke(tool, model, "--data", photographs, "--out", out, "--begin-with", state)
+    assert result.exit_code == 0 and out.is_file() and state.is_file(), result.output
+
+    with pytest.raises(tool.RecordError, match="is of another network"):
+        tool.begin_with(torch.nn.Conv2d(3, 3, 1), state)
+    state.write_bytes(b"torn")
+    result = invoke(tool, model, "--data", photographs, "--out", tmp_path / "a.pth", "--begin-with", state)
+    assert result.exit_code == 1 and "is not the state of a run" in result.stderr
+
+
 def test_run_struck_down_after_its_last_step_is_finished_by_resume(
     tool: ModuleType, model: Path, photographs: Path, tmp_path: Path
 ) -> None:

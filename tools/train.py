@@ -39,6 +39,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Any
 
 import click
 import numpy as np
@@ -100,6 +101,7 @@ class Settings:
     data_range: float = 0.0  # until the model file has been read
     model_sha256: str = ""
     data_sha256: str = ""
+    begun_sha256: str = ""  # of the state that a second stage begins with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +378,45 @@ def save_atomically(value: object, path: Path) -> None:
         ) from error
 
 
+def read_state(path: Path) -> dict[str, Any]:
+    """Return what `Training.save` stored.
+
+    Raises:
+        RecordError: The file cannot be read.
+    """
+    try:
+        if not zipfile.is_zipfile(path):  # what torch.load says of other files is anyone's guess
+            raise ValueError("no file of torch.save, or a torn one")
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state["settings"], dict):
+            raise TypeError("no settings in it")
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise RecordError(
+            "is not the state of a run",
+            file=path,
+            found=f"{type(error).__name__}: {error}".splitlines()[0],
+            remedy="name a .state file that a run has left, or train anew without it",
+        ) from None
+    return state
+
+
+def begin_with(network: nn.Module, path: Path) -> str:
+    """Give a network the averaged weights of another run of the same model file.
+
+    Returns:
+        The SHA-256 of the state file.
+
+    Raises:
+        RecordError: It is no such file, or of another network.
+    """
+    try:
+        network.load_state_dict(read_state(path)["average"])
+    except RuntimeError as error:
+        found = str(error).splitlines()[0]
+        raise RecordError("is of another network", file=path, found=found, remedy="name another") from None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Training:
     """A run: network, averaged weights, optimizer and the number of steps done.
 
@@ -469,21 +510,11 @@ class Training:
             RecordError: The file cannot be read.
             UsageError: It is the state of a run with other settings.
         """
-        try:
-            if not zipfile.is_zipfile(path):  # what torch.load says of other files is anyone's guess
-                raise ValueError("no file of torch.save, or a torn one")
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            stored = state["settings"]
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            raise RecordError(
-                "is not the state of a run",
-                file=path,
-                found=f"{type(error).__name__}: {error}".splitlines()[0],
-                remedy="delete it and train anew, without --resume",
-            ) from None
+        state = read_state(path)
+        stored = state["settings"]
         now = dataclasses.asdict(self.settings)
         # A run may be shortened or prolonged: the learning rate goes on from where the new schedule has it.
-        different = [key for key in now if stored.get(key) != now[key] and key != "steps"]
+        different = [key for key in now if stored.get(key, "") != now[key] and key != "steps"]
         if state["step"] > self.settings.steps:
             different.append("steps")
         if different:
@@ -622,6 +653,7 @@ def train(
     val: Path | None,
     every: int,
     resume: bool,
+    begin: Path | None,
     console: Console,
 ) -> None:
     """Do what the command says, with its arguments; see `main`."""
@@ -629,6 +661,7 @@ def train(
     check_files(file, out, state, resume)
     torch.manual_seed(settings.seed)
     network, declared = build_network(file, training=True)
+    begun = "" if begin is None else begin_with(network, begin)
     white = settings.data_range or declared.data_range
     if not white:
         raise UsageError(
@@ -663,6 +696,7 @@ def train(
         data_range=white,
         model_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         data_sha256=pairs.sha256(),
+        begun_sha256=begun,
     )
     training = Training(network, settings, file)
     if resume:
@@ -704,6 +738,12 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--threads", type=POSITIVE, help="CPU threads.  [default: all that this process may use]")
 @click.option("--every", type=POSITIVE, default=500, help="Save the state and report every so many steps.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
+@click.option(
+    "--begin-with",
+    type=FOLDER,
+    metavar="STATE",
+    help="Begin with the averaged weights of another run that was interrupted, as a second stage does.",
+)
 def main(
     model: Path,
     data: Path,
@@ -720,6 +760,7 @@ def main(
     threads: int | None,
     every: int,
     resume: bool,
+    begin_with: Path | None,
 ) -> None:
     """Train MODEL, a file of models/, on the photographs of --data."""
     if threads is not None:
@@ -736,7 +777,17 @@ def main(
         data_range=float(data_range or 0),
     )
     try:
-        train(model, data, out, settings, val=val, every=every, resume=resume, console=Console(stderr=True))
+        train(
+            model,
+            data,
+            out,
+            settings,
+            val=val,
+            every=every,
+            resume=resume,
+            begin=begin_with,
+            console=Console(stderr=True),
+        )
     except Interrupted:
         again = [*sys.argv[1:], *([] if resume else ["--resume"])]
         click.echo(f"Stopped and saved. Go on with: python {shlex.join([sys.argv[0], *again])}", err=True)
