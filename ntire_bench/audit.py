@@ -93,7 +93,8 @@ def audit(contender: Contender, counted: Complexity, image: Uint8) -> Complexity
     whole = msgspec.convert(counted.audit.pop("observed"), Observation)
     auditor = _Auditor(contender.worker, image, np.random.default_rng())
     tile = contender.info.tile
-    evidence = Evidence(counted=counted, whole=whole)
+    has_loop = contender.submission.branch is not None
+    evidence = Evidence(counted=counted, whole=whole, has_loop=has_loop)
     random = auditor.random
     around, others = list(_EVEN.items())[int(random.integers(len(_EVEN)))]
     less = random.integers(1, _LESS, size=2, endpoint=True)

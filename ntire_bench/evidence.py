@@ -46,6 +46,8 @@ class Evidence:
         large: Looks at real images larger than the cost input.
         confirmed: A look at a large, even size, taken where smaller ones cost more per pixel.
         agreement: None where no two calls were compared.
+        has_loop: Whether images are run by the loop of a challenge's checkout, which may add to the network
+            that is counted: padding by a whole window, tiles, several passes.
     """
 
     counted: Complexity
@@ -54,6 +56,7 @@ class Evidence:
     large: list[Look] = field(default_factory=list)
     confirmed: Look | None = None
     agreement: Agreement | None = None
+    has_loop: bool = False
 
     @property
     def looks(self) -> list[Look]:

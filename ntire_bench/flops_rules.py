@@ -93,6 +93,14 @@ def _note_sizes(evidence: Evidence, findings: list[Finding]) -> None:
     height, width = evidence.counted.input_shape[-2:]
     costs = ", ".join(f"{look.per_pixel:,.0f} at {look.height}x{look.width}" for look in evidence.looks)
     base = f"{evidence.base:,.0f} multiply-accumulates per LR pixel at {height}x{width}"
+    if evidence.has_loop and (evidence.is_special() or evidence.favours_multiples()):
+        message = (
+            f"the network takes {base}, where FLOPs are counted, and more where the checkout's own loop "
+            f"runs it ({costs}): padding, tiles or several passes explain it, and so does a cheaper path for "
+            "the size that is counted; the larger figure is scored"
+        )
+        findings.append(Finding(code="flops-vary-with-size", severity="warning", message=message))
+        return
     if evidence.is_special():
         message = (
             f"it takes {base}, where FLOPs are counted, and more on other images ({costs}): "

@@ -222,6 +222,15 @@ def test_a_whole_image_that_costs_more_is_scored() -> None:
     assert results["flops"] == 113 * 65536
 
 
+@pytest.mark.parametrize("costs", [(800, 800, 800), (100, 160, 100)], ids=["self-ensemble", "padding"])
+def test_what_a_checkouts_own_loop_adds_is_scored_and_no_fraud(costs) -> None:
+    case = evidence(*costs)
+    case.has_loop = True
+    results, found = judged(case)
+    assert found == {"flops-vary-with-size": "warning"}
+    assert results["flops"] == max(costs) * 65536
+
+
 @pytest.mark.parametrize(
     ("within_one", "error", "severity"),
     [
