@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-DEMO   ?= 0 36 38 39 40
+DEMO   ?= 0 31 36 38 39 40
 
 .PHONY: demo test lint bench clean
 

@@ -13,6 +13,7 @@ from torch import nn
 
 # ../shared/MODELS.md, "Values to reproduce": PSNR Y and RGB [dB] of the published checkpoints.
 PUBLISHED = {
+    "team31_AGDN-S": (32.0263, 30.1017),
     "team36_ESPAN": (31.9408, 30.0422),
     "team38_SPAN": (31.7390, 29.8483),
     "team39_LKDN-S": (32.1016, 30.1924),
