@@ -14,7 +14,8 @@ def write_planes(output: Tensor, data_range: float, buffer: Tensor) -> None:
     """Write a float SR image as uint8: clamped, scaled, rounded once, one colour after the other.
 
     The values are those of `inference.to_uint8`. On a CPU, blocks that stay in the cache, and a detour by
-    int16, take a quarter of the time of whole images (docs/PERFORMANCE.md); the parent interleaves the colours, beside the calls.
+    int16, take a quarter of the time of whole images (docs/PERFORMANCE.md). The parent interleaves the
+    colours as it copies them.
 
     Args:
         output: Float (1, 3, H, W) in [0, data_range]; stays as it is.
