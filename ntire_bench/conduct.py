@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Conduct", "watched"]
+__all__ = ["Conduct", "repeated", "watched"]
 
 # Where Python starts threads; audit events of it there are from Python 3.12 on.
 _STARTERS = (
@@ -22,6 +22,7 @@ _STARTERS = (
 _STARTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 _OPENS = frozenset({"open", "socket.connect", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"})
 _BUSY_NS = 200_000  # of one thread beside forward; those that only wait take less
+_REPETITIONS = 3
 _TASKS = Path("/proc/self/task")
 
 
@@ -30,11 +31,14 @@ class Conduct:
     """What was seen.
 
     Attributes:
-        threads: Threads that were started, or that computed beside.
+        started: Threads that the watched thread started.
+        beside: Threads that computed beside it, or were started by another. A library's own may wake now and
+            then, so once proves nothing; see `repeated`.
         files: What was opened, connected to or started.
     """
 
-    threads: int = 0
+    started: int = 0
+    beside: int = 0
     files: list[str] = field(default_factory=list)
 
 
@@ -43,6 +47,7 @@ class _Hook:
 
     def __init__(self) -> None:
         self.conduct: Conduct | None = None
+        self.starts: list[int] = []
         self.installed = False
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -50,7 +55,7 @@ class _Hook:
         if conduct is None:
             return
         if event in _STARTS:
-            conduct.threads += 1
+            self.starts.append(threading.get_ident())
         elif event in _OPENS:
             what = arguments[0] if arguments else ""
             conduct.files.append(f"{event} {what!r}"[:200])
@@ -66,7 +71,9 @@ def watched() -> Iterator[Conduct]:
         sys.addaudithook(_hook)
         _hook.installed = True
     conduct = Conduct()
-    started: list[object] = []
+    own = threading.get_ident()
+    started: list[int] = []  # by which thread
+    _hook.starts = []
     before = _busy_ns()
     _hook.conduct = conduct
     try:
@@ -75,20 +82,45 @@ def watched() -> Iterator[Conduct]:
     finally:
         _hook.conduct = None
         after = _busy_ns()
-        conduct.threads = max(conduct.threads, len(started))
-        conduct.threads += sum(
+        starts = max(started, _hook.starts, key=len)  # two ways to see the same
+        conduct.started = starts.count(own)
+        conduct.beside = len(starts) - conduct.started
+        conduct.beside += sum(
             spent - before[task] > _BUSY_NS for task, spent in after.items() if task in before
         )
 
 
+def repeated(conduct: Conduct, again: Callable[[], object]) -> int:
+    """Return how many threads a watched pass started or had beside it, once that has been seen to repeat.
+
+    A thread that a library keeps, such as a progress bar's monitor that wakes every ten seconds, may fall
+    into one pass; a thread that works for forward works in each.
+
+    Args:
+        conduct: What was seen in the first pass.
+        again: Runs the same pass once more.
+
+    Returns:
+        0 where only the first pass had a thread beside it, or less than half of the others.
+    """
+    if conduct.started or not conduct.beside:
+        return conduct.started + conduct.beside
+    busy = []
+    for _ in range(_REPETITIONS):
+        with watched() as conduct_again:
+            again()
+        busy.append(conduct_again.started + conduct_again.beside)
+    return sorted(busy)[_REPETITIONS // 2]
+
+
 @contextlib.contextmanager
-def _counted_starts(started: list[object]) -> Iterator[None]:
-    """Add to a list whenever Python starts a thread."""
+def _counted_starts(started: list[int]) -> Iterator[None]:
+    """Add to a list, whenever Python starts a thread, which one did so."""
     originals = [(module, name, getattr(module, name)) for module, name in _STARTERS if hasattr(module, name)]
 
     def counting(original: Callable[..., Any]) -> Callable[..., Any]:
         def start(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-            started.append(original)
+            started.append(threading.get_ident())
             return original(*arguments, **options)
 
         return start

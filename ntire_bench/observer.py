@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ntire_bench.conduct import watched
+from ntire_bench.conduct import repeated, watched
 from ntire_bench.inference import Upscaler
 from ntire_bench.observation import Observation
 from ntire_bench.operator_watch import OperatorWatch
@@ -57,6 +57,8 @@ def observe(
     """
     with uncompiled(), torch.no_grad(), watched() as conduct, OperatorWatch(upscaler, image) as seen:
         output = forward(image)
+    with uncompiled(), torch.no_grad():
+        threads = repeated(conduct, lambda: forward(image))
     sources = seen.provenance.sources
     undeclared = [source for source in sources if source.undeclared]
     foreign = 0
@@ -97,6 +99,6 @@ def observe(
         unwritten=seen.provenance.unwritten,
         from_image=from_image,
         unread=seen.provenance.unread(),
-        threads=conduct.threads,
+        threads=threads,
         files=tuple(conduct.files[:_MOST_NAMES]),
     )
