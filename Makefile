@@ -10,8 +10,10 @@ DEMO   ?= 0 31 36 38 39 40
 demo: $(VENV)/.installed
 	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.1 --max-time 10
 
+# Modules of tests run side by side; those that measure runtimes come after, by themselves.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadscope -m 'not timing'
+	$(BIN)/pytest -m timing tests/attacks/test_conduct.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

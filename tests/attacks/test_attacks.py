@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +164,7 @@ def test_an_honest_control_is_not_rejected(examined, file: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_false_alarms_are_counted(examined, capsys: pytest.CaptureFixture[str]) -> None:
+def test_false_alarms_are_counted(examined, record_property: Callable[[str, object], None]) -> None:
     alarms = [
         f"{file.stem}: {finding.code} ({finding.severity})"
         for file in CONTROLS
@@ -172,9 +172,9 @@ def test_false_alarms_are_counted(examined, capsys: pytest.CaptureFixture[str]) 
         if finding.severity == REJECT
         or (finding.severity == WARNING and file.stem not in {*NOT_FVCORE, *UNDERCOUNTED})
     ]
-    with capsys.disabled():
-        lines = [f"\n{len(alarms)} false alarms on {len(CONTROLS)} honest controls", *alarms]
-        sys.stdout.write("\n  ".join(lines) + "\n")
+    record_property(
+        "summary", "\n  ".join([f"{len(alarms)} false alarms on {len(CONTROLS)} honest controls", *alarms])
+    )
     assert not alarms
 
 

@@ -391,6 +391,7 @@ def test_what_nobody_stops_is_said(evaluated, plan: Plan) -> None:
     assert "nobody" in documented()[int(plan.name[:2])]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("plan", "codes"), TIMED, ids=[str(plan) for plan, _ in TIMED])
 def test_a_trick_with_time_gains_nothing(evaluated, plan: Plan, codes: set[str]) -> None:
     record = evaluated(plan)
@@ -399,6 +400,7 @@ def test_a_trick_with_time_gains_nothing(evaluated, plan: Plan, codes: set[str])
     assert record.timing.ratio > LEAST_RATIO, record.timing
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("plan", [BUSY], ids=str)
 def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, plan: Plan) -> None:
     record = evaluated(plan)
@@ -412,7 +414,7 @@ def test_an_honest_control_is_not_rejected(evaluated, plan: Plan) -> None:
 
 
 def test_false_alarms_are_counted(
-    evaluated, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    evaluated, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> None:
     known = {item.callspec.params.get("plan") for item in request.session.items if hasattr(item, "callspec")}
     if not known.issuperset(CONTROLS):
@@ -422,9 +424,12 @@ def test_false_alarms_are_counted(
         record = evaluated(plan)
         alarms += [f"{plan}: {finding.code}" for finding in record.findings if finding.severity == REJECT]
         alarms += [f"{plan}: {record.error.message}"] if record.error else []
-    with capsys.disabled():
-        lines = [f"\n{len(alarms)} false alarms in {len(CONTROLS)} evaluations of honest controls", *alarms]
-        sys.stdout.write("\n  ".join(lines) + "\n")
+    record_property(
+        "summary",
+        "\n  ".join(
+            [f"{len(alarms)} false alarms in {len(CONTROLS)} evaluations of honest controls", *alarms]
+        ),
+    )
     assert not alarms
 
 
