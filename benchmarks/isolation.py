@@ -1,11 +1,13 @@
 """What isolation costs: calls and start-up at the best level there is, beside --isolation none.
 
 Of each submission, one worker per level is resident; they run the same LR images of DIV2K's size in turns, in
-an order that alternates from image to image. Prints the ratio of the times from sending an LR image to
-holding the SR image, and the time from launching a worker to its first answer, beside a plain import of what
-it imports, torch above all.
+an order that alternates from image to image. Where a worker's memory lies alone changes its times by some
+percent, so they are launched several times, in an order that alternates as well, and a level that is given
+twice shows what difference means nothing. Prints the ratio of the times from sending an LR image to holding
+the SR image, and the time from launching a worker to its first answer, beside a plain import of what it
+imports, torch above all.
 
-    python benchmarks/isolation.py [--pairs 10] [--rounds 2] [--ids 0,38] [--levels auto,none] [--starts 5]
+    python benchmarks/isolation.py [--pairs 5] [--launches 4] [--ids 0,38] [--levels auto,none,none]
 """
 
 from __future__ import annotations
@@ -39,26 +41,29 @@ def lr_images(count: int, height: int, width: int) -> list[npt.NDArray[np.uint8]
 
 
 def calls_ms(
-    item: Submission, levels: list[Isolation], images: list[npt.NDArray[np.uint8]], rounds: int
-) -> list[list[float]]:
-    """Return per level the time of every call [ms]."""
-    spent: list[list[float]] = [[] for _ in levels]
-    with contextlib.ExitStack() as stack:
-        workers = [
-            stack.enter_context(
-                Worker(item, scale=4, largest_lr=images[0].shape[:2], device="cpu", isolation=level)
-            )
-            for level in levels
-        ]
-        for worker in workers:
-            worker.hello()
-            worker.load(sample.probe_lr())
-            worker.warm_up(images[0], 1)
-        for turn in range(rounds * len(images)):
-            order = list(enumerate(workers))
-            for index, worker in order if turn % 2 else reversed(order):
-                spent[index].append(worker.run(images[turn % len(images)]).bracket_ms)
-    return spent
+    item: Submission, levels: list[Isolation], images: list[npt.NDArray[np.uint8]], launches: int
+) -> list[float]:
+    """Return per level the sum of the images' median times over all launches [ms]."""
+    spent: list[list[list[float]]] = [[[] for _ in images] for _ in levels]
+    for launch in range(launches):
+        order = list(range(len(levels)))[:: 1 if launch % 2 else -1]
+        with contextlib.ExitStack() as stack:
+            workers = {
+                index: stack.enter_context(
+                    Worker(
+                        item, scale=4, largest_lr=images[0].shape[:2], device="cpu", isolation=levels[index]
+                    )
+                )
+                for index in order
+            }
+            for worker in workers.values():
+                worker.hello()
+                worker.load(sample.probe_lr())
+                worker.warm_up(images[0], 1)
+            for turn, image in enumerate([*images, *images]):
+                for index in order if turn % 2 else reversed(order):
+                    spent[index][turn % len(images)].append(workers[index].run(image).bracket_ms)
+    return [sum(map(statistics.median, per_image)) for per_image in spent]
 
 
 def start_s(item: Submission, level: Isolation) -> float:
@@ -77,33 +82,32 @@ def import_s() -> float:
 
 
 @click.command()
-@click.option("--pairs", default=10, show_default=True)
-@click.option("--rounds", default=2, show_default=True)
+@click.option("--pairs", default=5, show_default=True)
+@click.option("--launches", default=4, show_default=True, help="Of every worker; each has two rounds.")
 @click.option("--height", default=1356, show_default=True, help="Of the HR images.")
 @click.option("--width", default=2040, show_default=True, help="Of the HR images.")
 @click.option("--ids", default="", help="Submissions, separated by commas; all of models/ without it.")
-@click.option("--levels", default="auto,none", show_default=True, help="Compared with the last of them.")
+@click.option("--levels", default="auto,none,none", show_default=True, help="Compared with the last of them.")
 @click.option("--starts", default=5, show_default=True, help="How often each level is started.")
-def main(pairs: int, rounds: int, height: int, width: int, ids: str, levels: str, starts: int) -> None:
+def main(pairs: int, launches: int, height: int, width: int, ids: str, levels: str, starts: int) -> None:
     """Print the ratios."""
     catalogue = submission.find(ROOT / "models", ROOT / "model_zoo")
     chosen = [catalogue.get(int(id_)) for id_ in ids.split(",") if id_] or [*catalogue.submissions.values()]
     walls = [isolation_for(name) for name in levels.split(",")]
     names = [wall.level for wall in walls]
     images = lr_images(pairs, height, width)
-    print(f"{pairs} pairs of {width}x{height}, {rounds} rounds; levels {', '.join(names)}")
+    print(f"{pairs} pairs of {width}x{height}, {launches} launches of two rounds; levels {', '.join(names)}")
     totals = [0.0] * len(walls)
     for item in chosen:
-        spent = calls_ms(item, walls, images, rounds)
-        totals = [total + sum(values) for total, values in zip(totals, spent, strict=True)]
-        medians = [statistics.median(values) for values in spent]
+        spent = calls_ms(item, walls, images, launches)
+        totals = [total + value for total, value in zip(totals, spent, strict=True)]
         ratios = ", ".join(
-            f"{name} {median:.1f} ms ({median / medians[-1]:.4f})"
-            for name, median in zip(names, medians, strict=True)
+            f"{name} {value / pairs:.1f} ms ({value / spent[-1]:.4f})"
+            for name, value in zip(names, spent, strict=True)
         )
         print(f"{item.label}: median call {ratios}", flush=True)
     for name, total in zip(names, totals, strict=True):
-        print(f"all calls at {name}: {total / 1000:.2f} s, ratio to {names[-1]} {total / totals[-1]:.4f}")
+        print(f"all submissions at {name}: ratio to {names[-1]} {total / totals[-1]:.4f}")
     launched: list[list[float]] = [[] for _ in walls]
     imports = []
     for _ in range(starts):

@@ -18,6 +18,7 @@ __all__ = ["PACKAGE", "View", "search_paths", "view"]
 PACKAGE = Path(__file__).resolve().parent
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # links into /usr on most systems
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "OpenCL", "nvidia")
+_SYS = ("devices/system", "kernel/mm/transparent_hugepage")
 # Of an interpreter's prefix, which may be the checkout itself: what Python and CUDA's libraries are made of.
 _PREFIX = ("bin", "lib", "lib64", "include", "pyvenv.cfg", "targets", "nvvm")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -77,8 +78,9 @@ def view(files: Iterable[Path], hidden: Iterable[Path] = (), root: Path = Path("
             wanted.append(path)
     wanted += [root / "etc" / name for name in _ETC]
     gpu = sorted(path for pattern in _GPU_DEVICES for path in (root / "dev").glob(pattern))
-    # torch asks how the processor is laid out; CUDA asks for its PCI device and module too.
-    wanted += [root / "sys"] if gpu else [root / "sys/devices/system"]
+    # torch asks how the processor is laid out, the C library whether there are huge pages (where it
+    # cannot ask, it takes none, and RLFN longer); CUDA asks for its PCI device and module too.
+    wanted += [root / "sys"] if gpu else [root / "sys" / name for name in _SYS]
     if gpu:
         wanted += [root / "run/nvidia-persistenced", root / "run/opengl-driver"]
         wanted += _cuda_folders()

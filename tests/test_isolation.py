@@ -147,6 +147,19 @@ def test_neighbours_are_not_seen(level, resident, checkout):
     assert seen == expected.get(level, ["team05_Own.py"])
 
 
+def test_the_c_library_can_ask_for_huge_pages(level, resident):
+    """Where it cannot, a network takes longer at that level than at others."""
+    enabled = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not enabled.exists() or "[never]" in enabled.read_text():
+        pytest.skip("this kernel gives no huge pages")
+    code = """
+        block = bytearray(64 * 1024**2)
+        lines = open("/proc/self/smaps").read()
+        result = "hg" in {flag for line in lines.splitlines() if "VmFlags" in line for flag in line.split()}
+    """
+    assert reads(resident(level), enabled) and do(resident(level), code) is True
+
+
 @pytest.mark.parametrize("kind", ["TCP", "UDP", "abstract"])
 def test_this_machines_network_is_not_reached(level, resident, kind):
     family, type_ = {
@@ -582,7 +595,7 @@ def machine_with_gpu(tmp_path) -> Path:
     for name in ("dev/null", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm", "dev/nvidia-caps/nvidia-cap1"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    for name in ("usr/lib", "sys/devices/system", "dev/dri", "etc"):
+    for name in ("usr/lib", "sys/devices/system", "sys/kernel/mm/transparent_hugepage", "dev/dri", "etc"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "lib").symlink_to("usr/lib")
     (tmp_path / "dev/dri/renderD128").touch()
@@ -617,7 +630,8 @@ def test_without_a_gpu_little_of_sys_is_seen(machine_with_gpu):
     shutil.rmtree(machine_with_gpu / "dev")
     seen = view.view([], root=machine_with_gpu)
     assert not seen.gpu and seen.devices == ()
-    assert machine_with_gpu / "sys/devices/system" in seen.readable
+    folders = {path.relative_to(machine_with_gpu / "sys") for path in seen.readable if "sys" in path.parts}
+    assert folders == {Path("devices/system"), Path("kernel/mm/transparent_hugepage")}
     assert machine_with_gpu / "sys" not in seen.readable
 
 
