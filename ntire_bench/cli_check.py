@@ -73,11 +73,12 @@ def check(
             device=device,
             isolation=isolation.level,
             allow_pickle=isolation.allow_pickle,
+            audit_lr=sample.large_lr() if strict else None,  # the sample set's own images are all small
         )
 
     def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
         from ntire_bench.evaluate import Options
-        from ntire_bench.rehearsal import rehearse
+        from ntire_bench.rehearsal import rehearse, together
 
         options = Options(
             psnr_channel=rules.psnr_channel,
@@ -86,9 +87,7 @@ def check(
             allow_pickle=isolation.allow_pickle,
         )
         more = rehearse(chosen, open_catalogue(models, model_zoo, challenge_root), options)
-        known = {finding.code for finding in found.findings}
-        new = tuple(finding for finding in more if finding.code not in known)
-        return dataclasses.replace(found, findings=(*found.findings, *new))
+        return dataclasses.replace(found, findings=together(found.findings, more))
 
     written: Path | None = None
     try:

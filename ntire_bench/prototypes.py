@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,6 +16,13 @@ from ntire_bench.shapes import Shapes, shapes_of
 __all__ = ["NoNetwork", "Prototypes"]
 
 MAX_S = 40.0  # of computing, for one class; a constructor that runs the network takes its time
+# On the meta device, torch fills with normal noise by way of its compiler, and importing that takes a second.
+# There are no values there: uniform noise makes the same checks.
+_NORMAL: set[object] = {torch.Tensor.normal_, nn.init.normal_}
+_BY_FAN: dict[object, Callable[..., torch.Tensor]] = {
+    nn.init.kaiming_normal_: nn.init.kaiming_uniform_,
+    nn.init.xavier_normal_: nn.init.xavier_uniform_,
+}
 _WEIGHTS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
 
 
@@ -107,4 +115,8 @@ class _Weightless(TorchFunctionMode):
             raise _TooLarge("takes too long to build")
         if func in _WEIGHTS and kwargs.get("device") is None:
             kwargs["device"] = "meta"
+        if func in _NORMAL or func in _BY_FAN:
+            tensor = args[0] if args else kwargs.get("tensor")
+            if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+                return tensor if func in _NORMAL else _BY_FAN[func](*args, **kwargs)
         return func(*args, **kwargs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Sequence
 
 from ntire_bench import protocol as protocols
 from ntire_bench.dataset import load_splits
@@ -12,9 +14,10 @@ from ntire_bench.records import Finding
 from ntire_bench.stopping import StopRule
 from ntire_bench.submission import Catalogue, Submission
 
-__all__ = ["ROUNDS", "rehearse"]
+__all__ = ["ROUNDS", "rehearse", "together"]
 
 ROUNDS = 6  # in three launches: each sees every image as it is and dithered
+_SEVERITIES = ("info", "warning", "reject")
 _OF_THE_MACHINE = ("runtime-unstable",)
 
 
@@ -48,3 +51,36 @@ def rehearse(submission: Submission, catalogue: Catalogue, options: Options) -> 
     if record.error is not None:
         raise SubmissionError(f"fails in phase {record.error.phase} of an evaluation: {record.error.message}")
     return tuple(finding for finding in record.findings if finding.code not in _OF_THE_MACHINE)
+
+
+def together(checked: Sequence[Finding], rehearsed: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return what was found twice, on other images, once.
+
+    Args:
+        checked: As `check` found it, on an image as large as a dataset's.
+        rehearsed: As `rehearse` found it.
+
+    Returns:
+        All of the former; of the latter what says something else, and nothing milder under the same code.
+
+    >>> a = Finding(code="a", severity="warning", message="3 of 10")
+    >>> others = [dataclasses.replace(a, message="4 of 10"), dataclasses.replace(a, message="none")]
+    >>> [one.message for one in together([a], [*others, dataclasses.replace(a, severity="info")])]
+    ['3 of 10', 'none']
+    """
+    worst = {one.code: 0 for one in checked}
+    for one in checked:
+        worst[one.code] = max(worst[one.code], _SEVERITIES.index(one.severity))
+    shapes = {(one.code, one.severity, _shape(one.message)) for one in checked}
+    new = (
+        one
+        for one in rehearsed
+        if _SEVERITIES.index(one.severity) >= worst.get(one.code, 0)
+        and (one.code, one.severity, _shape(one.message)) not in shapes
+    )
+    return (*checked, *new)
+
+
+def _shape(message: str) -> str:
+    """Return a message without its numbers."""
+    return re.sub(r"\d[\d.,]*", "0", message)

@@ -46,6 +46,7 @@ def check(
     device: str,
     isolation: str,
     allow_pickle: bool = False,
+    audit_lr: npt.NDArray[np.uint8] | None = None,
 ) -> Check:
     """Load a submission in a worker, run LR images of two sizes, and count its costs.
 
@@ -56,6 +57,8 @@ def check(
         device: "auto", "cpu", "cuda", "cuda:N".
         isolation: One of `isolation.ISOLATION_CHOICES`.
         allow_pickle: Whether its checkpoint may run code as it is loaded.
+        audit_lr: What its costs are audited with, if not the probe: an image larger than the cost input is
+            run as it is, as those of a dataset are.
 
     Raises:
         SubmissionError: It does not load, or does not give an SR image.
@@ -64,14 +67,16 @@ def check(
     level = isolation_for(isolation, allow_pickle=allow_pickle)
     info = describe(submission)
     odd = np.pad(probe, (*_ODD, (0, 0)), mode="reflect")
+    image = probe if audit_lr is None else audit_lr
+    largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
     with Worker(
-        submission, scale=protocol.scale, largest_lr=odd.shape[:2], device=device, isolation=level
+        submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level
     ) as worker:
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
         can_fuse = load(contender, probe)
         note_padding(contender, contender.worker.warm_up(odd, 1).pad_to)
-        counted = count(contender, protocol, probe)
+        counted = count(contender, protocol, image)
         if can_fuse:
             _note_training_form(contender, probe, protocol)
     return Check(

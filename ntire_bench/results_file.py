@@ -98,6 +98,7 @@ def read(path: str | os.PathLike[str]) -> ResultsFile:
             file=path,
             expected=_EXPECTED,
             found=error.strerror or str(error),
+            remedy="give the path of that file",
         ) from None
     try:
         text = data.decode("utf-8-sig")

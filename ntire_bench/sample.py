@@ -23,7 +23,7 @@ from ntire_bench.cache_dir import cache_dir
 from ntire_bench.errors import DatasetError
 from ntire_bench.images import Uint8, matlab_bicubic_down, modcrop, write_png
 
-__all__ = ["VERSION", "is_sample_dir", "probe_lr", "sample_dir"]
+__all__ = ["VERSION", "is_sample_dir", "large_lr", "probe_lr", "sample_dir"]
 
 VERSION = "sample-v1"  # another choice of photographs or crops is another version
 _SCALE = 4
@@ -113,6 +113,21 @@ def probe_lr() -> Uint8:
     (64, 64, 3)
     """
     return np.ascontiguousarray(_centre(matlab_bicubic_down(_photograph("astronaut.png"), _SCALE), 64))
+
+
+def large_lr() -> Uint8:
+    """Return a photograph of the size that most LR images of DIV2K have: part of the astronaut, not reduced.
+
+    Returns:
+        (339, 510, 3) uint8, RGB, C-contiguous.
+
+    Raises:
+        DatasetError: scikit-image does not carry the photograph.
+
+    >>> large_lr().shape
+    (339, 510, 3)
+    """
+    return np.ascontiguousarray(_photograph("astronaut.png")[:339, :510])
 
 
 def _files(folder: Path, split: str, name: str) -> tuple[Path, Path]:

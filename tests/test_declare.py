@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from test_drop_in import cuda, truth, write  # noqa: F401 - fixtures
 from toys import DECLARED, TOY, found, toy, write_toy
 
-from ntire_bench import cli, declare, loader
+from ntire_bench import cli, declare, loader, rehearsal
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.records import Inference, SubmissionInfo
+from ntire_bench.records import Finding, Inference, SubmissionInfo
 
 CPU = torch.device("cpu")
 RESOLVED = [name for name, one in awkward.FILES.items() if not one.refused]
@@ -206,3 +206,30 @@ def test_check_strict_shows_what_an_organizer_would_find(tmp_path):
     codes = {finding["code"] for finding in json.loads(strict.stdout)["findings"]}
     assert "output-not-reproducible" not in plain.stdout
     assert "output-not-reproducible" in codes and strict.exit_code == 1
+
+
+@pytest.mark.slow
+def test_check_strict_audits_an_image_of_the_size_of_a_datasets(tmp_path, root, monkeypatch):
+    """This one computes less on small images; and of two findings of one code, both are shown."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "model_zoo").mkdir()
+    attack = (root / "tests" / "attacks" / "models" / "20_small_images.py").read_text(encoding="utf-8")
+    without = attack.replace('"data_range": 1}', '"data_range": 1, "checkpoint": None}')
+    (tmp_path / "models" / "team05_Net.py").write_text(without, encoding="utf-8")
+    both = tuple(
+        Finding(code="output-stale", severity="reject", message=message) for message in ("first", "second")
+    )
+    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: both)
+    places = ["--models", str(tmp_path / "models"), "--model-zoo", str(tmp_path / "model_zoo")]
+    plain, strict = (
+        json.loads(
+            CliRunner().invoke(cli.main, ["check", "5", *places, "--device", "cpu", "--json", *more]).stdout
+        )
+        for more in ([], ["--strict"])
+    )
+    assert "flops-vary-with-size" not in {finding["code"] for finding in plain["findings"]}
+    assert "flops-vary-with-size" in {finding["code"] for finding in strict["findings"]}
+    assert [one["message"] for one in strict["findings"] if one["code"] == "output-stale"] == [
+        "first",
+        "second",
+    ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -459,3 +462,50 @@ def test_the_checkpoint_in_model_zoo_needs_no_declaration(root, tmp_path):
     file, checkpoint = root / "models" / "team00_RLFN.py", root / "model_zoo" / "team00_RLFN.pth"
     loaded = inferred_without_declaration(file, checkpoint, tmp_path, lr)
     assert inferred(loaded) == {"model": "RLFN", "data_range": "255"}
+
+
+def test_loading_does_not_import_torchs_compiler(tmp_path):
+    """It takes a second of every worker; torch gets it where the meta device is filled with normal noise."""
+    (tmp_path / "team05_Net.py").write_text(
+        textwrap.dedent(
+            """
+            import torch
+            from torch import nn
+
+            class Net(nn.Module):
+                def __init__(self, width=4):
+                    super().__init__()
+                    self.body = nn.Conv2d(3, width, 3, padding=1)
+                    self.tail = nn.Conv2d(width, 48, 3, padding=1)
+                    self.gain = nn.Parameter(torch.empty(1, width, 1, 1).normal_(1, 0.02))
+                    nn.init.normal_(self.body.bias, mean=0.5, std=0.1)
+                    nn.init.kaiming_normal_(self.body.weight, mode="fan_out")
+                    nn.init.xavier_normal_(self.tail.weight, gain=0.5)
+
+                def forward(self, x):
+                    return nn.functional.pixel_shuffle(self.tail(self.gain * self.body(x)), 4)
+            """
+        )
+    )
+    shapes = {"body.weight": (12, 3, 3, 3), "body.bias": (12,), "gain": (1, 12, 1, 1)}
+    shapes |= {"tail.weight": (48, 12, 3, 3), "tail.bias": (48,)}
+    torch.save({name: torch.zeros(shape) for name, shape in shapes.items()}, tmp_path / "net.pth")
+    program = """
+        import sys, torch
+        from pathlib import Path
+        from ntire_bench import loader, sample
+        from ntire_bench.declaration import Declaration
+
+        file, checkpoint = map(Path, sys.argv[1:])
+        declaration = Declaration(data_range=1.0)
+        loaded = loader.load(
+            file, "Net", checkpoint, declaration, scale=4, device=torch.device("cpu"),
+            probe=sample.probe_lr(), allow_pickle=False,
+        )
+        print(sum(p.numel() for p in loaded.upscaler.network.parameters()), "torch._dynamo" in sys.modules)
+    """
+    files = [str(tmp_path / name) for name in ("team05_Net.py", "net.pth")]
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *files], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(sum(math.prod(shape) for shape in shapes.values())), "False"]
