@@ -41,7 +41,7 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "find", "load", "complexity", "warm-up", "run" or "baseline"; "import" for imported results.
+        phase: "find", "load", "warm-up", "complexity", "run" or "baseline"; "import" for imported results.
     """
 
     type: str
@@ -322,7 +322,7 @@ class Launch:
     Attributes:
         rounds: Timed rounds in it; samples of all launches lie one after the other.
         load_s: Building the submission's network and loading its checkpoint [s].
-        first_call_ms: Its first forward pass, cold, as the worker measured it [ms].
+        first_call_ms: Its first forward pass on an image of the data set, cold, by the worker's clock [ms].
     """
 
     rounds: int

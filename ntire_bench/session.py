@@ -1,4 +1,4 @@
-"""The one place that knows the order of the phases: load, complexity, warm-up, run; launch after launch.
+"""The one place that knows the order of the phases: load, warm-up, complexity, run; launch after launch.
 
 A submission and the baseline are both resident, each in a worker of its own, and are timed alternately on the
 same image, so that whatever the machine does in between happens to both. Rounds are made in several launches,
@@ -188,6 +188,13 @@ class Session:
             hello, overheads = self._greet(crew)
             following = self._start_following()
             load_s = self._load(crew)
+        with self._timed("warm-up"):  # before the costs are counted: the first call is to be a cold one
+            lrs = [_untimed_lr(pair) for pair in self._sizes.values()]
+            begin = time.perf_counter()
+            for contender in self.contenders:  # the submission comes last: the figure kept is its own
+                with blamed(contender):
+                    first_ms = warm_up(contender, lrs, hello["device"], self._timeline)
+            self._plan_by(time.perf_counter() - begin)
         if self._rounds is None:
             with self._timed("complexity"):
                 self._count()
@@ -195,15 +202,8 @@ class Session:
             self._trace = GpuTrace(hello.get("gpu_uuid"))
         for side, overhead in zip(self._rounds.sides, overheads, strict=True):
             side.overhead = overhead
-        with self._timed("warm-up"):
-            lrs = [_untimed_lr(pair) for pair in self._sizes.values()]
-            begin = time.perf_counter()
-            for contender in self.contenders:  # the submission comes last: the figure kept is its own
-                with blamed(contender):
-                    first_ms = warm_up(contender, lrs, hello["device"], self._timeline)
-            self._plan_by(time.perf_counter() - begin)
-            if following is not None:
-                following.settle()
+        if following is not None:
+            following.settle()
         with self._timed("run"), self._trace.sampling(2 * len(self._sides)):
             done, stopped = self._do_rounds(self._rounds, hello["device"])
         self.launches.append(Launch(rounds=done, load_s=load_s, first_call_ms=first_ms))

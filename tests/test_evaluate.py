@@ -162,6 +162,9 @@ def test_every_size_is_warm_before_it_is_timed(record):
     """The toy takes 0.3 s more for the first image of each size, in each process."""
     assert all(i.runtime_ms < 300 for split in record.splits.values() for i in split.per_image)
     assert record.wall_s["warm-up"] > 3 * 0.3  # three sizes, each met there first
+    assert all(
+        launch.first_call_ms > 300 for launch in record.timing.launches
+    )  # cold, and beside the runtime
 
 
 def test_the_baseline_is_measured_in_the_same_session(record):
@@ -197,7 +200,7 @@ def test_the_record_holds_every_key_of_the_contract(record, tmp_path):
         "score": "runtime flops params final",
         "isolation": "level",
         "environment": "device device_name threads torch python flags clock commit",
-        "wall_s": "load complexity warm-up run total",
+        "wall_s": "load warm-up complexity run total",
         "baseline": "submission complexity splits",
     }.items():
         assert set(inner.split()) <= document[key].keys(), key
@@ -294,11 +297,10 @@ def test_a_failure_is_a_record_that_says_where_and_why(toy_of, tmp_path, phase, 
     assert re.search(expected, record.error.message), record.error.message
     assert record.score is None and not record.splits
     assert record.submission.file_sha256 and record.submission.checkpoint_sha256
-    assert (record.complexity is not None) == (phase in ("warm-up", "run"))
+    assert (record.complexity is not None) == (phase == "run")
     assert record.environment is not None and record.isolation is not None
-    assert list(record.wall_s) == ["load", "complexity", "warm-up", "run"][: len(record.wall_s) - 1] + [
-        "total"
-    ]
+    order = ["load", "warm-up", "complexity", "run"]
+    assert list(record.wall_s) == [*order[: order.index(phase) + 1], "total"]
     assert store.load(store.save(record, tmp_path / "results")) == record
 
 
