@@ -17,7 +17,7 @@ from ntire_bench.errors import SubmissionError, UsageError, relative
 from ntire_bench.evaluate import Options, evaluate
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
-from ntire_bench.resolve import file_sha256
+from ntire_bench.resolve import describe, file_sha256
 from ntire_bench.rounds import sr_path
 from ntire_bench.session import start_crew
 from ntire_bench.submission import Catalogue, Submission, Unusable
@@ -104,28 +104,29 @@ def already_done(
     stored: Iterable[store.Stored],
     data: Data,
     options: Options,
-    baseline_files: tuple[str, str | None] | None = None,
+    baseline: SubmissionInfo | None = None,
 ) -> Path | None:
     """Return the record that makes an evaluation unnecessary, or None.
 
-    It must be of the same files, rules, images and CPU model, with as many rounds, and have succeeded; it
-    must hold SSIM where that is wanted, and where SR images are to be kept they must be there.
+    It must be of the same files, rules, images, CPU model and threads, at an isolation that is enough, with
+    as many rounds, and have succeeded; it must hold SSIM where that is wanted, and where SR images are to be
+    kept they must be there. The model of a GPU is not compared: it is not known before a worker runs.
 
     Args:
         submission: What is to be evaluated.
         stored: Records of the same protocol.
         data: Images and rules.
         options: Rounds, device, SSIM, SR images.
-        baseline_files: Hashes of the baseline's model file and checkpoint; None to leave them uncompared.
+        baseline: The baseline as it is now; None to leave it uncompared.
 
     Raises:
         SubmissionError: The submission's files cannot be read.
     """
     if options.save_dir is not None and not _images_saved(submission, data, options.save_dir):
         return None
-    files = (file_sha256(submission.file), _checkpoint_sha256(submission))
-    sources = None if submission.branch is None else submission.branch.sources_sha256()
+    files = describe(submission).files
     cpu = environment.cpu_model()
+    threads = options.threads or environment.compute_threads()
     wanted = {split.name: split.sha256 for split in data.splits}
     for item in stored:
         record, base = item.record, item.record.baseline
@@ -134,9 +135,8 @@ def already_done(
         if (
             record.status == "ok"
             and (record.submission.id, record.submission.name) == (submission.id, submission.name)
-            and _files(record.submission) == files
-            and record.submission.sources_sha256 == sources
-            and (baseline_files is None or (base is not None and _files(base.submission) == baseline_files))
+            and record.submission.files == files
+            and (baseline is None or (base is not None and _same(base.submission, baseline)))
             and record.protocol.sha256 == data.protocol.sha256
             and _measured_enough(record, options)
             and wanted.items() <= there.items()
@@ -144,6 +144,8 @@ def already_done(
             and (options.device == "auto" or options.device.split(":")[0] == device)
             and record.environment is not None
             and record.environment.cpu == cpu
+            and (device != "cpu" or record.environment.threads == threads)
+            and _isolated_enough(record, options.isolation)
         ):
             return item.path
     return None
@@ -159,12 +161,15 @@ def _measured_enough(record: Record, options: Options) -> bool:
     return reached or timing.stopped in ("max-rounds", "max-time")
 
 
-def _files(info: SubmissionInfo) -> tuple[str, str | None]:
-    return info.file_sha256, info.checkpoint_sha256
+def _same(one: SubmissionInfo, other: SubmissionInfo) -> bool:
+    return (one.id, one.name, one.files) == (other.id, other.name, other.files)
 
 
-def _checkpoint_sha256(submission: Submission) -> str | None:
-    return None if submission.checkpoint is None else file_sha256(submission.checkpoint)
+def _isolated_enough(record: Record, wanted: str) -> bool:
+    level = record.isolation.level if record.isolation is not None else ""
+    if wanted == "required":
+        return level in ("L2", "L3")
+    return wanted in ("auto", "none") or level == wanted
 
 
 def _images_saved(submission: Submission, data: Data, save_dir: Path) -> bool:
@@ -205,11 +210,11 @@ def run(
     """
     wanted = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in dict.fromkeys(ids)]
     baseline = catalogue.baseline(data.protocol.baseline.name)
-    baseline_files = (file_sha256(baseline.file), _checkpoint_sha256(baseline))
+    base = describe(baseline) if resume else None
     stored = store.load_all(results, data.protocol.name)[0] if resume else []
     left: list[Submission | Unusable] = []
     for item in wanted:
-        done = _done(item, stored, data, options, baseline_files) if resume else None
+        done = _done(item, stored, data, options, base) if resume else None
         if done is None:
             left.append(item)
         elif skipped is not None:
@@ -240,12 +245,12 @@ def _done(
     stored: Iterable[store.Stored],
     data: Data,
     options: Options,
-    baseline_files: tuple[str, str | None],
+    baseline: SubmissionInfo | None,
 ) -> Path | None:
     if not isinstance(item, Submission):
         return None
     try:
-        return already_done(item, stored, data, options, baseline_files)
+        return already_done(item, stored, data, options, baseline)
     except SubmissionError:  # its files cannot be read: the evaluation says so
         return None
 

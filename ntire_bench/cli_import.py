@@ -9,7 +9,7 @@ import click
 
 from ntire_bench.cli_options import PATH, json_flag, results_folder
 from ntire_bench.cli_output import print_json, show_board, stored_board
-from ntire_bench.errors import UsageError, relative
+from ntire_bench.errors import UsageError, one_line, relative
 
 __all__ = ["import_"]
 
@@ -54,6 +54,7 @@ def import_(
     store.check_writable(results)
     outcomes = importing.keep(records, results)
     failed = [item.record for item in outcomes if item.record.error is not None]
+    others = importing.left_over(records, results)
     imported = outcomes[0].record.imported
     board = stored_board(results, rules.name, None, imported.device_name if imported is not None else None)
     if as_json:
@@ -67,6 +68,7 @@ def import_(
                 "records": [
                     {"path": relative(item.path), "new": item.new, "record": item.record} for item in outcomes
                 ],
+                "left_over": [relative(item.path) for item in others],
                 "leaderboard": document(board),
             }
         )
@@ -78,6 +80,12 @@ def import_(
         console.show(f"{relative(file)}: {rows}; {_told(new, known, relative(results))}", stderr=True)
         if read.ignored:
             console.show(f"Not read: {', '.join(read.ignored)}", stderr=True)
+        if others:
+            named = ", ".join(f"{item.record.submission.label} ({relative(item.path)})" for item in others)
+            text = (
+                f"Not in the file any more, and still ranked: {named}. Remove their records to take them out."
+            )
+            console.show(one_line(text), stderr=True)
         for record in failed:
             console.show(console.record_line(record), stderr=True, style="red")
     sys.exit(1 if failed else 0)

@@ -75,10 +75,15 @@ results_folder = click.option(
     help="Folder of the records.",
 )
 json_flag = click.option(
-    "--json", "as_json", is_flag=True, callback=_note_json, help="One JSON document on standard output."
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,  # so that a fault of an option before it is told in JSON too
+    callback=_note_json,
+    help="One JSON document on standard output.",
 )
 protocol_option = click.option(
-    "--protocol", "protocol_name", help="Rules: ntire2024 (default), ntire2025, ntire2026, sample."
+    "--protocol", "protocol_name", help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo."
 )
 channel_option = click.option(
     "--psnr-channel",

@@ -28,7 +28,7 @@ from ntire_bench.cli_options import (
     effort as effort_options,
 )
 from ntire_bench.cli_output import as_channel, print_json, show_board, stored_board
-from ntire_bench.errors import UsageError, one_line, relative
+from ntire_bench.errors import SubmissionError, UsageError, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.campaign import Data
@@ -93,7 +93,7 @@ def run(
 
     Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images, 130 interrupted.
     """
-    from ntire_bench import campaign, console, store
+    from ntire_bench import campaign, console, selection, store
     from ntire_bench.export import document
     from ntire_bench.zoo import unfetched
 
@@ -144,10 +144,8 @@ def run(
                 outcomes.append(outcome)
                 style = "red" if outcome.record.error else None
                 console.show(console.record_line(outcome.record), stderr=True, style=style)
-    measured_on = next(
-        (o.record.environment.device_name for o in outcomes if not o.record.error and o.record.environment),
-        None,
-    )
+    known = [o.record.environment for o in outcomes if not o.record.error and o.record.environment]
+    measured_on = str(selection.device_of(known[0])) if known else None
     board = stored_board(results, data.protocol.name, channel, measured_on)
     if as_json:
         print_json(
@@ -250,9 +248,15 @@ def gate(
                 elif changed is not None and baseline is not None and entry.file == baseline.file:
                     reason = "the baseline itself changed, and the thresholds follow it: a person must look"
                 else:
-                    record = evaluate(entry, baseline or entry, data.splits, data.protocol, options, progress)
-                    answers.append(judge(record, data.protocol, options.psnr_channel))
-                    continue
+                    try:
+                        record = evaluate(
+                            entry, baseline or entry, data.splits, data.protocol, options, progress
+                        )
+                    except SubmissionError as error:  # its files cannot be read
+                        reason = str(error)
+                    else:
+                        answers.append(judge(record, data.protocol, options.psnr_channel))
+                        continue
                 answers.append(not_judged(entry.label, data.protocol, options.psnr_channel, reason))
     if as_json:
         documents = [answer.document() for answer in answers]
@@ -328,8 +332,11 @@ def _interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None
 
         text = f"Interrupted: {done()}."
         if resumable:
-            program = Path(sys.argv[0]).name
-            words = ["python", program] if program.endswith(".py") else [program]
+            program = Path(sys.argv[0])
+            if program.name == "__main__.py":
+                words = ["python", "-m", "ntire_bench"]
+            else:
+                words = ["python", relative(program)] if program.suffix == ".py" else [program.name]
             words += [word for word in sys.argv[1:] if word != "--resume"]
             text += f" Go on with: {shlex.join([*words, '--resume'])}"
         console.show(text, stderr=True)

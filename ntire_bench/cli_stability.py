@@ -63,7 +63,7 @@ def _newest(results: Path, protocol_name: str | None, id_: int | None) -> Path:
         item
         for name in ([protocol_name] if protocol_name else available())
         for item in store.load_all(results, name)[0]
-        if item.record.submission.id == id_ and item.record.status == "ok"
+        if item.record.submission.id == id_ and item.record.status == "ok" and item.record.imported is None
     ]
     if not stored:
         raise UsageError(

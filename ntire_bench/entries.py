@@ -44,7 +44,7 @@ class Entry:
         baseline_psnr_db: The baseline's mean PSNR by split in `channel`.
         other_baseline_psnr_db: The same in the other channel.
         competes: False for a row that is shown and takes no rank.
-        is_baseline: Whether the entry is the protocol's baseline.
+        is_baseline: Whether the entry is what its costs are divided by.
         findings: Of the record.
         notes: What a reader of the row must know.
         no_psnr: Why a split has no PSNR in `channel`, where the reason is not an infinite one.
@@ -138,6 +138,9 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
     # A challenge's own checkout calls it "RLFN_baseline".
     plain_name = re.sub(r"[\s_-]+baseline$", "", record.submission.name.casefold())
     is_baseline, competes = plain_name == protocol.baseline.name.casefold(), True
+    if record.baseline is not None:  # another may have been chosen
+        its = record.baseline.submission
+        is_baseline = (its.id, its.name) == (record.submission.id, record.submission.name)
     if imported is not None:
         # Whatever its name is, a file's baseline is the row that the others were divided by. As in the
         # challenge's own tables it takes no rank.

@@ -91,7 +91,8 @@ def answer_on_cpu() -> Counter[str]:
 
         @functools.wraps(original)
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            if _names_gpu(kwargs.get("device")):
+            named = kwargs.get("device")
+            if _names_gpu(named) or (isinstance(named, int) and not isinstance(named, bool)):
                 answered[f"{name}(device='cuda')"] += 1
                 kwargs["device"] = "cpu"
             if place is not None and len(args) > place:

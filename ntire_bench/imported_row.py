@@ -31,6 +31,7 @@ _NOTHING_IS_KNOWN_OF = (
 _SLOW = 3.0  # times the median: the first image of a cold network
 # Half a unit of the last place that the challenge prints; the average of two printed numbers has two halves.
 _ROUNDING = 0.005
+_MOST_MS, _MOST_DB = 1e12, 1e6  # beyond these a number is none that anybody measured
 _MOST = 2**63 - 1
 
 
@@ -162,14 +163,14 @@ def _split(row: ResultsRow, split: str, reading: Reading) -> SplitResult | None:
 def _runtime(row: ResultsRow, split: str, samples: tuple[float, ...], reading: Reading) -> float | None:
     stated = row.number(f"{split}_ave_runtime")
     for position, value in enumerate(samples, 1):
-        if not (math.isfinite(value) and value > 0):
+        if not 0 < value < _MOST_MS:
             reading.problems.append(f"a runtime of {value:g} ms for image {position} of {split}")
             return None
     if samples:
         mean = math.fsum(samples) / len(samples)
         _compare(stated, mean, f"{split}: the average runtime", "ms", len(samples), reading)
         return mean
-    if stated is not None and not (math.isfinite(stated) and stated > 0):
+    if stated is not None and not 0 < stated < _MOST_MS:
         reading.problems.append(f"an average runtime of {stated:g} ms on {split}")
         return None
     return stated
@@ -189,6 +190,10 @@ def _psnr(row: ResultsRow, split: str, values: tuple[float, ...], reading: Readi
         of = f": image {_listed(exact)}" if exact else ""
         message = f"SR equals HR in {split}, an infinite PSNR{of}"
         reading.findings.append(Finding(code="psnr-infinite", severity="reject", message=message))
+        return None
+    given = values if stated is None else (*values, stated)
+    if absurd := [value for value in given if math.isfinite(value) and abs(value) > _MOST_DB]:
+        reading.problems.append(f"a PSNR of {absurd[0]:g} dB on {split}")
         return None
     if values:
         mean = math.fsum(values) / len(values)
@@ -228,7 +233,7 @@ def _first_images(row: ResultsRow, reading: Reading) -> None:
     slow = []
     for split in JUDGED_SPLITS:
         samples = row.images(f"{split}_runtime")
-        if len(samples) < 2 or not all(math.isfinite(value) and value > 0 for value in samples):
+        if len(samples) < 2 or not all(0 < value < _MOST_MS for value in samples):
             continue
         median = statistics.median(samples)
         if samples[0] > _SLOW * median:

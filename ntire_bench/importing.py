@@ -23,7 +23,7 @@ from ntire_bench.protocol import Protocol
 from ntire_bench.records import ErrorInfo, Finding, Imported, Measurement, ProtocolInfo, Record
 from ntire_bench.results_file import ResultsFile, ResultsRow
 
-__all__ = ["Outcome", "find_baseline", "keep", "to_records"]
+__all__ = ["Outcome", "find_baseline", "keep", "left_over", "to_records"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,11 +131,7 @@ def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Out
         RecordError: The folder cannot be written to.
     """
     records = list(records)
-    newest: dict[object, store.Stored] = {}
-    for name in {record.protocol.name for record in records}:
-        there = (item for item in store.load_all(results, name)[0] if item.record.imported is not None)
-        for item in sorted(there, key=lambda item: (item.created, len(item.path.name), item.path.name)):
-            newest[_row_of(item.record)] = item
+    newest = _newest(records, results)
     outcomes = []
     for record in records:
         known = newest.get(_row_of(record))
@@ -144,6 +140,37 @@ def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Out
         else:
             outcomes.append(Outcome(path=store.save(record, results), record=record, new=True))
     return outcomes
+
+
+def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> list[store.Stored]:
+    """Return what earlier imports of the same session stored and the file does not hold any more.
+
+    Such rows are still ranked beside the file's: nothing that was stored is ever removed.
+
+    Args:
+        records: Of one import, which are stored.
+        results: The results folder.
+    """
+    records = list(records)
+    rows = {_row_of(record) for record in records}
+    sessions = {(row[0], row[2]) for row in rows}
+    return [
+        item
+        for row, item in _newest(records, results).items()
+        if (row[0], row[2]) in sessions and row not in rows and row[1] in {known[1] for known in rows}
+    ]
+
+
+def _newest(
+    records: Iterable[Record], results: str | os.PathLike[str]
+) -> dict[tuple[str, str, str, str], store.Stored]:
+    """Return the newest imported record of each row, of the protocols that some records have."""
+    newest = {}
+    for name in {record.protocol.name for record in records}:
+        there = (item for item in store.load_all(results, name)[0] if item.record.imported is not None)
+        for item in sorted(there, key=lambda item: (item.created, len(item.path.name), item.path.name)):
+            newest[_row_of(item.record)] = item
+    return newest
 
 
 def _record(

@@ -181,11 +181,14 @@ class Slicer:
         new = copy.deepcopy(statement)
         before: set[str] = set()
         something = False
-        for part in [*inner_bodies(new)]:
-            kept, needs = self.cut(part, needed)
+        after = needed
+        for part in self._last_first(new):
+            kept, needs = self.cut(part, after)
             something = something or bool(kept)
             part[:] = kept
             before |= needs
+            if isinstance(new, ast.Try) and (part is new.finalbody or part is new.orelse):
+                after = after | needs  # what goes before them must give what they need
         if not something:
             return [], needed
         if isinstance(new, ast.If):
@@ -197,6 +200,14 @@ class Slicer:
         for handler in getattr(new, "handlers", []):
             handler.body = handler.body or [ast.copy_location(ast.Pass(), handler)]
         return [new], before
+
+    def _last_first(self, statement: ast.stmt) -> list[list[ast.stmt]]:
+        """Return the bodies of a statement, of those that follow each other the later before the earlier."""
+        parts = [*inner_bodies(statement)]
+        if isinstance(statement, ast.Try):
+            order = (statement.finalbody, *(one.body for one in statement.handlers), statement.orelse)
+            parts = [*(part for part in order if part), statement.body]
+        return parts
 
     def _started(self, expression: ast.expr) -> ast.expr:
         """Put the LR tensor in place of the call that makes it from a file."""

@@ -101,18 +101,20 @@ def attested(side: Side) -> bool:
     )
 
 
-def split_results(side: Side, split: Split, found: Estimate, launches: Sequence[int]) -> SplitResult:
+def split_results(side: Side, split: Split, samples: Samples, found: Estimate) -> SplitResult:
     """Return what one side gave on a split.
 
     Args:
         side: Whose.
         split: Which.
-        found: The session's estimate.
-        launches: Rounds of each launch.
+        samples: Of the session.
+        found: Their estimate.
     """
-    samples = _runtimes(side)[split.name]
+    calls = samples.baseline if side.contender.is_baseline and samples.baseline is not None else samples.own
+    calm = samples.steadied()
+    counted = calm.baseline if side.contender.is_baseline and calm.baseline is not None else calm.own
     results = []
-    for pair, row in zip(split.pairs, samples, strict=True):
+    for pair, row, raw in zip(split.pairs, counted[split.name], calls[split.name], strict=True):
         given = side.quality[split.name, pair.name]
         results.append(
             ImageResult(
@@ -123,11 +125,12 @@ def split_results(side: Side, split: Split, found: Estimate, launches: Sequence[
                 psnr_rgb_db=given.psnr_rgb_db if math.isfinite(given.psnr_rgb_db) else None,
                 ssim_y=given.ssim_y,
                 runtime_ms=float(np.median(row)),
-                runtime_samples_ms=tuple(float(value) for value in row),
+                runtime_samples_ms=tuple(map(float, row)),
+                calls_ms=() if np.array_equal(row, raw) else tuple(map(float, raw)),
             )
         )
     own = found.baseline_ms if side.contender.is_baseline else found.own_ms
-    mean = runtime_ms(samples)
+    mean = runtime_ms(counted[split.name])
     return SplitResult(
         dataset=split.dataset,
         dataset_sha256=split.sha256,
@@ -136,7 +139,7 @@ def split_results(side: Side, split: Split, found: Estimate, launches: Sequence[
         psnr_rgb_db=_mean([result.psnr_rgb_db for result in results]),
         ssim_y=_mean([result.ssim_y for result in results]),
         runtime_ms=mean,
-        runtime_ci95_ms=None if own is None else interval(own[split.name], mean, widening(launches)),
+        runtime_ci95_ms=None if own is None else interval(own[split.name], mean, widening(samples.launches)),
         memory_mib=side.memory_mib[split.name],
         per_image=tuple(results),
     )
@@ -172,14 +175,15 @@ def conclude(
     found = bootstrap(samples)
     for side in rounds.sides:
         for split in rounds.splits:
-            side.contender.splits[split.name] = split_results(side, split, found, counts)
+            side.contender.splits[split.name] = split_results(side, split, samples, found)
     own = rounds.own
     _note_quality(rounds)
-    trusted = attested(own)
-    if not trusted:
+    doubted = [side.contender for side in rounds.sides if not attested(side)]
+    if doubted:
+        whose = "the baseline's" if all(one.is_baseline for one in doubted) else "the"
         message = (
-            "the worker's runtimes do not fit the time between sending an LR image and having the SR image: "
-            "the latter counts, less what moving the pixels takes, or the former where it is larger"
+            f"{whose} worker's runtimes do not fit the time between sending an LR image and having the SR "
+            "image: the latter counts, less what moving the pixels takes, or the former where it is larger"
         )
         own.contender.note(Finding(code="timing-unattested", severity="warning", message=message))
     told = steadiness.reasons(samples, found, precision, device)
@@ -212,7 +216,7 @@ def conclude(
         score_ci95=None,
         ratio_resamples=tuple(round(float(value), 6) for value in found.ratios[:_RESAMPLES_KEPT]),
         unstable=tuple(told),
-        attested=trusted,
+        attested=not doubted,
         monitor={
             **monitor,
             **({} if others is None else {"others_cpu": round(others, 4)}),

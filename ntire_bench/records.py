@@ -83,6 +83,7 @@ class SubmissionInfo:
         tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
         inferred: All that was found out rather than declared.
         sources_sha256: Of a challenge's checkout, as far as a branch of it may depend on it; None elsewhere.
+        declaration_sha256: Of the TOML file beside the model file; None where there is none.
     """
 
     id: int
@@ -97,6 +98,12 @@ class SubmissionInfo:
     tile: int | None = None
     inferred: tuple[Inference, ...] = ()
     sources_sha256: str | None = None
+    declaration_sha256: str | None = None
+
+    @property
+    def files(self) -> tuple[str, str | None, str | None, str | None]:
+        """What tells a submission from an earlier one of the same name: the hashes of all its files."""
+        return self.file_sha256, self.checkpoint_sha256, self.sources_sha256, self.declaration_sha256
 
     @property
     def label(self) -> str:
@@ -141,7 +148,9 @@ class ImageResult:
         psnr_rgb_db: PSNR on R, G and B together; None where SR equals HR.
         ssim_y: SSIM on luma; None where it was not asked for.
         runtime_ms: Median of `runtime_samples_ms`.
-        runtime_samples_ms: One timed forward pass per round.
+        runtime_samples_ms: One per round: a timed forward pass, without what it had in common with the
+            baseline's beside it (see `estimate.Samples.steadied`).
+        calls_ms: The timed forward passes as they were; empty where that is the same.
     """
 
     name: str
@@ -152,6 +161,7 @@ class ImageResult:
     ssim_y: float | None = None
     runtime_ms: float
     runtime_samples_ms: tuple[float, ...]
+    calls_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

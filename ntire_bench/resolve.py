@@ -90,7 +90,8 @@ def check(
 
 def describe(submission: Submission) -> SubmissionInfo:
     """Return what is known of a submission before it runs: names and hashes."""
-    checkpoint = submission.checkpoint
+    checkpoint, toml = submission.checkpoint, submission.file.with_suffix(".toml")
+    declared = submission.branch is None and toml.is_file()  # a checkout's branches declare nothing
     return SubmissionInfo(
         id=submission.id,
         name=submission.name,
@@ -99,6 +100,7 @@ def describe(submission: Submission) -> SubmissionInfo:
         checkpoint=None if checkpoint is None else os.path.relpath(checkpoint),
         checkpoint_sha256=None if checkpoint is None else file_sha256(checkpoint),
         sources_sha256=None if submission.branch is None else submission.branch.sources_sha256(),
+        declaration_sha256=file_sha256(toml) if declared else None,
     )
 
 

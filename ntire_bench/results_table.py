@@ -94,9 +94,9 @@ def write_table(board: Board) -> str:
     """Return the rows of a board as a results.txt, in the board's order.
 
     PSNR is on RGB whatever channel the board was judged in: that is what the column means to the challenge.
-    The challenge's decimals are written, and more where they would change a value: a file that is imported
-    again gives the same board. Where no row has the split test, its columns are left out, as the challenge
-    does. What is not known is empty.
+    The challenge's decimals are written, and more where they would change a value: the file of one session,
+    imported again, gives the same board. Where no row has the split test, its columns are left out, as the
+    challenge does. What is not known is empty.
     """
     rows = [_values(row.entry) for row in board.rows]
     tested = any(key in row for row in rows for key in _OF_TEST) or not rows
@@ -115,6 +115,13 @@ def remarks(board: Board) -> list[str]:
     texts = ["SAMPLE: not comparable with the challenge."] if board.sample else []
     if board.channel == "y":
         texts.append("PSNR in this file is on RGB, as in the challenge's; the ranking is by PSNR on Y.")
+    bases = [row.entry.baseline.runtime_ms for row in board.rows if row.entry.baseline is not None]
+    if bases and max(bases) > 1.005 * min(bases):
+        texts.append(
+            "Each row was scored against the baseline's runtime in its own session "
+            f"({min(bases):.2f} to {max(bases):.2f} ms), and the file has room for one: imported again, it "
+            "gives other scores."
+        )
     if board.left_out:
         texts.append(f"Not in the file: {len(board.left_out)} records that are left out of the ranking.")
     return texts

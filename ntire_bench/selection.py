@@ -10,16 +10,16 @@ from datetime import datetime
 from ntire_bench.entries import JUDGED_SPLITS, entry_from_record
 from ntire_bench.errors import RecordError, UsageError, one_line
 from ntire_bench.protocol import Protocol
-from ntire_bench.records import Record
+from ntire_bench.records import Environment, Record
 from ntire_bench.store import Stored
 
-__all__ = ["LeftOut", "Selection", "one_line", "select", "team_name"]
+__all__ = ["Device", "LeftOut", "Selection", "device_of", "one_line", "select", "team_name"]
 
 _Team = tuple[int, str, str]  # id, name, and what it was imported from
 
 
 @dataclass(frozen=True)
-class _Device:
+class Device:
     """Runtimes of equal devices may meet: a GPU by its model, a CPU by its model and thread count.
 
     Nobody knows the device of imported results: those of one file meet each other and nothing else.
@@ -30,7 +30,12 @@ class _Device:
     imported: bool = False
 
     def __str__(self) -> str:
+        """Return the name as the table's title has it."""
         return self.name if self.threads is None else f"{self.name}, {self.threads} threads"
+
+    def is_called(self, name: str) -> bool:
+        """Say whether a name is this device's, rather than a part of it."""
+        return name.casefold() in (self.name.casefold(), str(self).casefold())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class LeftOut:
         team: "07_Example"; empty for a file that could not be read.
         path: Of the record.
         kind: "failed", "other device", "imported" (from another file, or where the table is of measured
-            records), "other images", "other rules", "unusable" or "unreadable".
+            records), "other images", "other baseline", "other rules", "unusable" or "unreadable".
         reason: For people, one line.
     """
 
@@ -74,10 +79,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class _Group:
-    """What one device's ranking would hold: a record per team, and the images they share."""
+    """What one device's ranking would hold: a record per team, the images and the baseline they share."""
 
     chosen: Mapping[_Team, Stored]
     images: Mapping[str, str]
+    baseline: str | None
     newest: datetime
 
 
@@ -86,14 +92,15 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
 
     Of the devices, the one with the most teams is taken (the most recently used of several with as many).
     Imported results are taken only where nothing was measured or where they are named, of several files the
-    one that was imported last. Of the images of a split, those that most teams ran are taken. A team is
-    stood for by the newest of its records that fit. If its newest evaluation failed, an older one stands
-    only if model file and checkpoint are the same.
+    one that was imported last. Of the baselines that costs were divided by, the one of most teams is taken,
+    and of the images of a split, those that most teams ran. A team is stood for by the newest of its records
+    that fit. If its newest evaluation failed, an older one stands only if it is of the same files.
 
     Args:
         stored: Of any protocol; those of others than `protocol` are ignored.
         protocol: The rules as they are now.
-        device: Part of a device's name, or "cuda" or "cpu", to take that one.
+        device: A device's name, or a part of one, or "cuda" or "cpu", to take that one; a name that is one
+            device's own means that one, and no longer name that it is a part of.
 
     Returns:
         What was chosen, and an account of the rest.
@@ -108,11 +115,16 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
     candidates = {
         team: [i for i in items if _may_stand(i, items[0], protocol)] for team, items in teams.items()
     }
-    by_device: dict[_Device, dict[_Team, list[Stored]]] = {}
+    by_device: dict[Device, dict[_Team, list[Stored]]] = {}
     for team, items in candidates.items():
         for item in items:
             by_device.setdefault(_device(item.record), {}).setdefault(team, []).append(item)
-    wanted = {d: _group(of_teams) for d, of_teams in by_device.items() if _matches(d, of_teams, device)}
+    named = {known for known in by_device if device is not None and known.is_called(device)}
+    wanted = {
+        d: _group(of_teams)
+        for d, of_teams in by_device.items()
+        if (d in named if named else _matches(d, of_teams, device))
+    }
     if by_device and not wanted:
         raise UsageError(
             f"no record of {protocol.name} was measured on {device!r}",
@@ -132,6 +144,7 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
         shown = group.chosen.get(team) if group else None
         left_out += _left_out(items, shown, chosen_device, group, protocol)
         notes += _later(items, shown, candidates[team])
+    notes += _baselines_files(group) if group else []
     chosen = tuple(group.chosen.values()) if group else ()
     accounted = {str(item.path) for item in chosen} | {item.path for item in left_out}
     return Selection(
@@ -160,16 +173,20 @@ def _team(record: Record) -> _Team:
     return record.submission.id, record.submission.name, source
 
 
-def _device(record: Record) -> _Device:
+def _device(record: Record) -> Device:
     if record.imported is not None:
-        return _Device(record.imported.device_name, None, imported=True)
-    environment = record.environment
-    if environment is None:
+        return Device(record.imported.device_name, None, imported=True)
+    if record.environment is None:
         raise RecordError(f"the record of {team_name(record)} names no device")
-    return _Device(environment.device_name, environment.threads if environment.device == "cpu" else None)
+    return device_of(record.environment)
 
 
-def _matches(device: _Device, of_teams: Mapping[_Team, Sequence[Stored]], wanted: str | None) -> bool:
+def device_of(environment: Environment) -> Device:
+    """Return the device that runtimes were measured on."""
+    return Device(environment.device_name, environment.threads if environment.device == "cpu" else None)
+
+
+def _matches(device: Device, of_teams: Mapping[_Team, Sequence[Stored]], wanted: str | None) -> bool:
     if wanted is None or wanted.casefold() in str(device).casefold():
         return True
     environment = next(iter(of_teams.values()))[0].record.environment
@@ -201,7 +218,36 @@ def _unusable(item: Stored, protocol: Protocol) -> tuple[str, str] | None:
     return None
 
 
+def _baseline(item: Stored) -> str | None:
+    """Return what a record's costs were divided by, "00_RLFN"; None where it holds no baseline."""
+    base = item.record.baseline
+    return None if base is None else base.submission.label
+
+
+def _baselines_files(group: _Group) -> list[str]:
+    """Say where the rows' baselines have one name and different files."""
+    infos = [item.record.baseline.submission for item in group.chosen.values() if item.record.baseline]
+    different = len({info.files for info in infos})
+    if different < 2:
+        return []
+    name = one_line(str(group.baseline))
+    return [
+        f"{name}: the rows were scored against {different} versions of the baseline's files; evaluate all of "
+        "them again to compare them"
+    ]
+
+
 def _group(of_teams: Mapping[_Team, Sequence[Stored]]) -> _Group:
+    bases: dict[str, list[datetime]] = {}  # by name, when each team was last scored against it
+    for items in of_teams.values():
+        for base in {_baseline(item) for item in items} - {None}:
+            newest_of_team = max(item.created for item in items if _baseline(item) == base)
+            bases.setdefault(str(base), []).append(newest_of_team)
+    baseline = max(bases, key=lambda name: (len(bases[name]), max(bases[name])), default=None)
+    newest_of_all = max(item.created for items in of_teams.values() for item in items)
+    of_teams = {
+        team: [one for one in items if _baseline(one) in (baseline, None)] for team, items in of_teams.items()
+    }
     images: dict[str, str] = {}
     for split in JUDGED_SPLITS:
         teams: Counter[str] = Counter()
@@ -225,7 +271,7 @@ def _group(of_teams: Mapping[_Team, Sequence[Stored]]) -> _Group:
             # A newer run of the same files on fewer splits must not cost a team its place.
             same = [item for item in judged if _same_files(item, judged[0])]
             chosen[team] = max(same, key=lambda item: (_judged(item), _age(item)))
-    return _Group(chosen, images, max(item.created for items in of_teams.values() for item in items))
+    return _Group(chosen, images, baseline, newest_of_all)
 
 
 def _judged(item: Stored) -> int:
@@ -253,7 +299,7 @@ def _images(item: Stored, split: str) -> str:
 def _left_out(
     items: Sequence[Stored],
     shown: Stored | None,
-    device: _Device | None,
+    device: Device | None,
     group: _Group | None,
     protocol: Protocol,
 ) -> Iterator[LeftOut]:
@@ -278,7 +324,7 @@ def _left_out(
 
 
 def _reason(
-    item: Stored, device: _Device | None, group: _Group | None, protocol: Protocol
+    item: Stored, device: Device | None, group: _Group | None, protocol: Protocol
 ) -> tuple[str, str] | None:
     imported = item.record.imported
     if imported is not None and device is not None and imported.device_name != device.name:
@@ -290,6 +336,10 @@ def _reason(
         return None
     if (own := _device(item.record)) != device:
         return "other device", f"measured on {own}"
+    if (base := _baseline(item)) not in (group.baseline, None):
+        others = one_line(str(group.baseline))
+        text = f"scored against {one_line(str(base))}, and the others against {others} (on {_day(item)})"
+        return "other baseline", text
     if other := _other_images(item, group.images):
         return "other images", f"measured on other images of {' and '.join(other)} (on {_day(item)})"
     if group.images and not _judged(item):
@@ -310,14 +360,14 @@ def _later(items: Sequence[Stored], shown: Stored | None, candidates: Sequence[S
         if _judged(candidates[0]):
             yield f"{row}; a newer record of {_day(candidates[0])} is on fewer splits"
     elif candidates and candidates[0] is not shown:
-        yield f"{row}; its model file or checkpoint has changed since (record of {_day(candidates[0])})"
+        yield f"{row}; its files have changed since (record of {_day(candidates[0])})"
 
 
 def _same_files(a: Stored, b: Stored) -> bool:
     one, two = a.record.submission, b.record.submission
     if a.record.imported is not None and b.record.imported is not None:  # the files are not known
         return a.record.imported.values == b.record.imported.values
-    return (one.file_sha256, one.checkpoint_sha256) == (two.file_sha256, two.checkpoint_sha256)
+    return one.files == two.files
 
 
 def _day(item: Stored) -> str:

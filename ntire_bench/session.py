@@ -204,7 +204,8 @@ class Session:
             side.overhead = overhead
         if following is not None:
             following.settle()
-        with self._timed("run"), self._trace.sampling(2 * len(self._sides)):
+        own = len(crew.workers) + (0 if following is None else len(following.workers))
+        with self._timed("run"), self._trace.sampling(own):
             done, stopped = self._do_rounds(self._rounds, hello["device"])
         self.launches.append(Launch(rounds=done, load_s=load_s, first_call_ms=first_ms))
         for contender in self.contenders:

@@ -109,7 +109,7 @@ def stability(record: Record) -> Stability:
 
 
 def _matrix(result: SplitResult) -> Floats:
-    rows = [image.runtime_samples_ms for image in result.per_image]
+    rows = [image.calls_ms or image.runtime_samples_ms for image in result.per_image]
     if len({len(row) for row in rows}) != 1:
         raise RecordError(
             "a record's images have different numbers of samples", remedy="evaluate the submission again"

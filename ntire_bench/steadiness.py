@@ -37,8 +37,9 @@ def drift(samples: Samples) -> float | None:
     rounds = samples.rounds
     if rounds < 4:
         return None
+    calm = samples.steadied()
     first, second = (
-        _figure(samples, part) for part in (slice(0, rounds // 2), slice(rounds - rounds // 2, rounds))
+        _figure(calm, part) for part in (slice(0, rounds // 2), slice(rounds - rounds // 2, rounds))
     )
     return abs(second / first - 1)
 
@@ -55,7 +56,8 @@ def drifts(samples: Samples, precision: float) -> bool:
     difference = drift(samples)
     if difference is None or difference <= _DRIFT * precision:
         return False
-    rounds = [_figure(samples, slice(index, index + 1)) for index in range(samples.rounds)]
+    calm = samples.steadied()
+    rounds = [_figure(calm, slice(index, index + 1)) for index in range(samples.rounds)]
     half = samples.rounds // 2
     halves = np.array(rounds[:half]), np.array(rounds[samples.rounds - half :])
     error = math.sqrt(sum(float(values.var(ddof=1)) / half for values in halves))
