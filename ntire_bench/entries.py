@@ -140,7 +140,8 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
     is_baseline, competes = plain_name == protocol.baseline.name.casefold(), True
     if record.baseline is not None:  # another may have been chosen
         its = record.baseline.submission
-        is_baseline = (its.id, its.name) == (record.submission.id, record.submission.name)
+        own = record.submission
+        is_baseline = (its.id, its.name.casefold()) == (own.id, own.name.casefold())
     if imported is not None:
         # Whatever its name is, a file's baseline is the row that the others were divided by. As in the
         # challenge's own tables it takes no rank.

@@ -78,7 +78,9 @@ class Evaluations:
             return Measurement(submission=info, complexity=make_complexity(), splits=results)
 
         own = measured(resolve.describe(submission))
-        machine = dataclasses.replace(make_environment("cpu", "a CPU"), cpu=environment.cpu_model())
+        threads = options.threads or environment.compute_threads()
+        machine = make_environment("cpu", "a CPU", threads=threads)
+        machine = dataclasses.replace(machine, cpu=environment.cpu_model())
         record = dataclasses.replace(
             make_record(created_utc=f"2026-11-20T10:00:{self.time:02d}Z", protocol=protocol.name),
             submission=own.submission,
@@ -222,6 +224,27 @@ def test_resume_reruns_on_another_machine(go, monkeypatch):
     assert go(1, options=dataclasses.replace(OPTIONS, device="cuda:0")) == [1]
     monkeypatch.setattr(environment, "cpu_model", lambda: "Another CPU")
     assert go() == [0, 1, 2]
+
+
+def test_resume_reruns_where_a_declaration_was_added_or_changed(go, folder):
+    toys.write_toy(folder, 1, "Ann", body=toys.TOY, checkpoint=b"not opened by the parent")
+    toml = folder / "models" / "team01_Ann.toml"
+    go()
+    toml.write_text("pad_to = 2\n")
+    assert go() == [1] and go() == []
+    toml.write_text("pad_to = 4\n")
+    assert go() == [1]
+
+
+def test_resume_reruns_with_other_threads_and_for_better_isolation(go):
+    go()
+    threads = environment.compute_threads()
+    assert go(options=dataclasses.replace(OPTIONS, threads=threads)) == []
+    assert go(options=dataclasses.replace(OPTIONS, threads=threads + 1)) == [0, 1, 2]
+    done = {"auto": [], "none": [], "required": [0, 1, 2], "L3": [0, 1, 2]}
+    for wanted, again in done.items():  # what these tests store was measured at L0
+        options = dataclasses.replace(OPTIONS, threads=threads, isolation=wanted)
+        assert go(options=options) == again, wanted
 
 
 def test_resume_reruns_where_ssim_is_wanted_and_missing(go):

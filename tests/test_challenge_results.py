@@ -870,6 +870,31 @@ def test_import_shows_its_own_rows_beside_measured_ones(here: Callable[..., Resu
     assert "RTX 3090" in call("leaderboard", "--results", "kept").stdout.splitlines()[0]
 
 
+def test_rows_that_the_file_holds_no_more_are_named(here: Callable[..., Result]) -> None:
+    assert json.loads(here("--json").stdout)["left_over"] == []
+    rows = json.loads(Path("results.json").read_text())
+    del rows["08_B b"]
+    Path("results.json").write_text(json.dumps(rows))
+    done = here()
+    assert "08_B" in done.stdout  # nothing that was stored is removed
+    (line,) = [line for line in done.stderr.splitlines() if "still ranked" in line]
+    assert line.startswith("Not in the file any more, and still ranked: 08_B b (kept")
+    assert len(json.loads(here("--json").stdout)["left_over"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("valid_runtime", "a runtime of 1e+308 ms"), ("valid_psnr", "a PSNR of 1e+308 dB")]
+)
+def test_numbers_that_nobody_measured_are_a_failed_row(
+    here: Callable[..., Result], key: str, told: str
+) -> None:
+    rows = json.loads(Path("results.json").read_text())
+    rows["08_B b"][key] = [1e308] * len(rows["08_B b"][key])
+    Path("results.json").write_text(json.dumps(rows))
+    done = here()
+    assert done.exit_code == 1 and told in done.stderr and "07_A" in done.stdout
+
+
 def test_import_for_programs(here: Callable[..., Result]) -> None:
     document = json.loads(here("--json").stdout)
     assert document["baseline"] == "00_RLFN_baseline" and document["format"] == "json"

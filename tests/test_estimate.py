@@ -62,6 +62,41 @@ def test_what_disturbs_both_sides_together_cancels_out():
     assert found.ratio == pytest.approx(0.8, rel=0.02)
 
 
+def test_the_ratio_of_an_image_is_the_median_of_its_rounds_quotients():
+    random = np.random.default_rng(2)
+    own, base = (np.exp(random.normal(size=(3, 7))) for _ in range(2))
+    samples = Samples(launches=(7,), own={"valid": own}, baseline={"valid": base})
+    calm = samples.steadied()
+    assert calm.baseline is not None
+    medians = np.median(calm.own["valid"], axis=1), np.median(calm.baseline["valid"], axis=1)
+    assert medians[0] / medians[1] == pytest.approx(np.median(own / base, axis=1))
+    # Both move to meet: what one median gains the other loses.
+    product = np.median(own, axis=1) * np.median(base, axis=1)
+    assert medians[0] * medians[1] == pytest.approx(product)
+    again = calm.steadied()
+    assert again.baseline is not None
+    assert np.allclose(again.own["valid"], calm.own["valid"])
+    assert np.allclose(again.baseline["valid"], calm.baseline["valid"])
+    assert bootstrap(samples).ratio == pytest.approx(medians[0].sum() / medians[1].sum())
+
+
+def test_the_state_of_a_machine_that_changes_from_call_to_call_cancels_out():
+    """A machine that is slow half of the time: pairs of calls share its state, rounds and images do not."""
+
+    def ratios(seed):
+        random = np.random.default_rng(seed)
+        state = np.where(random.random((4, 30)) < 0.5, 1.3, 1.0)
+        own, base = (
+            time * state * np.exp(0.02 * random.standard_normal(state.shape)) for time in (8.0, 10.0)
+        )
+        samples = Samples(launches=(30,), own={"valid": own}, baseline={"valid": base})
+        return bootstrap(samples, resamples=2).ratio, runtime_ms(own) / runtime_ms(base)
+
+    ours, apart = np.array([ratios(seed) for seed in range(60)]).T
+    assert ours.mean() == pytest.approx(0.8, abs=0.002)
+    assert ours.std() < 0.75 * apart.std()
+
+
 @pytest.mark.parametrize("launches", [(3, 3, 3), (5, 5, 5, 5, 5, 5)])
 def test_intervals_cover_the_truth(launches):
     """Of 120 sessions, those of a nominal 95 % that hold the true ratio; a binomial would scatter by 2 %."""

@@ -158,7 +158,7 @@ MAY_IMPORT: dict[str, str] = {
     "resolve sample submission",
     "cli_output": "console leaderboard protocol render store",
     "cli_run": "campaign changed cli_catalogue cli_options cli_output console evaluate export gate "
-    "protocol session stopping store submission zoo",
+    "protocol selection session stopping store submission zoo",
     "cli_stability": "cli_options cli_output console protocol stability stability_plot stability_text store",
     "cli_import": "cli_options cli_output console export importing protocol results_file store",
     "cli_weights": "cli_options cli_output console fused_checkpoint isolation protocol sample submission zoo",

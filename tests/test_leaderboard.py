@@ -131,6 +131,54 @@ def test_cpu_runtimes_with_other_thread_counts_never_meet() -> None:
     assert "measured on Example CPU, 2 threads" in got.left_out[0].reason
 
 
+def test_a_devices_whole_name_means_it_and_no_longer_one() -> None:
+    short, long = (make_environment("cuda", name) for name in ("NVIDIA L4", "NVIDIA L40S"))
+    records = [make_record(id_, f"T{id_}", environment=long) for id_ in (1, 2)]
+    records.append(make_record(3, "T3", environment=short))
+    assert ranked(board(*records, device="nvidia l4")) == ["T3"]
+    assert ranked(board(*records, device="l4")) == ["T1", "T2"]
+    cpus = [make_environment("cpu", "Example CPU", threads=threads) for threads in (1, 1, 3)]
+    records = [make_record(id_, f"T{id_}", environment=one) for id_, one in enumerate(cpus)]
+    assert ranked(board(*records, device="Example CPU, 3 threads")) == ["T2"]
+    assert ranked(board(*records, device="Example CPU")) == ["T0", "T1"]
+
+
+def scored_against(record: Record, baseline: Record) -> Record:
+    assert record.baseline is not None
+    theirs = dataclasses.replace(record.baseline, submission=baseline.submission)
+    return dataclasses.replace(record, baseline=theirs)
+
+
+def test_rows_of_another_baseline_are_left_out() -> None:
+    span = make_record(38, "SPAN")
+    baseline = scored_against(make_record(0, "RLFN"), span)
+    others = [make_record(id_, name) for id_, name in ((1, "A"), (2, "B"), (4, "D"))]
+    got = board(*others, scored_against(make_record(3, "C"), span), baseline)
+    assert ranked(got) == ["A", "B", "D"]
+    assert left_out(got) == [("00_RLFN", "other baseline"), ("03_C", "other baseline")]
+    assert "scored against 38_SPAN, and the others against 00_RLFN" in got.left_out[1].reason
+    # Where it is what all were divided by, it is the baseline, whatever the protocol calls so.
+    both = board(baseline, scored_against(span, span))
+    assert {row.entry.name: row.entry.is_baseline for row in both.rows} == {"SPAN": True, "RLFN": False}
+
+
+def test_other_versions_of_the_baseline_are_noted() -> None:
+    assert not [note for note in board(make_record(1, "A"), make_record(2, "B")).notes if "versions" in note]
+    newer = scored_against(make_record(2, "B"), make_record(0, "RLFN", version="2"))
+    (note,) = [note for note in board(make_record(1, "A"), newer).notes if "versions" in note]
+    assert note.startswith("00_RLFN: the rows were scored against 2 versions of the baseline's files")
+
+
+@pytest.mark.parametrize("key", ["sources_sha256", "declaration_sha256"])
+def test_files_beside_the_model_file_tell_versions_apart(key: str) -> None:
+    failed = make_failure(1, "A")
+    failed = dataclasses.replace(
+        failed, submission=dataclasses.replace(failed.submission, **{key: fake_sha256("another")})
+    )
+    got = board(on(1, make_record(1, "A")), on(2, failed))
+    assert ranked(got) == [] and ("01_A", "failed") in left_out(got)
+
+
 def test_team_keeps_its_row_on_the_ranked_device() -> None:
     got = board(
         on(1, make_record(1, "A")), on(1, make_record(2, "B")), on(9, make_record(1, "A", environment=CPU))
@@ -142,7 +190,7 @@ def test_team_keeps_its_row_on_the_ranked_device() -> None:
 def test_files_that_changed_since_are_noted() -> None:
     newer = on(9, make_record(1, "A", environment=CPU, version="2"))
     got = board(on(1, make_record(1, "A")), on(1, make_record(2, "B")), newer)
-    since = "its model file or checkpoint has changed since (record of 2026-11-09)"
+    since = "its files have changed since (record of 2026-11-09)"
     assert f"01_A: the row is of 2026-11-01; {since}" in got.notes
 
 

@@ -15,11 +15,11 @@ def samples(launches: tuple[int, ...], noise: float, *, trend: float = 0.0, seed
     random = np.random.default_rng(seed)
     shape = (6, sum(launches))
     base = np.full(shape, 10.0)
-    own = base * (1 + noise * random.standard_normal(shape)) * np.linspace(1, 1 + trend, shape[1])
+    own = base * np.exp(noise * random.standard_normal(shape)) * np.linspace(1, 1 + trend, shape[1])
     return Samples(
         launches=launches,
         own={"valid": own},
-        baseline={"valid": base * (1 + noise * random.standard_normal(shape))},
+        baseline={"valid": base * np.exp(noise * random.standard_normal(shape))},
     )
 
 

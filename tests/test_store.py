@@ -93,6 +93,7 @@ def test_keys_follow_the_contract(tmp_path: Path) -> None:
         "ssim_y",
         "runtime_ms",
         "runtime_samples_ms",
+        "calls_ms",
     } == (valid["per_image"][0].keys())
     assert document["baseline"]["splits"].keys() == {"valid", "test"}
 
