@@ -14,7 +14,6 @@ from ntire_bench.cli_catalogue import open_catalogue, sources
 from ntire_bench.cli_check import check
 from ntire_bench.cli_import import import_
 from ntire_bench.cli_options import (
-    JSON_WANTED,
     PATH,
     channel_option,
     json_flag,
@@ -30,12 +29,20 @@ from ntire_bench.errors import NtireBenchError, UsageError, relative
 __all__ = ["main", "test_demo"]
 
 
+_JSON_WANTED = "ntire_bench.json"  # in a context's meta
+
+
 def _dashes(name: str) -> str:
     return name.replace("_", "-")
 
 
 class _Group(click.Group):
     """A group that prints a user's fault as one message and takes - and _ alike."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Known before the words are: a fault in them, wherever it stands, is then told in JSON too.
+        ctx.meta[_JSON_WANTED] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         # An exception unwinds, so that workers are ended and what lies in temporary folders is removed.
@@ -54,7 +61,7 @@ class _Group(click.Group):
             fault = UsageError(error.format_message().rstrip("?."), remedy=f"see {command} --help")
         from ntire_bench.console import show_error
 
-        if ctx.meta.get(JSON_WANTED):
+        if ctx.meta[_JSON_WANTED]:
             print_json({"error": {"type": type(fault).__name__, "message": str(fault)}})
         show_error(fault)
         ctx.exit(2)

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
-    "JSON_WANTED",
     "PATH",
     "Effort",
     "IsolationWanted",
@@ -48,13 +47,7 @@ def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     return value
 
 
-def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-    ctx.meta[JSON_WANTED] = value
-    return value
-
-
 PATH = click.Path(path_type=Path)
-JSON_WANTED = "ntire_bench.json"  # in a context's meta, so that an error can be told in JSON too
 places = options(
     click.option(
         "--models", type=PATH, default=Path("models"), show_default=True, help="Folder of the model files."
@@ -74,14 +67,7 @@ results_folder = click.option(
     show_default=True,
     help="Folder of the records.",
 )
-json_flag = click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    is_eager=True,  # so that a fault of an option before it is told in JSON too
-    callback=_note_json,
-    help="One JSON document on standard output.",
-)
+json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 protocol_option = click.option(
     "--protocol", "protocol_name", help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo."
 )

@@ -379,6 +379,17 @@ def test_padding_in_the_loop_is_kept():
         assert line in code
 
 
+def test_what_a_later_part_of_a_try_needs_is_kept():
+    code = code_of(
+        "try:\n    first = net(lr)\nexcept RuntimeError:\n    second = forward(lr, net)\nelse:\n"
+        "    second = first\nfinally:\n    scale = white\nsr = util.tensor2uint(second, scale)"
+    )
+    for line in ("first = net(lr)", "second = forward(lr, net)", "second = first"):
+        assert line in code
+    code = code_of("try:\n    out = net(lr)\nfinally:\n    sr = util.tensor2uint(out, white)")
+    assert "out = net(lr)" in code
+
+
 def test_a_branch_that_makes_its_image_itself_is_kept():
     code = code_of(
         "if title == '07_A':\n    sr = forward_team07(net, lr)\n    sr = util.tensor2uint(sr, white)\n"

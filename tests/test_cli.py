@@ -23,6 +23,7 @@ from PIL import Image
 from record_factory import make_failure, make_record
 
 from ntire_bench import cli, store
+from ntire_bench.errors import SubmissionError
 from ntire_bench.images import matlab_bicubic_down
 
 DECLARED = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
@@ -263,6 +264,34 @@ def test_with_json_an_error_is_a_document_too(call, arguments):
     assert result.exit_code == 2
     error = json.loads(result.stdout)["error"]
     assert set(error) == {"type", "message"} and error["message"] in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "1", "--rounds", "0", "--json"],
+        ["run", "--json", "--bogus"],
+        ["run", "--bogus", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_with_json_an_error_is_a_document_wherever_the_word_stands(call, arguments):
+    result = call(*arguments)
+    assert result.exit_code == 2 and set(json.loads(result.stdout)["error"]) == {"type", "message"}
+
+
+def test_a_file_that_cannot_be_read_costs_no_other_its_answer(call, here, monkeypatch):
+    """`gate` goes on where a checkpoint vanishes as its turn comes."""
+    from ntire_bench import evaluate as module
+
+    def vanishes(submission, *_: object, **__: object):
+        raise SubmissionError("cannot be read", file=submission.file)
+
+    monkeypatch.setattr(module, "evaluate", vanishes)
+    result = call("gate", "1", "2", "--data-dir", "images", "--json")
+    document = json.loads(result.stdout)
+    assert len(document["gates"]) == 2
+    assert all("cannot be read" in gate["reason"] for gate in document["gates"])
 
 
 def test_a_fault_of_ours_keeps_its_traceback(here, monkeypatch):

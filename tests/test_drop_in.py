@@ -40,6 +40,12 @@ def cuda(monkeypatch):
         monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
 
 
+def test_a_device_by_its_number_is_answered_too():
+    answered = gpu_calls.answer_on_cpu()
+    assert torch.zeros(3, device=0).device.type == "cpu" == torch.zeros(2).to(device=1).device.type
+    assert torch.zeros(2).to(0).device.type == "cpu" and sum(answered.values()) == 3
+
+
 @pytest.fixture
 def truth(monkeypatch):
     """Builds the network as its author does, with faint weights, where the packages are there."""

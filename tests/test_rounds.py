@@ -219,6 +219,35 @@ def test_a_clock_that_lies_is_overruled(decoded):
     )
 
 
+def test_a_baseline_whose_clock_is_overruled_is_told_as_well(decoded):
+    team, base = contender("team", []), contender("base", [])
+    cast(FakeWorker, base.worker).excess_ms = 50.0
+    done = session([base, team], [split(6)], (2, 2))
+    for side in done.sides:
+        side.overhead = Overhead(fixed_ms=0.0, per_pixel_ms=0.0)
+    timing = conclude(done, (2, 2))
+    (finding,) = [one for one in team.findings if one.code == "timing-unattested"]
+    assert timing.attested is False and finding.message.startswith("the baseline's worker's runtimes")
+
+
+def test_calls_are_kept_as_they_were_beside_what_counts(decoded):
+    team, base = contender("team", []), contender("base", [])
+    timing = conclude(session([base, team], [split(4), split(3, "test")], (3, 2)), (3, 2))
+    sums = []
+    for own, other in zip(team.splits.values(), base.splits.values(), strict=True):
+        for mine, theirs in zip(own.per_image, other.per_image, strict=True):
+            raw, raw_base = np.array(mine.calls_ms), np.array(theirs.calls_ms)
+            assert (
+                np.allclose(raw, np.round(raw)) and len(raw) == 5
+            )  # the fake clock gives whole milliseconds
+            quotients = np.array(mine.runtime_samples_ms) / np.array(theirs.runtime_samples_ms)
+            assert np.allclose(quotients, raw / raw_base)
+            assert mine.runtime_ms / theirs.runtime_ms == pytest.approx(np.median(raw / raw_base))
+        sums.append((own.runtime_ms, other.runtime_ms))
+    totals = np.sum(sums, axis=0)
+    assert timing.ratio == pytest.approx(totals[0] / totals[1])
+
+
 def test_an_overhead_that_was_measured_in_a_disturbed_moment_leaves_no_runtime_of_nothing(decoded):
     team = contender("team", [])
     done = session([contender("base", []), team], [split(6)], (2, 2))
