@@ -75,6 +75,11 @@ class File:
                 for target in node.targets:
                     if isinstance(target, ast.Name):
                         self.values[target.id] = Values(self.values).of(node.value)
+                    elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                        table = self.values.get(target.value.id)
+                        key = Values(self.values).of(target.slice)
+                        if isinstance(table, dict) and isinstance(key, (int, str)):
+                            self.values[target.value.id] = {**table, key: Values(self.values).of(node.value)}
         self.defaults = {
             name: Values(self.values).of(default) for name, (default, _) in argument_defaults(tree).items()
         }

@@ -75,15 +75,26 @@ def _selectors(tree: ast.Module, function: ast.FunctionDef) -> Iterator[Selector
 def _candidates(tree: ast.Module) -> list[int]:
     """Return all numbers that something may be compared with."""
     found: set[int] = set()
+    named = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in ast.walk(tree):
         constants: list[int] = []
         if isinstance(node, (ast.Compare, ast.match_case)):
             part = node if isinstance(node, ast.Compare) else node.pattern
             constants = list(_numbers(ast.walk(part)))
+            for name in {one.id for one in ast.walk(part) if isinstance(one, ast.Name)} & named.keys():
+                constants += _numbers(ast.walk(named[name]))  # model_id in TEAMS
             ordered = isinstance(node, ast.Compare) and len(node.ops) > 1
             ranges = "range(" in ast.unparse(part) if isinstance(node, ast.Compare) else False
             if (ordered or ranges) and constants and max(constants) - min(constants) <= _WIDEST:
                 constants += range(min(constants), max(constants) + 1)
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            constants = list(_numbers([node.slice]))  # LOADERS[7] = load_team07
         elif isinstance(node, ast.Dict):
             constants = list(_numbers(key for key in node.keys if key is not None))
         found.update(constants)

@@ -27,7 +27,7 @@ from ntire_bench.inference import Upscaler, ready
 from ntire_bench.loader import Loaded
 from ntire_bench.loop_slice import names_read
 from ntire_bench.read_only import protect
-from ntire_bench.records import Inference
+from ntire_bench.records import Finding, Inference
 
 __all__ = ["load"]
 
@@ -103,7 +103,8 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
     for what, why in script.absent.items():
         how = f"{asked.script.name} could not get it, and nothing that was run needed it: {why}"
         inferred.append(Inference(key="absent", value=what, how=how))
-    return Loaded(upscaler, type(given.model).__name__, inferred)
+    findings = [] if loop is not None else [_not_followed(asked.script)]
+    return Loaded(upscaler, type(given.model).__name__, inferred, findings)
 
 
 def _returned_told(given: _Returned) -> list[Inference]:
@@ -241,6 +242,14 @@ class _Step:
             output = output.float()
             output = output.unsqueeze(0) if output.dim() == 3 else output
         return output  # anything else is refused where outputs are checked
+
+
+def _not_followed(script: Path) -> Finding:
+    message = (
+        f"{script.name} has no loop over images that could be followed, so the network is called as it is: "
+        "padding, tiles or several passes that only that loop does are not done"
+    )
+    return Finding(code="loop-not-followed", severity="warning", message=message)
 
 
 def _forward_told(loop: Loop | None, script: Path, step: _Step) -> Inference:

@@ -18,6 +18,7 @@ from ntire_bench.loop_slice import (
     READING,
     TO_TENSOR,
     USUAL,
+    WHITE,
     Slicer,
     converts,
     inner_bodies,
@@ -73,7 +74,7 @@ def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop
             continue
         for reading in (TO_TENSOR, READING):
             found = _cut(
-                name, bodies[name], roles.get(name, {}), functions.get(name), top, reading, select.name
+                name, bodies[name], roles.get(name, {}), functions.get(name), top, reading, select.name, tree
             )
             if found is not None:
                 return found
@@ -139,20 +140,35 @@ def _cut(
     top: set[str],
     reading: re.Pattern[str],
     select: str,
+    tree: ast.Module,
 ) -> Loop | None:
     if not converts(body):
         return None
-    before, inner, contexts = _innermost(body)
+    before, inner, contexts, turns = _innermost(body)
     slicer = Slicer(reading, roles, select)
     step, needed = slicer.cut(inner, set())
-    if not slicer.starts:
-        return None
+    if not slicer.starts:  # the tensors may have been made before the loop
+        own_turn = _from_before(turns, before, needed, reading)
+        if own_turn is None:
+            return None
+        step, needed = [own_turn, *step], needed - names_bound([own_turn]) | names_read(own_turn)
     if contexts:
         step = [ast.With(contexts, step)]
         needed |= names_read(contexts)
     setup, needed = slicer.cut(before, needed - {LR})
-    known = dict(roles)
+    known = {**roles, WHITE: "data_range"}
     own = [] if function is None else _parameters(function)
+    defaults = {} if function is None else _unasked(function, tree)
+    own = [part for part in own if part not in defaults]
+    setup = [
+        *(
+            ast.Assign([ast.Name(part, ast.Store())], value)
+            for part, value in defaults.items()
+            if part in needed
+        ),
+        *setup,
+    ]
+    needed -= defaults.keys() - known.keys()
     bound = names_bound(setup) | names_bound(step)
     for part in sorted(needed):
         if part in own and part not in known:
@@ -177,19 +193,59 @@ def _cut(
 
 def _innermost(
     body: Sequence[ast.stmt],
-) -> tuple[list[ast.stmt], Sequence[ast.stmt], list[ast.withitem]]:
-    """Return what is done once before the innermost loop that makes images, its body, and autocasts."""
+) -> tuple[list[ast.stmt], Sequence[ast.stmt], list[ast.withitem], ast.For | None]:
+    """Return what is done once before the innermost loop that makes images, its body, autocasts, the loop."""
+    turns: ast.For | None = None
     before: list[ast.stmt] = []
     contexts: list[ast.withitem] = []
     while True:
         index, holder = next((i, s) for i, s in enumerate(body) if converts([s]))
         inner = next((part for part in inner_bodies(holder) if converts(part)), None)
         if inner is None or not (isinstance(holder, (ast.For, ast.While)) or _loops(inner)):
-            return before, body, contexts
+            return before, body, contexts, turns
         if isinstance(holder, ast.With):
             contexts += [item for item in holder.items if "autocast" in ast.unparse(item)]
+        turns = holder if isinstance(holder, ast.For) else turns
         before += body[:index]
         body = inner
+
+
+def _from_before(
+    turns: ast.For | None, before: Sequence[ast.stmt], needed: set[str], reading: re.Pattern[str]
+) -> ast.Assign | None:
+    """Return what gives the LR tensor its name, where a loop goes over tensors that were made before it."""
+    if turns is None:
+        return None
+    makers = {
+        name
+        for statement in before
+        if any(
+            isinstance(node, ast.Call) and reading.fullmatch(ast.unparse(node.func).split(".")[-1])
+            for node in ast.walk(statement)
+        )
+        for name in names_bound([statement]) | names_read(statement)
+    }
+    targets = [node.id for node in ast.walk(turns.target) if isinstance(node, ast.Name) and node.id in needed]
+    if len(targets) != 1 or not names_read(turns.iter) & makers:
+        return None
+    return ast.Assign([ast.Name(targets[0], ast.Store())], ast.Name(LR, ast.Load()))
+
+
+def _unasked(function: ast.FunctionDef, tree: ast.Module) -> dict[str, ast.expr]:
+    """Return the parameters of a function that no call in the file gives, with their defaults."""
+    own = function.args
+    names = [part.arg for part in (*own.posonlyargs, *own.args)]
+    found = dict(zip(names[len(names) - len(own.defaults) :], own.defaults, strict=True))
+    found |= {part.arg: value for part, value in zip(own.kwonlyargs, own.kw_defaults, strict=True) if value}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == function.name:
+            if any(isinstance(part, ast.Starred) for part in node.args):
+                return {}
+            for given in (*names[: len(node.args)], *(part.arg for part in node.keywords)):
+                if given is None:  # **options
+                    return {}
+                found.pop(given, None)
+    return found
 
 
 def _loops(body: Sequence[ast.stmt]) -> bool:

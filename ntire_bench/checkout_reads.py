@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ntire_bench.checkpoint import plain_types
+
 __all__ = ["CheckpointReads"]
 
 
@@ -46,7 +48,8 @@ class CheckpointReads:
             kwargs["weights_only"] = False  # what torch.load did when the challenges' code was written
         path = Path(f) if isinstance(f, (str, os.PathLike)) else None
         try:
-            content = self._load(f, self._to_cpu if self.on_cpu else map_location, **kwargs)
+            with torch.serialization.safe_globals(plain_types()):
+                content = self._load(f, self._to_cpu if self.on_cpu else map_location, **kwargs)
         except Exception:
             self.failed = path
             raise

@@ -48,7 +48,8 @@ _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
 _AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?)(_|$)", re.IGNORECASE)  # as in state_dict_ema
 _FEW = 8
-_COUNTS = ("total_ops", "total_params")  # buffers that the FLOP counter thop leaves in a network it has seen
+# Buffers that the FLOP counter thop leaves in a network it has seen, and torch's AveragedModel around one.
+_COUNTS = ("total_ops", "total_params", "n_averaged")
 MAX_UNZIPPED_BYTES = 4 * 2**30
 _SAVE = "save it again with torch.save(network.state_dict(), path)"
 
@@ -111,7 +112,7 @@ def read(path: Path, *, allow_pickle: bool = False) -> Any:  # noqa: ANN401 - a 
             from safetensors.torch import load_file
 
             return load_file(path, device="cpu")
-        with torch.serialization.safe_globals(_plain()):
+        with torch.serialization.safe_globals(plain_types()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -164,7 +165,7 @@ def _read_running_code(path: Path) -> Any:  # noqa: ANN401
         ) from error
 
 
-def _plain() -> list[Any]:
+def plain_types() -> list[Any]:
     """Return what training scripts keep beside the weights and what runs no code: numbers and options."""
     scalar, array = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
     types = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
@@ -227,8 +228,8 @@ def state_dicts(
             )
         return with_it
     whole = list(found)
-    for state in whole:
-        found += _without_prefixes(state)
+    # Averaged weights with a prefix go before raw ones without.
+    found = [one for state in whole for one in (state, *_without_prefixes(state))]
     for state in whole:  # last, for what is left out may have been a part of the network
         for several in _OF_SEVERAL:
             having = [name for name in state.tensors if name.startswith(several)]

@@ -6,6 +6,7 @@ the CPU answers. What needs a GPU to compute still fails, as it must.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ _NOTHING_TO_DO = (
     *("synchronize", "set_device", "empty_cache", "manual_seed", "manual_seed_all"),
     "reset_peak_memory_stats",
 )
+_CONTEXTS = ("device", "stream")
 _TYPES = "BFloat16 Bool Byte Char Double Float Half Int Long Short".split()
 
 
@@ -124,6 +126,8 @@ def answer_on_cpu() -> Counter[str]:
     for name in _NOTHING_TO_DO:
         setattr(torch.cuda, name, lambda *_, **__: None)
     torch.cuda.current_device = lambda: 0
+    for name in _CONTEXTS:
+        setattr(torch.cuda, name, lambda *_, **__: contextlib.nullcontext())
     setattr(torch.cuda, "Event", Event)  # noqa: B010 - mypy takes an assignment for a new type
     for name in _TYPES:  # such as torch.cuda.FloatTensor(1, 3)
         setattr(torch.cuda, f"{name}Tensor", getattr(torch, f"{name}Tensor"))

@@ -105,6 +105,7 @@ def import_file(file: Path) -> ModuleType:
         raise SubmissionError("cannot be imported", file=file, expected="a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and torch.jit look their module up by name
+    arguments, sys.argv = sys.argv, [str(file)]  # a parser of its own must not meet this program's words
     try:
         stand_ins.execute(_text(file), str(file), module)
     except ModuleNotFoundError as error:
@@ -118,4 +119,6 @@ def import_file(file: Path) -> ModuleType:
         raise SubmissionError(
             "raises when it is imported", file=file, found=blame(error, file), remedy="mend the file"
         ) from error
+    finally:
+        sys.argv = arguments
     return module

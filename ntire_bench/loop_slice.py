@@ -16,6 +16,7 @@ __all__ = [
     "READING",
     "TO_TENSOR",
     "USUAL",
+    "WHITE",
     "Slicer",
     "converts",
     "inner_bodies",
@@ -24,7 +25,12 @@ __all__ = [
 ]
 
 LR = "__lr__"
+WHITE = "__white__"  # the data range, where a conversion of the loop has another
 _TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
+_OWN_RANGE = re.compile(
+    r"tensor2uint|uint2tensor\d*"
+)  # what they take for white is their second argument, or 1
+_THREE_DIMENSIONS = re.compile(r"uint2tensor3|img2tensor")
 TO_TENSOR = re.compile(r"uint2tensor\d*|img2tensor|image_to_tensor")
 READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothing of the above is found
 # What loops call these where they do not get them from select_model by name.
@@ -85,8 +91,30 @@ def _conversion(statement: ast.stmt) -> ast.expr | None:
         return None
     for node in ast.walk(statement):
         if isinstance(node, ast.Call) and node.args and _TO_IMAGE.fullmatch(_called(node)):
-            return node.args[0]
+            output = node.args[0]
+            if isinstance(output, (ast.List, ast.Tuple)) and len(output.elts) == 1:
+                output = output.elts[0]
+            white = _white(node)
+            return output if white is None else _scaled(output, f"{WHITE} / {white}", white)
     return None
+
+
+def _white(call: ast.Call) -> str | None:
+    """Return what a conversion takes for white: a number; None where it is told by what may be the range."""
+    if not _OWN_RANGE.fullmatch(_called(call)):
+        return None
+    given = call.args[1] if len(call.args) > 1 else next((part.value for part in call.keywords), None)
+    if given is None:
+        return "1"
+    number = isinstance(given, ast.Constant) and isinstance(given.value, (int, float)) and given.value > 0
+    return ast.unparse(given) if number else None
+
+
+def _scaled(tensor: ast.expr, factor: str, white: str) -> ast.expr:
+    """Return a tensor times a factor, where the data range is not what the conversion takes for white."""
+    text = ast.unparse(tensor)
+    scaled = ast.parse(f"({text}) if {WHITE} == {white} else ({text}) * ({factor})", mode="eval").body
+    return ast.copy_location(scaled, tensor)
 
 
 def converts(body: Sequence[ast.stmt]) -> bool:
@@ -217,7 +245,12 @@ class Slicer:
             def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
                 if slicer.reading.fullmatch(_called(node)):
                     slicer.starts = True
-                    return ast.copy_location(ast.Name(LR, ast.Load()), node)
+                    name = _called(node)
+                    lr = ast.parse(f"{LR}[0]" if _THREE_DIMENSIONS.fullmatch(name) else LR, mode="eval").body
+                    white = _white(node)
+                    if white is not None:
+                        lr = _scaled(lr, f"{white} / {WHITE}", white)
+                    return ast.copy_location(lr, node)
                 self.generic_visit(node)
                 return node
 

@@ -27,6 +27,7 @@ from ntire_bench.trial import CLEAR_LEAD_DB, Trial
 __all__ = ["Variant", "Workbench", "choose"]
 
 _CLOSE_DB = 3.0  # a value that much worse is none; one that much better than the author's is a question
+_GAIN_DB = 0.3  # of detail over bicubic, beyond which one network enlarges better than another
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Workbench:
             rival_db = max(o.trial.best_db for _, o in rivals)
             # An author's flag may be left from training; a number or a word of his is as he wants it.
             ahead = _CLOSE_DB if isinstance(choice.value, bool) else -_CLOSE_DB
-            if variant.trial.best_db - rival_db >= ahead:
+            if variant.trial.best_db - rival_db >= ahead and not self._outdone(variant, rivals):
                 return variant
         close = best.trial.best_db - second.trial.best_db < CLEAR_LEAD_DB and second.trial.works
         if close or not choice.closed:
@@ -120,6 +121,17 @@ class Workbench:
         best.how = {**variant.how, choice.name: how}
         best.fit.derived.setdefault(choice.name, best_value)
         return best
+
+    def _outdone(self, variant: Variant, rivals: list[tuple[Any, Variant]]) -> bool:
+        """Return whether another value of an author's argument does better by both measures there are."""
+        better = [rival for _, rival in rivals if rival.trial.best_db > variant.trial.best_db]
+        if not better:
+            return False
+        least = self._gain_db(variant) + _GAIN_DB
+        return any(self._gain_db(rival) >= least for rival in better)
+
+    def _gain_db(self, variant: Variant) -> float:
+        return trials.detail_gain_db(variant.upscaler, self.probe, variant.trial.best)
 
 
 def choose(variants: Sequence[Variant], name: str) -> tuple[Variant, str] | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import challenge_checkout as checkout
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from pairs import smooth, write_pairs
 
@@ -246,6 +247,20 @@ def test_match_statements():
     assert empty == [3]
 
 
+def test_tables_filled_line_by_line_and_lists_of_numbers_by_name():
+    rest = (
+        "def a(args):\n    import models.a\n    return a(), 'A', 1.0, None\n"
+        "TABLE = {}\nTABLE[41] = a\nTEAMS = (7, 8)\n"
+    )
+    select = (
+        "def select_model(args, device):\n    if args.model_id in TEAMS:\n"
+        "        return b(), 'B', 255.0, None\n    return TABLE[args.model_id](args)\n"
+    )
+    _, readings, _ = read(select, rest)
+    assert readings[41].returned[1:] == ("A", 1.0, None) and "models.a" in readings[41].modules
+    assert readings[7].returned[1:] == readings[8].returned[1:] == ("B", 255.0, None)
+
+
 def test_dictionaries_of_functions_and_of_settings():
     rest = "def a(args):\n    import models.a\n    return a(), 'A', 1.0, None\nTABLE = {4: a}\n"
     select = (
@@ -362,12 +377,71 @@ def test_a_loop_is_cut_down_to_what_leads_to_the_image():
             body="start.record(); sr = forward(lr, net, tile); end.record(); sr = util.tensor2uint(sr, 1)"
         )
     )
-    assert loop.roles == {"device": "device", "net": "model", "tile": "tile"}
+    roles = {"device": "device", "net": "model", "tile": "tile", "__white__": "data_range"}
+    assert loop.roles == roles  # the last for tensor2uint(sr, 1)
     assert loop.calls == ["forward(lr, net, tile)"]
     code = ast.unparse(loop.code)
     assert "lr = __lr__.to(device)" in code
     assert "return sr" in code
     assert not any(word in code for word in ("record", "imread", "select_model", "imsave", "eval"))
+
+
+def run_of(text, white, **given):
+    """Return the function of a loop, with a network that trebles what it gets."""
+    loop = loop_of(text)
+    known = {"torch": torch}
+    exec(compile(loop.code, "loop", "exec"), known)
+    roles = {"model": lambda lr: 3 * lr, "data_range": white, **given}
+    return known["__make_step__"](**{name: roles.get(role) for name, role in loop.roles.items()})
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0])
+def test_a_loop_that_converts_in_a_range_of_its_own_gets_it(white):
+    """White is 1 for the loop's conversions, whatever the network takes; and the loop itself sees to that."""
+    text = LOOP.format(
+        body="lr = lr * white\n{0}sr = net(lr) / white\n{0}sr = util.tensor2uint(sr)".format(" " * 12)
+    )
+    step = run_of(text.replace("util.imread_uint(path), white)", "util.imread_uint(path))"), white)
+    lr = torch.rand(1, 3, 4, 5) * white
+    assert torch.allclose(step(lr), 3 * lr)
+    same = run_of(
+        text.replace("tensor2uint(sr)", "tensor2uint(sr, 1.)").replace("path), white)", "path), 1)"), white
+    )
+    assert torch.allclose(same(lr), 3 * lr)
+
+
+@pytest.mark.parametrize("name", ["uint2tensor3", "img2tensor"])
+def test_conversions_to_three_dimensions_give_three(name):
+    body = "lr = lr.unsqueeze(0)\n{0}sr = net(lr)\n{0}sr = util.tensor2img([sr])".format(" " * 12)
+    step = run_of(LOOP.format(body=body).replace("uint2tensor4", name), 1.0)
+    lr = torch.rand(1, 3, 4, 5)
+    assert torch.equal(step(lr), 3 * lr)
+
+
+def test_tensors_that_were_made_before_the_loop():
+    text = (
+        "def select_model(args, device):\n    return model, name, data_range, tile\n"
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    tensors = []\n    for path in args.files:\n"
+        "        tensors.append((path, util.uint2tensor4(util.imread_uint(path), white)))\n"
+        "    for path, lr in tensors:\n        sr = net(lr[..., :2])\n"
+        "        util.imsave(util.tensor2uint(sr, white), path)\n"
+    )
+    step = run_of(text, 1.0)
+    lr = torch.rand(1, 3, 4, 5)
+    assert torch.equal(step(lr), 3 * lr[..., :2])
+
+
+def test_a_parameter_that_no_call_gives_has_its_default():
+    text = (
+        "def select_model(args, device):\n    return model, name, data_range, tile\n"
+        "def work(net, white, path, double=True, *, shift=2):\n    lr = util.uint2tensor4(path, white)\n"
+        "    sr = net(lr) * (2 if double else 1) + shift\n    return util.tensor2uint(sr, white)\n"
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    for path in args.files:\n        work(net, white, path)\n"
+    )
+    lr = torch.rand(1, 3, 4, 5)
+    assert torch.allclose(run_of(text, 1.0)(lr), 6 * lr + 2)
 
 
 def test_padding_in_the_loop_is_kept():

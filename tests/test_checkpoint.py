@@ -212,6 +212,15 @@ def test_averaged_weights_go_before_raw_ones(tmp_path):
     assert same(found[0].tensors)
 
 
+def test_torchs_averaged_model_is_unwrapped_wherever_it_lies(tmp_path):
+    """`AveragedModel` keeps a count beside the network, which is under "module."."""
+    network = torch.nn.Conv2d(3, 4, 3)
+    averaged = torch.optim.swa_utils.AveragedModel(network).state_dict()
+    for content in (averaged, {"swa_model": averaged, "model": torch.nn.Conv2d(3, 4, 3).state_dict()}):
+        first = next(one for one in states(content, tmp_path) if set(one.tensors) == {"weight", "bias"})
+        assert torch.equal(first.tensors["weight"], network.weight) and first.dropped == ("n_averaged",)
+
+
 def test_keys_and_prefixes_one_inside_the_other(tmp_path):
     content = {"state_dict": {"model": prefixed("module.model.")}}
     found = states(content, tmp_path)

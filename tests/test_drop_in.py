@@ -36,7 +36,7 @@ def cuda(monkeypatch):
     for name in ("cuda", "to", "to_empty"):
         monkeypatch.setattr(torch.nn.Module, name, getattr(torch.nn.Module, name))
     kinds = [f"{kind}Tensor" for kind in gpu_calls._TYPES]
-    for name in [*gpu_calls._NOTHING_TO_DO, "current_device", "Event", *kinds]:
+    for name in [*gpu_calls._NOTHING_TO_DO, *gpu_calls._CONTEXTS, "current_device", "Event", *kinds]:
         monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
 
 

@@ -101,7 +101,7 @@ MAY_IMPORT: dict[str, str] = {
     "checkout_script": "command_line loop_slice",
     "read_only": "",
     "gpu_calls": "",
-    "checkout_reads": "",
+    "checkout_reads": "checkpoint",
     "checkout_errors": "checkout checkout_reads checkpoint inference",
     "input_range": "inference records trial",
     "construction": "as_declared blueprint candidates checkpoint declaration fitting inference "
