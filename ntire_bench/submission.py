@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +72,25 @@ class Submission:
         own = [self.file, self.checkpoint]
         if self.branch is not None:  # a checkpoint may be a link to somewhere else
             there = [path for path in self.branch.checkpoints if path.is_file()]
-            own = [self.branch.root, *(path for path in there if path.resolve().suffix == path.suffix)]
+            there = [path for path in there if path.resolve().suffix == path.suffix]
+            hops = [hop for path in there for hop in _hops(path)]
+            return tuple(dict.fromkeys([self.branch.root.resolve(), *hops]))
         return tuple(dict.fromkeys(path.resolve() for path in own if path is not None))
 
     @property
     def workdir(self) -> Path | None:
         """The working directory that its code counts on; None where it may be any."""
         return None if self.branch is None else self.branch.root.resolve()
+
+
+def _hops(path: Path) -> Iterator[Path]:
+    """Yield where a link leads, link by link: each must be there for the next to be found."""
+    for _ in range(40):  # as many as Linux follows
+        if not path.is_symlink():
+            break
+        path = Path(os.path.normpath(path.parent / os.readlink(path)))
+        yield path
+    yield path.resolve()
 
 
 @dataclass(frozen=True)

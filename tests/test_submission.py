@@ -7,6 +7,7 @@ import os
 import pytest
 from toys import found, write_toy
 
+from ntire_bench import submission as submission_module
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.submission import CHECKPOINT_SUFFIXES, find
 
@@ -212,3 +213,15 @@ def test_toy_is_found(tmp_path):
     submission = found(tmp_path)
     assert submission.file == file
     assert submission.declaration.source == ""
+
+
+def test_every_hop_of_a_link_is_handed_to_the_worker(tmp_path):
+    """A link to a link, by way of a folder that is one: without the middle the end is not found."""
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "a.pth").touch()
+    (tmp_path / "folder").symlink_to(real)
+    (tmp_path / "own.pth").symlink_to("folder/a.pth")
+    hops = list(submission_module._hops(tmp_path / "own.pth"))
+    assert hops == [tmp_path / "folder" / "a.pth", real / "a.pth"]
+    assert list(submission_module._hops(real / "a.pth")) == [real / "a.pth"]

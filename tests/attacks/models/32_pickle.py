@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import sys
 from pathlib import Path
 
 MARK = Path(__file__).resolve().parent / "unpickled"
@@ -13,7 +12,8 @@ class Runs:
         return os.system, (f"touch {MARK}",)
 
 
-os.write(int(sys.argv[3]), pickle.dumps(Runs()))
+words = Path("/proc/self/cmdline").read_bytes().split(b"\0")  # interpreter, -I, -c, code, device, requests
+os.write(int(words[6]), pickle.dumps(Runs()))
 
 import torch
 from torch import nn
