@@ -135,18 +135,15 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         )
     other = _other(channel)
     baseline_splits = {} if record.baseline is None else record.baseline.splits
-    # A challenge's own checkout calls it "RLFN_baseline".
-    plain_name = re.sub(r"[\s_-]+baseline$", "", record.submission.name.casefold())
-    is_baseline, competes = plain_name == protocol.baseline.name.casefold(), True
-    if record.baseline is not None:  # another may have been chosen
+    own = record.submission
+    if record.baseline is not None:  # the one that was chosen; in a file, the row that others were divided by
         its = record.baseline.submission
-        own = record.submission
         is_baseline = (its.id, its.name.casefold()) == (own.id, own.name.casefold())
-    if imported is not None:
-        # Whatever its name is, a file's baseline is the row that the others were divided by. As in the
-        # challenge's own tables it takes no rank.
-        is_baseline = record.baseline is not None and record.baseline.submission == record.submission
-        competes = not is_baseline
+    else:  # a challenge's own checkout calls it "RLFN_baseline"
+        is_baseline = (
+            re.sub(r"[\s_-]+baseline$", "", own.name.casefold()) == protocol.baseline.name.casefold()
+        )
+    competes = imported is None or not is_baseline  # a file's takes no rank, as in the challenge's own tables
     unknown = imported.unknown if imported is not None else ()
     return Entry(
         id=None if record.submission.id == NO_ID else record.submission.id,

@@ -169,7 +169,7 @@ def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) ->
     base = None if calm.baseline is None else {s: runtime_ms(v) for s, v in calm.baseline.items()}
     ratio = 1.0 if base is None else _ratio(own, base)
     drawn = _draws(samples.launches, resamples, seed)
-    none = np.zeros(len(drawn))
+    zeros = np.zeros(len(drawn))
     own_ms = {split: _around(own[split], values, drawn) for split, values in samples.own.items()}
     baseline_ms: dict[str, Floats] | None = None
     ratios = np.ones(len(drawn))
@@ -177,10 +177,10 @@ def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) ->
         baseline_ms = {
             split: _around(base[split], values, drawn) for split, values in samples.baseline.items()
         }
-        mine = sum((_resampled(values, drawn) for values in calm.own.values()), none)
-        ratios = mine / sum((_resampled(values, drawn) for values in calm.baseline.values()), none)
+        mine = sum((_resampled(values, drawn) for values in calm.own.values()), zeros)
+        ratios = mine / sum((_resampled(values, drawn) for values in calm.baseline.values()), zeros)
     judged, point = (
-        (ratios, ratio) if base is not None else (sum(own_ms.values(), none), math.fsum(own.values()))
+        (ratios, ratio) if base is not None else (sum(own_ms.values(), zeros), math.fsum(own.values()))
     )
     limits = interval(judged, point, widening(samples.launches))
     return Estimate(

@@ -153,12 +153,9 @@ def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> lis
     """
     records = list(records)
     rows = {_row_of(record) for record in records}
-    sessions = {(row[0], row[2]) for row in rows}
-    return [
-        item
-        for row, item in _newest(records, results).items()
-        if (row[0], row[2]) in sessions and row not in rows and row[1] in {known[1] for known in rows}
-    ]
+    imports = {row[:3] for row in rows}  # protocol, file, session
+    newest = _newest(records, results)
+    return [item for row, item in newest.items() if row[:3] in imports and row not in rows]
 
 
 def _newest(

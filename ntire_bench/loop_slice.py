@@ -27,9 +27,8 @@ __all__ = [
 LR = "__lr__"
 WHITE = "__white__"  # the data range, where a conversion of the loop has another
 _TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
-_OWN_RANGE = re.compile(
-    r"tensor2uint|uint2tensor\d*"
-)  # what they take for white is their second argument, or 1
+# What these take for white is their second argument, or 1.
+_OWN_RANGE = re.compile(r"tensor2uint|uint2tensor\d*")
 _THREE_DIMENSIONS = re.compile(r"uint2tensor3|img2tensor")
 TO_TENSOR = re.compile(r"uint2tensor\d*|img2tensor|image_to_tensor")
 READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothing of the above is found

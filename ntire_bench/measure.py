@@ -110,11 +110,14 @@ def split_results(side: Side, split: Split, samples: Samples, found: Estimate) -
         samples: Of the session.
         found: Their estimate.
     """
-    calls = samples.baseline if side.contender.is_baseline and samples.baseline is not None else samples.own
-    calm = samples.steadied()
-    counted = calm.baseline if side.contender.is_baseline and calm.baseline is not None else calm.own
+    calls, counted = (
+        (known.own if known.baseline is None or not side.contender.is_baseline else known.baseline)[
+            split.name
+        ]
+        for known in (samples, samples.steadied())
+    )
     results = []
-    for pair, row, raw in zip(split.pairs, counted[split.name], calls[split.name], strict=True):
+    for pair, row, raw in zip(split.pairs, counted, calls, strict=True):
         given = side.quality[split.name, pair.name]
         results.append(
             ImageResult(
@@ -130,7 +133,7 @@ def split_results(side: Side, split: Split, samples: Samples, found: Estimate) -
             )
         )
     own = found.baseline_ms if side.contender.is_baseline else found.own_ms
-    mean = runtime_ms(counted[split.name])
+    mean = runtime_ms(counted)
     return SplitResult(
         dataset=split.dataset,
         dataset_sha256=split.sha256,
