@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from ntire_bench import sample, submission
 from ntire_bench.client import Worker
-from ntire_bench.isolation import isolation_for
+from ntire_bench.isolation import ISOLATION_CHOICES, isolation_for
 from ntire_bench.records import Isolation
 from ntire_bench.submission import Submission
 
@@ -83,7 +83,13 @@ def import_s() -> float:
 
 @click.command()
 @click.option("--pairs", default=5, show_default=True)
-@click.option("--launches", default=4, show_default=True, help="Of every worker; each has two rounds.")
+@click.option(
+    "--launches",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Of every worker; each has two rounds.",
+)
 @click.option("--height", default=1356, show_default=True, help="Of the HR images.")
 @click.option("--width", default=2040, show_default=True, help="Of the HR images.")
 @click.option("--ids", default="", help="Submissions, separated by commas; all of models/ without it.")
@@ -93,6 +99,10 @@ def main(pairs: int, launches: int, height: int, width: int, ids: str, levels: s
     """Print the ratios."""
     catalogue = submission.find(ROOT / "models", ROOT / "model_zoo")
     chosen = [catalogue.get(int(id_)) for id_ in ids.split(",") if id_] or [*catalogue.submissions.values()]
+    if unknown := set(levels.split(",")) - set(ISOLATION_CHOICES):
+        raise click.UsageError(
+            f"no such level: {', '.join(unknown)}; there are {', '.join(ISOLATION_CHOICES)}"
+        )
     walls = [isolation_for(name) for name in levels.split(",")]
     names = [wall.level for wall in walls]
     images = lr_images(pairs, height, width)

@@ -55,7 +55,7 @@ def variation(values: list[float]) -> float:
 @click.option(
     "--id", "id_", default=40, show_default=True, help="With weights in model_zoo/; not the baseline."
 )
-@click.option("--repeats", default=10, show_default=True)
+@click.option("--repeats", type=click.IntRange(min=2), default=10, show_default=True)
 @click.option("--pairs", default=6, show_default=True)
 @click.option("--height", default=680, show_default=True, help="Of the HR images.")
 @click.option("--width", default=1020, show_default=True, help="Of the HR images.")

@@ -31,7 +31,9 @@ class Device:
 
     def __str__(self) -> str:
         """Return the name as the table's title has it."""
-        return self.name if self.threads is None else f"{self.name}, {self.threads} threads"
+        if self.threads is None:
+            return self.name
+        return f"{self.name}, {self.threads} thread{'' if self.threads == 1 else 's'}"
 
     def is_called(self, name: str) -> bool:
         """Say whether a name is this device's, rather than a part of it."""
