@@ -49,7 +49,7 @@ class Blueprint:
         open_ended: Whether it takes keyword arguments of any name.
         optional: Whether a configuration may be given and need not.
         positional: Names that can only be passed by position, in order.
-        examples: The literal arguments of each call in the file.
+        examples: The plain arguments of each call in the file, with dotted names as `flatten` gives them.
     """
 
     build: Callable[..., Any]
@@ -95,7 +95,8 @@ class Blueprint:
                 for key in text.keys(one.name):
                     key.name = key.name.split(".", 1)[1]
                     result.parameters += [key] if key.name not in known else []
-        result.examples = text.calls(getattr(build, "__name__", ""), [p.name for p in named])
+        calls = text.calls(getattr(build, "__name__", ""), [p.name for p in named])
+        result.examples = [flatten(result, call) for call in calls]
         for parameter in result.parameters:
             values = [call[parameter.name] for call in result.examples if parameter.name in call]
             parameter.examples = [v for i, v in enumerate(values) if v not in values[:i]]

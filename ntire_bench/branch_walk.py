@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ntire_bench.command_line import argument_defaults
+from ntire_bench.loop_slice import names_changed
 from ntire_bench.static_value import UNKNOWN, Budget, Id, IdText, Namespace, Values
 
 __all__ = ["File", "Reading", "Selector", "Walk", "parameters"]
@@ -73,16 +74,54 @@ class File:
                     self.imports.setdefault(bound, []).extend(modules)
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
-                    if isinstance(target, ast.Name):
-                        self.values[target.id] = Values(self.values).of(node.value)
-                    elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-                        table = self.values.get(target.value.id)
-                        key = Values(self.values).of(target.slice)
-                        if isinstance(table, dict) and isinstance(key, (int, str)):
-                            self.values[target.value.id] = {**table, key: Values(self.values).of(node.value)}
+                    self._assign(target, Values(self.values).of(node.value))
+            elif isinstance(node, ast.AnnAssign) and node.value is not None:
+                self._assign(node.target, Values(self.values).of(node.value))
+            elif isinstance(node, ast.FunctionDef):
+                for decorator in node.decorator_list:
+                    self._decorate(decorator, node)
+            elif not isinstance(node, ast.ClassDef):
+                self._forget_tables(node)
         self.defaults = {
             name: Values(self.values).of(default) for name, (default, _) in argument_defaults(tree).items()
         }
+
+    def _assign(self, target: ast.expr, value: Any) -> None:  # noqa: ANN401
+        if isinstance(target, ast.Name):
+            self.values[target.id] = value
+        elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            self._enter(target.value.id, Values(self.values).of(target.slice), value)
+
+    def _enter(self, table: str, key: Any, value: Any) -> None:  # noqa: ANN401
+        held = self.values.get(table)
+        if isinstance(held, dict):
+            known = isinstance(key, (int, str))
+            self.values[table] = {**held, key: value} if known else UNKNOWN
+
+    def _forget_tables(self, statement: ast.stmt) -> None:
+        """Forget tables that a statement may change: TABLE.update(...), or an entry made in a loop."""
+        if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+            return  # the main program
+        for name in names_changed([statement]):
+            if isinstance(self.values.get(name), (dict, list)):
+                self.values[name] = UNKNOWN
+
+    def _decorate(self, decorator: ast.expr, function: ast.FunctionDef) -> None:
+        """Enter a function into the table that its decorator fills, as @register(7) does."""
+        if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name)):
+            return
+        registrar = self.functions.get(decorator.func.id)
+        if registrar is None:
+            return
+        values = Values(self.values)
+        keywords = {part.arg: values.of(part.value) for part in decorator.keywords if part.arg}
+        given = _bound(registrar, [values.of(part) for part in decorator.args], keywords)
+        for node in ast.walk(registrar):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                table = node.targets[0]
+                if isinstance(table.value, ast.Name):
+                    key = Values(ChainMap(given, self.values)).of(table.slice)
+                    self._enter(table.value.id, key, function)
 
 
 class Walk:
@@ -97,6 +136,7 @@ class Walk:
         self.reading = Reading(id_, function.lineno)
         self.matched = False
         self.unassigned = False
+        self.untold: list[str] = []
         self._depth = 0
         number: Any = IdText(id_) if selector.as_text else Id(id_)
         self._arguments: dict[str, Any] = dict.fromkeys(parameters(function), UNKNOWN)
@@ -119,6 +159,7 @@ class Walk:
         with contextlib.suppress(_Done):
             frame.body(function.body)
         self.matched = self.matched or frame.values.matched
+        self.untold += frame.values.untold
         return functools.reduce(_merged, frame.returned) if frame.returned else None
 
     def call(self, dotted: str, called: Any, args: list[Any], keywords: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -8,28 +8,40 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from ntire_bench import static_value
 from ntire_bench.branch_walk import File, Reading, Selector, Walk, parameters
 
-__all__ = ["read"]
+__all__ = ["Found", "read"]
 
 _WIDEST = 1000  # of a range of ids
 _SELECTOR = "model_id"  # what the challenge calls it; goes before others that fit as well
 
 
-def read(
-    tree: ast.Module, function: ast.FunctionDef
-) -> tuple[Selector | None, dict[int, Reading], list[int]]:
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is known of a select_model.
+
+    Attributes:
+        selector: How it is told the number; None where it asks for none.
+        readings: What each number leads to.
+        empty: Numbers that it knows but returns no network for, such as a template that only passes.
+        untold: What it looks numbers up in although which they are cannot be read.
+    """
+
+    selector: Selector | None = None
+    readings: dict[int, Reading] = field(default_factory=dict)
+    empty: list[int] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+
+
+def read(tree: ast.Module, function: ast.FunctionDef) -> Found:
     """Return what each number leads to.
 
     Args:
         tree: The file.
         function: Its select_model.
-
-    Returns:
-        How the function is told the number, or None where it asks for none; what each number leads to; and
-        the numbers that it knows but returns no network for, such as a template that only passes.
 
     Raises:
         TooMuchError: It takes too long to follow.
@@ -37,22 +49,23 @@ def read(
     file = File(tree)
     budget = static_value.Budget()
     candidates = _candidates(tree)
-    best: tuple[Selector | None, dict[int, Reading], list[int]] = (None, {}, [])
+    another = max(candidates, default=0) + 1  # which nothing is compared with: sees what is looked up last
+    best = Found()
     for selector in _selectors(tree, function):
-        found: dict[int, Reading] = {}
-        empty: list[int] = []
-        for id_ in candidates:
+        found = Found(selector=selector)
+        for id_ in (*candidates, another):
             walk = Walk(file, function, selector, id_, budget)
             reading = walk.run()
             if not walk.matched:
-                continue
-            if reading.returned is None or walk.unassigned:
-                empty.append(id_)
+                if reading.returned is not None and not walk.unassigned:
+                    found.untold.extend(text for text in walk.untold if text not in found.untold)
+            elif reading.returned is None or walk.unassigned:
+                found.empty.append(id_)
             else:
-                found[id_] = reading
-        if len(found) > len(best[1]):
-            best = (selector, found, empty)
-        if best[1] and selector.attribute == _SELECTOR:
+                found.readings[id_] = reading
+        if len(found.readings) > len(best.readings):
+            best = found
+        if best.readings and selector.attribute == _SELECTOR:
             break
     return best
 
@@ -78,8 +91,8 @@ def _candidates(tree: ast.Module) -> list[int]:
     named = {
         target.id: node.value
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(tree):
@@ -97,6 +110,12 @@ def _candidates(tree: ast.Module) -> list[int]:
             constants = list(_numbers([node.slice]))  # LOADERS[7] = load_team07
         elif isinstance(node, ast.Dict):
             constants = list(_numbers(key for key in node.keys if key is not None))
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            held = named.get(node.value.id)
+            constants = list(range(len(held.elts) if isinstance(held, (ast.List, ast.Tuple)) else 0))
+        elif isinstance(node, ast.FunctionDef):
+            calls = [part for part in node.decorator_list if isinstance(part, ast.Call)]
+            constants = list(_numbers(part for call in calls for part in ast.walk(call)))  # @register(7)
         found.update(constants)
     return sorted(number for number in found if number >= 0)
 

@@ -7,9 +7,12 @@ say plainly is left open; the worker, which runs it, gives the values that count
 from __future__ import annotations
 
 import ast
+import fnmatch
+import os
 import posixpath
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from ntire_bench.branch_walk import Reading, Selector
 from ntire_bench.checkout import SCRIPT, SELECT_MODEL, Branch
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import UsageError
+from ntire_bench.given_file import is_file
 from ntire_bench.static_value import TooMuchError
 from ntire_bench.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
 
@@ -55,31 +59,32 @@ def find(root: Path) -> Catalogue:
     if function is None:
         raise UsageError(f"has no function {SELECT_MODEL}(args, device)", file=script, remedy=remedy)
     try:
-        selector, readings, empty = branches.read(tree, function)
+        known = branches.read(tree, function)
     except (RecursionError, TooMuchError):
-        selector, readings, empty = None, {}, []
-    if selector is None:
+        known = branches.Found()
+    if known.selector is None:
         raise UsageError(
             f"{SELECT_MODEL} has no branch that can be told",
             file=script,
             expected="numbers that args.model_id is compared with",
             remedy=f"see whether {SCRIPT} is the challenge's",
         )
-    submissions = {id_: _submission(root, selector, readings[id_]) for id_ in sorted(readings)}
-    ignored = tuple(f"{SCRIPT}: {SELECT_MODEL} builds no network for model_id {id_}." for id_ in empty)
-    return Catalogue(submissions, {}, ignored, script)
+    readings = known.readings
+    submissions = {id_: _submission(root, known.selector, readings[id_]) for id_ in sorted(readings)}
+    ignored = [f"{SCRIPT}: {SELECT_MODEL} builds no network for model_id {id_}." for id_ in known.empty]
+    ignored += [
+        f"{SCRIPT}: which numbers {text} has cannot be read; what {SELECT_MODEL} finds there is not listed."
+        for text in known.untold
+    ]
+    return Catalogue(submissions, {}, tuple(ignored), script)
 
 
 def _submission(root: Path, selector: Selector, reading: Reading) -> Submission:
     returned = (*(reading.returned or ()), None)[:4]
-    title = returned[1] if isinstance(returned[1], str) else None
+    title = _printable(returned[1]) if isinstance(returned[1], str) else None
     files = _model_files(root, reading)
-    checkpoints = [
-        root / path
-        for text in reading.paths
-        if (path := _inside(text)) and Path(path).suffix.lower() in _WEIGHTS
-    ]
-    there = [path for path in checkpoints if path.is_file()]
+    checkpoints = list(_weights(root, reading.paths))
+    there = [path for path in checkpoints if is_file(path)]
     branch = Branch(
         root=root,
         script=root / SCRIPT,
@@ -104,13 +109,51 @@ def _submission(root: Path, selector: Selector, reading: Reading) -> Submission:
     )
 
 
+def _weights(root: Path, texts: list[str]) -> Iterator[Path]:
+    """Yield the checkpoint files that a branch names; of a pattern, the one that fits if there is one."""
+    for text in texts:
+        path = _inside(text)
+        if not path or Path(path).suffix.lower() not in _WEIGHTS:
+            continue
+        folder, _, pattern = path.rpartition("/")
+        if re.search(r"[*?[]", pattern) and not is_file(root / path):
+            fitting = _fitting(root, folder, pattern)
+            if len(fitting) == 1:
+                yield fitting[0]
+        else:
+            yield root / path
+
+
+def _fitting(root: Path, folder: str, pattern: str) -> list[Path]:
+    """Return the files of a folder of the checkout whose names a pattern fits; links lead out of it."""
+    try:
+        if not (root / folder).resolve().is_relative_to(root.resolve()):
+            return []
+        with os.scandir(root / folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    except OSError:  # no such folder, or one that may not be read
+        return []
+    return [root / folder / name for name in fnmatch.filter(names, pattern)]
+
+
+def _printable(text: str) -> str:
+    """Return a text that can be written anywhere: a stranger's may hold halves of characters.
+
+    >>> _printable(f"A{chr(0xD800)}")
+    'A?'
+    """
+    return text.encode(errors="replace").decode()
+
+
 def _number(value: Any) -> float | None:  # noqa: ANN401 - whatever was read
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _name(id_: int, title: str | None, files: list[Path]) -> str:
     """Return a name for tables and folders: the title without its number, else that of the model file."""
-    for text in (title, files[0].stem if files else None):
+    file = files[0] if files else None
+    stem = None if file is None else file.parent.name if file.stem == "__init__" else file.stem
+    for text in (title, stem):
         if text is None:
             continue
         name = re.sub(rf"^(?:team)?[_\s-]*0*{id_}(?![0-9])[_\s-]*", "", text, flags=re.IGNORECASE)
@@ -128,10 +171,10 @@ def _model_files(root: Path, reading: Reading) -> list[Path]:
         if not path:
             continue
         candidates = [root / f"{path}.py", root / path / "__init__.py"]
-        found += [file for file in candidates if file.is_file()][:1]
+        found += [file for file in candidates if is_file(file)][:1]
     for text in reading.paths:
         path = _inside(text)
-        if path and path.endswith(".py") and (root / path).is_file():
+        if path and path.endswith(".py") and is_file(root / path):
             found.append(root / path)
     found = [file for file in dict.fromkeys(found) if file != root / SCRIPT]
     # A package's own file says nothing where a module of the package is imported as well.

@@ -52,7 +52,7 @@ class Branch:
         sizes and times of all that is in model_zoo/ stand in for them.
         """
         code = [file for file in self.root.rglob("*.py") if not _hidden(file.relative_to(self.root))]
-        there = [file for file in self.checkpoints if file.is_file()]
+        there = [file for file in self.checkpoints if given_file.is_file(file)]
         digest = hashlib.sha256()
         for file in filter(Path.is_file, sorted([*code, *there])):
             try:
@@ -95,4 +95,5 @@ class Asked:
 
 
 def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    """Return whether a file is no part of the checkout's own code: hidden, or of an environment in it."""
+    return any(part.startswith(".") or part == "site-packages" for part in path.parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import pickle
 import traceback
 from pathlib import Path
@@ -47,7 +48,8 @@ def explain(
                 found=f"a text of {path.stat().st_size} bytes that names the file",
                 remedy="run git lfs pull in the checkout, or download the file",
             )
-    if isinstance(error, FileNotFoundError) and error.filename:
+    program = isinstance(error, FileNotFoundError) and _is_program(str(error.filename))
+    if isinstance(error, FileNotFoundError) and error.filename and not program:
         return SubmissionError(
             "is not there",
             file=root / str(error.filename),
@@ -57,6 +59,13 @@ def explain(
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _module_missing(error.name, root, file, found)
+    if isinstance(error, PermissionError) and error.filename and _is_there(root / str(error.filename)):
+        return SubmissionError(
+            "may not be read",
+            file=root / str(error.filename),
+            found=found,
+            remedy="let everybody read it (chmod a+r), and copy what links lead to into the checkout",
+        )
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES):
         return SubmissionError(
             f"writes to {error.filename}, and the checkout is read-only",
@@ -76,7 +85,7 @@ def explain(
             found=f"{found} of {file.name}" if line else found,
             remedy="put the checkpoint that belongs to this network into the checkout",
         )
-    if device.type == "cpu" and wants_gpu(error):
+    if device.type == "cpu" and (wants_gpu(error) or _asserts_gpu(error)):
         return SubmissionError(
             "needs a GPU", file=file, found=found, remedy="evaluate it on a machine that has one"
         )
@@ -90,6 +99,13 @@ def explain(
 
 def _module_missing(name: str, root: Path, file: Path, found: str) -> SubmissionError:
     first = name.split(".")[0]
+    if (root / first).is_symlink() and not (root / first).exists():
+        return SubmissionError(
+            "is a link out of the checkout, and a submission sees the checkout alone",
+            file=root / first,
+            found=found,
+            remedy="copy the folder into the checkout",
+        )
     if (root / first).is_dir() or name == first + ".py":
         return SubmissionError(
             f"imports {name}, which the checkout does not have",
@@ -105,6 +121,18 @@ def _module_missing(name: str, root: Path, file: Path, found: str) -> Submission
     )
 
 
+def _is_program(filename: str) -> bool:
+    """Return whether a missing file is a program that was to run, such as nvidia-smi."""
+    return "/" not in filename and "." not in filename
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return os.path.lexists(path)
+    except OSError:
+        return False
+
+
 def _where(error: BaseException, root: Path, script: Path) -> tuple[Path, int | None]:
     """Return the last line of the checkout that an exception came through."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
@@ -112,6 +140,13 @@ def _where(error: BaseException, root: Path, script: Path) -> tuple[Path, int | 
         if path == script or root in path.parents:
             return path, frame.lineno
     return script, None
+
+
+def _asserts_gpu(error: BaseException) -> bool:
+    """Return whether an assertion without a message is one that there be a GPU."""
+    frames = traceback.extract_tb(error.__traceback__)
+    line = frames[-1].line if frames else None
+    return isinstance(error, AssertionError) and line is not None and wants_gpu(AssertionError(line))
 
 
 def _told(error: BaseException) -> str:

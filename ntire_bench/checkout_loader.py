@@ -57,7 +57,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL
     )
     loop = find_loop(tree, select, asked.parameter)
-    defaults = [value for value, _ in argument_defaults(tree).values() if value is not None]
+    defaults = [part for both in argument_defaults(tree).values() for part in both if part is not None]
     wanted = {SELECT_MODEL, *names_read(defaults), *(loop.reads if loop else ())}
     try:
         script = Script(asked.script, tree, wanted, SELECT_MODEL)
@@ -74,6 +74,8 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         asked_for = arguments.names_asked()
         roles = {**vars(given), "args": arguments, "device": device}
         step = _step(script, loop, roles, scale)
+        loop = None if step is None else loop
+        step = step or _Step(given.model, "")
     except (Exception, SystemExit) as error:
         raise checkout_errors.explain(error, asked, reads, device) from error
     ready(given.model, asked.file, device)
@@ -170,22 +172,23 @@ def _unpacked(result: object, asked: Asked) -> _Returned:
     if isinstance(result, (tuple, list)) and len(result) >= 3:
         network, name, data_range, tile = (*result, None)[:4]
         usable = isinstance(data_range, (int, float)) and data_range in (1, 255)
-        if isinstance(network, nn.Module) and usable and (tile is None or type(tile) is int):
+        tiled = type(tile) is int and tile > 0
+        if isinstance(network, nn.Module) and usable and (tile is None or tiled):
             return _Returned(network, str(name), float(data_range), tile)
         found = f"{type(network).__name__}, {name!r}, {data_range!r}, {tile!r}"
     raise SubmissionError(
         f"{SELECT_MODEL} returns something else for model_id {asked.id}",
         file=asked.script,
-        expected="an nn.Module, its name, the data range 1 or 255, and None or a whole number for the tile",
+        expected="an nn.Module, its name, the data range 1 or 255, and None or a tile of at least 1 pixel",
         found=found[:200],
         remedy="correct the branch",
     )
 
 
-def _step(script: Script, loop: Loop | None, roles: dict[str, Any], scale: int) -> _Step:
-    """Return what the checkout's loop runs, and what that calls."""
+def _step(script: Script, loop: Loop | None, roles: dict[str, Any], scale: int) -> _Step | None:
+    """Return what the checkout's loop runs, and what that calls; None where it cannot be followed."""
     if loop is None:
-        return _Step(roles["model"], "")
+        return None
     script.define(loop.code)
     given = {
         own: roles[role] if role else Absent(own, f"only the loop in {loop.function}() has it")
@@ -193,21 +196,33 @@ def _step(script: Script, loop: Loop | None, roles: dict[str, Any], scale: int) 
     }
     make = script.namespace[MAKE]
     stand_ins = {own: _StandIn(scale) if role == "model" else given[own] for own, role in loop.roles.items()}
-    return _Step(make(**given), _taken(make(**stand_ins), loop, roles["device"]))
+    lr = torch.rand(1, 3, 32, 32, device=roles["device"]) * roles["data_range"]
+    taken = _taken(make(**stand_ins), loop, lr)
+    seen = [one.seen for one in stand_ins.values() if isinstance(one, _StandIn) and one.seen is not None]
+    if loop.surmised and seen and not _resembles(seen[0], lr):
+        return None
+    return _Step(make(**given), taken)
+
+
+def _resembles(seen: Tensor, lr: Tensor) -> bool:
+    """Return whether what reaches a network has four dimensions and the range of the LR tensor."""
+    return seen.dim() == 4 and 0.5 <= float(seen.float().abs().max() / lr.max()) <= 2.0
 
 
 class _StandIn(nn.Module):
-    """A network that costs nothing, to see which way a loop takes."""
+    """A network that costs nothing, to see which way a loop takes and what it is given first."""
 
     def __init__(self, scale: int) -> None:
         super().__init__()
         self.scale = scale
+        self.seen: Tensor | None = None
 
     def forward(self, lr: Tensor, *_: object, **__: object) -> Tensor:
+        self.seen = lr.clone() if self.seen is None else self.seen
         return lr.new_zeros(*lr.shape[:-2], self.scale * lr.shape[-2], self.scale * lr.shape[-1])
 
 
-def _taken(step: Callable[[Tensor], Any], loop: Loop, device: torch.device) -> str:
+def _taken(step: Callable[[Tensor], Any], loop: Loop, lr: Tensor) -> str:
     """Return the calls of a loop that are made for this network, by running it with a stand-in."""
     called: list[str] = []
     code = getattr(step, "__code__", None)
@@ -220,7 +235,7 @@ def _taken(step: Callable[[Tensor], Any], loop: Loop, device: torch.device) -> s
     sys.setprofile(note)
     try:
         with torch.inference_mode():
-            step(torch.zeros(1, 3, 32, 32, device=device))
+            step(lr)
     except Exception:  # it asks more of the network than a stand-in has: all the ways are told then
         called = []
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from ntire_bench.loop_slice import (
     Slicer,
     converts,
     inner_bodies,
+    made_from,
     names_bound,
     names_read,
 )
@@ -46,6 +48,7 @@ class Loop:
             known outside the loop.
         calls: The calls that it runs the network with, as text.
         reads: Names of the file that it needs.
+        surmised: Whether what makes the LR tensor was taken for that because nothing more likely is there.
     """
 
     function: str
@@ -53,6 +56,7 @@ class Loop:
     roles: dict[str, str]
     calls: list[str]
     reads: set[str] = field(default_factory=set)
+    surmised: bool = False
 
 
 def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop | None:
@@ -63,26 +67,97 @@ def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop
         select: Its select_model.
         parameter: The parameter of it that holds the arguments.
     """
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    bodies: dict[str, Sequence[ast.stmt]] = {name: node.body for name, node in functions.items()}
-    bodies[""] = tree.body
-    roles = _roles(bodies, functions, select, parameter)
-    top = _top_level_names(tree)
+    file = _File(tree, select, parameter)
     # Functions that get the network from select_model are more likely than others.
-    for name in sorted(bodies, key=lambda name: "model" not in roles.get(name, {}).values()):
+    for name in sorted(file.bodies, key=lambda name: "model" not in file.roles[name].values()):
         if name == select.name:
             continue
         for reading in (TO_TENSOR, READING):
-            found = _cut(
-                name, bodies[name], roles.get(name, {}), functions.get(name), top, reading, select.name, tree
-            )
+            found = _cut(file, name, reading)
             if found is not None:
                 return found
     return None
 
 
-def _top_level_names(tree: ast.Module) -> set[str]:
-    return names_bound(node for node in tree.body) | set(dir(builtins))
+class _File:
+    """A file with a select_model, and what its functions call things."""
+
+    def __init__(self, tree: ast.Module, select: ast.FunctionDef, parameter: str) -> None:
+        self.tree = tree
+        self.select = select.name
+        self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        self.bodies: dict[str, Sequence[ast.stmt]] = {n: node.body for n, node in self.functions.items()}
+        self.bodies[""] = tree.body
+        self.roles = _roles(self.bodies, self.functions, select, parameter)
+        self.top = names_bound(node for node in tree.body) | set(dir(builtins))
+        imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+        self.modules = names_bound(imports)
+
+    def made(self, name: str) -> set[str] | None:
+        """Return the names of what a network makes in a function; None where that does not tell its loop."""
+        body = self.bodies[name]
+        networks = {own for own, role in {**USUAL, **self.roles[name]}.items() if role == "model"}
+        made = made_from(body, networks, self.modules)
+        return made if converts(body, made) else None
+
+    def slicer(self, name: str, reading: re.Pattern[str], made: set[str] | None) -> Slicer:
+        """Return what cuts in a function."""
+        return Slicer(reading, self.roles[name], self.select, self.modules, made)
+
+    def prepared(self, name: str) -> tuple[list[ast.stmt], list[ast.withitem]]:
+        """Return what callers of a function do to the network before, and the autocasts around the call.
+
+        Names are those of the function itself, as far as it is given the same things.
+        """
+        statements: list[ast.stmt] = []
+        contexts: list[ast.withitem] = []
+        seen = {name, self.select}
+        while True:
+            caller = next((one for one in self.bodies if one not in seen and self._calls(one, name)), None)
+            if caller is None or "model" not in self.roles[caller].values():
+                return statements, contexts
+            before, around = _up_to_call(self.bodies[caller], name)
+            networks = {own for own, role in self.roles[caller].items() if role == "model"}
+            kept, _ = self.slicer(caller, TO_TENSOR, set()).cut(before, networks)
+            renamed = {own: _role_name(role, self.roles[name]) for own, role in self.roles[caller].items()}
+            statements[:0] = [_renamed(statement, renamed) for statement in kept]
+            contexts[:0] = around
+            seen.add(caller)
+            name = caller
+
+    def _calls(self, caller: str, name: str) -> bool:
+        if name == "":
+            return False
+        walked = _walk(self.bodies[caller], whole=caller != "")
+        return any(isinstance(node, ast.Call) and ast.unparse(node.func) == name for node in walked)
+
+
+def _up_to_call(body: Sequence[ast.stmt], name: str) -> tuple[list[ast.stmt], list[ast.withitem]]:
+    """Return the statements before the first call of a function, and the autocasts around it."""
+    before: list[ast.stmt] = []
+    contexts: list[ast.withitem] = []
+    while True:
+        holder = next((part for part in body if name in names_read(part)), None)
+        if holder is None or isinstance(holder, (ast.FunctionDef, ast.ClassDef)):
+            return before, contexts
+        before += body[: list(body).index(holder)]
+        if isinstance(holder, ast.With):
+            contexts += [item for item in holder.items if "autocast" in ast.unparse(item)]
+        body = next((part for part in inner_bodies(holder) if name in names_read(part)), [])
+
+
+def _role_name(role: str, roles: dict[str, str]) -> str:
+    """Return what a function calls something, or a name for what it is not given."""
+    return next((own for own, held in roles.items() if held == role), f"__{role}__")
+
+
+def _renamed(statement: ast.stmt, names: dict[str, str]) -> ast.stmt:
+    class Rename(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - ast's name
+            return ast.copy_location(ast.Name(names.get(node.id, node.id), node.ctx), node)
+
+    renamed: ast.stmt = Rename().visit(copy.deepcopy(statement))
+    return renamed
 
 
 def _roles(
@@ -132,35 +207,30 @@ def _given(call: ast.Call, names: Sequence[str]) -> Iterator[tuple[str, ast.expr
     yield from ((part.arg, part.value) for part in call.keywords if part.arg)
 
 
-def _cut(
-    name: str,
-    body: Sequence[ast.stmt],
-    roles: dict[str, str],
-    function: ast.FunctionDef | None,
-    top: set[str],
-    reading: re.Pattern[str],
-    select: str,
-    tree: ast.Module,
-) -> Loop | None:
-    if not converts(body):
+def _cut(file: _File, name: str, reading: re.Pattern[str]) -> Loop | None:
+    body, function, made = file.bodies[name], file.functions.get(name), file.made(name)
+    if not converts(body, made):
         return None
-    before, inner, contexts, turns = _innermost(body)
-    slicer = Slicer(reading, roles, select)
+    before, inner, contexts, turns = _innermost(body, made)
+    slicer = file.slicer(name, reading, made)
     step, needed = slicer.cut(inner, set())
     if not slicer.starts:  # the tensors may have been made before the loop
         own_turn = _from_before(turns, before, needed, reading)
         if own_turn is None:
             return None
         step, needed = [own_turn, *step], needed - names_bound([own_turn]) | names_read(own_turn)
+    prepared, around = file.prepared(name)
+    contexts = [*around, *_decorating(function), *contexts]
     if contexts:
         step = [ast.With(contexts, step)]
         needed |= names_read(contexts)
     setup, needed = slicer.cut(before, needed - {LR})
-    known = {**roles, WHITE: "data_range"}
+    known = {**file.roles[name], WHITE: "data_range", **{f"__{role}__": role for role in ROLES}}
     own = [] if function is None else _parameters(function)
-    defaults = {} if function is None else _unasked(function, tree)
+    defaults = {} if function is None else _unasked(function, file.tree)
     own = [part for part in own if part not in defaults]
     setup = [
+        *prepared,
         *(
             ast.Assign([ast.Name(part, ast.Store())], value)
             for part, value in defaults.items()
@@ -168,12 +238,13 @@ def _cut(
         ),
         *setup,
     ]
+    needed |= names_read(prepared) - names_bound(prepared) | names_read(prepared) & known.keys()
     needed -= defaults.keys() - known.keys()
     bound = names_bound(setup) | names_bound(step)
     for part in sorted(needed):
         if part in own and part not in known:
             known[part] = USUAL.get(part, "")
-        elif part not in known and part != LR and not {part, "*"} & top:
+        elif part not in known and part != LR and not {part, "*"} & file.top:
             known[part] = "" if part in bound else USUAL.get(part, "")
     taken = {part: role for part, role in known.items() if part in needed}
     networks = {part for part, role in known.items() if role == "model"}
@@ -188,20 +259,27 @@ def _cut(
         return None
     code = _code(setup, step, list(taken))
     shown = [text.replace(LR, "LR") for text in dict.fromkeys(outermost)]
-    return Loop(name, code, taken, shown, needed - set(taken) - {LR})
+    surmised = reading is READING
+    return Loop(name, code, taken, shown, needed - set(taken) - {LR}, surmised)
+
+
+def _decorating(function: ast.FunctionDef | None) -> list[ast.withitem]:
+    """Return the autocasts that a function is decorated with."""
+    decorators = [] if function is None else function.decorator_list
+    return [ast.withitem(part) for part in decorators if "autocast" in ast.unparse(part)]
 
 
 def _innermost(
-    body: Sequence[ast.stmt],
+    body: Sequence[ast.stmt], made: set[str] | None
 ) -> tuple[list[ast.stmt], Sequence[ast.stmt], list[ast.withitem], ast.For | None]:
     """Return what is done once before the innermost loop that makes images, its body, autocasts, the loop."""
     turns: ast.For | None = None
     before: list[ast.stmt] = []
     contexts: list[ast.withitem] = []
     while True:
-        index, holder = next((i, s) for i, s in enumerate(body) if converts([s]))
-        inner = next((part for part in inner_bodies(holder) if converts(part)), None)
-        if inner is None or not (isinstance(holder, (ast.For, ast.While)) or _loops(inner)):
+        index, holder = next((i, s) for i, s in enumerate(body) if converts([s], made))
+        inner = next((part for part in inner_bodies(holder) if converts(part, made)), None)
+        if inner is None or not (isinstance(holder, (ast.For, ast.While)) or _loops(inner, made)):
             return before, body, contexts, turns
         if isinstance(holder, ast.With):
             contexts += [item for item in holder.items if "autocast" in ast.unparse(item)]
@@ -248,10 +326,13 @@ def _unasked(function: ast.FunctionDef, tree: ast.Module) -> dict[str, ast.expr]
     return found
 
 
-def _loops(body: Sequence[ast.stmt]) -> bool:
+def _loops(body: Sequence[ast.stmt], made: set[str] | None) -> bool:
     """Return whether an image is made in a loop somewhere inside."""
     return any(
-        converts([part]) and (isinstance(part, (ast.For, ast.While)) or any(map(_loops, inner_bodies(part))))
+        converts([part], made)
+        and (
+            isinstance(part, (ast.For, ast.While)) or any(_loops(inner, made) for inner in inner_bodies(part))
+        )
         for part in body
     )
 

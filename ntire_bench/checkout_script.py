@@ -23,7 +23,6 @@ __all__ = ["Absent", "Arguments", "Script"]
 MODULE = "test_demo"
 # Statements that only these are called in change where modules are found, or how torch computes.
 _SETTINGS = ("sys", "os", "torch", "site")
-_TYPES = {"int": int, "float": float, "str": str}
 
 
 class Absent:
@@ -106,9 +105,13 @@ class Script:
         for name, (default, kind) in argument_defaults(self.tree).items():
             try:
                 value = None if default is None else self._value(default)
+                if (
+                    isinstance(value, str) and kind is not None
+                ):  # as argparse does with a default that is text
+                    value = self._value(kind)(value)
             except Exception:  # a default that only the file's main program could tell
                 continue
-            setattr(result, name, _TYPES[kind](value) if isinstance(value, str) and kind in _TYPES else value)
+            setattr(result, name, value)
         return result
 
     def define(self, code: ast.Module) -> None:

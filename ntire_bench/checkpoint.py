@@ -47,6 +47,8 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator."
 _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
 _AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?)(_|$)", re.IGNORECASE)  # as in state_dict_ema
+_STUDENT = re.compile(r"\w*(student|ema|generator)\w*\.", re.IGNORECASE)  # as in student_net.head.weight
+_SCALARS = (bool, int, float, str, np.number)
 _FEW = 8
 # Buffers that the FLOP counter thop leaves in a network it has seen, and torch's AveragedModel around one.
 _COUNTS = ("total_ops", "total_params", "n_averaged")
@@ -231,22 +233,27 @@ def state_dicts(
     # Averaged weights with a prefix go before raw ones without.
     found = [one for state in whole for one in (state, *_without_prefixes(state))]
     for state in whole:  # last, for what is left out may have been a part of the network
-        for several in _OF_SEVERAL:
+        named = [match[0] for name in state.tensors if (match := _STUDENT.match(name))]
+        for several in dict.fromkeys((*_OF_SEVERAL, *named)):
             having = [name for name in state.tensors if name.startswith(several)]
             if 0 < len(having) < len(state.tensors):
                 found.append(_without(state, several))
     return found
 
 
-def _tensors(value: Any) -> dict[str, Tensor] | None:  # noqa: ANN401
-    if not isinstance(value, Mapping) or not value:
+def _tensors(value: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    """Return a state dict, mostly tensors; numbers and texts, such as an epoch, may lie among them."""
+    if not isinstance(value, Mapping) or not value or not all(isinstance(key, str) for key in value):
         return None
-    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items()):
+    others = [part for part in value.values() if not isinstance(part, Tensor)]
+    if 2 * len(others) >= len(value) or not all(
+        part is None or isinstance(part, _SCALARS) for part in others
+    ):
         return None
     return dict(value)
 
 
-def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Tensor], str]]:  # noqa: ANN401
+def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Any], str]]:  # noqa: ANN401
     tensors = _tensors(value)
     if tensors is not None:
         yield tensors, where
@@ -261,8 +268,12 @@ def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Te
             yield from _walk(value[key], f"{where}.{key}".lstrip("."), depth + 1)
 
 
-def _cleaned(tensors: dict[str, Tensor], key: str) -> StateDict:
-    dropped = tuple(name for name in tensors if name.rsplit(".", 1)[-1] in _COUNTS)
+def _cleaned(tensors: dict[str, Any], key: str) -> StateDict:
+    dropped = tuple(
+        name
+        for name, value in tensors.items()
+        if name.rsplit(".", 1)[-1] in _COUNTS or not isinstance(value, Tensor)
+    )
     return StateDict({k: v for k, v in tensors.items() if k not in dropped}, key, "", dropped)
 
 

@@ -121,7 +121,7 @@ def list_(models: Path, model_zoo: Path, challenge_root: Path | None, as_json: b
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["table", "md", "csv", "json", "latex", "challenge"]),
+    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge"]),
     default="table",
     show_default=True,
     help="What to write; challenge: its results.txt, with RGB PSNR.",

@@ -7,16 +7,16 @@ import ast
 __all__ = ["argument_defaults"]
 
 
-def argument_defaults(tree: ast.Module) -> dict[str, tuple[ast.expr | None, str | None]]:
-    """Return the command-line arguments that a file declares: name, default, and name of the type.
+def argument_defaults(tree: ast.Module) -> dict[str, tuple[ast.expr | None, ast.expr | None]]:
+    """Return the command-line arguments that a file declares: name, default, and type.
 
-    Only calls of a method add_argument are looked at; `type` is None where none is given.
+    Only calls of a method add_argument are looked at; either is None where none is given.
 
     >>> tree = ast.parse('parser.add_argument("--model-id", default=0, type=int)')
-    >>> [(name, ast.unparse(value), kind) for name, (value, kind) in argument_defaults(tree).items()]
+    >>> [(name, *map(ast.unparse, both)) for name, both in argument_defaults(tree).items()]
     [('model_id', '0', 'int')]
     """
-    found: dict[str, tuple[ast.expr | None, str | None]] = {}
+    found: dict[str, tuple[ast.expr | None, ast.expr | None]] = {}
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -36,6 +36,5 @@ def argument_defaults(tree: ast.Module) -> dict[str, tuple[ast.expr | None, str 
         default = options.get("default")
         if default is None and isinstance(action, ast.Constant):
             default = ast.Constant({"store_true": False, "store_false": True}.get(str(action.value)))
-        kind = options.get("type")
-        found[str(name)] = (default, None if kind is None else ast.unparse(kind))
+        found[str(name)] = (default, options.get("type"))
     return found

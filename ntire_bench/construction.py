@@ -36,6 +36,7 @@ from ntire_bench.variants import Variant, Workbench, choose
 __all__ = ["Construction"]
 
 _SURE_DB = 40.0  # likeness to the LR image of what is taken without a strict load; published networks: 48
+_FEW_NAMES = 3
 _STRICT = "the value with which the checkpoint loads strictly"
 
 
@@ -219,8 +220,14 @@ class Construction:
             where = "where the state dict lies in the checkpoint"
             self.inferred.append(Inference(key="state_key", value=found.state.key, how=where))
         if found.state.prefix and self.declaration.prefix is None:
-            where = "all names of the state dict begin with it, and the network's do not"
+            where = "names of the state dict begin with it, and the network's do not"
             self.inferred.append(Inference(key="prefix", value=found.state.prefix, how=where))
+        if found.state.dropped:
+            names = ", ".join(found.state.dropped[:_FEW_NAMES])
+            more = len(found.state.dropped) - _FEW_NAMES
+            value = f"{names} and {more} more" if more > 0 else names
+            where = "in the checkpoint beside the network's tensors"
+            self.inferred.append(Inference(key="left_out", value=value, how=where))
 
     def _workbench(self) -> Workbench:
         declared = self.declaration.data_range

@@ -20,7 +20,7 @@ __all__ = ["proven", "refuse_if_declared", "settled", "text"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest has a field of its own
-_ABOUT_THIS_MACHINE = {"stand_in", "cuda"}  # inferred anew wherever it runs
+_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out"}  # of this machine, or of the checkpoint as it is
 
 
 def settled(submission: Submission, settings: Sequence[str]) -> Submission:
@@ -162,7 +162,7 @@ def _difference(first: Check, second: Check) -> str:
     pairs = [(key, getattr(one, key), getattr(two, key)) for key in ("model", "data_range", "pad_to", "tile")]
     pairs += [(k, getattr(first.complexity, k), getattr(second.complexity, k)) for k in ("params", "flops")]
     told = [f"{key} {before} and then {after}" for key, before, after in pairs if before != after]
-    left = [item.key for item in two.inferred if item.key not in _ABOUT_THIS_MACHINE]
+    left = [item.key for item in two.inferred if item.key not in _INFERRED_ANYWAY]
     told += [f"{', '.join(left)} inferred again"] if left else []
     return "; ".join(told)
 

@@ -10,12 +10,20 @@ from pathlib import Path
 
 from ntire_bench.errors import SubmissionError
 
-__all__ = ["MOST_CHECKPOINT_BYTES", "MOST_TEXT_BYTES", "MOST_TOML_BYTES", "read", "sha256"]
+__all__ = ["MOST_CHECKPOINT_BYTES", "MOST_TEXT_BYTES", "MOST_TOML_BYTES", "is_file", "read", "sha256"]
 
 MOST_TEXT_BYTES = 512 * 1024  # of Python: its syntax tree takes 500 times as much memory
 MOST_TOML_BYTES = 16 * 1024  # keys with many dots take time as the square of their number
 MOST_CHECKPOINT_BYTES = 4 * 2**30
 _PART = 1 << 20
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; False where that cannot be told."""
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or behind a folder that may not be entered
+        return False
 
 
 def read(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.jit._builtins import _find_builtin, _register_builtin
 
 __all__ = ["answer_on_cpu"]
 
@@ -105,6 +106,9 @@ def answer_on_cpu() -> Counter[str]:
             return original(*args, **kwargs)
 
         setattr(owner, name, call)
+        builtin = _find_builtin(original) if owner is torch else None  # type: ignore[no-untyped-call]
+        if builtin is not None:  # what torch.jit.script takes in its place
+            _register_builtin(call, builtin)
 
     def cast(self: Tensor, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         name = dtype if isinstance(dtype, str) else _full_name(dtype)

@@ -57,6 +57,9 @@ def find_baseline(file: ResultsFile, protocol: Protocol, named: str | None = Non
         found = [row for row in file.rows if row.model == named.strip()]
         found = found or [row for row in file.rows if row.model.casefold() == wanted]
         found = found or [row for row in file.rows if _without_number(row.model).casefold() == wanted]
+        found = found or [
+            row for row in file.rows if wanted in (_stem(row.model), _unmarked(row.model.casefold()))
+        ]
         what, remedy = f"the baseline {named!r}", "name one of these rows with --baseline, as it is written"
     else:
         wanted = protocol.baseline.name.casefold()
@@ -253,4 +256,13 @@ def _stem(model: str) -> str:
     >>> [_stem(name) for name in ("00_RLFN_baseline", "RLFN (baseline)", "05_SPAN-T")]
     ['rlfn', 'rlfn', 'span-t']
     """
-    return re.sub(r"^baseline[\s_-]+|[\s_-]*\(?baseline\)?$", "", _without_number(model).casefold())
+    return _unmarked(_without_number(model).casefold())
+
+
+def _unmarked(model: str) -> str:
+    """Return a name in small letters without the word baseline before or after it.
+
+    >>> [_unmarked(name) for name in ("00_span_baseline", "baseline_rfdn")]
+    ['00_span', 'rfdn']
+    """
+    return re.sub(r"^baseline[\s_-]+|[\s_-]*\(?baseline\)?$", "", model)

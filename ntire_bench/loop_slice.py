@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 __all__ = [
     "LR",
@@ -20,10 +20,16 @@ __all__ = [
     "Slicer",
     "converts",
     "inner_bodies",
+    "made_from",
     "names_bound",
+    "names_changed",
     "names_read",
 ]
 
+# Methods of a network that leave it as a worker has it: in eval mode, on its device, without gradients.
+_HARMLESS = frozenset(
+    "eval train to cuda cpu requires_grad_ zero_grad forward parameters named_parameters state_dict".split()
+)
 LR = "__lr__"
 WHITE = "__white__"  # the data range, where a conversion of the loop has another
 _TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
@@ -84,13 +90,21 @@ def inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
         yield handler.body
 
 
-def _conversion(statement: ast.stmt) -> ast.expr | None:
-    """Return what a statement turns into an image, statements inside it aside."""
+def _conversion(statement: ast.stmt, made: Set[str] | None) -> ast.expr | None:
+    """Return what a statement turns into an image, statements inside it aside.
+
+    Args:
+        statement: Of a loop.
+        made: Names that hold what a network made, or a network; None where that is not known. What else is
+            turned into an image, such as LR to be looked at, does not count.
+    """
     if any(True for _ in inner_bodies(statement)):
         return None
     for node in ast.walk(statement):
         if isinstance(node, ast.Call) and node.args and _TO_IMAGE.fullmatch(_called(node)):
             output = node.args[0]
+            if made is not None and not names_read(output) & made:
+                continue
             if isinstance(output, (ast.List, ast.Tuple)) and len(output.elts) == 1:
                 output = output.elts[0]
             white = _white(node)
@@ -116,13 +130,34 @@ def _scaled(tensor: ast.expr, factor: str, white: str) -> ast.expr:
     return ast.copy_location(scaled, tensor)
 
 
-def converts(body: Sequence[ast.stmt]) -> bool:
-    """Return whether an image is made of a tensor somewhere in these statements."""
+def converts(body: Sequence[ast.stmt], made: Set[str] | None = None) -> bool:
+    """Return whether an image is made of a tensor, of those names if they are given, in these statements."""
     return any(
-        _conversion(statement) is not None or any(converts(inner) for inner in inner_bodies(statement))
+        _conversion(statement, made) is not None
+        or any(converts(inner, made) for inner in inner_bodies(statement))
         for statement in body
         if not isinstance(statement, (ast.FunctionDef, ast.ClassDef))
     )
+
+
+def made_from(body: Sequence[ast.stmt], names: Set[str], modules: Set[str]) -> set[str]:
+    """Return names, and those of all that is made with what they hold, over however many steps.
+
+    Args:
+        body: Statements in which that happens.
+        names: To begin with.
+        modules: Names that imports bind, which hold nothing of the kind.
+    """
+    found = set(names)
+    steps: list[tuple[set[str], set[str]]] = []
+    for node in (part for top in body for part in ast.walk(top)):
+        if isinstance(node, ast.For):
+            steps.append((names_read(node.iter), names_bound([node.target])))
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.withitem)):
+            steps.append((names_read(node), names_changed([node]) - modules))
+    while more := {name for read, bound in steps if read & found for name in bound} - found:
+        found |= more
+    return found
 
 
 class Slicer:
@@ -132,15 +167,26 @@ class Slicer:
         reading: Names of the functions that make the LR tensor.
         roles: Names that come from outside, and what they stand for.
         select: Name of select_model, whose call gives some of them.
+        modules: Names that imports bind: what is called there changes nothing here.
+        made: Names of what the network makes (see `made_from`); None where they are not known.
 
     Attributes:
         starts: Whether the LR tensor has come up.
     """
 
-    def __init__(self, reading: re.Pattern[str], roles: dict[str, str], select: str) -> None:
+    def __init__(
+        self,
+        reading: re.Pattern[str],
+        roles: dict[str, str],
+        select: str,
+        modules: Set[str],
+        made: Set[str] | None,
+    ) -> None:
         self.reading = reading
         self.roles = roles
         self.select = select
+        self.modules = modules
+        self.made = made
         self.starts = False
 
     def cut(self, body: Sequence[ast.stmt], needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
@@ -149,23 +195,23 @@ class Slicer:
         for statement in reversed(body):
             own, needed = self._one(statement, needed)
             kept[:0] = own
+            if own and isinstance(own[-1], ast.Return):
+                kept = own  # what comes after it is not reached
         return kept, needed
 
     def _one(self, statement: ast.stmt, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
-        output = _conversion(statement)
+        output = _conversion(statement, self.made)
         if output is not None:
             end = ast.copy_location(ast.Return(self._started(copy.deepcopy(output))), statement)
             return [end], names_read(end)
         if isinstance(statement, (ast.If, ast.With, ast.Try)):
             return self._compound(statement, needed)
         if isinstance(statement, ast.Expr):
-            root = _root(statement.value)
-            changes = isinstance(root, ast.Name) and root.id in needed and root.id not in USUAL
-            if not (changes and isinstance(statement.value, ast.Call)):
+            if not self._changed([statement]) & needed:
                 return [], needed
             return [statement], needed | names_read(statement)
         if isinstance(statement, (ast.For, ast.While)):
-            return self._repeated(statement, needed) if _changed([statement]) & needed else ([], needed)
+            return self._repeated(statement, needed) if self._changed([statement]) & needed else ([], needed)
         bound = names_bound([statement])
         if not bound & needed or self._is_given(statement, bound):
             return [], needed
@@ -185,7 +231,7 @@ class Slicer:
             return [statement], needed | names_read(statement)
         turn, before = self.cut(statement.body, needed)
         counter = names_bound([statement.target]) if isinstance(statement, ast.For) else set()
-        if not before & (counter | _changed(turn)) and not statement.orelse:
+        if not before & (counter | self._changed(turn)) and not statement.orelse:
             return turn, before
         inside = needed
         while not before <= inside:  # what a turn needs, the turn before it may give
@@ -194,6 +240,29 @@ class Slicer:
         new = copy.deepcopy(statement)
         new.body = turn
         return [new], (inside - counter) | names_read([head, *new.orelse])
+
+    def _changed(self, statements: Iterable[ast.stmt]) -> set[str]:
+        """Return the names that are bound or changed, calls aside that change nothing that counts here."""
+        kept = [
+            part
+            for top in statements
+            for part in ast.walk(top)
+            if isinstance(part, ast.Expr) and not self._changes_nothing(part)
+        ]
+        return names_bound(statements) | names_changed(kept)
+
+    def _changes_nothing(self, statement: ast.Expr) -> bool:
+        """Return whether a call is one of a module, as torch.cuda.synchronize(), or like model.eval()."""
+        root = _root(statement.value)
+        if not (isinstance(root, ast.Name) and isinstance(statement.value, ast.Call)):
+            return True
+        role = self.roles.get(root.id, USUAL.get(root.id))
+        network = role == "model" and ast.unparse(statement.value.func) != root.id
+        return (
+            root.id in self.modules
+            or (role is not None and not network)
+            or (network and _called(statement.value) in _HARMLESS)
+        )
 
     def _is_given(self, statement: ast.stmt, bound: set[str]) -> bool:
         """Return whether a statement only makes what comes from outside: the network, arguments, device."""
@@ -259,11 +328,17 @@ class Slicer:
         return started
 
 
-def _changed(statements: Iterable[ast.stmt]) -> set[str]:
+def names_changed(statements: Iterable[ast.AST]) -> set[str]:
     """Return the names that are bound, or whose methods are called, as in outputs.append(sr)."""
-    calls = [node.value for top in statements for node in ast.walk(top) if isinstance(node, ast.Expr)]
-    roots = {root.id for root in map(_root, calls) if isinstance(root, ast.Name)}
-    return names_bound(statements) | (roots - USUAL.keys())
+    calls = [
+        node.value
+        for top in statements
+        for node in ast.walk(top)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    methods = [call.func for call in calls if isinstance(call.func, ast.Attribute)]
+    roots = {root.id for method in methods if isinstance(root := _root(method), ast.Name)}
+    return names_bound(statements) | roots
 
 
 def _plain(target: ast.expr) -> bool:

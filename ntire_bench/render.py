@@ -1,4 +1,4 @@
-"""A board as a terminal table, Markdown, CSV, JSON, LaTeX or the challenge's results.txt."""
+"""A board as a terminal table, Markdown, CSV, JSON, LaTeX, a page or the challenge's results.txt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ntire_bench import export, layout, results_table
+from ntire_bench import export, layout, page, results_table
 from ntire_bench.errors import UsageError
 from ntire_bench.layout import COLUMNS, Style
 from ntire_bench.leaderboard import Board
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "TerminalBoard", "render"]
 
-Format = Literal["table", "md", "csv", "json", "latex", "challenge"]
+Format = Literal["table", "md", "csv", "json", "latex", "html", "challenge"]
 _SUPERSCRIPTS = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 
 
@@ -46,7 +46,7 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
 
     Args:
         board: To show.
-        fmt: "table", "md", "csv", "json", "latex" or "challenge".
+        fmt: "table", "md", "csv", "json", "latex", "html" or "challenge".
         width: Columns of the table; 100 where it is None. The other formats have no width.
         color: Whether the table holds colour codes.
 
@@ -73,6 +73,7 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
         "csv": export.to_csv,
         "json": export.to_json,
         "latex": export.to_latex,
+        "html": page.to_html,
         "challenge": results_table.write_table,
     }
     if fmt not in writers:

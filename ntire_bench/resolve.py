@@ -25,6 +25,7 @@ __all__ = ["Check", "check", "count", "describe", "file_sha256", "load", "recoun
 # Makes 97x81 of the 64x64 probe. Padded to a multiple of 2, 4, ... 64, it is not one of the next: so what a
 # network asks for comes to light, while the probe itself is a multiple of whatever that may be.
 _ODD = ((0, 33), (0, 17))
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,13 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
         tile=reply.tile,
         inferred=reply.inferred,
     )
-    contender.findings += reply.findings
+    for finding in reply.findings:
+        contender.note(finding)
+    outside = contender.submission.outside
+    if outside:
+        named = ", ".join(map(str, outside[:_MOST_NAMED])) + (", ..." if len(outside) > _MOST_NAMED else "")
+        message = f"the submission could read what links in the checkout lead to outside of it: {named}"
+        contender.note(Finding(code="links-outside", severity="info", message=message))
     return reply.can_fuse
 
 

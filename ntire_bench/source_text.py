@@ -11,13 +11,14 @@ import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["EMPTY", "Parameter", "SourceText"]
 
 EMPTY = inspect.Parameter.empty
+_NOT_PLAIN = (ValueError, TypeError, SyntaxError)  # what only running the file could tell
 _OF_LISTS = ("len", "sum", "enumerate", "zip", "reversed", "list", "tuple", "iter")
 
 
@@ -50,8 +51,9 @@ class Parameter:
 class SourceText:
     """The text of a file, as far as one class or function reaches into it."""
 
-    def __init__(self, tree: ast.Module | None, name: str) -> None:
+    def __init__(self, tree: ast.Module | None, name: str, values: Mapping[str, Any] | None = None) -> None:
         self.tree = tree
+        self.values = values or {}  # of names at the top level of the file
         defined: dict[str, list[ast.AST]] = {}
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, (ast.ClassDef, *_functions())):
@@ -70,12 +72,14 @@ class SourceText:
     @classmethod
     def of(cls, build: Callable[..., Any]) -> SourceText:
         """Read the file of a class or function; without it, there is nothing to be found."""
+        values: Mapping[str, Any] = {}
         try:
             module = sys.modules[build.__module__]
             tree = _parse(inspect.getsource(module))
+            values = vars(module)
         except (OSError, TypeError, KeyError, AttributeError, SyntaxError):
             tree = None
-        return cls(tree, getattr(build, "__name__", ""))
+        return cls(tree, getattr(build, "__name__", ""), values)
 
     def keys(self, config: str) -> list[Parameter]:
         """Return the keys that are read from a configuration of that name, in the order of the text."""
@@ -155,21 +159,27 @@ class SourceText:
         return [k.value for k in keys if isinstance(k, ast.Constant) and isinstance(k.value, str)]
 
     def calls(self, name: str, order: list[str]) -> list[dict[str, Any]]:
-        """Return the literal arguments of each call of that name in the file."""
+        """Return the plain arguments of each call of that name in the file."""
         found = []
         for node in ast.walk(self.tree) if self.tree is not None else ():
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name):
                 continue
-            given = [
-                *zip(order, node.args, strict=False),
-                *((k.arg, k.value) for k in node.keywords if k.arg),
-            ]
-            literal = {}
-            for key, value in given:
-                with contextlib.suppress(ValueError, TypeError):  # of what only running the file could tell
-                    literal[key] = ast.literal_eval(value)
-            found += [literal] if literal and literal not in found else []
+            plain: dict[str, Any] = {}
+            for key, value in zip(order, node.args, strict=False):
+                with contextlib.suppress(*_NOT_PLAIN):
+                    plain[key] = self._plain(value)
+            for part in node.keywords:
+                with contextlib.suppress(*_NOT_PLAIN):
+                    plain.update({part.arg: self._plain(part.value)} if part.arg else self._plain(part.value))
+            found += [plain] if plain and plain not in found else []
         return found[:4]
+
+    def _plain(self, node: ast.expr) -> Any:  # noqa: ANN401
+        """Return a literal, or the value of a name at the top level of the file if that is as plain."""
+        value = self.values.get(node.id) if isinstance(node, ast.Name) else None
+        if value is None:
+            return ast.literal_eval(node)
+        return ast.literal_eval(repr(value))  # a copy; raises for what is no plain value
 
 
 def _functions() -> tuple[type, ...]:
@@ -231,7 +241,7 @@ def _index(node: ast.Subscript) -> bool:
 def _named(node: ast.AST, names: set[str]) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
         node = node.func.value  # act.lower()
-    path = _path(node)
+    path = _lookup(node)[0] if isinstance(node, ast.Call) else _path(node)
     return path is not None and (".".join(path) in names or path[-1] in names)
 
 

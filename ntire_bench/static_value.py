@@ -109,6 +109,7 @@ class Values:
 
     Attributes:
         matched: Whether a comparison of the id with a constant has held, or a lookup with it was answered.
+        untold: What the id was looked up in although nothing is known of it, as text.
 
     >>> names = {"model_id": Id(7)}
     >>> values = Values(names)
@@ -134,6 +135,7 @@ class Values:
         self.on_call = on_call
         self.on_name = on_name
         self.matched = False
+        self.untold: list[str] = []
 
     def of(self, node: ast.expr | None) -> Any:  # noqa: ANN401 - any plain value
         """Return the value of an expression, or UNKNOWN."""
@@ -232,6 +234,8 @@ class Values:
         result = True
         for left, right, op in zip(values, values[1:], node.ops, strict=False):
             if left is UNKNOWN or right is UNKNOWN:
+                if isinstance(op, ast.In):
+                    self._lookup_untold(right, left, node.comparators[-1])
                 return UNKNOWN
             result = result and bool(_COMPARE[type(op)](left, right))
         told = isinstance(node.ops[0], (ast.Eq, ast.In, ast.Is)) or len(node.ops) > 1
@@ -250,17 +254,31 @@ class Values:
         return UNKNOWN if UNKNOWN in values else values
 
     def _dict(self, node: ast.Dict) -> Any:  # noqa: ANN401
-        return {self.of(key): self.of(value) for key, value in zip(node.keys, node.values, strict=True)}
+        found: dict[Any, Any] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            name, held = (None if key is None else self.of(key)), self.of(value)
+            if key is not None and name is not UNKNOWN:
+                found[name] = held
+            elif key is None and isinstance(held, dict):  # **others
+                found.update(held)
+            else:
+                found[UNKNOWN] = UNKNOWN  # another entry, and nobody knows of what
+        return UNKNOWN if UNKNOWN in found else found
 
     def _subscript(self, node: ast.Subscript) -> Any:  # noqa: ANN401
         value, index = self.of(node.value), self.of(node.slice)
         if value is UNKNOWN or index is UNKNOWN:
+            self._lookup_untold(value, index, node.value)
             return UNKNOWN
         return self._looked_up(value, index)
 
+    def _lookup_untold(self, value: Any, index: Any, node: ast.expr) -> None:  # noqa: ANN401
+        if value is UNKNOWN and isinstance(index, (Id, IdText)):
+            self.untold.append(ast.unparse(node))
+
     def _looked_up(self, value: Any, index: Any) -> Any:  # noqa: ANN401
         found = value[index]
-        if isinstance(index, (Id, IdText)) and isinstance(value, dict):
+        if isinstance(index, (Id, IdText)) and isinstance(value, (dict, list, tuple)):
             self.matched = True
         return found
 
@@ -295,6 +313,8 @@ class Values:
             if isinstance(owner, str) and method in _TEXT_METHODS and known:
                 _harmless(owner, (*args, *keywords.values()))
                 return getattr(owner, method)(*args, **keywords)
+            if method == "get" and args:
+                self._lookup_untold(owner, args[0], node.func.value)
             if isinstance(owner, dict) and not isinstance(owner, Namespace) and method == "get" and args:
                 return self._looked_up(owner, args[0]) if args[0] in owner else (args[1:] or [None])[0]
         called = UNKNOWN if method is not None else self.of(node.func)

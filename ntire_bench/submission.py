@@ -6,6 +6,7 @@ A model file is parsed to a syntax tree, a checkpoint is only named: both belong
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import os
 import re
@@ -17,6 +18,7 @@ from ntire_bench import declaration as declarations
 from ntire_bench.checkout import Branch
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError, UsageError, relative
+from ntire_bench.given_file import is_file
 
 __all__ = [
     "CHECKPOINT_SUFFIXES",
@@ -71,11 +73,18 @@ class Submission:
         """All that its process must be able to read."""
         own = [self.file, self.checkpoint]
         if self.branch is not None:  # a checkpoint may be a link to somewhere else
-            there = [path for path in self.branch.checkpoints if path.is_file()]
-            there = [path for path in there if path.resolve().suffix == path.suffix]
-            hops = [hop for path in there for hop in _hops(path)]
+            named = (*self.branch.checkpoints, *_behind_linked_zoo(self.branch.root))
+            there = [path for path in named if is_file(path) and path.resolve().suffix == path.suffix]
+            hops = [hop for path in there for hop in _hops(Path(os.path.abspath(path)))]
             return tuple(dict.fromkeys([self.branch.root.resolve(), *hops]))
         return tuple(dict.fromkeys(path.resolve() for path in own if path is not None))
+
+    @property
+    def outside(self) -> tuple[Path, ...]:
+        """Files beside a checkout that its process can read, as links in the checkout lead to them."""
+        root = None if self.branch is None else self.branch.root.resolve()
+        real = dict.fromkeys(path.resolve() for path in self.readable)
+        return () if root is None else tuple(path for path in real if not path.is_relative_to(root))
 
     @property
     def workdir(self) -> Path | None:
@@ -83,12 +92,29 @@ class Submission:
         return None if self.branch is None else self.branch.root.resolve()
 
 
+def _behind_linked_zoo(root: Path) -> Iterator[Path]:
+    """Yield the checkpoints in a checkout's model_zoo/ where that is a link, as to a larger disk.
+
+    Not the folder itself, nor links inside it: those are strangers' as well, and may lead to anything.
+    """
+    folder = root / "model_zoo"
+    if folder.is_symlink():
+        with contextlib.suppress(OSError):
+            yield from (file for file in sorted(folder.iterdir()) if file.suffix in CHECKPOINT_SUFFIXES)
+
+
 def _hops(path: Path) -> Iterator[Path]:
-    """Yield where a link leads, link by link: each must be there for the next to be found."""
+    """Yield where a path leads, link by link, of folders too: each must be there for the next to be found.
+
+    The last may come twice.
+    """
     for _ in range(40):  # as many as Linux follows
-        if not path.is_symlink():
+        steps = [*reversed(path.parents), path]
+        link = next((step for step in steps if step.is_symlink()), None)
+        if link is None:
             break
-        path = Path(os.path.normpath(path.parent / os.readlink(path)))
+        onward = os.path.normpath(link.parent / os.readlink(link))
+        path = Path(onward) / path.relative_to(link)
         yield path
     yield path.resolve()
 
@@ -133,6 +159,11 @@ class Catalogue:
     models: Path
     baseline_choice: str | None = None
 
+    @property
+    def is_checkout(self) -> bool:
+        """Whether the submissions are branches of a checkout's select_model."""
+        return any(item.branch is not None for item in self.submissions.values())
+
     def get(self, id_: int) -> Submission:
         """Return one submission.
 
@@ -149,11 +180,12 @@ class Catalogue:
         near = difflib.get_close_matches(f"{id_:02d}", known, n=3, cutoff=0.5)
         there = ", ".join(known[i] for i in sorted(known)) or "nothing"
         hint = f"; near: {', '.join(known[i] for i in near)}" if near else ""
+        missing = f"team{id_:02d}_NAME.py and its checkpoint in model_zoo/"
         raise UsageError(
             f"there is no submission {id_:02d}",
             file=self.models,
             found=there + hint,
-            remedy=f"choose one of these, or add team{id_:02d}_NAME.py and its checkpoint in model_zoo/",
+            remedy="choose one of these" + ("" if self.is_checkout else f", or add {missing}"),
         )
 
     def baseline(self, name: str) -> Submission:
@@ -186,8 +218,8 @@ class Catalogue:
             f"{whose} is not among the submissions",
             file=self.models,
             found=", ".join(item.label for item in self.submissions.values()) or "nothing",
-            remedy=f"add team00_{wanted}.py and its checkpoint, choose another with --baseline ID, "
-            "or choose another --protocol",
+            remedy=("" if self.is_checkout else f"add team00_{wanted}.py and its checkpoint, ")
+            + "choose another with --baseline ID, or choose another --protocol",
         )
 
 
@@ -273,7 +305,7 @@ def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
     for path in sorted(model_zoo.iterdir()) if model_zoo.is_dir() else []:
         match = _ID_PREFIX.match(path.stem)
         usable = path.suffix.lower() in CHECKPOINT_SUFFIXES and _unicode(path.name)
-        if match and usable and path.is_file():
+        if match and usable and is_file(path):
             found.setdefault(int(match["id"]), []).append(path)
     return found
 
@@ -317,10 +349,7 @@ def _checkpoint(
         return None
     if declared.checkpoint is not None:
         path = model_zoo / declared.checkpoint
-        try:
-            there = path.is_file()
-        except OSError:  # a name that is too long
-            there = False
+        there = is_file(path)
         if path.resolve().parent != model_zoo.resolve() and model_zoo.resolve() not in path.resolve().parents:
             raise SubmissionError(
                 f"{declared.source} declares a checkpoint outside {relative(model_zoo)}",

@@ -209,7 +209,13 @@ def read(select, rest=""):
     """Return selector and readings of a select_model."""
     tree = ast.parse(f"import importlib, os\n{rest}\n{select}")
     function = next(node for node in tree.body if getattr(node, "name", "") == "select_model")
-    return branches.read(tree, function)
+    found = branches.read(tree, function)
+    return found.selector, found.readings, found.empty
+
+
+def untold(select, rest=""):
+    tree = ast.parse(f"{rest}\n{select}")
+    return branches.read(tree, tree.body[-1])
 
 
 @pytest.mark.parametrize(
@@ -259,6 +265,46 @@ def test_tables_filled_line_by_line_and_lists_of_numbers_by_name():
     _, readings, _ = read(select, rest)
     assert readings[41].returned[1:] == ("A", 1.0, None) and "models.a" in readings[41].modules
     assert readings[7].returned[1:] == readings[8].returned[1:] == ("B", 255.0, None)
+
+
+def test_functions_that_a_decorator_registers():
+    rest = (
+        "TABLE = {}\n"
+        "def register(number, title='x'):\n    def inner(function):\n        TABLE[number] = function\n"
+        "        return function\n    return inner\n"
+        "@register(41)\ndef a(args):\n    import models.a\n    return a(), 'A', 1.0, None\n"
+        "@register(title='y', number=42)\ndef b(args):\n    return b(), 'B', 255.0, None\n"
+    )
+    _, readings, _ = read("def select_model(args, device):\n    return TABLE[args.model_id](args)\n", rest)
+    assert readings[41].returned[1:] == ("A", 1.0, None) and "models.a" in readings[41].modules
+    assert readings[42].returned[1:] == ("B", 255.0, None) and sorted(readings) == [41, 42]
+
+
+def test_a_list_of_functions_has_the_numbers_of_its_places():
+    rest = "def a(args):\n    return a(), 'A', 1.0, None\ndef b(args):\n    return b(), 'B', 255.0, None\n"
+    for more in ("LOADERS = [a, b]\n", "LOADERS: list = [a, b]\n"):
+        select = "def select_model(args, device):\n    return LOADERS[args.model_id](args)\n"
+        _, readings, _ = read(select, rest + more)
+        assert {id_: found.returned[1] for id_, found in readings.items()} == {0: "A", 1: "B"}
+
+
+@pytest.mark.parametrize("last", ["return TABLE[args.model_id](args)", "return TABLE.get(args.model_id)()"])
+def test_a_table_that_cannot_be_read_is_told(last):
+    found = untold(
+        "def select_model(args, device):\n    if args.model_id == 3:\n        return a(), 'A', 1.0, None\n"
+        f"    {last}\n",
+        "TABLE = {key: value for key, value in everything()}\n",
+    )
+    assert sorted(found.readings) == [3] and found.untold == ["TABLE"]
+
+
+def test_a_table_beside_branches_that_all_are_known_is_not_told():
+    found = untold(
+        "def select_model(args, device):\n    if args.model_id == 3:\n        x = TABLE[args.model_id]\n"
+        "    else:\n        raise ValueError\n    return a(), 'A', 1.0, None\n",
+        "TABLE = everything()\n",
+    )
+    assert sorted(found.readings) == [3] and found.untold == []
 
 
 def test_dictionaries_of_functions_and_of_settings():

@@ -221,6 +221,22 @@ def test_torchs_averaged_model_is_unwrapped_wherever_it_lies(tmp_path):
         assert torch.equal(first.tensors["weight"], network.weight) and first.dropped == ("n_averaged",)
 
 
+def test_numbers_and_texts_among_the_tensors_are_left_out(tmp_path):
+    content = {**STATE, "epoch": 3, "psnr": np.float64(27.0), "note": None}
+    content = {**content, **{f"more.{number}": tensor for number, tensor in enumerate(STATE.values())}}
+    (found,) = states(content, tmp_path)
+    assert set(found.tensors) == {*STATE, "more.0", "more.1"} and found.key == ""
+    assert found.dropped == ("epoch", "psnr", "note")
+
+
+def test_a_student_beside_its_teacher_under_names_of_their_own(tmp_path):
+    teacher = {name: tensor + 1 for name, tensor in STATE.items()}
+    content = {**prefixed("teacher_net.", teacher), **prefixed("student_net.")}
+    last = states(content, tmp_path)[-1]
+    assert same(last.tensors) and last.prefix == "student_net."
+    assert last.dropped == tuple(prefixed("teacher_net."))
+
+
 def test_keys_and_prefixes_one_inside_the_other(tmp_path):
     content = {"state_dict": {"model": prefixed("module.model.")}}
     found = states(content, tmp_path)
@@ -258,7 +274,8 @@ def test_a_declared_key_that_is_not_there_names_those_that_are(tmp_path):
         (torch.ones(3), "a Tensor"),
         ({"epoch": 3, "lr": 0.1}, "epoch, lr"),
         ({"params": {"w": [1.0, 2.0]}}, "params"),
-        ({**STATE, "epoch": 3}, "head.weight, head.bias, epoch"),
+        ({"step": torch.ones(1), "epoch": 3}, "step, epoch"),
+        ({**STATE, "hooks": [1, 2]}, "head.weight, head.bias, hooks"),
     ],
 )
 def test_no_state_dict_says_what_is_there_instead(tmp_path, content, found):

@@ -465,7 +465,7 @@ def results(tmp_path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("fmt", ["table", "md", "csv", "json", "latex"])
+@pytest.mark.parametrize("fmt", ["table", "md", "csv", "json", "latex", "html"])
 def test_leaderboard_formats(call, results, fmt):
     result = call("leaderboard", "--results", results, "--format", fmt)
     assert result.exit_code == 0 and result.stderr == "" and not COLOUR.search(result.stdout)
@@ -473,7 +473,7 @@ def test_leaderboard_formats(call, results, fmt):
     assert "SAMPLE" not in result.stdout
 
 
-@pytest.mark.parametrize("fmt", ["table", "md", "csv", "json", "latex"])
+@pytest.mark.parametrize("fmt", ["table", "md", "csv", "json", "latex", "html"])
 def test_leaderboard_says_sample(call, tmp_path, fmt):
     store.save(make_record(0, "RLFN", protocol="sample", sample=True), tmp_path / "results")
     result = call("leaderboard", "--results", tmp_path / "results", "--format", fmt)

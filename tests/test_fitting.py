@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 
 import pytest
@@ -267,6 +268,27 @@ def test_a_call_in_the_same_file_is_an_example():
     found = fitted(Exemplary, Exemplary("fast", 20))
     assert found.derived == {"mode": "fast", "n_feats": 20}
     assert found.how == {"mode": "the value with which the file itself calls it"}
+
+
+def test_names_in_a_call_of_the_same_file_stand_for_their_values(tmp_path, monkeypatch):
+    text = (
+        "from torch import nn\n"
+        "ACTS = {'relu': nn.ReLU, 'gelu': nn.GELU}\nCONFIG = {'mode': 'fast', 'widths': [3, 20]}\n"
+        "class Unpacked(nn.Module):\n    def __init__(self, mode, widths):\n        super().__init__()\n"
+        "        self.conv = nn.Conv2d(*widths, 3)\n"
+        "class Whole(nn.Module):\n    def __init__(self, cfg):\n        super().__init__()\n"
+        "        self.mode = cfg['mode']\n        self.conv = nn.Conv2d(*cfg['widths'], 3)\n"
+        "class Open(nn.Module):\n    def __init__(self, **kwargs):\n        super().__init__()\n"
+        "        self.act = ACTS[kwargs.get('act')]()\n        self.conv = nn.Conv2d(3, 20, 3)\n"
+        "if __name__ == '__main__':\n    Unpacked(**CONFIG)\n    Whole(CONFIG)\n    Whole(cfg=print)\n"
+    )
+    (tmp_path / "named_in_calls.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("named_in_calls")
+    assert fitted(module.Unpacked, module.Unpacked("x", [3, 20])).args == {"mode": "fast", "widths": [3, 20]}
+    found = fitted(module.Whole, module.Whole({"mode": "x", "widths": [3, 20]}))
+    assert found.args == {"cfg.mode": "fast", "cfg.widths": [3, 20]}
+    assert fitted(module.Open, module.Open(act="gelu")).args["act"] in ("relu", "gelu")
 
 
 def test_squares_divisors_ratios_and_lists():

@@ -62,7 +62,7 @@ def test_board_of_nothing() -> None:
     empty = board()
     assert (empty.rows, empty.left_out, empty.device_name) == ((), (), None)
     assert "No record of ntire2024 can be ranked." in render.render(empty, "table")
-    for fmt in ("md", "csv", "json", "latex"):
+    for fmt in ("md", "csv", "json", "latex", "html"):
         assert render.render(empty, fmt)  # type: ignore[arg-type]
 
 
@@ -386,8 +386,9 @@ def test_sample_is_said_in_every_format(protocol: str) -> None:
     records = stored(make_record(1, "A", sample=True, protocol=protocol))
     got = build(records, protocols.load(protocol))
     assert got.sample
-    for fmt in ("table", "md", "latex"):
+    for fmt in ("table", "md", "latex", "html"):
         text = " ".join(render.render(got, fmt, width=160).split())  # type: ignore[arg-type]
+        text = re.sub("<title>.*</title>", "", text)  # the name of a page's window
         assert "SAMPLE" in text and text.count("not comparable with the challenge") == 1
     assert json.loads(render.render(got, "json"))["sample"] is True
     assert next(csv_module.DictReader(io.StringIO(render.render(got, "csv"))))["sample"] == "True"
@@ -468,7 +469,7 @@ def test_markup_in_a_name_is_shown_as_it_is() -> None:
     assert "[red]x|y_z [2J" in render.render(got, "table", width=160)
     assert r"\[red\]x\|y\_z" in render.render(got, "md")
     assert r"01\_{[}red]x|y\_z" in render.render(got, "latex")
-    for fmt in ("table", "md", "latex", "csv", "json"):
+    for fmt in ("table", "md", "latex", "csv", "json", "html"):
         assert "\x1b" not in render.render(got, fmt)  # type: ignore[arg-type]
 
 
@@ -558,8 +559,8 @@ def test_json_document() -> None:
 
 
 def test_unknown_format_is_wrong_use() -> None:
-    with pytest.raises(UsageError, match="choose one of table, md, csv, json, latex"):
-        render.render(board(), "html")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="choose one of table, md, csv, json, latex, html"):
+        render.render(board(), "docx")  # type: ignore[arg-type]
 
 
 def test_importing_the_reporting_half_is_cheap() -> None:
