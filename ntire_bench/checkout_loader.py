@@ -85,7 +85,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         scale,
         device,
         data_range=given.data_range,
-        pad_declared=True,  # the checkout pads where it pads; nothing is added to what it does
+        pad_declared=loop is not None,  # the checkout pads where it pads; nothing is added to what it does
         tile=given.tile,
         own_forward=step,
     )
@@ -262,7 +262,7 @@ class _Step:
 def _not_followed(script: Path) -> Finding:
     message = (
         f"{script.name} has no loop over images that could be followed, so the network is called as it is: "
-        "padding, tiles or several passes that only that loop does are not done"
+        "tiles or several passes that only that loop does are not done, and padding only where it must be"
     )
     return Finding(code="loop-not-followed", severity="warning", message=message)
 

@@ -5,12 +5,15 @@ What a branch must give comes from the checkout's own run(), executed as it is (
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import challenge_checkout as checkout
@@ -307,6 +310,89 @@ def test_a_table_beside_branches_that_all_are_known_is_not_told():
     assert sorted(found.readings) == [3] and found.untold == []
 
 
+@pytest.fixture
+def own_root(root, tmp_path):
+    """A copy of the checkout, to be changed."""
+    return Path(shutil.copytree(root, tmp_path / "own", symlinks=True))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "TABLE.update(others())",
+        "for key in (2, 3):\n    TABLE[key] = a",
+        "TABLE |= others()",
+        "TABLE[key()] = a",
+    ],
+)
+def test_entries_that_cannot_be_told_make_a_table_that_cannot_be_read(more):
+    rest = f"def a(args):\n    return a(), 'A', 1.0, None\nTABLE = {{1: a}}\n{more}\n"
+    found = untold("def select_model(args, device):\n    return TABLE[args.model_id](args)\n", rest)
+    assert found.readings == {} and found.untold == ([] if found.selector is None else ["TABLE"])
+    branch = "    if args.model_id == 9:\n        return a(), 'B', 1.0, None\n"
+    found = untold(f"def select_model(args, device):\n{branch}    return TABLE[args.model_id](args)\n", rest)
+    assert sorted(found.readings) == [9] and found.untold == ["TABLE"]
+
+
+def test_a_table_of_another_and_more():
+    rest = "def a(args):\n    return a(), 'A', 1.0, None\nBASE = {1: a}\nTABLE = {**BASE, 2: a}\n"
+    _, readings, _ = read("def select_model(args, device):\n    return TABLE[args.model_id](args)\n", rest)
+    assert sorted(readings) == [1, 2]
+
+
+def test_what_a_checkout_holds_never_ends_the_parent(own_root, tmp_path):
+    root = own_root
+    (root / "model_zoo" / "gone").symlink_to(tmp_path / "nowhere")
+    script = root / "test_demo.py"
+    first = script.read_text(encoding="utf-8").index("    if model_id == 0:")
+    text = script.read_text(encoding="utf-8")
+    more = (
+        "    if model_id == 98:\n        name, data_range = 'A\\ud800 B', 1.0\n"
+        f"        model = load(os.path.join('model_zoo', '{'x' * 300}.pth'))\n"
+        f"        model = load('{'**/' * 30}*.pth')\n"
+        "        return model, name, data_range, None\n"
+    )
+    script.write_text(text[:first] + more + text[first:], encoding="utf-8")
+    begin = time.monotonic()
+    found = challenge_root.find(root).submissions[98]
+    assert found.name == "A_ B" and found.checkpoint is None and time.monotonic() - begin < 5
+    assert found.readable == (root.resolve(),)
+    json.dumps(found.label).encode()
+
+
+def test_a_pattern_is_the_file_that_it_fits_if_it_is_one(own_root):
+    root = own_root
+    script = root / "test_demo.py"
+    text = script.read_text(encoding="utf-8")
+    branch = (
+        "    if model_id == 98:\n        model = load(glob.glob('model_zoo/pattern98*.pth')[0])\n"
+        "        return model, 'A', 1.0, None\n"
+    )
+    first = text.index("    if model_id == 0:")
+    script.write_text(text[:first] + branch + text[first:], encoding="utf-8")
+    assert challenge_root.find(root).submissions[98].checkpoint is None
+    only = root / "model_zoo" / "pattern98_last.pth"
+    only.write_bytes(b"x")
+    assert challenge_root.find(root).submissions[98].checkpoint == only
+    (root / "model_zoo" / "pattern98_best.pth").write_bytes(b"x")
+    assert challenge_root.find(root).submissions[98].checkpoint is None
+
+
+def test_a_linked_zoo_is_followed_over_every_link_and_its_files_are_named(own_root, tmp_path):
+    root = own_root
+    real, middle = tmp_path / "disk" / "zoo", tmp_path / "scratch"
+    real.parent.mkdir()
+    (root / "model_zoo").rename(real)
+    middle.symlink_to(real)
+    (root / "model_zoo").symlink_to(middle)
+    (real / "secret.txt").write_text("no checkpoint")
+    found = challenge_root.find(root).submissions[0]
+    assert found.checkpoint is not None
+    name = found.checkpoint.name
+    assert {middle / name, real / name} <= set(found.readable)
+    assert real / name in found.outside and not any("secret" in str(path) for path in found.readable)
+
+
 def test_dictionaries_of_functions_and_of_settings():
     rest = "def a(args):\n    import models.a\n    return a(), 'A', 1.0, None\nTABLE = {4: a}\n"
     select = (
@@ -488,6 +574,96 @@ def test_a_parameter_that_no_call_gives_has_its_default():
     )
     lr = torch.rand(1, 3, 4, 5)
     assert torch.allclose(run_of(text, 1.0)(lr), 6 * lr + 2)
+
+
+HEAD = (
+    "import torch\nfrom utils import utils_image as util\n"
+    "def select_model(args, device):\n    return model, name, data_range, tile\n"
+)
+
+
+def test_calls_repeated_without_gradients_are_made_once():
+    """Even within no_grad, which makes torch a name that is needed: a module's functions change nothing."""
+    text = HEAD + (
+        "def run(net, white, args, start, end):\n"
+        "    for path in args.files:\n        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        "        util.mkdir(path)\n        torch.cuda.empty_cache()\n        torch.save(lr, 'lr.pt')\n"
+        "        for _ in range(args.repeat):\n            torch.cuda.synchronize()\n"
+        "            start.record()\n            with torch.no_grad():\n                sr = net(lr)\n"
+        "            end.record()\n            torch.cuda.synchronize()\n"
+        "        util.imsave(util.tensor2uint(sr, white), path)\n"
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    run(net, white, args, start, end)\n"
+    )
+    code = ast.unparse(loop_of(text).code)
+    assert code.count("net(__lr__)") + code.count("net(lr)") == 1 and "with torch.no_grad():" in code
+    for word in ("range", "cuda", "mkdir", "save", "record"):
+        assert word not in code
+
+
+def test_an_image_of_something_else_is_not_the_end():
+    text = HEAD + (
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    for path in args.files:\n        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        "        util.imsave(util.tensor2uint(lr, white), path)\n"
+        "        sr = net(lr)\n        sr = util.tensor2uint(sr, white)\n"
+        "        hr = util.tensor2uint(args.hr, white)\n"
+    )
+    lr = torch.rand(1, 3, 4, 5)
+    assert torch.equal(run_of(text, 1.0)(lr), 3 * lr)
+    assert "hr" not in ast.unparse(loop_of(text).code)
+
+
+class Halved:
+    """A network that knows what was done to it."""
+
+    def __init__(self):
+        self.done = []
+
+    def __call__(self, lr):
+        return lr * (0.5 if "half" in self.done else 1)
+
+    def half(self):
+        self.done.append("half")
+        return self
+
+    def fuse(self):
+        self.done.append("fuse")
+
+    def eval(self):
+        self.done.append("eval")
+
+
+@pytest.mark.parametrize("where", ["in main", "in run", "in between"])
+def test_what_is_done_to_the_network_before_its_loop_is_done(where):
+    do = {key: "" for key in ("in main", "in between", "in run")}
+    do[where] = "    net.eval()\n    net.fuse()\n    if not args.full:\n        net = net.half()\n"
+    text = HEAD + (
+        f"def run(net, white, args):\n{do['in run']}"
+        "    for path in args.files:\n        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        "        sr = util.tensor2uint(net(lr), white)\n"
+        f"def outer(net, white, args):\n{do['in between']}    run(net, white, args)\n"
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        f"{do['in main']}    with torch.no_grad():\n        outer(net, white, args)\n    net = net.half()\n"
+    )
+    network = Halved()
+    lr = torch.rand(1, 3, 4, 5)
+    step = run_of(text, 1.0, model=network, args=argparse.Namespace(full=False))
+    assert torch.equal(step(lr), lr / 2) and torch.equal(step(lr), lr / 2)
+    assert network.done == ["fuse", "half"]
+
+
+@pytest.mark.parametrize("how", ["with torch.autocast('cpu'):\n        run(net, white, args)", "decorator"])
+def test_autocast_around_the_call_of_the_loops_function_is_kept(how):
+    decorator = "@torch.autocast('cpu')\n" if how == "decorator" else ""
+    text = HEAD + (
+        f"{decorator}def run(net, white, args):\n    for path in args.files:\n"
+        "        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        "        sr = util.tensor2uint(net(lr), white)\n"
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        f"    {'run(net, white, args)' if decorator else how}\n"
+    )
+    assert "with torch.autocast('cpu'):" in ast.unparse(loop_of(text).code)
 
 
 def test_padding_in_the_loop_is_kept():
@@ -767,3 +943,33 @@ def test_published_networks_in_a_checkout_give_their_published_values(call, shar
         assert record["splits"]["Set5"]["psnr_y_db"] == pytest.approx(psnr_y, abs=1e-3)
         assert record["splits"]["Set5"]["psnr_rgb_db"] == pytest.approx(psnr_rgb, abs=1e-3)
         assert record["submission"]["checkpoint"].endswith(f"{title}.pth")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scaled", ["", " / 255."])
+def test_a_loop_that_scales_again_what_its_reading_is_taken_for_is_not_followed(call, own_root, scaled):
+    """Where only from_numpy makes the LR tensor, what is done to it afterwards may be done already."""
+    script = own_root / "test_demo.py"
+    text = script.read_text(encoding="utf-8")
+    line = "img_lr = util.uint2tensor4(img_lr, data_range)"
+    assert line in text
+    plain = (
+        f"img_lr = torch.from_numpy(img_lr).permute(2, 0, 1).unsqueeze(0)\n        img_lr = img_lr{scaled}"
+    )
+    script.write_text(text.replace(line, plain), encoding="utf-8")
+    result = call("check", checkout.PADDED, "--challenge-root", own_root, "--json")
+    assert result.exit_code == 0, result.output
+    codes = [finding["code"] for finding in json.loads(result.stdout)["findings"]]
+    assert ("loop-not-followed" in codes) == bool(scaled)
+
+
+@pytest.mark.slow
+def test_a_tile_of_nothing_is_the_branchs_fault_and_no_crime(call, own_root):
+    script = own_root / "test_demo.py"
+    text = script.read_text(encoding="utf-8")
+    first = text.index("    if model_id == 0:")
+    branch = "    if model_id == 98:\n        return torch.nn.Conv2d(3, 48, 3), '98_A', 1.0, 0\n"
+    script.write_text(text[:first] + branch + text[first:], encoding="utf-8")
+    result = call("check", 98, "--challenge-root", own_root)
+    assert result.exit_code == 1
+    assert "a tile of at least 1 pixel" in result.stderr and "correct the branch" in result.stderr

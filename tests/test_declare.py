@@ -61,7 +61,9 @@ def test_what_is_written_gives_the_same_and_leaves_nothing_to_infer(which, tmp_p
     toml = submission.file.with_suffix(".toml")
     toml.write_text(declare.text(info(submission, first), submission.declaration), encoding="utf-8")
     second = load(found(tmp_path), probe)
-    assert {item.key for item in second.inferred} <= {"stand_in", "cuda", "left_out"}, toml.read_text(encoding="utf-8")
+    assert {item.key for item in second.inferred} <= {"stand_in", "cuda", "left_out"}, toml.read_text(
+        encoding="utf-8"
+    )
     assert (second.model, second.upscaler.data_range) == (first.model, first.upscaler.data_range)
     assert (second.upscaler.pad_to, second.upscaler.output) == (first.upscaler.pad_to, first.upscaler.output)
     lr = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * first.upscaler.data_range

@@ -46,6 +46,15 @@ def test_a_device_by_its_number_is_answered_too():
     assert torch.zeros(2).to(0).device.type == "cpu" and sum(answered.values()) == 3
 
 
+def test_what_makes_tensors_can_still_be_scripted():
+    gpu_calls.answer_on_cpu()
+
+    def gate(x: torch.Tensor) -> torch.Tensor:
+        return x * torch.ones_like(x) + torch.zeros([1])
+
+    assert torch.jit.script(gate)(torch.full((2,), 3.0)).tolist() == [3.0, 3.0]
+
+
 @pytest.fixture
 def truth(monkeypatch):
     """Builds the network as its author does, with faint weights, where the packages are there."""
