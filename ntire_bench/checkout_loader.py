@@ -74,8 +74,6 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         asked_for = arguments.names_asked()
         roles = {**vars(given), "args": arguments, "device": device}
         step = _step(script, loop, roles, scale)
-        loop = None if step is None else loop
-        step = step or _Step(given.model, "")
     except (Exception, SystemExit) as error:
         raise checkout_errors.explain(error, asked, reads, device) from error
     ready(given.model, asked.file, device)
@@ -85,7 +83,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         scale,
         device,
         data_range=given.data_range,
-        pad_declared=loop is not None,  # the checkout pads where it pads; nothing is added to what it does
+        pad_declared=step is not None,  # the checkout pads where it pads; nothing is added to what it does
         tile=given.tile,
         own_forward=step,
     )
@@ -105,7 +103,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
     for what, why in script.absent.items():
         how = f"{asked.script.name} could not get it, and nothing that was run needed it: {why}"
         inferred.append(Inference(key="absent", value=what, how=how))
-    findings = [] if loop is not None else [_not_followed(asked.script)]
+    findings = [] if step is not None else [_not_followed(asked.script)]
     return Loaded(upscaler, type(given.model).__name__, inferred, findings)
 
 
@@ -262,13 +260,13 @@ class _Step:
 def _not_followed(script: Path) -> Finding:
     message = (
         f"{script.name} has no loop over images that could be followed, so the network is called as it is: "
-        "tiles or several passes that only that loop does are not done, and padding only where it must be"
+        "passes that only that loop makes are not made, and padding only where it must be"
     )
     return Finding(code="loop-not-followed", severity="warning", message=message)
 
 
-def _forward_told(loop: Loop | None, script: Path, step: _Step) -> Inference:
-    if loop is None:
+def _forward_told(loop: Loop | None, script: Path, step: _Step | None) -> Inference:
+    if loop is None or step is None:
         how = f"{script.name} has no loop over images that could be followed: the network is called as it is"
         return Inference(key="forward", value="model(LR)", how=how)
     where = f"{loop.function}() of {script.name}" if loop.function else script.name
