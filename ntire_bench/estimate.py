@@ -1,8 +1,9 @@
 """Runtime, its ratio to the baseline's, and their 95 % intervals, by a paired bootstrap.
 
 A round is one timed pass over all images of all splits by both sides; a launch is a start of both workers,
-with a memory layout of its own, and some rounds. Launches are resampled, then rounds within each. The images
-are a fixed set and are never resampled. Both sides of a round are drawn together, and what slowed or sped
+with a memory layout of its own, and some rounds. Launches are resampled, then rounds within each; how far the
+resamples spread is then made what the launches' own differences say (see `_Draws.around`). The images are a
+fixed set and are never resampled. Both sides of a round are drawn together, and what slowed or sped
 both calls of an image in a round, which follow each other at once, is taken out before medians are formed
 (see `Samples.steadied`), so that it cancels out of their ratio.
 """
@@ -10,7 +11,7 @@ both calls of an image in a round, which follow each other at once, is taken out
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,16 +22,26 @@ __all__ = [
     "Estimate",
     "Samples",
     "bootstrap",
+    "few",
     "interval",
     "rank_shares",
     "runtime_ms",
-    "widening",
+    "student_t",
 ]
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 1000
 _LEVEL = 0.95
+_LAUNCH_RESAMPLES = 300
+# 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom, and of the normal distribution.
+_T = tuple(
+    map(
+        float,
+        "12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262 2.228 2.201 2.179 2.160 2.145 2.131".split(),
+    )
+)
+_T_LIMIT = 1.959964
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +69,8 @@ class Samples:
         With t and b the times of a pair of calls over their images' medians, both are divided by sqrt(t b):
         the machine's state, which the two share. Their quotient stays as it was, so the ratio of an image's
         medians becomes the median of its rounds' quotients. The medians themselves move towards that, each
-        by half. With one round, or without another baseline, nothing changes; and nothing changes a second
-        time.
+        by half. With one round, or without another baseline, nothing changes; and with an odd number of
+        rounds nothing changes a second time.
 
         >>> own, base = np.array([[10.0, 30.0, 11.0]]), np.array([[20.0, 40.0, 20.0]])
         >>> calm = Samples(launches=(3,), own={"valid": own}, baseline={"valid": base}).steadied()
@@ -110,13 +121,12 @@ def runtime_ms(samples: Floats) -> float:
     return float(np.median(samples, axis=1).mean())
 
 
-def interval(resamples: Floats, estimate: float, widen: float = 1.0) -> tuple[float, float] | None:
-    """Return the 95 % interval of an estimate: quantiles of its resamples, drawn apart by `widen`.
+def interval(resamples: Floats, estimate: float) -> tuple[float, float] | None:
+    """Return the 95 % interval of an estimate: quantiles of its resamples.
 
     Args:
         resamples: Of the bootstrap; may be empty.
         estimate: From all samples.
-        widen: See `widening`.
 
     >>> low, high = interval(np.linspace(0, 100, 1001), 50.0)
     >>> round(low, 1), round(high, 1)
@@ -126,25 +136,36 @@ def interval(resamples: Floats, estimate: float, widen: float = 1.0) -> tuple[fl
         return None
     low, high = np.quantile(resamples, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     # A skewed bootstrap may leave the estimate outside its own quantiles.
-    return (
-        estimate - widen * max(0.0, estimate - float(low)),
-        estimate + widen * max(0.0, float(high) - estimate),
-    )
+    return min(estimate, float(low)), max(estimate, float(high))
 
 
-def widening(launches: Sequence[int]) -> float:
-    """Return by how much intervals are drawn apart for the small number of launches or rounds.
+def student_t(freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's t distribution.
 
-    Resampling n things with replacement gives a variance that is (n - 1) / n of the true one on average; the
-    factor takes that back. It is that of the launches, or of the rounds where there is one launch.
+    Args:
+        freedom: Degrees of freedom, at least 1.
 
-    >>> round(widening((4, 4, 4)), 4)
-    1.2247
-    >>> round(widening((5,)), 4)
-    1.118
+    >>> student_t(2), round(student_t(120), 3)
+    (4.303, 1.98)
     """
-    n = len(launches) if len(launches) > 1 else sum(launches)
-    return math.sqrt(n / (n - 1)) if n > 1 else 1.0
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    z = _T_LIMIT  # the first terms of its expansion (Abramowitz and Stegun, 26.7.5)
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+def few(count: int) -> float:
+    """Return by how much an interval must be drawn apart that was resampled from few things.
+
+    Resampling n things with replacement gives a variance that is (n - 1) / n of the true one on average, and
+    what is estimated from n things has Student's distribution.
+
+    >>> round(few(3), 3), round(few(15), 3)  # 1.225 * 4.303 / 1.96
+    (2.689, 1.133)
+    """
+    return math.sqrt(count / (count - 1)) * student_t(count - 1) / _T_LIMIT if count > 1 else 1.0
 
 
 def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
@@ -168,21 +189,20 @@ def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) ->
     own = {split: runtime_ms(values) for split, values in calm.own.items()}
     base = None if calm.baseline is None else {s: runtime_ms(v) for s, v in calm.baseline.items()}
     ratio = 1.0 if base is None else _ratio(own, base)
-    drawn = _draws(samples.launches, resamples, seed)
-    zeros = np.zeros(len(drawn))
-    own_ms = {split: _around(own[split], values, drawn) for split, values in samples.own.items()}
+    drawn = _Draws.of(samples.launches, resamples, seed)
+    own_ms = {split: drawn.around(own[split], _mean_of_medians(v)) for split, v in samples.own.items()}
     baseline_ms: dict[str, Floats] | None = None
-    ratios = np.ones(len(drawn))
+    ratios = np.ones(len(drawn.both))
     if base is not None and calm.baseline is not None and samples.baseline is not None:
         baseline_ms = {
-            split: _around(base[split], values, drawn) for split, values in samples.baseline.items()
+            split: drawn.around(base[split], _mean_of_medians(v)) for split, v in samples.baseline.items()
         }
-        mine = sum((_resampled(values, drawn) for values in calm.own.values()), zeros)
-        ratios = mine / sum((_resampled(values, drawn) for values in calm.baseline.values()), zeros)
+        ratios = drawn.around(ratio, _ratio_of(calm.own, calm.baseline))
+    zeros = np.zeros(len(drawn.both))
     judged, point = (
         (ratios, ratio) if base is not None else (sum(own_ms.values(), zeros), math.fsum(own.values()))
     )
-    limits = interval(judged, point, widening(samples.launches))
+    limits = interval(judged, point)
     return Estimate(
         ratio=ratio,
         ratios=ratios,
@@ -192,41 +212,81 @@ def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) ->
     )
 
 
+Rounds = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """The rounds of each resample.
+
+    Attributes:
+        launches: Rounds of each launch.
+        both: Of launches, then of rounds within each; empty where there is nothing to resample.
+        whole: Of launches with all their rounds; empty where there is one launch.
+    """
+
+    launches: Sequence[int]
+    both: list[Rounds]
+    whole: list[Rounds]
+
+    @classmethod
+    def of(cls, launches: Sequence[int], resamples: int, seed: int) -> _Draws:
+        if sum(launches) < 2:
+            return cls(launches, [], [])
+        random = np.random.default_rng(seed)
+        ends = np.cumsum(launches)
+        rounds = [np.arange(end - count, end) for end, count in zip(ends, launches, strict=True)]
+
+        def drawn() -> list[Rounds]:
+            return [rounds[launch] for launch in random.integers(len(rounds), size=len(rounds))]
+
+        both = [
+            np.concatenate([random.choice(part, len(part)) for part in drawn()]) for _ in range(resamples)
+        ]
+        whole = [np.concatenate(drawn()) for _ in range(min(resamples, _LAUNCH_RESAMPLES))]
+        return cls(launches, both, whole if len(launches) > 1 else [])
+
+    def around(self, point: float, figure: Callable[[Rounds], float]) -> Floats:
+        """Return the resamples of a figure about its estimate, as far apart as it can be relied on.
+
+        Resampling rounds within resampled launches counts the rounds' noise twice, as launches differ by it
+        already. So the two-stage resamples, of which there are many different ones, give the shape, and
+        launches alone how wide it is, drawn apart for their small number (see `few`).
+
+        Args:
+            point: The estimate.
+            figure: Gives the same of some rounds.
+        """
+        values = np.array([figure(rounds) for rounds in self.both], dtype=np.float64)
+        if len(values) == 0:
+            return values
+        values *= point / figure(np.arange(sum(self.launches)))
+        factor = few(len(self.launches) if self.whole else sum(self.launches))
+        spread = float(values.std())
+        launches = float(np.std([figure(rounds) for rounds in self.whole])) if self.whole else 0.0
+        if launches > 0 and spread > 0:
+            factor *= launches / spread
+        result: Floats = np.maximum(point + (values - point) * factor, 0.0)
+        return result
+
+
+def _mean_of_medians(values: Floats) -> Callable[[Rounds], float]:
+    return lambda rounds: float(np.median(values[:, rounds], axis=1).mean())
+
+
+def _ratio_of(own: Mapping[str, Floats], baseline: Mapping[str, Floats]) -> Callable[[Rounds], float]:
+    mine, theirs = ([_mean_of_medians(v) for v in side.values()] for side in (own, baseline))
+    return lambda rounds: sum(one(rounds) for one in mine) / sum(one(rounds) for one in theirs)
+
+
 def _ratio(own: Mapping[str, float], base: Mapping[str, float]) -> float:
     # A team's runtime is the mean of its splits', so the ratio is that of the sums.
     return math.fsum(own.values()) / math.fsum(base.values())
 
 
-def _draws(launches: Sequence[int], resamples: int, seed: int) -> list[npt.NDArray[np.intp]]:
-    """Return the rounds of each resample; none where there is nothing to resample."""
-    if sum(launches) < 2:
-        return []
-    random = np.random.default_rng(seed)
-    ends = np.cumsum(launches)
-    rounds = [np.arange(end - count, end) for end, count in zip(ends, launches, strict=True)]
-    return [
-        np.concatenate(
-            [
-                random.choice(rounds[launch], len(rounds[launch]))
-                for launch in random.integers(len(rounds), size=len(rounds))
-            ]
-        )
-        for _ in range(resamples)
-    ]
-
-
 def _medians(values: Floats) -> Floats:
     result: Floats = np.median(values, axis=1, keepdims=True)
     return result
-
-
-def _around(point: float, values: Floats, drawn: Sequence[npt.NDArray[np.intp]]) -> Floats:
-    """Return the resamples of a runtime, from the calls as they were, about the estimate of it."""
-    return _resampled(values, drawn) * (point / runtime_ms(values))
-
-
-def _resampled(values: Floats, drawn: Sequence[npt.NDArray[np.intp]]) -> Floats:
-    return np.array([np.median(values[:, rounds], axis=1).mean() for rounds in drawn], dtype=np.float64)
 
 
 def rank_shares(finals: Sequence[Floats]) -> list[dict[int, float]]:

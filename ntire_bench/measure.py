@@ -14,7 +14,7 @@ from ntire_bench import quality, steadiness
 from ntire_bench.attest import agrees
 from ntire_bench.contender import Contender, Timeline, note_padding
 from ntire_bench.dataset import Split
-from ntire_bench.estimate import Estimate, Samples, bootstrap, interval, runtime_ms, widening
+from ntire_bench.estimate import Estimate, Samples, bootstrap, interval, runtime_ms
 from ntire_bench.records import Finding, ImageResult, Launch, SplitResult, Timing
 from ntire_bench.rounds import Rounds, Side
 
@@ -142,7 +142,7 @@ def split_results(side: Side, split: Split, samples: Samples, found: Estimate) -
         psnr_rgb_db=_mean([result.psnr_rgb_db for result in results]),
         ssim_y=_mean([result.ssim_y for result in results]),
         runtime_ms=mean,
-        runtime_ci95_ms=None if own is None else interval(own[split.name], mean, widening(samples.launches)),
+        runtime_ci95_ms=None if own is None else interval(own[split.name], mean),
         memory_mib=side.memory_mib[split.name],
         per_image=tuple(results),
     )
@@ -208,7 +208,7 @@ def conclude(
                 "timed: a network must not compute between its calls"
             )
             own.contender.note(Finding(code="busy-out-of-turn", severity="reject", message=message))
-    limits = interval(found.ratios, found.ratio, widening(counts))
+    limits = interval(found.ratios, found.ratio)
     return Timing(
         launches=tuple(launches),
         stopped=stopped,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
+from scipy.stats import t as scipy_t
 
-from ntire_bench.estimate import Samples, bootstrap, interval, rank_shares, runtime_ms, widening
+from ntire_bench.estimate import Samples, bootstrap, few, interval, rank_shares, runtime_ms, student_t
 
 
 def session(launches: tuple[int, ...], *, noise: float = 0.02, common: float = 0.2, seed: int = 0) -> Samples:
@@ -44,7 +46,10 @@ def test_the_interval_of_rounds_is_that_of_an_independent_bootstrap():
     theirs = scipy_bootstrap(
         (values,), np.median, n_resamples=4000, method="percentile", random_state=np.random.default_rng(4)
     ).confidence_interval
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.35)
+    wider = [ours_one - float(np.median(values)) for ours_one in ours]  # for 25 being few
+    assert wider == pytest.approx(
+        [few(25) * (limit - float(np.median(values))) for limit in (theirs.low, theirs.high)], abs=0.35
+    )
 
 
 def test_what_disturbs_both_sides_together_cancels_out():
@@ -97,16 +102,29 @@ def test_the_state_of_a_machine_that_changes_from_call_to_call_cancels_out():
     assert ours.std() < 0.75 * apart.std()
 
 
-@pytest.mark.parametrize("launches", [(3, 3, 3), (5, 5, 5, 5, 5, 5)])
-def test_intervals_cover_the_truth(launches):
-    """Of 120 sessions, those of a nominal 95 % that hold the true ratio; a binomial would scatter by 2 %."""
+@pytest.mark.parametrize("launches", [(4, 4, 4), (4,) * 8])
+@pytest.mark.parametrize("apart", [0.0, 0.02])
+def test_intervals_cover_the_truth(launches, apart):
+    """Of 100 sessions, those of a nominal 95 % that hold the true ratio; a binomial would scatter by 2 %.
+
+    Launches differ by `apart`, from nothing to much more than what single rounds scatter.
+    """
     hits = 0
-    for seed in range(120):
-        found = bootstrap(session(launches, seed=seed), resamples=200, seed=seed)
-        limits = interval(found.ratios, found.ratio, widening(launches))
+    for seed in range(100):
+        samples = session(launches, seed=seed)
+        random = np.random.default_rng(1000 + seed)
+        differ = np.repeat(1 + apart * random.standard_normal(len(launches)), launches)
+        samples = dataclasses.replace(samples, own={"valid": samples.own["valid"] * differ})
+        found = bootstrap(samples, resamples=100, seed=seed)
+        limits = interval(found.ratios, found.ratio)
         assert limits is not None
         hits += limits[0] <= 0.8 <= limits[1]
-    assert 0.88 <= hits / 120 <= 1.0
+    assert 0.88 <= hits / 100 <= 1.0
+
+
+def test_students_quantiles_are_those_of_scipy():
+    for freedom in (*range(1, 31), 59, 200):
+        assert student_t(freedom) == pytest.approx(scipy_t.ppf(0.975, freedom), abs=6e-4)
 
 
 def test_more_rounds_make_a_narrower_interval():
@@ -144,6 +162,6 @@ def test_shares_of_ranks():
     assert shares[2] == {3: 1.0}
 
 
-def test_widening_is_that_of_an_unbiased_variance():
-    assert widening((4, 4, 4)) == pytest.approx(math.sqrt(3 / 2))
-    assert widening((1,)) == 1.0
+def test_few_is_an_unbiased_variance_with_students_quantile():
+    assert few(3) == pytest.approx(math.sqrt(3 / 2) * scipy_t.ppf(0.975, 2) / 1.959964, rel=1e-3)
+    assert few(1) == 1.0 and few(10_000) == pytest.approx(1.0, abs=1e-3)
