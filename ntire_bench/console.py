@@ -260,10 +260,13 @@ def _with_half(value: float, limits: tuple[float, float] | None) -> str:
 def _rounds_line(timing: Timing) -> str:
     rounds, launches = sum(launch.rounds for launch in timing.launches), len(timing.launches)
     reached = "" if timing.half_width is None else f", ±{timing.half_width:.2%}"
+    missed = f"before the precision of {timing.precision:.2%}"
+    if timing.half_width is not None and timing.half_width <= timing.precision:
+        missed = "before the rounds agreed over enough launches"
     why = {
         "precision": f"the precision of {timing.precision:.2%} is reached",
-        "max-rounds": f"--max-rounds reached before the precision of {timing.precision:.2%}",
-        "max-time": f"--max-time reached before the precision of {timing.precision:.2%}",
+        "max-rounds": f"--max-rounds reached {missed}",
+        "max-time": f"--max-time reached {missed}",
         "rounds": "as many as asked for",
     }[timing.stopped]
     some = f"{rounds} round{'s' if rounds != 1 else ''} in {launches} launch{'es' if launches != 1 else ''}"

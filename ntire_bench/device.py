@@ -41,6 +41,8 @@ def select(name: str) -> torch.device:
             f"the device {name} was asked for, and torch sees {torch.cuda.device_count()} GPUs",
             remedy="count them from cuda:0, or leave --device out",
         )
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # events are recorded on the current device, whatever computes
     return device
 
 
@@ -90,6 +92,7 @@ def describe(device: torch.device) -> dict[str, Any]:
     }
     if device.type == "cuda":
         found["device_name"] = torch.cuda.get_device_name(device)
+        found["gpu_uuid"] = str(torch.cuda.get_device_properties(device).uuid)
         found["cuda"] = torch.version.cuda
         found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
     return found

@@ -57,6 +57,7 @@ class Entry:
         score_ci95: 95 % interval of the final score; None where it is not known.
         ratio_resamples: The runtime's ratio to the baseline's in each bootstrap resample.
         unstable: Why the runtime is not to be ranked against stable ones.
+        launches: Starts of the workers that the runtime comes from; None where that is not known.
     """
 
     id: int | None
@@ -82,6 +83,7 @@ class Entry:
     score_ci95: tuple[float, float] | None = None
     ratio_resamples: tuple[float, ...] = ()
     unstable: tuple[str, ...] = ()
+    launches: int | None = None
 
     @property
     def label(self) -> str:
@@ -170,11 +172,14 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
 
 
 def _spread(record: Record, counted: Collection[str]) -> dict[str, Any]:
-    """Return how well the runtime is known, if it was measured on the splits that count and no others."""
+    """Return how well the runtime is known; figures only of the splits that count, if there are no others."""
     timing = record.timing
-    if timing is None or set(counted) != set(record.splits):
+    if timing is None:
         return {}
+    if set(counted) != set(record.splits):
+        return {"unstable": timing.unstable}
     return {
+        "launches": len(timing.launches),
         "half_width": timing.half_width,
         "score_ci95": timing.score_ci95,
         "ratio_resamples": timing.ratio_resamples,

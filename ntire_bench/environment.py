@@ -24,8 +24,9 @@ def describe(worker: dict[str, Any]) -> Environment:
         worker: Fields of `Environment` that only a process with torch can tell (see `device.describe`).
     """
     cpu = cpu_model()
+    known = {key: value for key, value in worker.items() if key != "gpu_uuid"}  # names one GPU of the world
     return Environment(
-        **{**worker, "device_name": worker["device_name"] or cpu},
+        **{**known, "device_name": worker["device_name"] or cpu},
         cpu=cpu,
         cpu_cores=cores(),
         driver=_driver() if worker["device"] == "cuda" else None,

@@ -127,6 +127,8 @@ def _with_interval(timing: Timing | None, entry: scoring.Entry, protocol: Protoc
     """Complete the interval of the final score, which follows from that of the runtime's ratio."""
     if timing is None or timing.ratio_ci95 is None or entry.costs is None or entry.baseline is None:
         return timing
+    if entry.half_width is None:  # the ratio is of other splits too, which do not count
+        return timing
     finals = []
     for ratio in timing.ratio_ci95:
         costs = dataclasses.replace(entry.costs, runtime_ms=max(0.0, ratio) * entry.baseline.runtime_ms)

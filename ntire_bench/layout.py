@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ntire_bench.errors import relative
 from ntire_bench.leaderboard import Board, LeftOut, display_name, remarks
+from ntire_bench.records import LAUNCHES
 from ntire_bench.scoring import Row
 
 __all__ = [
@@ -199,7 +200,7 @@ def _noise(board: Board) -> Iterator[str]:
     if any(row.entry.half_width is not None for row in rows):
         yield (
             "± is half of a 95 % interval (bootstrap over launches and rounds): of the runtime's ratio to "
-            "the baseline's, in percent, and of the final score."
+            "the baseline's (of the baseline, its runtime's), in percent, and of the final score."
         )
     places = {row.entry.label: number for number, row in enumerate(rows)}
     pairs = [
@@ -215,7 +216,24 @@ def _noise(board: Board) -> Iterator[str]:
     if unstable:
         yield f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}."
     elif any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
-        yield "All of these runtimes are unstable: the ranks are not to be relied on."
+        yield "No runtime here is known to be stable: the ranks are not to be relied on."
+    for what, which in (
+        ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
+        (
+            "fewer than 3 launches, which differ by more than the intervals say",
+            [r for r in rows if _rounds_known(r) == "few"],
+        ),
+    ):
+        if which:
+            yield f"Measured in {what}: {', '.join(display_name(row.entry) for row in which)}."
+
+
+def _rounds_known(row: Row) -> str:
+    """Return "one" for a runtime measured in one round, "few" for too few launches, else ""."""
+    entry = row.entry
+    if entry.launches is None or row.rank is None or entry.is_baseline:
+        return ""
+    return "one" if entry.half_width is None else "few" if entry.launches < LAUNCHES else ""
 
 
 def _below_threshold(board: Board) -> Iterator[str]:

@@ -160,6 +160,7 @@ def conclude(
     *,
     stopped: Literal["precision", "max-rounds", "max-time", "rounds"],
     precision: float,
+    max_time_s: float | None = None,
     device: str,
     monitor: dict[str, object],
 ) -> Timing:
@@ -170,6 +171,7 @@ def conclude(
         launches: In order.
         stopped: Why no more rounds were made.
         precision: That was to be reached.
+        max_time_s: How long rounds were to go on at most [s]; None where their number was given.
         device: "cuda" or "cpu".
         monitor: What was sampled beside.
     """
@@ -189,7 +191,7 @@ def conclude(
             "image: the latter counts, less what moving the pixels takes, or the former where it is larger"
         )
         own.contender.note(Finding(code="timing-unattested", severity="warning", message=message))
-    told = steadiness.reasons(samples, found, precision, device)
+    told = steadiness.reasons(samples, found, device)
     others = _others(rounds)
     if device == "cpu" and others is not None and others > _OTHERS_SHARE:
         told.append(f"other programs used {others:.0%} of the machine")
@@ -207,12 +209,15 @@ def conclude(
                 f"{side.contender.submission.label} used {share:.0%} of a core while the other side was "
                 "timed: a network must not compute between its calls"
             )
-            own.contender.note(Finding(code="busy-out-of-turn", severity="reject", message=message))
+            # What the baseline does is no fault of the submission.
+            severity: Literal["warning", "reject"] = "reject" if side is own else "warning"
+            own.contender.note(Finding(code="busy-out-of-turn", severity=severity, message=message))
     limits = interval(found.ratios, found.ratio)
     return Timing(
         launches=tuple(launches),
         stopped=stopped,
         precision=precision,
+        max_time_s=max_time_s,
         half_width=found.half_width,
         ratio=found.ratio,
         ratio_ci95=limits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,12 +90,15 @@ class GpuTrace:
         uuid: Of the GPU, as torch gives it; None for no GPU.
 
     Attributes:
-        missing: Why a GPU cannot be sampled; None where it can, or where there is none.
+        samples: SM and memory clock [MHz], temperature [C], power [W], throttle reasons, at each moment; None
+            for what the GPU does not tell.
+        others: Most processes of others that were on it at once; None where that is not known.
+        missing: What cannot be sampled, and why; None where all can, or where there is no GPU.
     """
 
     def __init__(self, uuid: str | None) -> None:
-        self.samples: list[tuple[int, int, int, float, int]] = []
-        self.others = 0
+        self.samples: list[tuple[float | None, ...]] = []
+        self.others: int | None = None
         self.missing: str | None = None
         self._handle: Any = None
         self._stop = threading.Event()
@@ -113,18 +116,17 @@ class GpuTrace:
             self.missing = str(error)
 
     @contextmanager
-    def sampling(self, workers: int) -> Iterator[None]:
+    def sampling(self, workers: Collection[int]) -> Iterator[None]:
         """Sample in a thread of its own while the body runs.
 
         Args:
-            workers: Processes of this evaluation that may be on the GPU. They are counted, not named: seen
-                from a container, NVML gives the numbers that processes have outside of it.
+            workers: Process ids of this evaluation that may be on the GPU.
         """
         if self._handle is None:
             yield
             return
         self._stop.clear()
-        thread = threading.Thread(target=self._sample, args=(workers,), daemon=True)
+        thread = threading.Thread(target=self._sample, args=(family(workers), len(workers)), daemon=True)
         thread.start()
         try:
             yield
@@ -132,23 +134,39 @@ class GpuTrace:
             self._stop.set()
             thread.join()
 
-    def _sample(self, workers: int) -> None:
+    def _sample(self, own: set[int], workers: int) -> None:
         nvml, gpu = self._nvml, self._handle
+        queries: tuple[Callable[[], float], ...] = (
+            lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM),
+            lambda: nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_MEM),
+            lambda: nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU),
+            lambda: nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
+            lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
+        )
+        while not self._stop.wait(_INTERVAL_S):
+            self.samples.append(tuple(self._asked(query) for query in queries))
+            others = self._asked(lambda: self._strangers(own, workers))
+            if others is not None:
+                self.others = max(self.others or 0, int(others))
+
+    def _asked(self, query: Callable[[], float]) -> float | None:
+        """Return what NVML answers; None, and why, for what this GPU or driver does not tell."""
         try:
-            while not self._stop.wait(_INTERVAL_S):
-                self.samples.append(
-                    (
-                        nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM),
-                        nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_MEM),
-                        nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU),
-                        nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
-                        nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
-                    )
-                )
-                present = len(nvml.nvmlDeviceGetComputeRunningProcesses(gpu))
-                self.others = max(self.others, present - workers)
-        except nvml.NVMLError as error:  # what this GPU or driver does not tell
+            return query()
+        except self._nvml.NVMLError as error:
             self.missing = str(error)
+            return None
+
+    def _strangers(self, own: set[int], workers: int) -> int:
+        """Return how many processes of others are on the GPU.
+
+        Seen from a container, NVML gives the numbers that processes have outside of it: where none of our
+        own is among them, they can only be counted.
+        """
+        present = {
+            int(process.pid) for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
+        }
+        return len(present - own) if present & own else max(0, len(present) - workers)
 
     def summary(self) -> dict[str, Any]:
         """Return median, lowest and highest of what was sampled, and why clocks were lowered."""
@@ -157,15 +175,17 @@ class GpuTrace:
         names = ("sm_clock_mhz", "memory_clock_mhz", "temperature_c", "power_w")
         found: dict[str, Any] = {"samples": len(self.samples)}
         for column, name in enumerate(names):
-            values = [sample[column] for sample in self.samples]
-            found[name] = [min(values), statistics.median(values), max(values)]
+            values = [value for sample in self.samples if (value := sample[column]) is not None]
+            found[name] = [min(values), statistics.median(values), max(values)] if values else None
         found["throttles"] = self.throttles()
         found["other_processes"] = self.others
+        if self.missing is not None:
+            found["nvml"] = self.missing
         return found
 
     def throttles(self) -> list[str]:
         """Return the reasons for lowered clocks that were seen."""
         seen = 0
         for sample in self.samples:
-            seen |= int(sample[4])
+            seen |= int(sample[4] or 0)
         return [name for bit, name in _THROTTLES.items() if seen & bit]

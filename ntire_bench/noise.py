@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ntire_bench.entries import Entry
 from ntire_bench.protocol import Weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["shares", "ties"]
 
@@ -34,7 +40,8 @@ def ties(ranked: Sequence[Entry]) -> dict[int, tuple[str, ...]]:
 def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float]]:
     """Return the share of resamples in which each entry takes each rank.
 
-    Sessions are independent, so resample k of one team meets resample k of every other.
+    Sessions are independent, but their resamples were drawn with the same random numbers: each team's are put
+    into an order of its own, so that resample k of one team may meet resample k of every other.
 
     Args:
         ranked: Entries that are ranked together.
@@ -58,10 +65,18 @@ def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float
             raise ValueError(f"{entry.label} is ranked without costs")
         fixed = weights.flops * _exp(entry.costs.flops / entry.baseline.flops)
         fixed += weights.params * _exp(entry.costs.params / entry.baseline.params)
-        ratios = np.ones(count) if entry.is_baseline else np.array(entry.ratio_resamples[:count])
+        ratios = np.ones(count) if entry.is_baseline else _shuffled(entry)[:count]
         with np.errstate(over="ignore"):
             finals.append(weights.runtime * np.exp(2 * ratios) + fixed)
     return list(rank_shares(finals))
+
+
+def _shuffled(entry: Entry) -> npt.NDArray[np.float64]:
+    """Return a team's resamples in an order that is the same every time, and another for every team."""
+    import numpy as np
+
+    seed = zlib.crc32(entry.label.encode(errors="replace"))
+    return np.random.default_rng(seed).permutation(np.array(entry.ratio_resamples))
 
 
 def _exp(ratio: float) -> float:

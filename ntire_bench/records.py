@@ -325,14 +325,20 @@ class Imported:
         return f"unknown, imported from {self.file} (session {self.session[:8]})"
 
 
+LAUNCHES = 3
+"""Fewest launches of a runtime that is to be relied on: each has a memory layout of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Launch:
     """One start of the workers, which gives both sides a fresh memory layout, and what is not in the runtime.
 
     Attributes:
         rounds: Timed rounds in it; samples of all launches lie one after the other.
-        load_s: Building the submission's network and loading its checkpoint [s].
-        first_call_ms: Its first forward pass on an image of the data set, cold, by the worker's clock [ms].
+        load_s: Building the submission's network, loading its checkpoint and finding out what was not
+            declared, for which it may be run on a crop [s]; other workers may be starting beside.
+        first_call_ms: Its first forward pass on an image of the data set, by the worker's clock [ms]; what a
+            network compiles as it is called is part of it.
     """
 
     rounds: int
@@ -349,7 +355,9 @@ class Timing:
         stopped: Why no more rounds were made: "precision" was reached, "max-rounds", "max-time", or "rounds",
             the number that was asked for.
         precision: Half of the 95 % interval, over the estimate, that was to be reached.
-        half_width: The same as it was reached; None where there was one round.
+        max_time_s: How long rounds were to go on at most [s]; None where their number was given, and in
+            records that were made before it was kept.
+        half_width: The precision as it was reached; None where there was one round.
         ratio: Runtime over the baseline's in this session; 1 where the submission is the baseline.
         ratio_ci95: 95 % interval of `ratio`; None where there was one round.
         score_ci95: 95 % interval of the final score; None where there was one round.
@@ -371,6 +379,7 @@ class Timing:
     unstable: tuple[str, ...] = ()
     attested: bool | None = None
     monitor: dict[str, Any] = field(default_factory=dict)
+    max_time_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

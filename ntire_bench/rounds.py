@@ -55,6 +55,7 @@ class Side:
         seen: The same by the parent's clock, less the overhead.
         quality: By split and image, from the first launch.
         memory_mib: Peak by split.
+        flags: Settings of torch as they were found after rounds, each once.
         turn_cpu_s: CPU time in its own turns, in the current round.
         turn_wall_s: Time in its own turns, over all launches.
         idle_cpu_s: CPU time out of its turns, over all launches.
@@ -67,6 +68,7 @@ class Side:
     seen: dict[str, list[list[float]]] = field(default_factory=dict)
     quality: dict[tuple[str, str], Quality] = field(default_factory=dict)
     memory_mib: dict[str, float | None] = field(default_factory=dict)
+    flags: list[dict[str, bool | int | str]] = field(default_factory=list)
     turn_cpu_s: float = 0.0
     turn_wall_s: float = 0.0
     idle_cpu_s: float = 0.0
@@ -111,6 +113,7 @@ class Rounds:
         self._secret = secrets.token_bytes(16)
         self._random = np.random.default_rng(secrets.randbits(64))
         self._launch = -1
+        self._pairs = 0  # of calls, so far
         self._exact_left: set[tuple[str, str]] = set()
         self._checks = {
             (split.name, pair.name)
@@ -163,6 +166,10 @@ class Rounds:
             self._split(split, number, left, pids)
         wall = time.perf_counter() - begin
         for side in self.sides:
+            with blamed(side.contender):
+                now = side.contender.worker.flags()
+            if now not in side.flags:
+                side.flags.append(now)
             used = monitor.cpu_seconds(pids[id(side)]) - before[id(side)]
             side.idle_cpu_s += max(0.0, used - side.turn_cpu_s)
             side.idle_wall_s += wall - (side.turn_wall_s - turns[id(side)])
@@ -183,7 +190,7 @@ class Rounds:
             lr, seed = prepared.result()
             if place + 1 < len(order):
                 prepared = self._prepare(split, order[place + 1], number, left)
-            self._image(split, index, lr, seed, place + number, pids)
+            self._image(split, index, lr, seed, pids)
             self._timeline.step(f"{split.name}, round {len(self.own.claimed[split.name])}", len(self.sides))
         for side in self.sides:
             with blamed(side.contender):
@@ -209,13 +216,13 @@ class Rounds:
 
         return self._beside.submit(prepare, bounded=False)
 
-    def _image(
-        self, split: Split, index: int, lr: Uint8, seed: int, place: int, pids: dict[int, set[int]]
-    ) -> None:
+    def _image(self, split: Split, index: int, lr: Uint8, seed: int, pids: dict[int, set[int]]) -> None:
         pair = split.pairs[index]
         given: dict[int, Uint8] = {}
-        # A B, B A, A B ...: who goes second finds a warmer machine, and neither always does.
-        for side in self.sides if place % 2 == 0 else self.sides[::-1]:
+        # A B, B A, A B ... over all rounds and launches: who goes second finds a warmer machine, and neither
+        # does more often than the other.
+        self._pairs += 1
+        for side in self.sides if self._pairs % 2 else self.sides[::-1]:
             known = pids[id(side)]
             cpu, begin = monitor.cpu_seconds(known), time.perf_counter()
             with blamed(side.contender):

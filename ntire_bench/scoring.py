@@ -243,11 +243,14 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
 def _without_unstable(
     keyed: list[tuple[tuple[float, float], Entry, tuple[Verdict, ...], Status]],
 ) -> list[tuple[tuple[float, float], Entry, tuple[Verdict, ...], Status]]:
-    """Take the rank from unstable runtimes where there are stable ones to rank them against.
+    """Take the rank from unstable runtimes where some are known to be stable to rank them against.
 
-    The baseline's ratio to itself is exact however its runtime was measured.
+    One round tells nothing of that. The baseline's ratio to itself is exact however its runtime was measured.
     """
-    stable = any(s == "ranked" and not e.unstable and not e.is_baseline for _, e, _, s in keyed)
+    stable = any(
+        s == "ranked" and not e.unstable and e.half_width is not None and not e.is_baseline
+        for _, e, _, s in keyed
+    )
     if not stable:
         return keyed
     return [

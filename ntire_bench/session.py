@@ -31,11 +31,12 @@ from ntire_bench.measure import conclude, samples_of, warm_up
 from ntire_bench.monitor import GpuTrace
 from ntire_bench.protocol import Channel, Protocol
 from ntire_bench.records import Environment, Finding, Isolation, Launch, Timing
-from ntire_bench.rounds import Rounds
+from ntire_bench.rounds import Rounds, Side
 from ntire_bench.stopping import (
     LAUNCHES,
     StopReason,
     StopRule,
+    fixed_rounds,
     more_rounds,
     pilot_rounds,
     rounds_per_launch,
@@ -203,20 +204,26 @@ class Session:
         for side, overhead in zip(self._rounds.sides, overheads, strict=True):
             side.overhead = overhead
         if following is not None:
-            following.settle()
-        own = len(crew.workers) + (0 if following is None else len(following.workers))
-        with self._timed("run"), self._trace.sampling(own):
+            with self._timed("load"):
+                following.settle()
+        crews = [crew, *([] if following is None else [following])]
+        pids = [worker.pid for one in crews for worker in one.workers]
+        with self._timed("run"), self._trace.sampling(pids):
             done, stopped = self._do_rounds(self._rounds, hello["device"])
         self.launches.append(Launch(rounds=done, load_s=load_s, first_call_ms=first_ms))
-        for contender in self.contenders:
-            with blamed(contender):
-                self._compare_flags(contender)
-                resolve.recount(contender)
-        if stopped is None:
-            samples = samples_of(self._rounds, [launch.rounds for launch in self.launches])
-            stopped = self._rule.after_launch(samples, hello["device"])
-            if len(self.launches) >= LAUNCHES:
-                self._planned = more_rounds(self._rule, samples, hello["device"], self._planned)
+        for side in self._rounds.sides:
+            with blamed(side.contender):
+                self._compare_flags(side)
+                resolve.recount(side.contender)
+        counts = [launch.rounds for launch in self.launches]
+        if self._rule.rounds is not None:
+            self._planned = fixed_rounds(self._rule.rounds, sum(counts), len(counts)) if not stopped else 0
+            return stopped
+        samples = samples_of(self._rounds, counts)
+        # At a limit the precision may have been reached all the same.
+        stopped = self._rule.after_launch(samples, hello["device"]) or stopped
+        if stopped is None and len(counts) >= LAUNCHES:
+            self._planned = more_rounds(self._rule, samples, hello["device"], self._planned)
         return stopped
 
     def _greet(self, crew: Crew) -> tuple[dict[str, Any], list[Overhead]]:
@@ -250,7 +257,7 @@ class Session:
         self._planned = min(self._planned, max(1, int(self._rule.max_time_s / round_s / LAUNCHES)))
 
     def _foreseen_launches(self) -> int:
-        return LAUNCHES if self._rule.rounds is None else -(-self._rule.rounds // self._planned)
+        return LAUNCHES if self._rule.rounds is None else min(LAUNCHES, self._rule.rounds)
 
     def _foresee(self, rounds: int, launches: int) -> None:
         """Tell the progress display how many calls there will be, after so many rounds and warm-ups."""
@@ -329,14 +336,19 @@ class Session:
                 self._planned = max(done, rounds_per_launch(self._rule, samples, self._elapsed_s, device))
         return done, stopped
 
-    def _compare_flags(self, contender: Contender) -> None:
+    def _compare_flags(self, side: Side) -> None:
+        """Note settings of torch that were found changed after a round."""
         if self.environment is None:
             raise RuntimeError("no worker has come up")
-        before, now = self.environment.flags, contender.worker.flags()
-        changed = [f"{key}: {before.get(key)} to {now[key]}" for key in now if now[key] != before.get(key)]
-        if changed:
-            message = f"the submission changed torch's settings ({', '.join(changed)}); leave them alone"
-            contender.note(Finding(code="flags-changed", severity="warning", message=message))
+        before = self.environment.flags
+        for now in side.flags:
+            changed = [
+                f"{key}: {before.get(key)} to {now[key]}" for key in now if now[key] != before.get(key)
+            ]
+            if changed:
+                message = f"the submission changed torch's settings ({', '.join(changed)}); leave them alone"
+                side.contender.note(Finding(code="flags-changed", severity="warning", message=message))
+        side.flags.clear()
 
     def _conclude(self, stopped: StopReason) -> None:
         if self._rounds is None or self.environment is None:
@@ -349,6 +361,7 @@ class Session:
                 self.launches,
                 stopped=stopped,
                 precision=self._rule.target(device),
+                max_time_s=None if self._rule.rounds is not None else self._rule.max_time_s,
                 device=device,
                 monitor=self._trace.summary(),
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = ["Stability", "samples_from", "stability"]
 Floats = npt.NDArray[np.float64]
 
 _RESAMPLES = 300
+_MOST_MOMENTS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ def stability(record: Record) -> Stability:
         [values / np.median(values, axis=1, keepdims=True) - 1 for values in samples.own.values()]
     )
     widths = []
-    for rounds in range(2, samples.rounds + 1):
+    for rounds in _moments(samples.launches):
         found = bootstrap(_first(samples, rounds), resamples=_RESAMPLES)
         if found.half_width is not None:
             widths.append((rounds, found.half_width))
@@ -106,6 +108,23 @@ def stability(record: Record) -> Stability:
         deviations=deviations.T.ravel(),
         half_widths=tuple(widths),
     )
+
+
+def _moments(launches: Sequence[int]) -> list[int]:
+    """Return after how many rounds the interval is worked out, at most 15 times: at the ends of launches.
+
+    Of one launch it is after any round from the second on; within a later one, its few rounds would pass for
+    a whole launch.
+
+    >>> _moments((3, 4, 4)), _moments((4,)), len(_moments((4,) * 40))
+    ([3, 7, 11], [2, 3, 4], 15)
+    """
+    ends = [*itertools.accumulate(launches)] if len(launches) > 1 else [*range(2, sum(launches) + 1)]
+    ends = [end for end in ends if end > 1]
+    if len(ends) <= _MOST_MOMENTS:
+        return ends
+    last = len(ends) - 1
+    return [ends[round(place * last / (_MOST_MOMENTS - 1))] for place in range(_MOST_MOMENTS)]
 
 
 def _matrix(result: SplitResult) -> Floats:

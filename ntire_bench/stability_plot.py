@@ -69,7 +69,9 @@ def plot(record: Record, found: Stability, path: Path) -> None:
         counts, widths = zip(*found.half_widths, strict=True)
         narrowing.plot(counts, [100 * width for width in widths], "o-", color=_OWN, ms=3)
         if record.timing is not None:
-            narrowing.axhline(100 * record.timing.precision, color="0.5", ls="--", lw=1, label="asked for")
+            narrowing.axhline(
+                100 * record.timing.precision, color="0.5", ls="--", lw=1, label="precision to reach"
+            )
             narrowing.legend(frameon=False, fontsize="small")
         narrowing.set_ylim(bottom=0)
     narrowing.set(xlabel="rounds", ylabel="half of the 95 % interval [%]", title="Precision")
@@ -80,7 +82,9 @@ def plot(record: Record, found: Stability, path: Path) -> None:
     timing = record.timing
     reached = "" if timing is None or timing.half_width is None else f" ±{timing.half_width:.2%}"
     device = "" if record.environment is None else f" · {record.environment.device_name}"
-    ratio_text = "" if timing is None else f" · ratio to the baseline {timing.ratio:.4f}{reached}"
+    what = "ratio to the baseline" if found.baseline_ms is not None else "the baseline, runtime"
+    figure_of = f" {timing.ratio:.4f}" if timing is not None and found.baseline_ms is not None else ""
+    ratio_text = "" if timing is None else f" · {what}{figure_of}{reached}"
     figure.suptitle(f"{record.submission.label}{ratio_text}{device}", fontsize="medium")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,10 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
     yield f"{record.submission.label}: {sum(found.launches)} rounds in {len(found.launches)} launches"
     if timing is not None:
         reached = "no interval" if timing.half_width is None else f"±{timing.half_width:.2%}"
-        yield f"ratio to the baseline {timing.ratio:.4f} {reached}, stopped by {timing.stopped}"
+        if found.baseline_ms is None:  # then the ratio is 1, and the interval that of the runtime
+            yield f"the baseline, runtime {reached}, stopped by {timing.stopped}"
+        else:
+            yield f"ratio to the baseline {timing.ratio:.4f} {reached}, stopped by {timing.stopped}"
         cold = ", ".join(f"{launch.first_call_ms:.1f}" for launch in timing.launches)
         yield f"first calls, not counted [ms]: {cold}"
         for reason in timing.unstable:

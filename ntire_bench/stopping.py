@@ -8,13 +8,15 @@ from typing import Literal
 
 from ntire_bench.errors import UsageError
 from ntire_bench.estimate import Samples, bootstrap
-from ntire_bench.steadiness import drifts
+from ntire_bench.records import LAUNCHES
+from ntire_bench.steadiness import PRECISION, drifts
 
 __all__ = [
     "LAUNCHES",
     "PRECISION",
     "StopReason",
     "StopRule",
+    "fixed_rounds",
     "more_rounds",
     "pilot_rounds",
     "rounds_per_launch",
@@ -22,8 +24,6 @@ __all__ = [
 
 StopReason = Literal["precision", "max-rounds", "max-time", "rounds"]
 
-LAUNCHES = 3  # at least; each start of a process has a memory layout of its own
-PRECISION = {"cpu": 0.01, "cuda": 0.0025}  # half of the 95 % interval over the estimate
 # On a CPU, launches differ as much as rounds do, so that more of them are worth more than longer ones.
 MOST_PER_LAUNCH = {"cpu": 4, "cuda": 20}
 _PILOT = 3  # rounds that the number of rounds is planned from
@@ -107,8 +107,17 @@ def pilot_rounds(rule: StopRule) -> int:
     ([1, 1, 2, 20], 3)
     """
     if rule.rounds is not None:
-        return math.ceil(rule.rounds / min(LAUNCHES, rule.rounds))
+        return fixed_rounds(rule.rounds, 0, 0)
     return max(1, min(_PILOT, rule.max_rounds // LAUNCHES))
+
+
+def fixed_rounds(rounds: int, done: int, launches: int) -> int:
+    """Return the rounds of the next launch where there are to be so many in all.
+
+    >>> fixed_rounds(4, 0, 0), fixed_rounds(4, 2, 1), fixed_rounds(4, 3, 2)
+    (2, 1, 1)
+    """
+    return math.ceil((rounds - done) / max(1, LAUNCHES - launches))
 
 
 def rounds_per_launch(rule: StopRule, pilot: Samples, elapsed_s: float, device: str) -> int:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
-from ntire_bench import monitor
+from ntire_bench import device, environment, monitor
 from ntire_bench.attest import Window, agrees, dithered, measure_overhead, window_of
 from ntire_bench.beside import Beside
 from ntire_bench.client import Call, Worker
@@ -117,11 +119,11 @@ def test_cpu_time_of_a_family_and_of_others():
 
 def test_a_machine_without_nvml_is_told_so():
     trace = monitor.GpuTrace(None)
-    with trace.sampling(2):
+    with trace.sampling([1, 2]):
         pass
     assert trace.summary() == {} and trace.missing is None
     absent = monitor.GpuTrace("GPU-00000000-0000-0000-0000-000000000000")
-    with absent.sampling(2):
+    with absent.sampling([1, 2]):
         pass
     assert absent.missing is not None and absent.summary() == {"nvml": absent.missing}
 
@@ -134,8 +136,9 @@ class FakeNvml:
     class NVMLError(Exception):
         """NVML's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, pids: tuple[int, ...] = (1, 2, 3)) -> None:
         self.asked = 0
+        self.pids = pids
 
     def nvmlDeviceGetClockInfo(self, _: object, kind: int) -> int:
         self.asked += kind == 1
@@ -151,18 +154,43 @@ class FakeNvml:
         return 0x40 if self.asked == 2 else 0x1  # hardware thermal limit; idle
 
     def nvmlDeviceGetComputeRunningProcesses(self, _: object) -> list[object]:
-        return [object()] * (3 if self.asked > 1 else 2)
+        return [SimpleNamespace(pid=pid) for pid in self.pids[: 3 if self.asked > 1 else 2]]
 
 
-def test_a_gpu_is_sampled_and_strangers_on_it_are_counted():
+@pytest.mark.parametrize("pids", [(7001, 7002, 7003), (os.getpid(), 2**31 - 2, 7003)])
+def test_a_gpu_is_sampled_and_strangers_on_it_are_counted(pids):
+    """From within a container no process has the number it has here; else ours are known by it."""
     trace = monitor.GpuTrace(None)
-    trace._nvml, trace._handle = FakeNvml(), object()
-    with trace.sampling(2):
+    trace._nvml, trace._handle = FakeNvml(pids), object()
+    with trace.sampling([os.getpid(), 2**31 - 2]):
         time.sleep(0.4)
     told = trace.summary()
     assert told["samples"] >= 3 and told["sm_clock_mhz"][0] == 1001
     assert told["power_w"] == [250.0, 250.0, 250.0] and told["temperature_c"][1] == 60
     assert told["throttles"] == ["hardware thermal limit"] and told["other_processes"] == 1
+
+
+def test_what_a_gpu_does_not_tell_keeps_nothing_else_from_being_sampled():
+    class Silent(FakeNvml):
+        def nvmlDeviceGetPowerUsage(self, _: object) -> int:
+            raise self.NVMLError("Not Supported")
+
+    trace = monitor.GpuTrace(None)
+    trace._nvml, trace._handle = Silent(), object()
+    with trace.sampling([1, 2]):
+        time.sleep(0.4)
+    told = trace.summary()
+    assert told["power_w"] is None and told["nvml"] == "Not Supported"
+    assert told["temperature_c"][1] == 60 and told["throttles"] == ["hardware thermal limit"]
+
+
+def test_a_worker_on_a_gpu_names_it_and_the_record_does_not(monkeypatch):
+    properties = SimpleNamespace(uuid="12345678-1234-1234-1234-123456789abc")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "A GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    told = device.describe(torch.device("cuda"))
+    assert told["gpu_uuid"] == properties.uuid
+    assert environment.describe(told).device_name == "A GPU"
 
 
 def test_jobs_run_beside_or_at_once_and_keep_what_they_raise():

@@ -22,7 +22,7 @@ from ntire_bench.campaign import Data, Outcome, choose_data
 from ntire_bench.dataset import load_splits
 from ntire_bench.errors import DatasetError, SubmissionError, UsageError
 from ntire_bench.evaluate import Options
-from ntire_bench.records import ErrorInfo, Measurement, Record
+from ntire_bench.records import ErrorInfo, Launch, Measurement, Record, Timing
 from ntire_bench.stopping import StopRule
 from ntire_bench.submission import Submission, find
 
@@ -216,6 +216,34 @@ def test_resume_reruns_for_more_rounds_and_not_for_fewer(go):
     go()
     assert go(options=dataclasses.replace(OPTIONS, stop=StopRule(rounds=2))) == []
     assert go(options=dataclasses.replace(OPTIONS, stop=StopRule(rounds=4))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "limits", "enough"),
+    [
+        ("max-time", {"max_time_s": 1200.0}, False),
+        ("max-time", {"max_time_s": 30.0}, True),
+        ("max-rounds", {"max_rounds": 60}, False),
+        ("max-rounds", {"max_rounds": 4}, True),
+        ("precision", {"precision": 0.1}, True),
+        ("precision", {"precision": 0.1, "min_rounds": 5}, False),
+        ("precision", {"precision": 0.01}, False),
+    ],
+)
+def test_what_stopped_at_smaller_limits_is_not_enough(stopped, limits, enough):
+    timing = Timing(
+        launches=tuple(Launch(rounds=count, load_s=1.0, first_call_ms=1.0) for count in (2, 1, 1)),
+        stopped=stopped,
+        precision=0.01,
+        half_width=0.1,
+        ratio=1.0,
+        ratio_ci95=None,
+        score_ci95=None,
+        max_time_s=60.0,
+    )
+    record = dataclasses.replace(make_record(1, "A"), timing=timing, rounds=4)
+    options = Options(psnr_channel="y", stop=StopRule(**limits))
+    assert campaign._measured_enough(record, options) == enough
 
 
 def test_resume_reruns_on_another_machine(go, monkeypatch):

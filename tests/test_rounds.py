@@ -51,6 +51,9 @@ class FakeWorker:
         self.calls += 1
         return Call(self.sr(lr), 100.0 + self.calls, 100.0 + self.calls + self.excess_ms)
 
+    def flags(self) -> dict[str, bool | int | str]:
+        return {"threads": 1}
+
     def reset_memory(self) -> None:
         self.log.append(("reset", self.name, None))
 
@@ -145,14 +148,18 @@ def test_contenders_take_turns_on_each_image_and_at_going_first(decoded):
     log: list[Any] = []
     session([contender("base", log), contender("team", log)], [split(4)], (2,))
     runs = [(name, lr) for what, name, lr in log if what == "run"]
-    assert [name for name, _ in runs] == ["base", "team", "team", "base"] * 2 + [
-        "team",
-        "base",
-        "base",
-        "team",
-    ] * 2
+    assert [name for name, _ in runs] == ["base", "team", "team", "base"] * 4
     for (_, first), (_, second) in zip(runs[::2], runs[1::2], strict=True):
         assert np.array_equal(first, second)  # both sides of a turn see the same LR image
+
+
+@pytest.mark.parametrize(("images", "launches"), [(1, (1, 1, 1, 1)), (5, (1, 3, 2))])
+def test_neither_side_goes_first_more_often_however_many_images_there_are(decoded, images, launches):
+    log: list[Any] = []
+    session([contender("base", log), contender("team", log)], [split(images)], launches)
+    runs = [name for what, name, _ in log if what == "run"]
+    first = runs[::2]
+    assert first == ["base" if turn % 2 == 0 else "team" for turn in range(len(first))]
 
 
 def test_no_call_of_a_launch_has_content_that_was_there_before_and_one_is_the_image_itself(decoded):

@@ -8,7 +8,7 @@ import pytest
 from ntire_bench import steadiness
 from ntire_bench.errors import UsageError
 from ntire_bench.estimate import Samples, bootstrap
-from ntire_bench.stopping import StopRule, more_rounds, pilot_rounds, rounds_per_launch
+from ntire_bench.stopping import StopRule, fixed_rounds, more_rounds, pilot_rounds, rounds_per_launch
 
 
 def samples(launches: tuple[int, ...], noise: float, *, trend: float = 0.0, seed: int = 0) -> Samples:
@@ -49,11 +49,43 @@ def test_a_run_that_drifts_does_not_stop_at_its_precision():
     assert steadiness.drift(drifting) == pytest.approx(0.2 * 12 / 23 / (1 + 0.2 * 5.5 / 23), rel=0.02)
     assert steadiness.drifts(drifting, 0.04) and not steadiness.drifts(drifting, 0.06)
     # Launches that differ make a wide interval; this one would do.
-    assert bootstrap(drifting, resamples=200).half_width < 0.1
-    assert StopRule(precision=0.1).after_launch(drifting, "cpu") == "precision"
+    assert bootstrap(drifting, resamples=200).half_width < 0.2
+    assert StopRule(precision=0.2).after_launch(drifting, "cpu") == "precision"
     assert StopRule(precision=0.04).after_launch(drifting, "cpu") is None
     # Halves that differ no more than rounds do are noise.
     assert not steadiness.drifts(samples((2, 2), 0.3), 0.001)
+
+
+def test_launches_that_differ_are_no_drift():
+    """Of 200 sessions without one, with launches that differ by 1.7 % as they do on a shared host."""
+    for launches in ((4, 4, 4), (4,) * 8):
+        alarms = 0
+        for seed in range(200):
+            random = np.random.default_rng(seed)
+            level = np.repeat(1 + 0.017 * random.standard_normal(len(launches)), launches)
+            base = np.full((4, sum(launches)), 10.0)
+            own = base * level * (1 + 0.01 * random.standard_normal(base.shape))
+            session = Samples(launches=launches, own={"valid": own}, baseline={"valid": base})
+            alarms += steadiness.drifts(session, 0.01)
+        assert alarms <= 6
+
+
+def test_a_drift_over_launches_is_told_from_their_differences():
+    for launches in ((4, 4, 4), (4,) * 8):
+        random = np.random.default_rng(1)
+        base = np.full((4, sum(launches)), 10.0)
+        rising = np.linspace(1.0, 1.3, sum(launches))
+        own = base * rising * (1 + 0.005 * random.standard_normal(base.shape))
+        session = Samples(launches=launches, own={"valid": own}, baseline={"valid": base})
+        assert steadiness.drifts(session, 0.01)
+
+
+def test_a_number_of_rounds_is_spread_over_three_launches():
+    for rounds in range(1, 12):
+        done: list[int] = []
+        while sum(done) < rounds:
+            done.append(fixed_rounds(rounds, sum(done), len(done)))
+        assert sum(done) == rounds and len(done) == min(3, rounds) and max(done) - min(done) <= 1
 
 
 def test_limits():
@@ -90,16 +122,16 @@ def test_more_rounds_follow_what_is_missing_and_keep_the_limit():
 
 def test_reasons_for_an_unstable_runtime():
     calm = samples((4, 4, 4), 1e-3)
-    assert steadiness.reasons(calm, bootstrap(calm), 0.01, "cpu") == []
+    assert steadiness.reasons(calm, bootstrap(calm), "cpu") == []
     wide = samples((2, 2, 2), 0.3)
-    assert any("interval" in reason for reason in steadiness.reasons(wide, bootstrap(wide), 0.01, "cpu"))
+    assert any("interval" in reason for reason in steadiness.reasons(wide, bootstrap(wide), "cpu"))
     drifting = samples((8, 8, 8), 1e-4, trend=0.5)
-    assert any("second half" in r for r in steadiness.reasons(drifting, bootstrap(drifting), 0.01, "cpu"))
+    assert any("second half" in r for r in steadiness.reasons(drifting, bootstrap(drifting), "cpu"))
     own = calm.own["valid"].copy()
     own[:, ::3] *= 3  # a third of the calls
     spiky = Samples(launches=calm.launches, own={"valid": own}, baseline=calm.baseline)
     assert steadiness.outlier_share(spiky) == pytest.approx(1 / 3)
-    assert any("far from" in reason for reason in steadiness.reasons(spiky, bootstrap(spiky), 0.5, "cpu"))
+    assert any("far from" in reason for reason in steadiness.reasons(spiky, bootstrap(spiky), "cpu"))
 
 
 def test_calls_on_a_machine_without_noise_are_no_outliers():
