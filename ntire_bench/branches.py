@@ -16,6 +16,7 @@ from ntire_bench.branch_walk import File, Reading, Selector, Walk, parameters
 __all__ = ["Found", "read"]
 
 _WIDEST = 1000  # of a range of ids
+_LOWEST = 9  # below 0; older files count some baselines down from there
 _SELECTOR = "model_id"  # what the challenge calls it; goes before others that fit as well
 
 
@@ -27,6 +28,7 @@ class Found:
         selector: How it is told the number; None where it asks for none.
         readings: What each number leads to.
         empty: Numbers that it knows but returns no network for, such as a template that only passes.
+        negative: Numbers below 0 that it returns a network for: no submission can have them.
         untold: What it looks numbers up in although which they are cannot be read.
     """
 
@@ -34,6 +36,7 @@ class Found:
     readings: dict[int, Reading] = field(default_factory=dict)
     empty: list[int] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
+    negative: list[int] = field(default_factory=list)
 
 
 def read(tree: ast.Module, function: ast.FunctionDef) -> Found:
@@ -61,6 +64,8 @@ def read(tree: ast.Module, function: ast.FunctionDef) -> Found:
                     found.untold.extend(text for text in walk.untold if text not in found.untold)
             elif reading.returned is None or walk.unassigned:
                 found.empty.append(id_)
+            elif id_ < 0:
+                found.negative.append(id_)
             else:
                 found.readings[id_] = reading
         if len(found.readings) > len(best.readings):
@@ -117,12 +122,17 @@ def _candidates(tree: ast.Module) -> list[int]:
             calls = [part for part in node.decorator_list if isinstance(part, ast.Call)]
             constants = list(_numbers(part for call in calls for part in ast.walk(call)))  # @register(7)
         found.update(constants)
-    return sorted(number for number in found if number >= 0)
+    return sorted(found)
 
 
 def _numbers(nodes: Iterable[ast.AST]) -> Iterator[int]:
     for node in nodes:
-        if isinstance(node, ast.Constant) and not isinstance(node.value, bool):
+        minus = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+        if isinstance(node, ast.UnaryOp) and minus and isinstance(node.operand, ast.Constant):
+            value = node.operand.value
+            if type(value) is int and value <= _LOWEST:
+                yield -value
+        elif isinstance(node, ast.Constant) and not isinstance(node.value, bool):
             if isinstance(node.value, int) and node.value < 10**9:
                 yield node.value
             elif isinstance(node.value, str) and node.value.isdecimal() and len(node.value) < 10:

@@ -72,6 +72,7 @@ def find(root: Path) -> Catalogue:
     readings = known.readings
     submissions = {id_: _submission(root, known.selector, readings[id_]) for id_ in sorted(readings)}
     ignored = [f"{SCRIPT}: {SELECT_MODEL} builds no network for model_id {id_}." for id_ in known.empty]
+    ignored += [f"{SCRIPT}: model_id {id_} is left out, ids begin at 0." for id_ in known.negative]
     ignored += [
         f"{SCRIPT}: which numbers {text} has cannot be read; what {SELECT_MODEL} finds there is not listed."
         for text in known.untold

@@ -6,7 +6,7 @@ import ast
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -73,6 +73,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         given = _unpacked(result, asked)
         asked_for = arguments.names_asked()
         roles = {**vars(given), "args": arguments, "device": device}
+        roles |= {f"returned_{place}": value for place, value in enumerate(result) if place > 3}
         step = _step(script, loop, roles, scale)
     except (Exception, SystemExit) as error:
         raise checkout_errors.explain(error, asked, reads, device) from error
@@ -84,7 +85,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         device,
         data_range=given.data_range,
         pad_declared=step is not None,  # the checkout pads where it pads; nothing is added to what it does
-        tile=given.tile,
+        tile=given.tile if isinstance(given.tile, int) else None,
         own_forward=step,
     )
     inferred = _returned_told(given)
@@ -104,6 +105,8 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         how = f"{asked.script.name} could not get it, and nothing that was run needed it: {why}"
         inferred.append(Inference(key="absent", value=what, how=how))
     findings = [] if step is not None else [_not_followed(asked.script)]
+    if loop is not None and step is not None and loop.dropped:
+        findings.append(_partly_followed(asked.script, loop.dropped))
     return Loaded(upscaler, type(given.model).__name__, inferred, findings)
 
 
@@ -162,7 +165,7 @@ class _Returned:
     model: nn.Module
     name: str
     data_range: float
-    tile: int | None
+    tile: int | Sequence[int] | None
 
 
 def _unpacked(result: object, asked: Asked) -> _Returned:
@@ -170,7 +173,8 @@ def _unpacked(result: object, asked: Asked) -> _Returned:
     if isinstance(result, (tuple, list)) and len(result) >= 3:
         network, name, data_range, tile = (*result, None)[:4]
         usable = isinstance(data_range, (int, float)) and data_range in (1, 255)
-        tiled = type(tile) is int and tile > 0
+        sides = tile if isinstance(tile, (list, tuple)) else [tile]
+        tiled = all(type(side) is int and side > 0 for side in sides)
         if isinstance(network, nn.Module) and usable and (tile is None or tiled):
             return _Returned(network, str(name), float(data_range), tile)
         found = f"{type(network).__name__}, {name!r}, {data_range!r}, {tile!r}"
@@ -193,13 +197,16 @@ def _step(script: Script, loop: Loop | None, roles: dict[str, Any], scale: int) 
         for own, role in loop.roles.items()
     }
     make = script.namespace[MAKE]
+    run = make(**given)
     stand_ins = {own: _StandIn(scale) if role == "model" else given[own] for own, role in loop.roles.items()}
-    lr = torch.rand(1, 3, 32, 32, device=roles["device"]) * roles["data_range"]
-    taken = _taken(make(**stand_ins), loop, lr)
+    sides = roles["tile"] if isinstance(roles["tile"], (list, tuple)) else [roles["tile"] or 0]
+    side = min(512, max(64, 2 * max(sides, default=0)))
+    lr = torch.rand(1, 3, side, side, device=roles["device"]) * roles["data_range"]
+    taken = _taken(lambda: make(**stand_ins), loop, lr)
     seen = [one.seen for one in stand_ins.values() if isinstance(one, _StandIn) and one.seen is not None]
     if loop.surmised and seen and not _resembles(seen[0], lr):
         return None
-    return _Step(make(**given), taken)
+    return _Step(run, taken)
 
 
 def _resembles(seen: Tensor, lr: Tensor) -> bool:
@@ -220,25 +227,30 @@ class _StandIn(nn.Module):
         return lr.new_zeros(*lr.shape[:-2], self.scale * lr.shape[-2], self.scale * lr.shape[-1])
 
 
-def _taken(step: Callable[[Tensor], Any], loop: Loop, lr: Tensor) -> str:
+def _taken(make: Callable[[], Callable[[Tensor], Any]], loop: Loop, lr: Tensor) -> str:
     """Return the calls of a loop that are made for this network, by running it with a stand-in."""
-    called: list[str] = []
-    code = getattr(step, "__code__", None)
+    lines: set[int] = set()
 
     def note(frame: FrameType, event: str, _: object) -> None:
         outer = frame.f_back
         if event == "call" and outer is not None and outer.f_code is code:
-            called.append(frame.f_code.co_name)
+            lines.add(outer.f_lineno)
 
-    sys.setprofile(note)
     try:
+        step = make()
+        code = getattr(step, "__code__", None)
+        sys.setprofile(note)
         with torch.inference_mode():
             step(lr)
     except Exception:  # it asks more of the network than a stand-in has: all the ways are told then
-        called = []
+        lines.clear()
     finally:
         sys.setprofile(None)
-    taken = [text for text in loop.calls if text.split("(")[0].split(".")[-1] in called]
+    taken = [
+        text
+        for text in loop.calls
+        if any(first <= line <= last for line in lines for first, last in [loop.lines[text]])
+    ]
     return " or ".join(taken or loop.calls)
 
 
@@ -263,6 +275,14 @@ def _not_followed(script: Path) -> Finding:
         "passes that only that loop makes are not made, and padding only where it must be"
     )
     return Finding(code="loop-not-followed", severity="warning", message=message)
+
+
+def _partly_followed(script: Path, dropped: Sequence[str]) -> Finding:
+    message = (
+        f"what {script.name} does to an SR image after its conversion to 8 bits is not done: "
+        f"{'; '.join(dropped)[:200]}"
+    )
+    return Finding(code="loop-partly-followed", severity="warning", message=message)
 
 
 def _forward_told(loop: Loop | None, script: Path, step: _Step | None) -> Inference:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ntire_bench.loop_slice import (
+    IMAGE,
     LR,
     READING,
     TO_TENSOR,
@@ -28,10 +29,13 @@ from ntire_bench.loop_slice import (
     names_read,
 )
 
-__all__ = ["MAKE", "ROLES", "Loop", "find_loop"]
+__all__ = ["MAKE", "MORE", "ROLES", "Loop", "find_loop"]
 
 ROLES = ("model", "name", "data_range", "tile", "args", "device")
 """What a loop gets from select_model, and what select_model gets."""
+
+MORE = tuple(f"returned_{place}" for place in range(4, 12))
+"""Roles of what else select_model returns, by its place."""
 
 MAKE = "__make_step__"
 
@@ -48,6 +52,8 @@ class Loop:
             known outside the loop.
         calls: The calls that it runs the network with, as text.
         reads: Names of the file that it needs.
+        lines: First and last line of each of `calls`, where it stands in the file.
+        dropped: What the loop does to the SR image after its conversion and is not done, as text.
         surmised: Whether what makes the LR tensor was taken for that because nothing more likely is there.
     """
 
@@ -57,6 +63,8 @@ class Loop:
     calls: list[str]
     reads: set[str] = field(default_factory=set)
     surmised: bool = False
+    lines: dict[str, tuple[int, int]] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
 
 
 def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop | None:
@@ -72,11 +80,32 @@ def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop
     for name in sorted(file.bodies, key=lambda name: "model" not in file.roles[name].values()):
         if name == select.name:
             continue
-        for reading in (TO_TENSOR, READING):
-            found = _cut(file, name, reading)
-            if found is not None:
-                return found
+        found = _cut(file, name, TO_TENSOR)
+        whole = _cut(file, name, IMAGE)
+        if whole is not None and (found is None or _touched(found, whole)):
+            return whole
+        found = found or _cut(file, name, READING)
+        if found is not None:
+            return found
     return None
+
+
+def _touched(loop: Loop, whole: Loop) -> bool:
+    """Return whether something is done to an LR image before it becomes a tensor, or not always by that call.
+
+    Args:
+        loop: Cut where the image becomes a tensor.
+        whole: Cut where the image is read: with one statement more for that, if nothing else happens.
+    """
+
+    def statements(one: Loop) -> int:
+        return sum(isinstance(node, ast.stmt) for node in ast.walk(one.code))
+
+    reads = any(
+        isinstance(node, ast.Call) and IMAGE.fullmatch(ast.unparse(node.func).split(".")[-1])
+        for node in ast.walk(loop.code)
+    )
+    return reads or statements(whole) > statements(loop) + 1
 
 
 class _File:
@@ -177,7 +206,7 @@ def _roles(
                 continue
             for target in node.targets:
                 parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
-                for part, role in zip(parts, ROLES, strict=False):
+                for part, role in zip(parts, (*ROLES[:4], *MORE), strict=False):
                     if isinstance(part, ast.Name):
                         found[name][part.id] = role
             for given, value in _given(node.value, taken):
@@ -214,6 +243,8 @@ def _cut(file: _File, name: str, reading: re.Pattern[str]) -> Loop | None:
     before, inner, contexts, turns = _innermost(body, made)
     slicer = file.slicer(name, reading, made)
     step, needed = slicer.cut(inner, set())
+    if not slicer.starts and reading is IMAGE:
+        return None
     if not slicer.starts:  # the tensors may have been made before the loop
         own_turn = _from_before(turns, before, needed, reading)
         if own_turn is None:
@@ -247,20 +278,41 @@ def _cut(file: _File, name: str, reading: re.Pattern[str]) -> Loop | None:
         elif part not in known and part != LR and not {part, "*"} & file.top:
             known[part] = "" if part in bound else USUAL.get(part, "")
     taken = {part: role for part, role in known.items() if part in needed}
-    networks = {part for part, role in known.items() if role == "model"}
+    networks = _networks([*setup, *step], {part for part, role in known.items() if role == "model"})
     calls = [
-        ast.unparse(node)
+        (ast.unparse(node), node.lineno, node.end_lineno or node.lineno)
         for statement in step
         for node in ast.walk(statement)
         if isinstance(node, ast.Call) and names_read([*node.args, *node.keywords, node.func]) & networks
     ]
-    outermost = [text for text in calls if not any(text != other and text in other for other in calls)]
+    outermost = [
+        call for call in calls if not any(call[0] != other and call[0] in other for other, *_ in calls)
+    ]
     if not outermost:
         return None
     code = _code(setup, step, list(taken))
-    shown = [text.replace(LR, "LR") for text in dict.fromkeys(outermost)]
+    lines = {text.replace(LR, "LR"): (first, last) for text, first, last in reversed(outermost)}
+    shown = [text.replace(LR, "LR") for text, *_ in outermost]
+    shown = list(dict.fromkeys(shown))
     surmised = reading is READING
-    return Loop(name, code, taken, shown, needed - set(taken) - {LR}, surmised)
+    reads = needed - set(taken) - {LR}
+    return Loop(name, code, taken, shown, reads, surmised, lines, list(slicer.dropped))
+
+
+def _networks(statements: Sequence[ast.stmt], names: set[str]) -> set[str]:
+    """Return names of networks, and of functions made inside the loop's function that call them."""
+    found = set(names)
+    makers: list[tuple[str, ast.AST]] = []
+    for node in (part for top in statements for part in ast.walk(top)):
+        if isinstance(node, ast.FunctionDef):
+            makers.append((node.name, node))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            partial = isinstance(node.value, ast.Call) and "partial" in ast.unparse(node.value.func)
+            if partial or isinstance(node.value, ast.Lambda):
+                makers.append((node.targets[0].id, node.value))
+    while more := {name for name, node in makers if names_read(node) & found} - found:
+        found |= more
+    return found
 
 
 def _decorating(function: ast.FunctionDef | None) -> list[ast.withitem]:

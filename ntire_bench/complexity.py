@@ -11,6 +11,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
+from ntire_bench.errors import SubmissionError
 from ntire_bench.inference import Upscaler, blame
 from ntire_bench.influence import hidden_work
 from ntire_bench.observation import Observation
@@ -64,11 +65,19 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Compl
     """
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(input_shape, generator=generator).mul_(upscaler.data_range).to(upscaler.device)
-    # Never in tiles: their overlaps would count for activations and not for FLOPs.
-    observed = _observed(upscaler, image, whole=True)[1]
-    with torch.no_grad():
-        # Padded like any image; the line above has found out how far.
-        traced = _fvcore(upscaler, upscaler.pad(image))
+    try:
+        # Never in tiles: their overlaps would count for activations and not for FLOPs.
+        observed = _observed(upscaler, image, whole=True)[1]
+    except SubmissionError as error:
+        if upscaler.own_forward is None:
+            raise
+        # The network alone does not take such an image: what a checkout's loop does with it is counted.
+        observed = _observed(upscaler, image, whole=False)[1]
+        traced: _Traced | str = str(error.what)
+    else:
+        with torch.no_grad():
+            # Padded like any image; the line above has found out how far.
+            traced = _fvcore(upscaler, upscaler.pad(image))
     failed = isinstance(traced, str)
     counts = _Traced(observed.counted, observed.products, {}, set()) if isinstance(traced, str) else traced
     audited: dict[str, Any] = {

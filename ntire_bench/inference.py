@@ -224,6 +224,8 @@ class Upscaler:
         remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
         if self.own_forward is not None:
             remedy = "mend the network, or how the checkout runs it"
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            remedy = f"install {error.name.split('.')[0]} beside ntire_bench, or have the team do without it"
         if isinstance(error, torch.OutOfMemoryError):
             remedy = "use less memory, or declare tile"
         elif self.device.type == "cpu" and wants_gpu(error):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 __all__ = [
+    "IMAGE",
     "LR",
     "READING",
     "TO_TENSOR",
@@ -37,7 +38,12 @@ _TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
 _OWN_RANGE = re.compile(r"tensor2uint|uint2tensor\d*")
 _THREE_DIMENSIONS = re.compile(r"uint2tensor3|img2tensor")
 TO_TENSOR = re.compile(r"uint2tensor\d*|img2tensor|image_to_tensor")
+IMAGE = re.compile(r"imread\w*")
 READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothing of the above is found
+# The LR tensor as the image it came from: 255 / white of it is whole numbers, but for rounding.
+_AS_IMAGE = (
+    f"({LR}[0].permute(1, 2, 0).float() * (255.0 / {WHITE})).round().to('cpu').numpy().astype('uint8')"
+)
 # What loops call these where they do not get them from select_model by name.
 USUAL = {"model": "model", "net": "model", "model_name": "name", "name": "name", "data_range": "data_range"}
 USUAL |= {"tile": "tile", "args": "args", "device": "device"}
@@ -172,6 +178,7 @@ class Slicer:
 
     Attributes:
         starts: Whether the LR tensor has come up.
+        dropped: What is done to the SR image after its conversion and cannot be done to the tensor.
     """
 
     def __init__(
@@ -188,21 +195,25 @@ class Slicer:
         self.modules = modules
         self.made = made
         self.starts = False
+        self.dropped: list[str] = []
 
     def cut(self, body: Sequence[ast.stmt], needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
         """Return what must be kept for some names to be right after it, and the names it needs before."""
         kept: list[ast.stmt] = []
-        for statement in reversed(body):
-            own, needed = self._one(statement, needed)
+        for place in reversed(range(len(body))):
+            own, needed = self._one(body[place], needed, body[place + 1 :])
             kept[:0] = own
             if own and isinstance(own[-1], ast.Return):
                 kept = own  # what comes after it is not reached
         return kept, needed
 
-    def _one(self, statement: ast.stmt, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
+    def _one(
+        self, statement: ast.stmt, needed: set[str], after: Sequence[ast.stmt]
+    ) -> tuple[list[ast.stmt], set[str]]:
         output = _conversion(statement, self.made)
         if output is not None:
-            end = ast.copy_location(ast.Return(self._started(copy.deepcopy(output))), statement)
+            output = self._cropped(statement, copy.deepcopy(output), after)
+            end = ast.copy_location(ast.Return(self._started(output)), statement)
             return [end], names_read(end)
         if isinstance(statement, (ast.If, ast.With, ast.Try)):
             return self._compound(statement, needed)
@@ -220,6 +231,28 @@ class Slicer:
             new.value = self._started(new.value)
         whole = isinstance(statement, ast.Assign) and all(_plain(target) for target in statement.targets)
         return [new], (needed - bound if whole else needed) | names_read(new)
+
+    def _cropped(self, end: ast.stmt, output: ast.expr, after: Sequence[ast.stmt]) -> ast.expr:
+        """Return the output cropped as the image made of it is; note what else is done to the image."""
+        if not (isinstance(end, ast.Assign) and isinstance(end.targets[0], ast.Name)):
+            return output
+        image = end.targets[0].id
+        self.dropped.clear()
+        for statement in after:
+            if not isinstance(statement, ast.Assign) or image not in names_bound([statement]):
+                continue
+            value = statement.value
+            if isinstance(value, ast.Subscript) and ast.unparse(value.value) == image:
+                slices = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
+                if len(slices) <= 2 or ast.unparse(slices[2]) in (":", "..."):
+                    if all(isinstance(part, ast.Slice) for part in slices[:2]):  # rows and columns
+                        rows_first = [*slices[:2], *([ast.Slice()] if len(slices) < 2 else [])]
+                        index = ast.Tuple([ast.Constant(...), *rows_first], ast.Load())
+                        output = ast.copy_location(ast.Subscript(output, index, ast.Load()), output)
+                        continue
+            if image in names_read(value):
+                self.dropped.append(ast.unparse(statement))
+        return output
 
     def _repeated(self, statement: ast.For | ast.While, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
         """Return what is kept of a loop inside: one turn, where every turn does the same.
@@ -308,6 +341,8 @@ class Slicer:
     def _started(self, expression: ast.expr) -> ast.expr:
         """Put the LR tensor in place of the call that makes it from a file."""
         slicer = self
+        if self.reading is IMAGE:
+            return self._started_image(expression)
 
         class Start(ast.NodeTransformer):
             def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
@@ -325,6 +360,22 @@ class Slicer:
         started: ast.expr = Start().visit(expression)
         if self.reading is READING and LR in names_read(started):
             return ast.copy_location(ast.Name(LR, ast.Load()), expression)
+        return started
+
+    def _started_image(self, expression: ast.expr) -> ast.expr:
+        """Put the LR image, uint8 HWC, in place of the call that reads it from a file."""
+        slicer = self
+
+        class Start(ast.NodeTransformer):
+            def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
+                if IMAGE.fullmatch(_called(node)):
+                    slicer.starts = True
+                    order = "[..., ::-1]" if ast.unparse(node.func).split(".")[0] == "cv2" else ""
+                    return ast.copy_location(ast.parse(f"{_AS_IMAGE}{order}", mode="eval").body, node)
+                self.generic_visit(node)
+                return node
+
+        started: ast.expr = Start().visit(expression)
         return started
 
 

@@ -14,15 +14,17 @@ from typing import Any
 __all__ = ["protect"]
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-# Audit events of functions that change what their first, or their first two, arguments name.
-_CHANGES = {
-    "os.remove": 1,
-    "os.rmdir": 1,
-    "os.rename": 2,
-    "os.truncate": 1,
-    "os.symlink": 2,
-    "os.link": 2,
-    "os.chmod": 1,
+# Audit events of functions that change what their first, or their first two, arguments name; and where among
+# the arguments stand the folders, as descriptors, that relative names start from.
+_CHANGES: dict[str, tuple[int, tuple[int, ...]]] = {
+    "os.mkdir": (1, (2,)),
+    "os.remove": (1, (1,)),
+    "os.rmdir": (1, (1,)),
+    "os.rename": (2, (2, 3)),
+    "os.truncate": (1, ()),
+    "os.symlink": (2, (2, 2)),
+    "os.link": (2, (2, 3)),
+    "os.chmod": (1, (2,)),
 }
 
 
@@ -30,24 +32,45 @@ def protect(folder: str) -> None:
     """Refuse from now on to write to a folder; cannot be undone."""
     root = os.path.realpath(folder)
 
-    def inside(path: Any) -> bool:  # noqa: ANN401 - whatever a caller hands over
+    def placed(path: Any, folder: Any) -> str | None:  # noqa: ANN401 - whatever a caller hands over
+        """Return where a path is; None for an open descriptor, and where that cannot be told."""
         if not isinstance(path, (str, bytes, os.PathLike)):
-            return False  # a descriptor that is open already
-        real = os.path.realpath(os.fsdecode(path))
+            return None
+        name = os.fsdecode(path)
+        if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
+            try:  # as shutil.rmtree removes what is in a folder that it has open
+                name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+            except OSError:
+                return None
+        return name
+
+    def inside(name: str) -> bool:
+        real = os.path.realpath(name)
         return real == root or real.startswith(root + os.sep)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
-            path, _, flags = args
-            paths = [path] if isinstance(flags, int) and flags & _WRITES else []
-        elif event == "os.mkdir":
-            paths = [args[0]] if not os.path.exists(args[0]) else []  # else it is there, whoever may write
+            path, mode, flags = args
+            # os.open() gives no mode and may start from another folder, which its event does not tell.
+            elsewhere = mode is None and not os.path.isabs(os.fsdecode(path)) if _named(path) else False
+            writes = isinstance(flags, int) and flags & _WRITES and not elsewhere
+            names = [placed(path, None)] if writes else []
         elif event in _CHANGES:
-            paths = list(args[: _CHANGES[event]])
+            count, folders = _CHANGES[event]
+            starts = [args[at] if at < len(args) else None for at in folders] or [None] * count
+            names = [placed(path, start) for path, start in zip(args[:count], starts, strict=False)]
+            if event == "os.symlink":
+                names = names[1:]  # what it points to is not changed
+            if event == "os.mkdir":
+                names = [name for name in names if name and not os.path.exists(name)]  # else it is there
         else:
             return
-        for path in paths:
-            if inside(path):
-                raise OSError(errno.EROFS, os.strerror(errno.EROFS), os.fsdecode(path))
+        for name in names:
+            if name is not None and inside(name):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
 
     sys.addaudithook(hook)
+
+
+def _named(path: object) -> bool:
+    return isinstance(path, (str, bytes, os.PathLike))

@@ -419,6 +419,17 @@ def test_what_cannot_be_told_is_not_guessed():
     assert readings[1].returned == (UNKNOWN, UNKNOWN, UNKNOWN, None)
 
 
+def test_numbers_below_zero_are_told(own_root):
+    script = own_root / "test_demo.py"
+    text = script.read_text(encoding="utf-8")
+    first = text.index("    if model_id == 0:")
+    branch = "    if model_id == -1:\n        return Net(), 'old', 1.0, None\n"
+    script.write_text(text[:first] + branch + text[first:], encoding="utf-8")
+    found = challenge_root.find(own_root)
+    assert min(found.submissions) == 0
+    assert "test_demo.py: model_id -1 is left out, ids begin at 0." in found.ignored
+
+
 def test_a_default_branch_is_no_submission():
     _, readings, _ = read(
         "def select_model(args, device):\n    if args.model_id == 1:\n        model, name = Net(), 'A'\n"
@@ -632,6 +643,86 @@ class Halved:
 
     def eval(self):
         self.done.append("eval")
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0])
+@pytest.mark.parametrize("reader", ["util.imread_uint(path)", "cv2.imread(path)[:, :, ::-1]"])
+@pytest.mark.parametrize("always", [True, False])
+def test_what_is_done_to_the_lr_image_before_it_is_a_tensor_is_done(white, reader, always):
+    """By all branches or by one; the image is uint8 HWC, in the order of colours that its reader gives."""
+    work = "image = 255 - image" if always else "if white == 1: image = 255 - image"
+    text = HEAD.replace("import torch\n", "import torch, cv2\n") + (
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        f"    for path in args.files:\n        image = {reader}\n        {work}\n"
+        "        lr = util.uint2tensor4(image, white)\n"
+        "        sr = util.tensor2uint(net(lr), white)\n"
+    )
+    loop = loop_of(text)
+    util = argparse.Namespace(
+        uint2tensor4=lambda image, white: (
+            torch.from_numpy(np.ascontiguousarray(image))
+            .permute(2, 0, 1)
+            .float()
+            .div(255 / white)
+            .unsqueeze(0)
+        )
+    )
+    known = {"torch": torch, "util": util}
+    exec(compile(loop.code, "loop", "exec"), known)
+    roles = {"model": lambda lr: 3 * lr, "data_range": white}
+    step = known["__make_step__"](**{name: roles.get(role) for name, role in loop.roles.items()})
+    lr = torch.randint(0, 256, (1, 3, 4, 5)).float() / 255 * white
+    expected = white - lr if always or white == 1 else lr
+    assert torch.allclose(step(lr), 3 * expected, atol=1e-5 * white)
+
+
+def test_an_image_that_is_only_read_and_converted_is_not_taken_back_to_pixels():
+    text = HEAD + (
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    for path in args.files:\n        name = os.path.basename(path)\n"
+        "        image = util.imread_uint(path, n_channels=3)\n        lr = util.uint2tensor4(image, white)\n"
+        "        sr = util.tensor2uint(net(lr), white)\n"
+    )
+    assert "numpy" not in ast.unparse(loop_of(text).code)
+
+
+def test_a_crop_of_the_image_is_one_of_the_tensor_and_anything_else_is_told():
+    text = HEAD + (
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    for path in args.files:\n        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        "        h, w = lr.shape[2:]\n        sr = util.tensor2uint(net(lr), white)\n"
+        "        sr = sr[:h - 1, 1:w, :]\n        sr = sr[:2]\n        {more}\n        psnr = measure(sr)\n"
+    )
+    lr = torch.rand(1, 3, 4, 5)
+    loop = loop_of(text.format(more="name = path"))
+    assert loop.dropped == [] and torch.equal(
+        run_of(text.format(more=""), 1.0)(lr), 3 * lr[..., :3, 1:][..., :2, :]
+    )
+    assert loop_of(text.format(more="sr = cv2.blur(sr, 3)")).dropped == ["sr = cv2.blur(sr, 3)"]
+
+
+def test_whatever_else_select_model_returns_is_handed_on():
+    text = (
+        "def select_model(args, device):\n    return model, name, data_range, tile, window, shift\n"
+        "def run(net, white, by, window):\n    for path in files:\n"
+        "        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        "        sr = util.tensor2uint(net(lr[..., :window]) + by, white)\n"
+        "def main(args):\n    net, title, white, tile, size, by = select_model(args, device)\n"
+        "    run(net, white, by, size)\n"
+    )
+    lr = torch.rand(1, 3, 4, 5)
+    assert torch.equal(run_of(text, 1.0, returned_4=2, returned_5=7)(lr), 3 * lr[..., :2] + 7)
+
+
+@pytest.mark.parametrize("how", ["def infer(x):\n            return net(x)", "infer = lambda x: net(x)"])
+def test_a_network_may_be_called_by_a_function_made_in_the_loop(how):
+    text = HEAD + (
+        "def main(args):\n    net, title, white, tile = select_model(args, device)\n"
+        "    for path in args.files:\n        lr = util.uint2tensor4(util.imread_uint(path), white)\n"
+        f"        {how}\n        sr = util.tensor2uint(infer(lr), white)\n"
+    )
+    lr = torch.rand(1, 3, 4, 5)
+    assert torch.equal(run_of(text, 1.0)(lr), 3 * lr)
 
 
 @pytest.mark.parametrize("where", ["in main", "in run", "in between"])
@@ -948,15 +1039,14 @@ def test_published_networks_in_a_checkout_give_their_published_values(call, shar
 @pytest.mark.slow
 @pytest.mark.parametrize("scaled", ["", " / 255."])
 def test_a_loop_that_scales_again_what_its_reading_is_taken_for_is_not_followed(call, own_root, scaled):
-    """Where only from_numpy makes the LR tensor, what is done to it afterwards may be done already."""
+    """Where only to_tensor makes the LR tensor, what is done to it afterwards may be done already."""
     script = own_root / "test_demo.py"
     text = script.read_text(encoding="utf-8")
-    line = "img_lr = util.uint2tensor4(img_lr, data_range)"
-    assert line in text
-    plain = (
-        f"img_lr = torch.from_numpy(img_lr).permute(2, 0, 1).unsqueeze(0)\n        img_lr = img_lr{scaled}"
-    )
-    script.write_text(text.replace(line, plain), encoding="utf-8")
+    lines = "img_lr = util.imread_uint(img_lr, n_channels=3)\n"
+    lines += "        img_lr = util.uint2tensor4(img_lr, data_range)"
+    assert lines in text
+    plain = f"img_lr = to_tensor(Image.open(img_lr)).unsqueeze(0)\n        img_lr = img_lr{scaled}"
+    script.write_text(text.replace(lines, plain), encoding="utf-8")
     result = call("check", checkout.PADDED, "--challenge-root", own_root, "--json")
     assert result.exit_code == 0, result.output
     codes = [finding["code"] for finding in json.loads(result.stdout)["findings"]]
