@@ -59,6 +59,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
     loop = find_loop(tree, select, asked.parameter)
     defaults = [part for both in argument_defaults(tree).values() for part in both if part is not None]
     wanted = {SELECT_MODEL, *names_read(defaults), *(loop.reads if loop else ())}
+    wanted |= loop.whole.reads if loop is not None and loop.whole is not None else set()
     try:
         script = Script(asked.script, tree, wanted, SELECT_MODEL)
         arguments = script.arguments()
@@ -74,7 +75,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         asked_for = arguments.names_asked()
         roles = {**vars(given), "args": arguments, "device": device}
         roles |= {f"returned_{place}": value for place, value in enumerate(result) if place > 3}
-        step = _step(script, loop, roles, scale)
+        step, loop = _step(script, loop, roles, scale)
     except (Exception, SystemExit) as error:
         raise checkout_errors.explain(error, asked, reads, device) from error
     ready(given.model, asked.file, device)
@@ -187,26 +188,78 @@ def _unpacked(result: object, asked: Asked) -> _Returned:
     )
 
 
-def _step(script: Script, loop: Loop | None, roles: dict[str, Any], scale: int) -> _Step | None:
-    """Return what the checkout's loop runs, and what that calls; None where it cannot be followed."""
+def _step(
+    script: Script, loop: Loop | None, roles: dict[str, Any], scale: int
+) -> tuple[_Step | None, Loop | None]:
+    """Return what the checkout's loop runs, and that loop; None where it cannot be followed."""
     if loop is None:
-        return None
-    script.define(loop.code)
-    given = {
-        own: roles[role] if role else Absent(own, f"only the loop in {loop.function}() has it")
-        for own, role in loop.roles.items()
-    }
-    make = script.namespace[MAKE]
-    run = make(**given)
-    stand_ins = {own: _StandIn(scale) if role == "model" else given[own] for own, role in loop.roles.items()}
+        return None, None
     sides = roles["tile"] if isinstance(roles["tile"], (list, tuple)) else [roles["tile"] or 0]
     side = min(512, max(64, 2 * max(sides, default=0)))
-    lr = torch.rand(1, 3, side, side, device=roles["device"]) * roles["data_range"]
-    taken = _taken(lambda: make(**stand_ins), loop, lr)
-    seen = [one.seen for one in stand_ins.values() if isinstance(one, _StandIn) and one.seen is not None]
-    if loop.surmised and seen and not _resembles(seen[0], lr):
-        return None
-    return _Step(run, taken)
+    pixels = torch.randint(0, 256, (1, 3, side, side), device=roles["device"])
+    lr = pixels.float() / 255 * roles["data_range"]
+    probe = _Probe(script, loop, roles, scale, lr)
+    if loop.whole is not None:
+        whole = _Probe(script, loop.whole, roles, scale, lr)
+        if whole.seen is not None and not probe.sees_as(whole):
+            probe, loop = whole, loop.whole
+    if loop.surmised and probe.seen is not None and not _resembles(probe.seen, lr):
+        return None, None
+    return _Step(_made(script, loop, _given(loop, roles)), probe.taken()), loop
+
+
+def _given(loop: Loop, roles: dict[str, Any]) -> dict[str, Any]:
+    return {
+        own: roles[role] if role in roles else Absent(own, f"only the loop in {loop.function}() has it")
+        for own, role in loop.roles.items()
+    }
+
+
+def _made(script: Script, loop: Loop, given: dict[str, Any]) -> Callable[[Tensor], Any]:
+    script.define(loop.code)
+    step: Callable[[Tensor], Any] = script.namespace[MAKE](**given)
+    return step
+
+
+class _Probe:
+    """One run of a loop with a network that costs nothing: which way it takes, what the network is given."""
+
+    def __init__(self, script: Script, loop: Loop, roles: dict[str, Any], scale: int, lr: Tensor) -> None:
+        self.loop = loop
+        self.lines: set[int] = set()
+        network = _StandIn(scale)
+        given = {own: network if loop.roles[own] == "model" else v for own, v in _given(loop, roles).items()}
+        code = None
+
+        def note(frame: FrameType, event: str, _: object) -> None:
+            outer = frame.f_back
+            if event == "call" and outer is not None and outer.f_code is code:
+                self.lines.add(outer.f_lineno)
+
+        try:
+            step = _made(script, loop, given)
+            code = getattr(step, "__code__", None)
+            sys.setprofile(note)
+            with torch.inference_mode():
+                step(lr)
+        except Exception:  # it asks more of the network than a stand-in has: all the ways are told then
+            self.lines.clear()
+        finally:
+            sys.setprofile(None)
+        self.seen = network.seen
+
+    def taken(self) -> str:
+        """Return the calls that were made, or all there are where that cannot be told."""
+        lines = {text: range(first, last + 1) for text, (first, last) in self.loop.lines.items()}
+        made = [text for text in self.loop.calls if any(line in lines[text] for line in self.lines)]
+        return " or ".join(made or self.loop.calls)
+
+    def sees_as(self, other: _Probe) -> bool:
+        """Return whether the network is given the same as in another loop."""
+        one, two = self.seen, other.seen
+        if one is None or two is None or one.shape != two.shape:
+            return False
+        return torch.allclose(one.float(), two.float(), rtol=1e-4, atol=1e-4)
 
 
 def _resembles(seen: Tensor, lr: Tensor) -> bool:
@@ -225,33 +278,6 @@ class _StandIn(nn.Module):
     def forward(self, lr: Tensor, *_: object, **__: object) -> Tensor:
         self.seen = lr.clone() if self.seen is None else self.seen
         return lr.new_zeros(*lr.shape[:-2], self.scale * lr.shape[-2], self.scale * lr.shape[-1])
-
-
-def _taken(make: Callable[[], Callable[[Tensor], Any]], loop: Loop, lr: Tensor) -> str:
-    """Return the calls of a loop that are made for this network, by running it with a stand-in."""
-    lines: set[int] = set()
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        outer = frame.f_back
-        if event == "call" and outer is not None and outer.f_code is code:
-            lines.add(outer.f_lineno)
-
-    try:
-        step = make()
-        code = getattr(step, "__code__", None)
-        sys.setprofile(note)
-        with torch.inference_mode():
-            step(lr)
-    except Exception:  # it asks more of the network than a stand-in has: all the ways are told then
-        lines.clear()
-    finally:
-        sys.setprofile(None)
-    taken = [
-        text
-        for text in loop.calls
-        if any(first <= line <= last for line in lines for first, last in [loop.lines[text]])
-    ]
-    return " or ".join(taken or loop.calls)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Loop:
         reads: Names of the file that it needs.
         lines: First and last line of each of `calls`, where it stands in the file.
         dropped: What the loop does to the SR image after its conversion and is not done, as text.
+        whole: The same from where the LR image is read, if something may be done to it before it is a tensor.
         surmised: Whether what makes the LR tensor was taken for that because nothing more likely is there.
     """
 
@@ -65,6 +66,7 @@ class Loop:
     surmised: bool = False
     lines: dict[str, tuple[int, int]] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+    whole: Loop | None = None
 
 
 def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop | None:
@@ -82,9 +84,9 @@ def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop
             continue
         found = _cut(file, name, TO_TENSOR)
         whole = _cut(file, name, IMAGE)
-        if whole is not None and (found is None or _touched(found, whole)):
-            return whole
-        found = found or _cut(file, name, READING)
+        if found is not None and whole is not None and _touched(found, whole):
+            found.whole = whole
+        found = found or whole or _cut(file, name, READING)
         if found is not None:
             return found
     return None

@@ -44,6 +44,11 @@ READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothin
 _AS_IMAGE = (
     f"({LR}[0].permute(1, 2, 0).float() * (255.0 / {WHITE})).round().to('cpu').numpy().astype('uint8')"
 )
+# An image as uint2tensor4 makes a tensor of it, by white.
+_AS_TENSOR = (
+    "__import__('torch').from_numpy(__import__('numpy').ascontiguousarray({}))"
+    ".permute(2, 0, 1).float().div(255.0 / {})"
+)
 # What loops call these where they do not get them from select_model by name.
 USUAL = {"model": "model", "net": "model", "model_name": "name", "name": "name", "data_range": "data_range"}
 USUAL |= {"tile": "tile", "args": "args", "device": "device"}
@@ -239,18 +244,16 @@ class Slicer:
         image = end.targets[0].id
         self.dropped.clear()
         for statement in after:
-            if not isinstance(statement, ast.Assign) or image not in names_bound([statement]):
+            if image not in names_bound([statement]):
                 continue
-            value = statement.value
-            if isinstance(value, ast.Subscript) and ast.unparse(value.value) == image:
-                slices = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
-                if len(slices) <= 2 or ast.unparse(slices[2]) in (":", "..."):
-                    if all(isinstance(part, ast.Slice) for part in slices[:2]):  # rows and columns
-                        rows_first = [*slices[:2], *([ast.Slice()] if len(slices) < 2 else [])]
-                        index = ast.Tuple([ast.Constant(...), *rows_first], ast.Load())
-                        output = ast.copy_location(ast.Subscript(output, index, ast.Load()), output)
-                        continue
-            if image in names_read(value):
+            only = statement.body if isinstance(statement, ast.If) and not statement.orelse else [statement]
+            index = _crop(only[0], image) if len(only) == 1 else None
+            if index is not None:
+                cropped: ast.expr = ast.Subscript(output, index, ast.Load())
+                if isinstance(statement, ast.If):
+                    cropped = ast.IfExp(statement.test, cropped, output)
+                output = ast.copy_location(cropped, end)
+            elif image in names_read(statement):
                 self.dropped.append(ast.unparse(statement))
         return output
 
@@ -368,15 +371,33 @@ class Slicer:
 
         class Start(ast.NodeTransformer):
             def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
-                if IMAGE.fullmatch(_called(node)):
+                name, text = _called(node), None
+                if IMAGE.fullmatch(name):
                     slicer.starts = True
-                    order = "[..., ::-1]" if ast.unparse(node.func).split(".")[0] == "cv2" else ""
-                    return ast.copy_location(ast.parse(f"{_AS_IMAGE}{order}", mode="eval").body, node)
+                    text = _AS_IMAGE
+                    text += "[..., ::-1]" if ast.unparse(node.func).split(".")[0] == "cv2" else ""
                 self.generic_visit(node)
-                return node
+                if _OWN_RANGE.fullmatch(name) and TO_TENSOR.fullmatch(name) and node.args:
+                    # The checkout's own may lie beside imports of what is not installed.
+                    text = _AS_TENSOR.format(ast.unparse(node.args[0]), _white(node) or WHITE)
+                    text += "" if _THREE_DIMENSIONS.fullmatch(name) else ".unsqueeze(0)"
+                return node if text is None else ast.copy_location(ast.parse(text, mode="eval").body, node)
 
         started: ast.expr = Start().visit(expression)
         return started
+
+
+def _crop(statement: ast.stmt, image: str) -> ast.expr | None:
+    """Return the index of a tensor that crops it as `image = image[:h, :w, :]` crops an image."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    if not (isinstance(value, ast.Subscript) and ast.unparse(value.value) == image):
+        return None
+    parts = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
+    colours = ast.unparse(parts[2]) if len(parts) > 2 else ":"
+    if len(parts) > 3 or colours not in (":", "...") or not all(isinstance(p, ast.Slice) for p in parts[:2]):
+        return None
+    sides = [*parts[:2], *([ast.Slice()] if len(parts) < 2 else [])]
+    return ast.Tuple([ast.Constant(...), *sides], ast.Load())
 
 
 def names_changed(statements: Iterable[ast.AST]) -> set[str]:
