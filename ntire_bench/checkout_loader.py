@@ -106,8 +106,9 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         how = f"{asked.script.name} could not get it, and nothing that was run needed it: {why}"
         inferred.append(Inference(key="absent", value=what, how=how))
     findings = [] if step is not None else [_not_followed(asked.script)]
-    if loop is not None and step is not None and loop.dropped:
-        findings.append(_partly_followed(asked.script, loop.dropped))
+    dropped = _dropped(script, loop, roles) if loop is not None and step is not None else []
+    if dropped:
+        findings.append(_partly_followed(asked.script, dropped))
     return Loaded(upscaler, type(given.model).__name__, inferred, findings)
 
 
@@ -275,6 +276,10 @@ class _StandIn(nn.Module):
         self.scale = scale
         self.seen: Tensor | None = None
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a method that the real network may have
+        """Return a method that does nothing, such as model.fuse()."""
+        return lambda *_, **__: self
+
     def forward(self, lr: Tensor, *_: object, **__: object) -> Tensor:
         self.seen = lr.clone() if self.seen is None else self.seen
         return lr.new_zeros(*lr.shape[:-2], self.scale * lr.shape[-2], self.scale * lr.shape[-1])
@@ -301,6 +306,21 @@ def _not_followed(script: Path) -> Finding:
         "passes that only that loop makes are not made, and padding only where it must be"
     )
     return Finding(code="loop-not-followed", severity="warning", message=message)
+
+
+def _dropped(script: Script, loop: Loop, roles: dict[str, Any]) -> list[str]:
+    """Return what is not done to this branch's SR images, though the loop does it."""
+    names = {own: roles.get(role) for own, role in loop.roles.items()} | {"args": roles["args"]}
+    told = []
+    for condition, text in loop.dropped:
+        try:
+            applies = bool(
+                eval(condition, script.namespace, names)
+            )  # a stranger's, in the process made for it
+        except Exception:  # what only the loop knows
+            applies = True
+        told += [text] if applies else []
+    return told
 
 
 def _partly_followed(script: Path, dropped: Sequence[str]) -> Finding:

@@ -53,7 +53,8 @@ class Loop:
         calls: The calls that it runs the network with, as text.
         reads: Names of the file that it needs.
         lines: First and last line of each of `calls`, where it stands in the file.
-        dropped: What the loop does to the SR image after its conversion and is not done, as text.
+        dropped: What the loop does to the SR image after its conversion and is not done: under which
+            condition, and what, as text.
         whole: The same from where the LR image is read, if something may be done to it before it is a tensor.
         surmised: Whether what makes the LR tensor was taken for that because nothing more likely is there.
     """
@@ -65,7 +66,7 @@ class Loop:
     reads: set[str] = field(default_factory=set)
     surmised: bool = False
     lines: dict[str, tuple[int, int]] = field(default_factory=dict)
-    dropped: list[str] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
     whole: Loop | None = None
 
 
@@ -93,7 +94,7 @@ def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop
 
 
 def _touched(loop: Loop, whole: Loop) -> bool:
-    """Return whether something is done to an LR image before it becomes a tensor, or not always by that call.
+    """Return whether something is done to an LR image before it becomes a tensor.
 
     Args:
         loop: Cut where the image becomes a tensor.
@@ -103,11 +104,7 @@ def _touched(loop: Loop, whole: Loop) -> bool:
     def statements(one: Loop) -> int:
         return sum(isinstance(node, ast.stmt) for node in ast.walk(one.code))
 
-    reads = any(
-        isinstance(node, ast.Call) and IMAGE.fullmatch(ast.unparse(node.func).split(".")[-1])
-        for node in ast.walk(loop.code)
-    )
-    return reads or statements(whole) > statements(loop) + 1
+    return statements(whole) > statements(loop) + 1
 
 
 class _File:

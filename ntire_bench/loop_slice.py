@@ -183,7 +183,8 @@ class Slicer:
 
     Attributes:
         starts: Whether the LR tensor has come up.
-        dropped: What is done to the SR image after its conversion and cannot be done to the tensor.
+        dropped: What is done to the SR image after its conversion and cannot be done to the tensor: under
+            which condition, and what.
     """
 
     def __init__(
@@ -200,7 +201,7 @@ class Slicer:
         self.modules = modules
         self.made = made
         self.starts = False
-        self.dropped: list[str] = []
+        self.dropped: list[tuple[str, str]] = []
 
     def cut(self, body: Sequence[ast.stmt], needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
         """Return what must be kept for some names to be right after it, and the names it needs before."""
@@ -254,7 +255,8 @@ class Slicer:
                     cropped = ast.IfExp(statement.test, cropped, output)
                 output = ast.copy_location(cropped, end)
             elif image in names_read(statement):
-                self.dropped.append(ast.unparse(statement))
+                condition = ast.unparse(statement.test) if isinstance(statement, ast.If) else "True"
+                self.dropped.append((condition, ast.unparse(statement)))
         return output
 
     def _repeated(self, statement: ast.For | ast.While, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
@@ -349,6 +351,9 @@ class Slicer:
 
         class Start(ast.NodeTransformer):
             def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
+                if slicer.reading is TO_TENSOR and IMAGE.fullmatch(_called(node)):
+                    # Other ways to a tensor than that call, if there are any, begin with the image.
+                    return ast.copy_location(_image(node), node)
                 if slicer.reading.fullmatch(_called(node)):
                     slicer.starts = True
                     name = _called(node)
@@ -374,8 +379,7 @@ class Slicer:
                 name, text = _called(node), None
                 if IMAGE.fullmatch(name):
                     slicer.starts = True
-                    text = _AS_IMAGE
-                    text += "[..., ::-1]" if ast.unparse(node.func).split(".")[0] == "cv2" else ""
+                    return ast.copy_location(_image(node), node)
                 self.generic_visit(node)
                 if _OWN_RANGE.fullmatch(name) and TO_TENSOR.fullmatch(name) and node.args:
                     # The checkout's own may lie beside imports of what is not installed.
@@ -385,6 +389,12 @@ class Slicer:
 
         started: ast.expr = Start().visit(expression)
         return started
+
+
+def _image(reading: ast.Call) -> ast.expr:
+    """Return the LR image as a call that reads a file gives it: uint8 HWC, RGB or as OpenCV has it."""
+    order = "[..., ::-1]" if ast.unparse(reading.func).split(".")[0] == "cv2" else ""
+    return ast.parse(f"{_AS_IMAGE}{order}", mode="eval").body
 
 
 def _crop(statement: ast.stmt, image: str) -> ast.expr | None:

@@ -690,8 +690,8 @@ def test_a_crop_of_the_image_is_one_of_the_tensor_and_anything_else_is_told():
         run_of(text.format(more=""), 1.0)(lr), 3 * lr[..., :3, 1:][..., :2, :]
     )
     for more in ("sr = cv2.blur(sr, 3)", "if args.blur:\n            sr = cv2.blur(sr, 3)"):
-        (told,) = loop_of(text.format(more=more)).dropped
-        assert "cv2.blur(sr, 3)" in told
+        ((condition, told),) = loop_of(text.format(more=more)).dropped
+        assert "cv2.blur(sr, 3)" in told and condition == ("args.blur" if "if" in more else "True")
     conditional = text.format(more="if args.crop:\n            sr = sr[:1]")
     for crop in (True, False):
         found = run_of(conditional, 1.0, args=argparse.Namespace(crop=crop))(lr)
