@@ -196,8 +196,8 @@ def _step(
     if loop is None:
         return None, None
     sides = roles["tile"] if isinstance(roles["tile"], (list, tuple)) else [roles["tile"] or 0]
-    side = min(512, max(64, 2 * max(sides, default=0)))
-    pixels = torch.randint(0, 256, (1, 3, side, side), device=roles["device"])
+    side = min(509, max(67, 2 * max(sides, default=0) + 1))  # no multiple of what a loop may pad to
+    pixels = torch.randint(0, 256, (1, 3, side, side + 6), device=roles["device"])
     lr = pixels.float() / 255 * roles["data_range"]
     probe = _Probe(script, loop, roles, scale, lr)
     if loop.whole is not None:

@@ -28,7 +28,7 @@ _CSS = """
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9eb; --dim: #9aa4ac; --line: #333a40;
   --back: #15181b; --head: #1e2327; --runtime: #5b9ce0; --params: #8fc178; --flops: #e8b46e;
   --bad: #ff8a80; } }
-body { margin: 2rem auto; padding: 0 1rem; max-width: 84rem; background: var(--back); color: var(--ink);
+body { margin: 2rem auto; padding: 0 1rem; max-width: 100rem; background: var(--back); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.35rem; margin: 0 0 .25rem; }
 .about, .notes, .key { color: var(--dim); }
@@ -36,7 +36,7 @@ h1 { font-size: 1.35rem; margin: 0 0 .25rem; }
   border-radius: 2px; background: var(--part); }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .4rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .4rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { background: var(--head); font-weight: 600; vertical-align: bottom; }
 thead button { all: unset; cursor: pointer; white-space: pre-line; }
 thead button:focus-visible { outline: 2px solid var(--runtime); }
@@ -47,9 +47,9 @@ td.rank { font-weight: 600; }
 tbody tr:hover { background: var(--head); }
 tr.first td { font-weight: 600; }
 tr.unranked td { color: var(--dim); }
-td.below { color: var(--bad); font-weight: 600; }
+tr td.below { color: var(--bad); font-weight: 600; }
 sup { color: var(--dim); font-weight: 400; }
-.bar { width: 13rem; height: .95rem; display: block; }
+.bar { width: 10rem; height: .75rem; display: block; }
 .bar text { fill: var(--dim); font-size: 9px; }
 .bar line { stroke: var(--ink); stroke-width: 1.2; }
 .runtime { fill: var(--runtime); } .params { fill: var(--params); } .flops { fill: var(--flops); }

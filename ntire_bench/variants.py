@@ -123,12 +123,17 @@ class Workbench:
         return best
 
     def _outdone(self, variant: Variant, rivals: list[tuple[Any, Variant]]) -> bool:
-        """Return whether another value of an author's argument does better by both measures there are."""
+        """Return whether another value of an author's argument does better by both measures there are.
+
+        Where the author's gives a network that enlarges clearly worse than bicubic, which speaks against it,
+        better detail alone will do.
+        """
+        own_db = self._gain_db(variant)
         better = [rival for _, rival in rivals if rival.trial.best_db > variant.trial.best_db]
-        if not better:
-            return False
-        least = self._gain_db(variant) + _GAIN_DB
-        return any(self._gain_db(rival) >= least for rival in better)
+        if any(self._gain_db(rival) >= own_db + _GAIN_DB for rival in better):
+            return True
+        working = [rival for _, rival in rivals if rival.trial.works]
+        return own_db < -_GAIN_DB and any(self._gain_db(rival) > own_db for rival in working)
 
     def _gain_db(self, variant: Variant) -> float:
         return trials.detail_gain_db(variant.upscaler, self.probe, variant.trial.best)
