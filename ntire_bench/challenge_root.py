@@ -56,6 +56,19 @@ def find(root: Path) -> Catalogue:
     function = next(
         (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL), None
     )
+    imports = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and SELECT_MODEL in [alias.name for alias in node.names]
+    ]
+    if function is None and imports:
+        raise UsageError(
+            f"gets its {SELECT_MODEL} from another file",
+            file=script,
+            expected=f"a function {SELECT_MODEL}(args, device) in {SCRIPT} itself",
+            found=ast.unparse(imports[0]),
+            remedy=f"move the function into {SCRIPT}: its branches are read there",
+        )
     if function is None:
         raise UsageError(f"has no function {SELECT_MODEL}(args, device)", file=script, remedy=remedy)
     try:

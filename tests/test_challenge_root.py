@@ -438,6 +438,12 @@ def test_a_default_branch_is_no_submission():
     assert sorted(readings) == [1]
 
 
+def test_a_select_model_from_elsewhere_is_told(tmp_path):
+    (tmp_path / "test_demo.py").write_text("from utils.zoo import select_model\n")
+    with pytest.raises(UsageError, match="from utils.zoo import select_model.*Remedy: move the function"):
+        challenge_root.find(tmp_path)
+
+
 def test_a_folder_that_is_no_checkout_is_told(tmp_path):
     with pytest.raises(UsageError, match="no such folder.*Remedy: name the folder"):
         challenge_root.find(tmp_path / "nowhere")
