@@ -191,7 +191,7 @@ def conclude(
             "image: the latter counts, less what moving the pixels takes, or the former where it is larger"
         )
         own.contender.note(Finding(code="timing-unattested", severity="warning", message=message))
-    told = steadiness.reasons(samples, found, device)
+    told = steadiness.reasons(samples, found, precision, device)
     others = _others(rounds)
     if device == "cpu" and others is not None and others > _OTHERS_SHARE:
         told.append(f"other programs used {others:.0%} of the machine")

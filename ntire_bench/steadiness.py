@@ -111,20 +111,20 @@ def outlier_share(samples: Samples) -> float:
     return off / calls
 
 
-def reasons(samples: Samples, found: Estimate, device: str) -> list[str]:
+def reasons(samples: Samples, found: Estimate, precision: float, device: str) -> list[str]:
     """Return why a runtime is unstable, in words; empty where it is stable.
 
     Args:
         samples: Of the session.
         found: Their estimate.
+        precision: That was to be reached. A finer one than the device's makes no runtime unstable; a coarser
+            one is what an organizer has settled for.
         device: "cuda" or "cpu".
     """
     told = []
-    precision = PRECISION[device]  # whatever was asked for: how steady a runtime is does not depend on that
+    precision = max(precision, PRECISION[device])
     if found.half_width is not None and found.half_width > _WIDE * precision:
-        told.append(
-            f"the 95 % interval is {found.half_width:.1%} wide to each side, over {_WIDE * precision:.0%}"
-        )
+        told.append(f"its 95 % interval is wider than ±{_WIDE * precision:.0%}")  # how wide stands beside it
     if drifts(samples, precision):
         told.append(f"the second half of the rounds differs from the first by {drift(samples):.1%}")
     share = outlier_share(samples)

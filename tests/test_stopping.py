@@ -122,16 +122,23 @@ def test_more_rounds_follow_what_is_missing_and_keep_the_limit():
 
 def test_reasons_for_an_unstable_runtime():
     calm = samples((4, 4, 4), 1e-3)
-    assert steadiness.reasons(calm, bootstrap(calm), "cpu") == []
+    assert steadiness.reasons(calm, bootstrap(calm), 0.01, "cpu") == []
     wide = samples((2, 2, 2), 0.3)
-    assert any("interval" in reason for reason in steadiness.reasons(wide, bootstrap(wide), "cpu"))
+    assert any("interval" in reason for reason in steadiness.reasons(wide, bootstrap(wide), 0.01, "cpu"))
     drifting = samples((8, 8, 8), 1e-4, trend=0.5)
-    assert any("second half" in r for r in steadiness.reasons(drifting, bootstrap(drifting), "cpu"))
+    assert any("second half" in r for r in steadiness.reasons(drifting, bootstrap(drifting), 0.01, "cpu"))
     own = calm.own["valid"].copy()
     own[:, ::3] *= 3  # a third of the calls
     spiky = Samples(launches=calm.launches, own={"valid": own}, baseline=calm.baseline)
     assert steadiness.outlier_share(spiky) == pytest.approx(1 / 3)
-    assert any("far from" in reason for reason in steadiness.reasons(spiky, bootstrap(spiky), "cpu"))
+    assert any("far from" in reason for reason in steadiness.reasons(spiky, bootstrap(spiky), 0.5, "cpu"))
+
+
+def test_a_finer_precision_makes_no_runtime_unstable():
+    calm = samples((4, 4, 4), 0.02)
+    found = bootstrap(calm)
+    assert 0.001 * 4 < found.half_width < 0.04
+    assert steadiness.reasons(calm, found, 0.001, "cpu") == []
 
 
 def test_calls_on_a_machine_without_noise_are_no_outliers():
