@@ -137,8 +137,8 @@ def test_reasons_for_an_unstable_runtime():
 def test_a_finer_precision_makes_no_runtime_unstable():
     calm = samples((4, 4, 4), 0.02)
     found = bootstrap(calm)
-    assert 0.001 * 4 < found.half_width < 0.04
-    assert steadiness.reasons(calm, found, 0.001, "cpu") == []
+    assert 0.0001 * 4 < found.half_width < 0.04
+    assert steadiness.reasons(calm, found, 0.0001, "cpu") == []
 
 
 def test_calls_on_a_machine_without_noise_are_no_outliers():
