@@ -367,15 +367,19 @@ def test_records_of_version_1_always_load() -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_records_load_in_time(tmp_path: Path) -> None:
-    """Each of 2 splits x 100 images x 5 rounds with its baseline: 138 MB, read for a board in under 2 s."""
+def test_a_thousand_records_load_in_a_time_like_that_of_their_json(tmp_path: Path) -> None:
+    """Each of 2 splits x 100 images x 5 rounds with its baseline, 138 MB: a board of them, checks included.
+
+    Beside it, the standard library parses the same files and does nothing with them: the board took 1.3 to 1.6
+    times as long.
+    """
     text = store.save(make_record(images=100), tmp_path / "one").read_text()
     for n in range(1000):
         folder = tmp_path / "many" / "ntire2024" / f"{n:02d}_Team{n}"
         folder.mkdir(parents=True)
         record = text.replace('"id": 7,', f'"id": {n},').replace('"name": "Example"', f'"name": "Team{n}"')
         (folder / "20261120T105331.123456Z.json").write_text(record)
-    program = (
+    board = (
         "import sys\n"
         "from ntire_bench import leaderboard, protocol, render, store\n"
         "stored, problems = store.load_all(sys.argv[1])\n"
@@ -384,15 +388,21 @@ def test_a_thousand_records_load_in_time(tmp_path: Path) -> None:
         "assert len(board.rows) == 1001, len(board.rows)\n"
         "assert 'torch' not in sys.modules and 'pandas' not in sys.modules\n"
     )
-    # Seconds of the processor, of the whole process: other processes on the machine do not count.
-    seconds = []
-    for _ in range(3):
+    alone = (
+        "import json, pathlib, sys\n"
+        "for path in pathlib.Path(sys.argv[1]).rglob('*.json'):\n    json.loads(path.read_bytes())\n"
+    )
+
+    def seconds(program: str) -> float:
+        """Return those of the processor: other processes on the machine do not count."""
         before = os.times()
         subprocess.run([sys.executable, "-c", program, str(tmp_path / "many")], check=True)
         after = os.times()
-        spent = after.children_user + after.children_system - before.children_user - before.children_system
-        seconds.append(spent)
-    assert min(seconds) < 2.0, seconds
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    # In turn, as the speed of a shared machine changes.
+    pairs = [(seconds(board), seconds(alone)) for _ in range(3)]
+    assert min(ours / theirs for ours, theirs in pairs) < 2.0, pairs
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_it_is_needed(tmp_path: Path) -> None:
