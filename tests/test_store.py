@@ -370,8 +370,8 @@ def test_records_of_version_1_always_load() -> None:
 def test_a_thousand_records_load_in_a_time_like_that_of_their_json(tmp_path: Path) -> None:
     """Each of 2 splits x 100 images x 5 rounds with its baseline, 138 MB: a board of them, checks included.
 
-    Beside it, the standard library parses the same files and does nothing with them: the board took 1.3 to 1.6
-    times as long.
+    Beside it, the standard library parses the same files and does nothing with them: the board took 1.3 to
+    1.6 times as long.
     """
     text = store.save(make_record(images=100), tmp_path / "one").read_text()
     for n in range(1000):
