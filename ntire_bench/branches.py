@@ -127,11 +127,8 @@ def _candidates(tree: ast.Module) -> list[int]:
 
 def _numbers(nodes: Iterable[ast.AST]) -> Iterator[int]:
     for node in nodes:
-        minus = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-        if isinstance(node, ast.UnaryOp) and minus and isinstance(node.operand, ast.Constant):
-            value = node.operand.value
-            if type(value) is int and value <= _LOWEST:
-                yield -value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            yield from (-number for number in _numbers([node.operand]) if number <= _LOWEST)
         elif isinstance(node, ast.Constant) and not isinstance(node.value, bool):
             if isinstance(node.value, int) and node.value < 10**9:
                 yield node.value

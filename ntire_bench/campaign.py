@@ -16,11 +16,10 @@ from ntire_bench.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError, relative
 from ntire_bench.evaluate import Options, evaluate
 from ntire_bench.protocol import Protocol
-from ntire_bench.records import LAUNCHES, ErrorInfo, ProtocolInfo, Record, SubmissionInfo, Timing
+from ntire_bench.records import LAUNCHES, ErrorInfo, ProtocolInfo, Record, SubmissionInfo
 from ntire_bench.resolve import describe, file_sha256
 from ntire_bench.rounds import sr_path
 from ntire_bench.session import start_crew
-from ntire_bench.stopping import StopRule
 from ntire_bench.submission import Catalogue, Submission, Unusable
 
 __all__ = ["Data", "Outcome", "already_done", "choose_data", "run"]
@@ -158,20 +157,12 @@ def _measured_enough(record: Record, options: Options) -> bool:
         return record.rounds >= rule.rounds
     if timing is None or record.environment is None:
         return False
-    if timing.stopped == "max-rounds" or timing.stopped == "rounds":
-        return record.rounds >= rule.max_rounds or _reached(record, timing, rule)
-    if timing.stopped == "max-time":
-        enough = timing.max_time_s is not None and timing.max_time_s >= rule.max_time_s
-        return enough or _reached(record, timing, rule)
-    return _reached(record, timing, rule)
-
-
-def _reached(record: Record, timing: Timing, rule: StopRule) -> bool:
-    """Return whether a record has the precision, over as many launches and rounds as it takes."""
-    if record.environment is None or timing.half_width is None:
-        return False
-    precise = timing.half_width <= rule.target(record.environment.device)
-    return precise and len(timing.launches) >= LAUNCHES and record.rounds >= rule.min_rounds
+    precise = timing.half_width is not None and timing.half_width <= rule.target(record.environment.device)
+    if precise and len(timing.launches) >= LAUNCHES and record.rounds >= rule.min_rounds:
+        return True
+    if timing.stopped == "max-time":  # no sooner than it would be now
+        return timing.max_time_s is not None and timing.max_time_s >= rule.max_time_s
+    return record.rounds >= rule.max_rounds
 
 
 def _same(one: SubmissionInfo, other: SubmissionInfo) -> bool:

@@ -80,7 +80,7 @@ MAY_IMPORT: dict[str, str] = {
     "fused_checkpoint": "client protocol records submission",
     "zoo": "submission",
     "campaign": "contender crew dataset environment evaluate protocol records resolve rounds session "
-    "stopping store submission",
+    "store submission",
     "checkpoint": "",
     "inference": "declaration",
     "source_text": "",
