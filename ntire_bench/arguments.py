@@ -17,7 +17,7 @@ from ntire_bench.blueprint import Blueprint, flatten
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.source_text import EMPTY, Parameter
 
-__all__ = ["Start", "has_few_values", "other_numbers", "start", "variations", "widths"]
+__all__ = ["Start", "has_few_values", "is_deploy_flag", "other_numbers", "start", "variations", "widths"]
 
 _RGB = re.compile(
     r"^(num_|n_)?(in|out|input|output|inp|img|image)_?(planes|channels?|ch|chans?|nc|c)$|^n?_?colou?rs?$"
@@ -33,15 +33,15 @@ _WIDTH = re.compile(r"dim|ch|feat|width|hidden|mid|plane|nf$|^nc$|embed")
 _KERNEL = re.compile(r"kernel|ksize|^ks?$")
 _WINDOW = re.compile(r"window|win_|^ws$|patch|shift|(img|image|input)_?size|resolution")
 _WINDOWS = (8, 16, 4, 7, 32)  # of more, the tables and masks of positions would be huge
-_FLAG = re.compile(
-    r"deploy|infer|train|rep(aram|_|$)|fuse|merge|test|eval|export|mode$|^is_|^use_|^with_|bias$|clamp|residual$|skip$"
-)
+_FORM = re.compile(r"deploy|infer|train|rep(aram|_|$)|fuse|merge|test|eval|export")
+_FLAG = re.compile(rf"{_FORM.pattern}|mode$|^is_|^use_|^with_|bias$|clamp|residual$|skip$")
 _SHARE = re.compile(r"^res_?scale$|^residual_scal")
 _WHITE = re.compile(r"(img|rgb|image|data|pixel|value|input)_?range$|^(max_?val(ue)?|range|peak)$")
 _DEVICE = re.compile(r"(^|_)device$")
 _INERT = re.compile(r"drop|(^|_)eps(ilon)?$|momentum")  # in eval mode, or nearly so
 _INTEGERS = (EMPTY, int, "int", "int | None", "Optional[int]")
 _MOST = 6  # candidates of a kind
+_FEW_VALUES = 4  # of a mean of colours, or a factor
 _FEW = 24  # stages of a network, or blocks of a stage
 
 
@@ -152,7 +152,7 @@ def _candidates(parameter: Parameter, states: Sequence[StateDict]) -> list[Any]:
     if isinstance(default, float):
         return [value for value in (1.0, 2.0, 1.5, 3.0, 4.0, 2.66, 0.5, 0.25) if value != default]
     if parameter.annotation not in _INTEGERS or not (isinstance(default, int) or default in (EMPTY, None)):
-        return []
+        return [] if default is not None else _given(state)
     if default is EMPTY and _FLAG.search(name):
         return [True, False]
     if default is EMPTY and _SHARE.search(name):
@@ -165,7 +165,18 @@ def _candidates(parameter: Parameter, states: Sequence[StateDict]) -> list[Any]:
         return _counts(state)
     if _KERNEL.search(name):
         return _kernels(state)
-    return [] if default is None else list(dict.fromkeys([*widths(state)[:3], *_counts(state)[:3], 1]))
+    if default is None:
+        return _given(state)
+    return list(dict.fromkeys([*widths(state)[:3], *_counts(state)[:3], 1]))
+
+
+def is_deploy_flag(name: str) -> bool:
+    """Return whether an argument's name says that it chooses between the forms of a network.
+
+    >>> is_deploy_flag("deploy"), is_deploy_flag("is_train"), is_deploy_flag("width")
+    (True, True, False)
+    """
+    return _FORM.search(name.lower()) is not None
 
 
 def has_few_values(parameter: Parameter) -> bool:
@@ -234,6 +245,21 @@ def _nested(state: StateDict) -> Iterator[tuple[int, ...]]:
             inner[key][int(parts[one])].add(int(parts[two]))
     for stages in sorted(inner.values(), key=len, reverse=True):
         yield tuple(len(stages[number]) for number in sorted(stages))
+
+
+def _given(state: StateDict) -> list[Any]:
+    """Return values for an argument that is None unless it is given, as a buffer may hang on it.
+
+    Such a buffer is often a mean of three colours or one factor, so the checkpoint itself may hold the value.
+    """
+    few = [
+        tensor
+        for name, tensor in state.tensors.items()
+        if tensor.is_floating_point()
+        and 0 < tensor.numel() <= _FEW_VALUES
+        and not name.endswith(("weight", "bias"))
+    ]
+    return [*([float(value) for value in tensor.flatten()] for tensor in few[:2]), True, 1.0]
 
 
 def widths(state: StateDict) -> list[int]:

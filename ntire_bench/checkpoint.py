@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import dataclasses
 import functools
 import pickle
 import re
@@ -22,13 +23,14 @@ from ntire_bench.errors import SubmissionError
 
 __all__ = ["STATE_KEYS", "StateDict", "read", "state_dicts"]
 
-# Where training code keeps the weights, in the order they are tried: averaged weights before the raw ones.
+# Where training code keeps the weights, in the order they are tried; averaged weights go before all others.
 # Whatever else holds tensors is tried after these.
 STATE_KEYS = (
     "params_ema",
-    "params",
     "model_ema",
+    "net_g_ema",
     "ema",
+    "params",
     "state_dict",
     "model_state_dict",
     "model",
@@ -36,7 +38,6 @@ STATE_KEYS = (
     "network",
     "generator",
     "module",
-    "net_g_ema",
     "net_g",
     "netG",
     "student",
@@ -46,8 +47,10 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator."
 # A prefix that a trainer gives to one network among others, or to the network inside a class of its own.
 _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
-_AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?)(_|$)", re.IGNORECASE)  # as in state_dict_ema
-_STUDENT = re.compile(r"\w*(student|ema|generator)\w*\.", re.IGNORECASE)  # as in student_net.head.weight
+_AVERAGED = re.compile(r"(^|[_.])(ema|swa|averaged?)([_.]|$)", re.IGNORECASE)  # as in state_dict_ema
+_STUDENT = re.compile(
+    r"\w*(student|ema|swa|averaged?|generator)\w*\.", re.IGNORECASE
+)  # student_net.head.weight
 _SCALARS = (bool, int, float, str, np.number)
 _FEW = 8
 # Buffers that the FLOP counter thop leaves in a network it has seen, and torch's AveragedModel around one.
@@ -65,12 +68,27 @@ class StateDict:
         key: Where in the checkpoint it lies: "" at the top, or "params_ema", ...
         prefix: What was taken off the names.
         dropped: Names of tensors beside the network's, which were left out.
+        part: Whether it is that part of a larger state dict whose names begin with `prefix`.
+        converted: How its tensors were made, where they lie in the checkpoint as something else.
+        missing: Names of the network's tensors that it lacks, where it is taken all the same.
     """
 
     tensors: dict[str, Tensor]
     key: str
     prefix: str = ""
     dropped: tuple[str, ...] = ()
+    part: bool = False
+    converted: str = ""
+    missing: tuple[str, ...] = ()
+
+    @property
+    def averaged(self) -> bool:
+        """Whether its place in the checkpoint says that these are averaged weights.
+
+        >>> StateDict({}, "net_g_ema").averaged, StateDict({}, "", "schema.").averaged
+        (True, False)
+        """
+        return any(map(_AVERAGED.search, (self.key, self.prefix)))
 
     @property
     def where(self) -> str:
@@ -117,6 +135,8 @@ def read(path: Path, *, allow_pickle: bool = False) -> Any:  # noqa: ANN401 - a 
         with torch.serialization.safe_globals(plain_types()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if text := _as_text(begin):
+            raise _text_file(path, text) from None
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
         if code and allow_pickle:
             return _read_running_code(path)
@@ -128,6 +148,17 @@ def read(path: Path, *, allow_pickle: bool = False) -> Any:  # noqa: ANN401 - a 
             remedy=f"{_SAVE}; an organizer who trusts it can say --allow-pickle" if code else _SAVE,
         ) from None
     except Exception as error:
+        if text := _as_text(begin):
+            raise _text_file(path, text) from None
+        if "TorchScript" in str(error):
+            raise SubmissionError(
+                "is a TorchScript archive: it holds code in the place of weights",
+                file=path,
+                expected="a state dict",
+                found="a file of torch.jit.save",
+                remedy="save the state dict of the network that was scripted or traced: "
+                "torch.save(network.state_dict(), path)",
+            ) from None
         message = (str(error).splitlines() or ["no message"])[0].split(". ")[0][:300]
         raise SubmissionError(
             "cannot be read as a checkpoint",
@@ -135,6 +166,30 @@ def read(path: Path, *, allow_pickle: bool = False) -> Any:  # noqa: ANN401 - a 
             found=f"{type(error).__name__}: {message}",
             remedy=f"copy it anew, or {_SAVE}",
         ) from None
+
+
+def _as_text(begin: bytes) -> str:
+    """Return how a file begins, if it is written text; else "".
+
+    >>> _as_text(b"epoch 12, psnr 28.1"), _as_text(bytes([128, 2, 125])), _as_text(b"PK" + bytes([3, 4]))
+    ('epoch 12, psnr 28.1', '', '')
+    """
+    text = begin.decode("utf-8", errors="ignore").lstrip("\ufeff")
+    readable = all(character.isprintable() or character.isspace() for character in text)
+    whole = (
+        len(text.encode()) >= len(begin) - 6
+    )  # the last character may be cut, and a byte order mark is none
+    return text.strip() if readable and whole else ""
+
+
+def _text_file(path: Path, begin: str) -> SubmissionError:
+    return SubmissionError(
+        "is a text file, not a checkpoint",
+        file=path,
+        expected="a file of torch.save",
+        found=f"a file that begins with {begin!r}",
+        remedy="copy the checkpoint itself there; a page in its place means that a download failed",
+    )
 
 
 def _check_unzipped_size(path: Path) -> None:
@@ -198,17 +253,17 @@ def state_dicts(
             if isinstance(value, (list, tuple)):
                 value = dict(zip(map(str, range(len(value))), value, strict=True))
             value = value.get(part) if isinstance(value, Mapping) else None
-        tensors = _tensors(value)
-        if tensors is None:
+        state = _state(value, state_key)
+        if state is None:
             raise SubmissionError(
                 f"has no state dict at the declared state_key {state_key!r}",
                 file=path,
                 found=_describe(content),
                 remedy="declare one of these, or leave state_key out",
             )
-        found = [_cleaned(tensors, state_key)]
+        found = [state]
     else:
-        found = [_cleaned(tensors, key) for tensors, key in _walk(content, "")]
+        found = list(_walk(content, ""))
     if not found:
         raise SubmissionError(
             "holds no state dict",
@@ -230,58 +285,66 @@ def state_dicts(
             )
         return with_it
     whole = list(found)
-    # Averaged weights with a prefix go before raw ones without.
     found = [one for state in whole for one in (state, *_without_prefixes(state))]
+    # Averaged weights go before raw ones, however deep either lies.
+    found.sort(key=lambda state: not state.averaged)
+    parts = []
     for state in whole:  # last, for what is left out may have been a part of the network
         named = [match[0] for name in state.tensors if (match := _STUDENT.match(name))]
         for several in dict.fromkeys((*_OF_SEVERAL, *named)):
             having = [name for name in state.tensors if name.startswith(several)]
             if 0 < len(having) < len(state.tensors):
-                found.append(_without(state, several))
-    return found
+                parts.append(dataclasses.replace(_without(state, several), part=True))
+    parts.sort(key=lambda state: not state.averaged)
+    return found + parts
 
 
-def _tensors(value: Any) -> dict[str, Any] | None:  # noqa: ANN401
-    """Return a state dict, mostly tensors; numbers and texts, such as an epoch, may lie among them."""
-    if not isinstance(value, Mapping) or not value or not all(isinstance(key, str) for key in value):
+def _state(value: Any, key: str) -> StateDict | None:  # noqa: ANN401
+    """Return a state dict, mostly tensors; numbers and texts, such as an epoch, may lie among them.
+
+    One of NumPy arrays counts as well, where there is no tensor at all beside them.
+    """
+    if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value):
         return None
+    converted = ""
+    if not any(isinstance(part, Tensor) for part in value.values()):
+        value = {name: _tensor_of(part) for name, part in value.items()}
+        converted = "NumPy arrays, taken as tensors"
+    tensors = {name: part for name, part in value.items() if isinstance(part, Tensor)}
     others = [part for part in value.values() if not isinstance(part, Tensor)]
-    if 2 * len(others) >= len(value) or not all(
-        part is None or isinstance(part, _SCALARS) for part in others
-    ):
+    if len(others) >= len(tensors) or not all(part is None or isinstance(part, _SCALARS) for part in others):
         return None
-    return dict(value)
+    kept = {name: part for name, part in tensors.items() if name.rsplit(".", 1)[-1] not in _COUNTS}
+    dropped = tuple(name for name in value if name not in kept)
+    return StateDict(kept, key, dropped=dropped, converted=converted)
 
 
-def _walk(value: Any, where: str, depth: int = 0) -> Iterator[tuple[dict[str, Any], str]]:  # noqa: ANN401
-    tensors = _tensors(value)
-    if tensors is not None:
-        yield tensors, where
+def _tensor_of(value: Any) -> Any:  # noqa: ANN401 - what a checkpoint holds
+    """Return an array of numbers as a tensor, and anything else as it is."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "bfiu":
+        return torch.from_numpy(value.astype(value.dtype.newbyteorder("=")))  # a copy of its own
+    return value
+
+
+def _walk(value: Any, where: str, depth: int = 0) -> Iterator[StateDict]:  # noqa: ANN401
+    state = _state(value, where)
+    if state is not None:
+        yield state
         return
     if isinstance(value, (list, tuple)):  # [state dict, epoch]
         value = {str(index): part for index, part in enumerate(value[:_FEW])}
     if isinstance(value, Mapping) and depth < 3:
         others = [key for key in value if isinstance(key, str) and key not in STATE_KEYS]
-        averaged = [key for key in others if _AVERAGED.search(key)]
-        others = [key for key in others if key not in averaged]
-        for key in [*averaged, *(key for key in STATE_KEYS if key in value), *others]:
+        for key in [*(key for key in STATE_KEYS if key in value), *others]:
             yield from _walk(value[key], f"{where}.{key}".lstrip("."), depth + 1)
-
-
-def _cleaned(tensors: dict[str, Any], key: str) -> StateDict:
-    dropped = tuple(
-        name
-        for name, value in tensors.items()
-        if name.rsplit(".", 1)[-1] in _COUNTS or not isinstance(value, Tensor)
-    )
-    return StateDict({k: v for k, v in tensors.items() if k not in dropped}, key, "", dropped)
 
 
 def _without(state: StateDict, prefix: str) -> StateDict:
     """Return the part of a state dict whose names begin with a prefix, and take it off."""
     tensors = {k[len(prefix) :]: v for k, v in state.tensors.items() if k.startswith(prefix)}
     others = tuple(name for name in state.tensors if not name.startswith(prefix))
-    return StateDict(tensors, state.key, state.prefix + prefix, state.dropped + others)
+    prefix, dropped = state.prefix + prefix, state.dropped + others
+    return dataclasses.replace(state, tensors=tensors, prefix=prefix, dropped=dropped)
 
 
 def _without_prefixes(state: StateDict) -> Iterator[StateDict]:

@@ -90,9 +90,9 @@ class Call(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class WarmUp:
-    """What a warm-up tells: the multiple that the input is padded to, or None, and the first call [ms]."""
+    """What a warm-up tells: the multiple that this size is padded to, 1 for none, and the first call [ms]."""
 
-    pad_to: int | None
+    pad_to: int
     first_ms: float
 
 
@@ -278,7 +278,7 @@ class Worker:
         height, width = self._put(lr)
         reply = self._call("warm_up", CALL_TIMEOUT_S, height=height, width=width, calls=calls)
         result: WarmUp = self._convert(reply, WarmUp)
-        if result.pad_to is not None and not 0 < result.pad_to <= _MOST:
+        if not 0 < result.pad_to <= _MOST:
             raise self._sandbox.forged(f"an input padded to a multiple of {result.pad_to}")
         if not 0 <= result.first_ms <= CALL_TIMEOUT_S * 1000:
             raise self._sandbox.forged(f"a first call of {result.first_ms} ms")

@@ -67,12 +67,12 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Compl
     image = torch.rand(input_shape, generator=generator).mul_(upscaler.data_range).to(upscaler.device)
     try:
         # Never in tiles: their overlaps would count for activations and not for FLOPs.
-        observed = _observed(upscaler, image, whole=True)[1]
+        observed = _observed(upscaler, image, whole=True, finite=False)[1]
     except SubmissionError as error:
         if upscaler.own_forward is None:
             raise
         # The network alone does not take such an image: what a checkout's loop does with it is counted.
-        observed = _observed(upscaler, image, whole=False)[1]
+        observed = _observed(upscaler, image, whole=False, finite=False)[1]
         traced: _Traced | str = str(error.what)
     else:
         with torch.no_grad():
@@ -111,18 +111,18 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
     Raises:
         SubmissionError: The network fails on this image.
     """
-    before = upscaler.pad_to
+    before = dict(upscaler.found_pads)
     try:
-        output, observed = _observed(upscaler, image, whole=False)
+        output, observed = _observed(upscaler, image, whole=False, finite=True)
         if observed.unread:
             hidden, work = hidden_work(upscaler, image, observed.unread)
             observed = dataclasses.replace(observed, hidden=hidden, hidden_work=work)
         return output, observed
     finally:
-        upscaler.pad_to = before
+        upscaler.found_pads = before
 
 
-def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool) -> tuple[Tensor, Observation]:
+def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool, finite: bool) -> tuple[Tensor, Observation]:
     """Observe the pass that succeeds: a network that needs padding fails before."""
     seen: list[Observation] = []
 
@@ -132,7 +132,8 @@ def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool) -> tuple[Tensor
         seen.append(observation)
         return output
 
-    return upscaler.checked(image, forward, bare=whole), seen[-1]
+    # Noise of the cost input's size need not give finite values; an image must.
+    return upscaler.checked(image, forward, bare=whole, finite=finite), seen[-1]
 
 
 def _fvcore(upscaler: Upscaler, image: Tensor) -> _Traced | str:

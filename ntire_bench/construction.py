@@ -26,6 +26,7 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.fitting import Fit, fit
 from ntire_bench.inference import Upscaler, ready
 from ntire_bench.input_range import infer_data_range
+from ntire_bench.needs import does_not_need, not_strict
 from ntire_bench.outputs import settle_output
 from ntire_bench.records import Finding, Inference
 from ntire_bench.search import Attempt
@@ -35,7 +36,6 @@ from ntire_bench.variants import Variant, Workbench, choose
 
 __all__ = ["Construction"]
 
-_SURE_DB = 40.0  # likeness to the LR image of what is taken without a strict load; published networks: 48
 _FEW_NAMES = 3
 _STRICT = "the value with which the checkpoint loads strictly"
 
@@ -99,10 +99,14 @@ class Construction:
             if self.checkpoint is not None:
                 self.findings += as_declared.load_loosely(network, self.states, self.checkpoint)
             upscaler = self._upscaler(network)
-            output = settle_output(upscaler, self.probe)
+            output = settle_output(upscaler, self.probe, self.declaration)
             return self._ranged(upscaler, output)
         found, attempts = fit(build, self.states, self.declaration.args, self.scale)
         if found is None:
+            loose = [variant for states in self._tiers() for variant in self._loosely([build], states)]
+            if loose:
+                self._note(loose[0].fit, loose[0].how)
+                return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
             raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         # Of what is declared the defaults are part; only what has none is open.
         found.choices = [choice for choice in found.choices if choice.name in found.derived]
@@ -112,7 +116,7 @@ class Construction:
             return self._ranged(variant.upscaler, variant.output, variant.trial)
         self._note(found, {})
         upscaler = self._upscaler(found.network)
-        return self._ranged(upscaler, settle_output(upscaler, self.probe))
+        return self._ranged(upscaler, settle_output(upscaler, self.probe, self.declaration))
 
     def _infer(self) -> tuple[Upscaler, str]:
         classes, factories = candidates.classes(self.module), candidates.factories(self.module)
@@ -126,18 +130,10 @@ class Construction:
                 remedy=candidates.declare((classes or factories)[-1].__name__),
             )
         attempts: list[Attempt] = []
-        settled = [made for made in factories if _takes_nothing(made)]
         variants: list[Variant] = []
-        for group in (settled, classes, factories):
-            found = self._fits(group, attempts)
-            if group is settled:
-                found = [one for one in found if not one.derived]
-                for one in found:
-                    one.choices = []  # the author's own arguments
-            variants = self._variants(found)
-            if variants:
-                break
-        variants = variants or self._with_leftovers(classes)
+        for states in self._tiers():
+            variants = variants or self._strictly(classes, factories, states, attempts)
+            variants = variants or self._loosely(classes, states)
         if not variants:
             raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         chosen, how = self._one_of(variants)
@@ -145,15 +141,41 @@ class Construction:
         self._note(chosen.fit, chosen.how)
         return self._ranged(chosen.upscaler, chosen.output, chosen.trial), chosen.name
 
-    def _fits(self, builders: Sequence[Callable[..., Any]], attempts: list[Attempt]) -> list[Fit]:
+    def _tiers(self) -> list[list[StateDict]]:
+        """Return the state dicts as they were saved, then parts of them, in which a mere block may fit."""
+        tiers = [[state for state in self.states if state.part is part] for part in (False, True)]
+        return [tier for tier in tiers if tier]
+
+    def _strictly(
+        self,
+        classes: Sequence[type[nn.Module]],
+        factories: Sequence[Callable[..., Any]],
+        states: Sequence[StateDict],
+        attempts: list[Attempt],
+    ) -> list[Variant]:
+        """Return the networks that take one of the state dicts as it is."""
+        settled = [made for made in factories if _takes_nothing(made)]
+        for group in (settled, classes, factories):
+            found = self._fits(group, states, attempts)
+            if group is settled:
+                found = [one for one in found if not one.derived]
+                for one in found:
+                    one.choices = []  # the author's own arguments
+            if variants := self._variants(found):
+                return variants
+        return []
+
+    def _fits(
+        self, builders: Sequence[Callable[..., Any]], states: Sequence[StateDict], attempts: list[Attempt]
+    ) -> list[Fit]:
         fits = []
         for build in builders:
-            found, failed = fit(build, self.states, self.declaration.args, self.scale)
+            found, failed = fit(build, states, self.declaration.args, self.scale)
             fits += [found] if found is not None else []
             attempts += failed
         # A state dict as it was saved goes before one with a prefix removed, which may fit a part of the
         # network.
-        order = {id(state): number for number, state in enumerate(self.states)}
+        order = {id(state): number for number, state in enumerate(states)}
         first = min((order[id(found.state)] for found in fits), default=0)
         return [found for found in fits if order[id(found.state)] == first]
 
@@ -172,17 +194,22 @@ class Construction:
             raise self._several(names, "; ".join(str(refusal.what) for refusal in refusals))
         return variants
 
-    def _with_leftovers(self, classes: Sequence[type[nn.Module]]) -> list[Variant]:
-        """Return networks that the checkpoint has all tensors of, and others that they have merged away."""
-        found = [fit(cls, self.states, self.declaration.args, self.scale, spare=True)[0] for cls in classes]
+    def _loosely(self, builders: Sequence[Callable[..., Any]], states: Sequence[StateDict]) -> list[Variant]:
+        """Return networks that have all they need of a checkpoint that is not quite theirs.
+
+        It may hold more, such as remains of training branches, or lack what only training needs; authors load
+        it with strict=False. That nothing needed is missing is shown by the image: it must be one of this LR
+        image, and the same whatever the tensors hold that the checkpoint lacks.
+        """
+        found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in builders]
         variants = self._variants([one for one in found if one is not None])
-        variants = [variant for variant in variants if variant.trial.best_db >= _SURE_DB]
+        variants = [
+            variant
+            for variant in variants
+            if variant.trial.works and (not variant.fit.state.missing or does_not_need(variant, self.probe))
+        ]
         for variant in variants[:1]:
-            dropped = variant.fit.state.dropped
-            message = (
-                f"the checkpoint holds {len(dropped)} tensors that the network has not (first {dropped[0]}), "
-                "remains of training branches; save it anew from this network"
-            )
+            message = not_strict(variant.fit.state)
             self.findings.append(Finding(code="checkpoint-not-strict", severity="warning", message=message))
             self.inferred.append(Inference(key="strict", value="False", how=message))
         return variants
@@ -190,7 +217,8 @@ class Construction:
     def _one_of(self, variants: list[Variant]) -> tuple[Variant, str]:
         if len(variants) == 1:
             what = "class" if isinstance(getattr(self.module, variants[0].name, None), type) else "function"
-            return variants[0], f"the only {what} of the file that takes the checkpoint strictly"
+            strictly = "" if any(item.key == "strict" for item in self.inferred) else " strictly"
+            return variants[0], f"the only {what} of the file that takes the checkpoint{strictly}"
         chosen = choose(variants, self.name)
         if chosen is None:
             told = "; ".join(f"{v.name}: {v.trial.told()}" for v in variants)
@@ -222,6 +250,9 @@ class Construction:
         if found.state.prefix and self.declaration.prefix is None:
             where = "names of the state dict begin with it, and the network's do not"
             self.inferred.append(Inference(key="prefix", value=found.state.prefix, how=where))
+        if found.state.converted:
+            how_told = "the checkpoint holds no tensors"
+            self.inferred.append(Inference(key="converted", value=found.state.converted, how=how_told))
         if found.state.dropped:
             names = ", ".join(found.state.dropped[:_FEW_NAMES])
             more = len(found.state.dropped) - _FEW_NAMES
@@ -231,7 +262,8 @@ class Construction:
 
     def _workbench(self) -> Workbench:
         declared = self.declaration.data_range
-        return Workbench(self._upscaler, self.probe, RANGES if declared is None else (float(declared),))
+        ranges = RANGES if declared is None else (float(declared),)
+        return Workbench(self._upscaler, self.probe, self.declaration, ranges)
 
     def _upscaler(self, network: nn.Module) -> Upscaler:
         ready(network, self.file, self.device)
@@ -245,7 +277,6 @@ class Construction:
             pad_to=declaration.pad_to,
             pad_declared=declaration.pad_to is not None,
             tile=declaration.tile,
-            output=declaration.output,
         )
 
     def _ranged(self, upscaler: Upscaler, output: Inference | None, trial: Trial | None = None) -> Upscaler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ntire_bench.client import Worker
@@ -16,6 +16,9 @@ __all__ = ["BaselineError", "Contender", "Progress", "Timeline", "blamed", "note
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, calls done, calls in all."""
+
+
+_MOST_SIZES = 5
 
 
 class BaselineError(MeasurementError):
@@ -82,10 +85,37 @@ def blamed(contender: Contender) -> Iterator[None]:
         raise BaselineError(f"the baseline {contender.submission.label} failed: {error}") from error
 
 
-def note_padding(contender: Contender, pad_to: int | None) -> None:
-    """Complete a contender's info with the multiple that its input is padded to, once it is known."""
-    inferred = tuple(item for item in contender.info.inferred if item.key != "pad_to")
-    if pad_to and contender.submission.declaration.pad_to is None:
-        how = "the smallest multiple with which images of all sizes run"
-        inferred = (*inferred, Inference(key="pad_to", value=str(pad_to), how=how))
-    contender.info = dataclasses.replace(contender.info, pad_to=pad_to, inferred=inferred)
+def note_padding(contender: Contender, pads: Mapping[tuple[int, int], int]) -> None:
+    """Complete a contender's info with what its input is padded to, once that is known.
+
+    Args:
+        contender: Its info and what was inferred are completed.
+        pads: The multiple that images are padded to, 1 for none, by their height and width [LR pixels].
+    """
+    kept = tuple(item for item in contender.info.inferred if item.key not in ("pad_to", "padded_sizes"))
+    pad_to = contender.submission.declaration.pad_to
+    told: list[Inference] = []
+    largest = max(pads.values())
+    if pad_to is None and largest > 1:
+        if all(_rounded(size, multiple) == _rounded(size, largest) for size, multiple in pads.items()):
+            pad_to = largest
+            how = "the smallest multiple with which images of all sizes run"
+            told = [Inference(key="pad_to", value=str(pad_to), how=how)]
+        else:
+            padded = {size: multiple for size, multiple in pads.items() if _rounded(size, multiple) != size}
+            each = [f"{h}x{w} to a multiple of {multiple}" for (h, w), multiple in sorted(padded.items())]
+            more = f" and {len(each) - _MOST_SIZES} more sizes" if len(each) > _MOST_SIZES else ""
+            how = "the network fails at these sizes as they are; LR images of all others are run as they are"
+            value = ", ".join(each[:_MOST_SIZES]) + more
+            told = [Inference(key="padded_sizes", value=value, how=how)]
+    contender.info = dataclasses.replace(contender.info, pad_to=pad_to, inferred=(*kept, *told))
+
+
+def _rounded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """Return a size with its sides rounded up to multiples of a number.
+
+    >>> _rounded((12, 16), 8)
+    (16, 16)
+    """
+    height, width = size
+    return height + -height % multiple, width + -width % multiple

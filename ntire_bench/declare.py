@@ -20,7 +20,12 @@ __all__ = ["proven", "refuse_if_declared", "settled", "text"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest has a field of its own
-_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out"}  # of this machine, or of the checkpoint as it is
+_INFERRED_ANYWAY = {
+    "stand_in",
+    "cuda",
+    "left_out",
+    "converted", "padded_sizes",
+}  # of this machine, or of the checkpoint as it is
 
 
 def settled(submission: Submission, settings: Sequence[str]) -> Submission:

@@ -75,7 +75,7 @@ def fit(
     declared: dict[str, Any],
     scale: int,
     *,
-    spare: bool = False,
+    loose: bool = False,
 ) -> tuple[Fit | None, list[Attempt]]:
     """Build a network that takes one of `states` strictly.
 
@@ -84,7 +84,7 @@ def fit(
         states: State dicts to try, the most likely first.
         declared: Arguments that are fixed.
         scale: Enlargement factor, for arguments that ask for it.
-        spare: Whether the checkpoint may hold remains of training branches besides (see `shapes.leftovers`).
+        loose: Whether the checkpoint may hold more than the network, or less (see `shapes.loosely`).
 
     Returns:
         The fit, with as few arguments other than the defaults as will do, or None; and what failed.
@@ -97,7 +97,7 @@ def fit(
         return None, [Attempt(name, f"{name}(...)", f"its signature cannot be read ({error})")]
     attempts: list[Attempt] = []
     for blueprint in blueprints:
-        found, failed = _fit(blueprint, name, states, declared, scale, spare)
+        found, failed = _fit(blueprint, name, states, declared, scale, loose)
         attempts += failed
         if found is not None:
             return found, attempts
@@ -110,20 +110,26 @@ def _fit(
     states: Sequence[StateDict],
     declared: dict[str, Any],
     scale: int,
-    spare: bool,
+    loose: bool,
 ) -> tuple[Fit | None, list[Attempt]]:
     begin = start(blueprint, states, declared, scale)
     if isinstance(begin, str):
         return None, [Attempt(name, f"{name}(...)", begin)]
-    search = Search(blueprint, name, states, begin, spare)
+    search = Search(blueprint, name, states, begin, loose)
     found = None
     starts = [begin.args]
     for example in blueprint.examples:
         open_ones = {k: v for k, v in example.items() if k in begin.options and k not in begin.conventional}
         starts += [{**begin.args, **open_ones}] if open_ones else []
+    # A deploy form may differ from the default by one flag: that is tried before any number.
+    for args in search.with_flags():
+        state = search.judge(args)[1] if found is None and not search.hopeless else None
+        found = found if state is None else (args, state)
     for args in search.likest_first(starts):
         if found is None and not search.hopeless:
             found = search.climb(args)
+    if found is None and search.lacking is not None:
+        found = search.lacking[1:]
     if found is None:
         return None, search.attempts
     args, state = found
@@ -173,7 +179,8 @@ def _load(search: Search, args: dict[str, Any], state: StateDict, choices: list[
     network = search.blueprint.call(args)
     own = network.state_dict()
     counters = {k: v for k, v in own.items() if k.endswith(COUNTER) and k not in state.tensors}
-    network.load_state_dict({**state.tensors, **counters}, strict=True)
+    lacking = {name: own[name] for name in state.missing}
+    network.load_state_dict({**state.tensors, **counters, **lacking}, strict=True)
     derived = {k: v for k, v in args.items() if k not in search.fixed}
     meant = [choice.name for choice in choices if choice.meant and choice.name in derived]
     examples = {p.name: p.examples for p in search.blueprint.parameters}

@@ -6,8 +6,9 @@ import contextlib
 import re
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,10 +101,11 @@ class Upscaler:
         scale: Enlargement factor.
         device: Where the network lies.
         data_range: 1.0 or 255.0.
-        pad_to: The input is padded to a multiple of this; None until declared or inferred.
-        pad_declared: Whether `pad_to` was declared; else it is found on the first size error.
+        pad_to: The multiple that every input is padded to, as declared; None where nothing was.
+        pad_declared: Whether that is all; else what a size must be padded to is found on its first error.
+        found_pads: The multiples that were found so, by (height, width) of the image.
         tile: Side of the tiles [LR pixels]; None to run images whole.
-        output: Which of the things that the network returns is the SR image; None if it returns that alone.
+        output: The way to the SR image in what the network returns, key by key; empty if it returns that.
         own_forward: What runs an image instead of this class, padding and tiles included; None for none.
     """
 
@@ -115,8 +117,9 @@ class Upscaler:
     pad_to: int | None = None
     pad_declared: bool = False
     tile: int | None = None
-    output: int | str | None = None
+    output: tuple[int | str, ...] = ()
     own_forward: Callable[[Tensor], Tensor] | None = None
+    found_pads: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def forward(self, lr: Tensor) -> Tensor:
         """Run the network on a float 1CHW tensor; this is what is timed.
@@ -131,38 +134,41 @@ class Upscaler:
 
     def whole(self, lr: Tensor) -> Tensor:
         """Run the network on a float 1CHW tensor in one piece, padded if it needs that."""
+        return self._whole(lr, self.multiple(lr))
+
+    def _whole(self, lr: Tensor, multiple: int) -> Tensor:
         height, width = lr.shape[-2:]
-        padded = self.pad(lr)
-        returned = self.network(padded)
-        output: Tensor = returned if self.output is None else returned[self.output]
+        padded = _padded(lr, multiple)
+        output: Tensor = self._picked(self.network(padded))
         if padded is lr:
             return output
         self._verify_form(output, padded)  # before the crop, which would make a wrong size look right
         return output[..., : height * self.scale, : width * self.scale]
 
-    def pad(self, lr: Tensor) -> Tensor:
-        """Return a float 1CHW tensor as the network gets it: the sides multiples of `pad_to`."""
-        height, width = lr.shape[-2:]
-        down, right = self._padding(height, width)
-        if not (down or right):
-            return lr
-        # Reflection needs a side longer than the padding; small images repeat their edge instead.
-        mode = "reflect" if down < height and right < width else "replicate"
-        return functional.pad(lr, (0, right, 0, down), mode=mode)
+    def _picked(self, returned: Any) -> Any:  # noqa: ANN401 - what a stranger's network returns
+        for key in self.output:
+            returned = returned[key]
+        return returned
 
-    def _padding(self, height: int, width: int) -> tuple[int, int]:
-        multiple = self.pad_to or 1
-        return -height % multiple, -width % multiple
+    def multiple(self, lr: Tensor) -> int:
+        """Return what the sides of a float 1CHW tensor are padded to a multiple of; 1 for no padding."""
+        height, width = lr.shape[-2:]
+        return self.pad_to or self.found_pads.get((height, width), 1)
+
+    def pad(self, lr: Tensor, multiple: int | None = None) -> Tensor:
+        """Return a float 1CHW tensor as the network gets it, or with sides that are multiples of a number."""
+        return _padded(lr, multiple or self.multiple(lr))
 
     def _tiled(self, lr: Tensor, tile: int) -> Tensor:
         height, width = lr.shape[-2:]
+        multiple = self.multiple(lr)
         rows, columns = _starts(height, tile), _starts(width, tile)
         total = lr.new_zeros(1, 3, height * self.scale, width * self.scale)
         count = torch.zeros_like(total)
         for top in rows:
             for left in columns:
                 lr_part = lr[..., top : top + tile, left : left + tile]
-                part = self.whole(lr_part)
+                part = self._whole(lr_part, multiple)
                 self._verify_form(part, lr_part)
                 where = (
                     ...,
@@ -174,15 +180,21 @@ class Upscaler:
         return total.div_(count)
 
     def checked(
-        self, lr: Tensor, forward: Callable[[Tensor], Tensor] | None = None, *, bare: bool = False
+        self,
+        lr: Tensor,
+        forward: Callable[[Tensor], Tensor] | None = None,
+        *,
+        bare: bool = False,
+        finite: bool = True,
     ) -> Tensor:
-        """Run the network, find the padding it needs on the first size error, and check what it gives.
+        """Run the network, find the padding this size needs on the first error, and check what it gives.
 
         Args:
             lr: Float 1CHW tensor in [0, data_range].
             forward: What to run; `self.forward` by default.
             bare: Whether that is the network alone, whose output may not be an SR image yet where
                 `own_forward` makes it one.
+            finite: Whether the values must be finite: on real images, and not on noise.
 
         Returns:
             Float 1CHW tensor, 4H x 4W.
@@ -191,29 +203,36 @@ class Upscaler:
             SubmissionError: The network fails, or gives something that is no SR image.
         """
         forward = forward or self.forward
-        before = self.pad_to
+        height, width = lr.shape[-2:]
+        before = self.found_pads.get((height, width))
         try:
             if bare and self.own_forward is not None:
                 return forward(lr)
-            return self._verified(forward, lr)
+            return self._verified(forward, lr, finite)
         except Exception as error:
             first = error
-        # A multiple inferred on another size may have been too small; one that was declared is final.
         for multiple in () if self.pad_declared else PAD_CANDIDATES:
             if multiple <= (before or 1):
                 continue
-            self.pad_to = multiple
-            if any(self._padding(*lr.shape[-2:])):  # else the size is a multiple, and padding changes nothing
+            self.found_pads[height, width] = multiple
+            # Where the size is a multiple, padding changes nothing, unless a tile of it is none.
+            if height % multiple or width % multiple or self.tile is not None:
                 with contextlib.suppress(
                     Exception
                 ):  # the next multiple is the answer; `first` is what is told
-                    return self._verified(forward, lr)
-        self.pad_to = before
+                    return self._verified(forward, lr, finite)
+        if before is None:
+            self.found_pads.pop((height, width), None)
+        else:
+            self.found_pads[height, width] = before
         raise self.failure(first, lr) from first
 
-    def _verified(self, forward: Callable[[Tensor], Tensor], lr: Tensor) -> Tensor:
+    def _verified(self, forward: Callable[[Tensor], Tensor], lr: Tensor, finite: bool) -> Tensor:
         output = forward(lr)
-        self.verify(output, lr)
+        if finite:
+            self.verify(output, lr)
+        else:
+            self._verify_form(output, lr)
         return output
 
     def failure(self, error: Exception, lr: Tensor) -> SubmissionError:
@@ -269,6 +288,17 @@ class Upscaler:
         return SubmissionError(
             "forward gives no SR image", file=self.file, expected=expected, found=found, remedy=remedy
         )
+
+
+def _padded(lr: Tensor, multiple: int) -> Tensor:
+    """Return a float 1CHW tensor with sides that are multiples of a number."""
+    height, width = lr.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    if not (down or right):
+        return lr
+    # Reflection needs a side longer than the padding; small images repeat their edge instead.
+    mode = "reflect" if down < height and right < width else "replicate"
+    return functional.pad(lr, (0, right, 0, down), mode=mode)
 
 
 def _starts(length: int, tile: int) -> list[int]:

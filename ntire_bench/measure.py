@@ -23,7 +23,6 @@ __all__ = ["conclude", "samples_of", "split_results", "warm_up"]
 Uint8 = npt.NDArray[np.uint8]
 
 WARM_UP_CALLS = {"cuda": 3, "cpu": 1}
-_MOST_PADDINGS = 16  # an honest worker raises its padding a few times at most and never lowers it
 _FEWEST_CALLS = 5  # on one image size for that size to be judged alone
 _OTHERS_SHARE = 0.10  # of all cores; a desktop at rest has 0.01 to 0.03
 _RESAMPLES_KEPT = 500
@@ -32,8 +31,7 @@ _RESAMPLES_KEPT = 500
 def warm_up(contender: Contender, images: Sequence[Uint8], device: str, timeline: Timeline) -> float:
     """Run one image of every size, untimed, so that no first call is ever averaged in.
 
-    The multiple that an input must be padded to comes to light here; where a later size raised it, the
-    earlier sizes are run again as they will be timed.
+    The multiple that an image of each size must be padded to comes to light here.
 
     Args:
         contender: Whose turn it is; its info learns the padding.
@@ -44,19 +42,14 @@ def warm_up(contender: Contender, images: Sequence[Uint8], device: str, timeline
     Returns:
         The very first call [ms].
     """
-    pad_to = contender.submission.declaration.pad_to
     first_ms = 0.0
-    for attempt in range(_MOST_PADDINGS):
-        before = pad_to
-        for number, image in enumerate(images):
-            found = contender.worker.warm_up(image, WARM_UP_CALLS[device])
-            pad_to = found.pad_to
-            if attempt == 0:
-                first_ms = found.first_ms if number == 0 else first_ms
-                timeline.step("warm-up")
-        if pad_to == before:
-            break
-    note_padding(contender, pad_to)
+    pads: dict[tuple[int, int], int] = {}
+    for number, image in enumerate(images):
+        found = contender.worker.warm_up(image, WARM_UP_CALLS[device])
+        pads[image.shape[0], image.shape[1]] = found.pad_to
+        first_ms = found.first_ms if number == 0 else first_ms
+        timeline.step("warm-up")
+    note_padding(contender, pads)
     return first_ms
 
 

@@ -79,7 +79,8 @@ class SubmissionInfo:
         checkpoint_sha256: Of the checkpoint file.
         model: The class or function that built the network; None if it was not built.
         data_range: 1.0 or 255.0, the value of white in the network's input and output.
-        pad_to: The input is padded to a multiple of this; None if it is not padded.
+        pad_to: The input is padded to a multiple of this; None if it is not padded, or only images of
+            some sizes are, which `inferred` names.
         tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
         inferred: All that was found out rather than declared.
         sources_sha256: Of a challenge's checkout, as far as a branch of it may depend on it; None elsewhere.

@@ -76,7 +76,8 @@ def check(
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
         can_fuse = load(contender, probe)
-        note_padding(contender, contender.worker.warm_up(odd, 1).pad_to)
+        sizes = {image.shape[:2]: image for image in (probe, odd)}
+        note_padding(contender, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
         counted = count(contender, protocol, image)
         if can_fuse:
             _note_training_form(contender, probe, protocol)

@@ -7,24 +7,24 @@ memory.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ntire_bench.arguments import Start
+from ntire_bench.arguments import Start, is_deploy_flag
 from ntire_bench.blueprint import Blueprint
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.inference import blame
 from ntire_bench.prototypes import NoNetwork, Prototypes
 from ntire_bench.sensitivity import solutions
-from ntire_bench.shapes import difference, leftovers, likeness
+from ntire_bench.shapes import difference, likeness, loosely
 
 __all__ = ["Attempt", "Search"]
 
 MAX_ATTEMPTS = {1: 250, 2: 60}  # by how many arguments are changed at a time; each takes milliseconds
+_MOST_FLAGS = 4  # that are turned over before anything else is tried
 _RELATED = 0.2  # likeness under which a class is a building block of the network, or another network
 
 
@@ -51,9 +51,9 @@ class Search:
     """Tries arguments for one class or function, and remembers what came of it."""
 
     def __init__(
-        self, blueprint: Blueprint, name: str, states: Sequence[StateDict], begin: Start, spare: bool
+        self, blueprint: Blueprint, name: str, states: Sequence[StateDict], begin: Start, loose: bool
     ) -> None:
-        self.spare = spare
+        self.loose = loose
         self.blueprint = blueprint
         self.name = name
         self.states = states
@@ -63,6 +63,8 @@ class Search:
         self.hopeless = False
         self.prototypes = Prototypes(blueprint)
         self.touched: dict[str, set[str]] = {}
+        self._told: set[str] = set()
+        self.lacking: tuple[float, dict[str, Any], StateDict] | None = None
 
     def climb(self, args: dict[str, Any]) -> tuple[dict[str, Any], StateDict] | None:
         """Change one argument after another for the better; where that gets stuck, two at a time."""
@@ -75,7 +77,7 @@ class Search:
             while state is None:
                 args, alike, state = self.ascend(args, alike)
                 best = args
-                for change in _changes(self.begin.options, together) if state is None else ():
+                for change in self._changes(args, together) if state is None else ():
                     if self.hopeless or self.prototypes.late:
                         return None
                     trial = {**args, **change}
@@ -90,6 +92,25 @@ class Search:
                     break
                 args = best
         return None if state is None else (args, state)
+
+    def _changes(self, args: dict[str, Any], together: int) -> Iterator[dict[str, Any]]:
+        """Yield other values for arguments; one that was changed may go back to its default."""
+        options = dict(self.begin.options)
+        for name in args.keys() & self.begin.defaults.keys() - self.fixed:
+            if args[name] != self.begin.defaults[name]:
+                options[name] = [self.begin.defaults[name], *options.get(name, [])]
+        yield from _changes(options, together)
+
+    def with_flags(self) -> Iterator[dict[str, Any]]:
+        """Yield the arguments to begin with, and for a network then each with one flag turned over."""
+        yield self.begin.args
+        shapes = self.prototypes.shapes_or_none(self.begin.args)
+        if shapes is not None and not self.related(self.begin.args):
+            return
+        flags = [name for name, default in self.begin.defaults.items() if isinstance(default, bool)]
+        ordered = sorted(flags, key=lambda name: not is_deploy_flag(name))
+        for name in [name for name in ordered if name not in self.fixed][:_MOST_FLAGS]:
+            yield {**self.begin.args, name: not self.begin.defaults[name]}
 
     def likest_first(self, starts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return arguments to begin with, those whose network is most like the checkpoint first."""
@@ -139,10 +160,12 @@ class Search:
             problem = difference(shapes, state)
             if problem is None:
                 return 1.0, state
-            if self.spare and (extra := leftovers(shapes, state)) is not None:
-                kept = {k: v for k, v in state.tensors.items() if k not in extra}
-                return 1.0, dataclasses.replace(state, tensors=kept, dropped=state.dropped + extra)
             alike = likeness(shapes, state.shapes)
+            if self.loose and (found := loosely(shapes, state)) is not None:
+                if not found.missing:
+                    return 1.0, found
+                if self.lacking is None or alike > self.lacking[0]:
+                    self.lacking = alike, args, found
             if alike > best:
                 best, reason = alike, problem
         self.fail(args, reason, best)
@@ -151,7 +174,10 @@ class Search:
     def takes(self, args: dict[str, Any], state: StateDict) -> bool:
         """Whether the network with these arguments takes a state dict strictly."""
         shapes = self.prototypes.shapes_or_none(args)
-        return shapes is not None and difference(shapes, state) is None
+        if shapes is None:
+            return False
+        needed = {name: shape for name, shape in shapes.items() if name not in state.missing}
+        return difference(needed, state) is None
 
     def related(self, args: dict[str, Any]) -> bool:
         """Whether a third of the checkpoint's top-level names are the network's, numbers aside."""
@@ -163,9 +189,11 @@ class Search:
         return any(3 * len(top(list(s.shapes)) & own) >= len(top(list(s.shapes))) for s in self.states)
 
     def fail(self, args: dict[str, Any], reason: str, alike: float, *, missing: bool = False) -> None:
-        """Remember what was tried in vain."""
+        """Remember what was tried in vain, once."""
         call = f"{self.name}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
-        self.attempts.append(Attempt(self.name, call, reason, alike, missing))
+        if call not in self._told:
+            self._told.add(call)
+            self.attempts.append(Attempt(self.name, call, reason, alike, missing))
 
 
 def _changes(options: dict[str, list[Any]], together: int) -> Iterator[dict[str, Any]]:

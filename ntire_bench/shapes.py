@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -11,7 +12,16 @@ from torch.nn.parameter import is_lazy
 
 from ntire_bench.checkpoint import StateDict
 
-__all__ = ["COUNTER", "Shapes", "difference", "leftovers", "likeness", "mismatch", "shapes_of"]
+__all__ = [
+    "COUNTER",
+    "Shapes",
+    "difference",
+    "leftovers",
+    "likeness",
+    "loosely",
+    "mismatch",
+    "shapes_of",
+]
 
 Shapes = dict[str, "tuple[int, ...] | None"]  # None: a lazy parameter, which takes any shape
 COUNTER = (
@@ -73,10 +83,10 @@ def _few(names: Sequence[str], between: str = ", ") -> str:
 
 
 def leftovers(shapes: Shapes, state: StateDict) -> tuple[str, ...] | None:
-    """Return what a checkpoint holds beyond a network, if it can only be remains of training branches.
+    """Return what a checkpoint holds beyond a network, if none of it can be a further part of the network.
 
-    All of the network's tensors must be there. What else there is must lie inside modules of the network, and
-    be no further part of a numbered row: a network with fewer blocks would take such a checkpoint as well.
+    Whatever both have must be of the same shapes. What else there is must be no further part of a numbered
+    row: a network with fewer blocks would take such a checkpoint as well.
 
     >>> state = StateDict({k: torch.ones(1) for k in ("rep.conv", "rep.branch", "body.0", "body.1")}, "")
     >>> leftovers({"rep.conv": (1,), "body.0": (1,), "body.1": (1,)}, state)
@@ -84,24 +94,35 @@ def leftovers(shapes: Shapes, state: StateDict) -> tuple[str, ...] | None:
     >>> leftovers({"rep.conv": (1,), "rep.branch": (1,), "body.0": (1,)}, state) is None
     True
     """
-    kept = StateDict({k: v for k, v in state.tensors.items() if k in shapes}, state.key)
-    if difference(shapes, kept) is not None:
+    if any(shape not in (None, state.shapes.get(name, shape)) for name, shape in shapes.items()):
         return None
     children: dict[str, set[str]] = {}
     for name in shapes:
         parts = name.split(".")
-        for depth in range(1, len(parts)):
+        for depth in range(len(parts)):
             below = _numberless(parts[depth])
             children.setdefault(".".join(parts[:depth]), set()).update({below} - {parts[depth]})
     extra = tuple(name for name in state.tensors if name not in shapes)
     for name in extra:
         parts = name.split(".")
-        inside = [depth for depth in range(1, len(parts)) if ".".join(parts[:depth]) in children]
-        if not inside:
-            return None
-        if _numberless(parts[inside[-1]]) in children[".".join(parts[: inside[-1]])]:
+        inside = max(depth for depth in range(len(parts)) if ".".join(parts[:depth]) in children)
+        if _numberless(parts[inside]) in children[".".join(parts[:inside])]:
             return None
     return extra
+
+
+def loosely(shapes: Shapes, state: StateDict) -> StateDict | None:
+    """Return a state dict cut down to what a network has, or None if the two do not belong together.
+
+    What the checkpoint holds beyond the network becomes `dropped` (see `leftovers`), and what it lacks
+    `missing`, which may be less than half of the network: whether that is needed, its output must tell.
+    """
+    extra = leftovers(shapes, state)
+    missing = tuple(name for name in shapes if name not in state.shapes and not name.endswith(COUNTER))
+    if extra is None or not 2 * len(missing) < len(shapes):
+        return None
+    kept = {name: tensor for name, tensor in state.tensors.items() if name not in extra}
+    return dataclasses.replace(state, tensors=kept, dropped=state.dropped + extra, missing=missing)
 
 
 def _numberless(part: str) -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from torch import nn
 
 from ntire_bench import trial as trials
-from ntire_bench.declaration import toml_value
+from ntire_bench.declaration import Declaration, toml_value
 from ntire_bench.errors import SubmissionError
 from ntire_bench.fitting import Choice, Fit
 from ntire_bench.inference import Upscaler
@@ -58,17 +58,19 @@ class Workbench:
     Attributes:
         upscaler: Makes a network ready to run.
         probe: A real LR image, uint8 HWC.
+        declaration: What the submission says of itself.
         ranges: The values of white to try.
     """
 
     upscaler: Callable[[nn.Module], Upscaler]
     probe: npt.NDArray[np.uint8]
+    declaration: Declaration
     ranges: tuple[float, ...] = trials.RANGES
 
     def variant(self, fit: Fit) -> Variant:
         """Run a network as it was built."""
         upscaler = self.upscaler(fit.network)
-        output = settle_output(upscaler, self.probe)
+        output = settle_output(upscaler, self.probe, self.declaration)
         trial = trials.run(upscaler, self.probe, self.ranges)
         return Variant(fit.name, fit, upscaler, trial, output=output)
 

@@ -157,7 +157,7 @@ class _Worker:
             for call in range(calls):
                 _, runtime_ms = timing.timed(self._upscaler.checked, image)
                 first_ms = runtime_ms if call == 0 else first_ms
-        return {"pad_to": self._upscaler.pad_to, "first_ms": first_ms}
+        return {"pad_to": self._upscaler.multiple(image), "first_ms": first_ms}
 
     def run(self, height: int, width: int) -> dict[str, Any]:
         return self._timed(self._upscaler, height, width)

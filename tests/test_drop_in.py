@@ -113,7 +113,7 @@ def test_a_team_file_resolves_as_its_author_builds_it_or_is_refused(which, tmp_p
     lr = to_tensor(probe, one.data_range)
     with torch.inference_mode():
         expected = network(loaded.upscaler.pad(lr))
-        if loaded.upscaler.output is not None:
-            expected = expected[loaded.upscaler.output]
+        for key in loaded.upscaler.output:
+            expected = expected[key]
         expected = expected[..., : 4 * lr.shape[2], : 4 * lr.shape[3]]
         assert torch.allclose(loaded.upscaler.checked(lr), expected, atol=1e-6 * one.data_range)

@@ -400,7 +400,7 @@ class _Calls:
                 "load": REPLY,
                 "complexity": COST,
                 "flags": {},
-                "warm_up": WarmUp(None, 1.0),
+                "warm_up": WarmUp(1, 1.0),
                 "parameters": COST.params,
             }
             return answers.get(operation)

@@ -82,23 +82,38 @@ def test_padding_is_found_and_the_output_cropped_back(window, size):
     lr = image(*size)
     up = upscaler(Enlarge(window))
     assert torch.equal(up.checked(lr), enlarged(lr))  # padding is cut off again, to the pixel
-    fits = all(side % window == 0 for side in size)
-    assert up.pad_to == (None if fits else window) or (up.pad_to or 1) < window  # 60 is padded to 64 by 8 too
+    assert up.pad(lr).shape[-2:] == tuple(-(-side // window) * window for side in size)
 
 
 @pytest.mark.parametrize("window", [4, 8, 16])
-def test_padding_found_on_one_size_is_corrected_on_the_next(window):
+def test_each_size_is_padded_as_it_needs(window):
     up = upscaler(Enlarge(window))
     for size in SIZES + SIZES[::-1]:
         lr = image(*size)
         assert torch.equal(up.checked(lr), enlarged(lr))
-    assert up.pad_to == window
+    for size in SIZES:  # and stays so, whatever came later
+        assert up.pad(image(*size)).shape[-2:] == tuple(-(-side // window) * window for side in size)
+
+
+def test_a_small_image_that_must_be_padded_leaves_the_others_as_they_are():
+    class Small(nn.Module):
+        def forward(self, lr):
+            if min(lr.shape[-2:]) < 16:
+                raise ValueError("too small for this network's pooling")
+            return enlarged(lr)
+
+    up = upscaler(Small())
+    tiny, odd = image(12, 12), image(57, 86)
+    assert torch.equal(up.checked(tiny), enlarged(tiny))
+    assert torch.equal(up.checked(odd), enlarged(odd))
+    assert up.pad(tiny).shape[-2:] == (16, 16)
+    assert up.pad(odd) is odd
 
 
 def test_an_output_of_the_wrong_size_leads_to_padding_too():
     up = upscaler(Floors())
     assert up.checked(image(33, 34)).shape == (1, 3, 132, 136)
-    assert up.pad_to == 2
+    assert up.multiple(image(33, 34)) == 2
 
 
 def test_padding_reflects_and_repeats_the_edge_where_the_image_is_too_small():
@@ -130,7 +145,7 @@ def test_a_failed_search_changes_nothing():
     up = upscaler(Enlarge(12))
     with pytest.raises(SubmissionError):
         up.checked(image(30, 31))
-    assert up.pad_to is None
+    assert up.multiple(image(30, 31)) == 1
 
 
 @pytest.mark.parametrize("pad_to", [None, 24])
@@ -238,7 +253,7 @@ def test_tiles_are_padded_like_images():
     lr = image(70, 70)
     up = upscaler(Enlarge(16), tile=40)
     assert torch.allclose(up.checked(lr), enlarged(lr), atol=1e-6)
-    assert up.pad_to in (8, 16)  # 40 to 48 by either
+    assert up.multiple(lr) in (8, 16)  # 40 to 48 by either
 
 
 @pytest.mark.parametrize("change", [lambda sr: sr.half(), lambda sr: sr[..., ::2, ::2], lambda sr: (sr, sr)])

@@ -41,7 +41,7 @@ class FakeWorker:
 
     def warm_up(self, lr: Image, calls: int) -> WarmUp:
         self.log.append(("warm-up", self.name, lr.shape[:2]))
-        return WarmUp(None, 7.0 + len(self.log))
+        return WarmUp(1, 7.0 + len(self.log))
 
     def begin_round(self) -> None:
         self.log.append(("round", self.name, None))

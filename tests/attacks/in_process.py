@@ -42,7 +42,7 @@ class InProcess:
     def warm_up(self, lr: np.ndarray, calls: int) -> WarmUp:
         for _ in range(calls):
             self._run(lr)
-        return WarmUp(self.upscaler.pad_to, 1.0)
+        return WarmUp(self.upscaler.multiple(to_tensor(lr, 1.0)), 1.0)
 
     def run(self, lr: np.ndarray) -> Any:
         sr = to_uint8(self._run(lr), self.upscaler.data_range).numpy().copy()
