@@ -23,12 +23,13 @@ from ntire_bench.records import Complexity, Finding, Inference, Isolation
 from ntire_bench.sandbox import Sandbox
 from ntire_bench.submission import Submission
 
-__all__ = ["Call", "FuseReply", "LoadReply", "WarmUp", "Worker"]
+__all__ = ["MOST_DIFFERENCE", "Call", "FuseReply", "LoadReply", "WarmUp", "Worker"]
 
 START_TIMEOUT_S = 180.0
 LOAD_TIMEOUT_S = 300.0
 CALL_TIMEOUT_S = 600.0
 _CLOCK = getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)  # not slewed by NTP
+MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
 _AUDIT_PIXELS = 256 * 384  # of the largest LR image that an audit makes up
 _MOST_ARGS = 100_000  # characters
 _MOST_TEXT = 2_000  # characters of one text; what a worker says goes into records and onto terminals
@@ -72,6 +73,11 @@ class FuseReply:
     def saves(self) -> bool:
         """Whether the merged network costs less."""
         return self.after.params < self.before.params or self.after.flops < self.before.flops
+
+    @property
+    def same(self) -> bool:
+        """Whether the merged network gives the same image, rounding aside."""
+        return self.relative < MOST_DIFFERENCE
 
 
 class Call(NamedTuple):

@@ -25,7 +25,7 @@ from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
 from ntire_bench.fitting import Fit, fit
 from ntire_bench.inference import Upscaler, ready
-from ntire_bench.input_range import infer_data_range
+from ntire_bench.input_range import contradicted, infer_data_range
 from ntire_bench.needs import does_not_need, not_strict
 from ntire_bench.outputs import settle_output
 from ntire_bench.records import Finding, Inference
@@ -283,6 +283,8 @@ class Construction:
         self.inferred += [output] if output is not None else []
         if self.declaration.data_range is None:
             self.inferred.append(infer_data_range(upscaler, self.probe, trial))
+        elif contradiction := contradicted(upscaler, self.probe, self.declaration.source, trial):
+            self.findings.append(contradiction)
         return upscaler
 
 

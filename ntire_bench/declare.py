@@ -24,7 +24,8 @@ _INFERRED_ANYWAY = {
     "stand_in",
     "cuda",
     "left_out",
-    "converted", "padded_sizes",
+    "converted",
+    "padded_sizes",
 }  # of this machine, or of the checkpoint as it is
 
 

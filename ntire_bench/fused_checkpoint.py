@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.client import FuseReply, Worker
+from ntire_bench.client import MOST_DIFFERENCE, FuseReply, Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Isolation
@@ -20,7 +20,6 @@ from ntire_bench.submission import DEPLOY_SUFFIX, Submission
 __all__ = ["default_output", "write_fused"]
 
 _BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in: 48 MiB at x4
-_MOST_DIFFERENCE = 1e-3  # rounding in float32 stays under 1e-4 in every network of models/
 
 
 def default_output(submission: Submission, model_zoo: Path) -> Path:
@@ -67,11 +66,11 @@ def write_fused(
             file=submission.checkpoint or submission.file,
             remedy="submit it as it is",
         )
-    if not reply.relative < _MOST_DIFFERENCE:
+    if not reply.same:
         raise SubmissionError(
-            "fuse() changes what the network computes",
+            "merging its training branches changes what the network computes",
             file=submission.file,
-            expected=f"the same image to a relative difference under {_MOST_DIFFERENCE:g}",
+            expected=f"the same image to a relative difference under {MOST_DIFFERENCE:g}",
             found=f"{reply.relative:.2g}",
             remedy="look for a branch that is left out, or padding that meets a bias",
         )
@@ -86,7 +85,7 @@ def write_fused(
             counted = worker.complexity(protocol.cost_input)
         if (counted.params, counted.flops) != (reply.after.params, reply.after.flops):
             raise SubmissionError(
-                "its fused checkpoint loads into another network than fuse() made",
+                "its fused checkpoint loads into another network than merging made",
                 file=submission.file,
                 expected=f"{reply.after.params:,} parameters, {reply.after.flops:,} FLOPs",
                 found=f"{counted.params:,} and {counted.flops:,}",

@@ -2,7 +2,8 @@
 
 The convention: a network with a training form has a method `fuse()` that merges every branch in place, after
 which its state dict is that of the inference form. Where its class takes an argument `deploy`, that is the
-form that `deploy=True` builds.
+form that `deploy=True` builds. Other names of such a method, and methods of blocks that the network leaves to
+its caller, are found too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import io
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,15 +27,37 @@ from ntire_bench.inference import Upscaler, blame, to_tensor
 __all__ = ["can_fuse", "fuse"]
 
 
+# What authors call it, the likeliest first; on the network, else on each of its blocks.
+_NAMES = ("fuse", "switch_to_deploy", "switch_deploy", "reparameterize", "reparameterise", "rep")
+_OTHER = re.compile(r"(merge|fuse|reparam)\w*")
+
+
 def can_fuse(network: nn.Module) -> bool:
-    """Return whether a network has a method fuse() that needs no arguments; a submodule of that name is none.
+    """Return whether a network has a method such as fuse() that needs no arguments, or its blocks have one.
 
     >>> can_fuse(nn.Identity())
     False
     """
-    method = getattr(network, "fuse", None)
-    if not inspect.ismethod(method):
-        return False
+    return bool(_merging(network))
+
+
+def _merging(network: nn.Module) -> list[Callable[[], object]]:
+    """Return the methods that merge a network's branches: one of its own, else those of its blocks."""
+    own = _methods(network)
+    if own:
+        return own[:1]
+    blocks = [_methods(block) for block in network.modules() if block is not network]
+    return [methods[0] for methods in blocks if methods]
+
+
+def _methods(module: nn.Module) -> list[Callable[[], object]]:
+    """Return a module's own methods of such a name; a submodule of that name is none."""
+    others = [name for name in dir(type(module)) if _OTHER.fullmatch(name) and name not in _NAMES]
+    found = [getattr(module, name, None) for name in (*_NAMES, *others)]
+    return [method for method in found if inspect.ismethod(method) and _needs_nothing(method)]
+
+
+def _needs_nothing(method: Callable[..., object]) -> bool:
     parameters = inspect.signature(method).parameters.values()
     return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
@@ -51,26 +76,31 @@ def fuse(
         The fields of `client.FuseReply` but for the size, and the merged state dict as torch.save writes it.
 
     Raises:
-        SubmissionError: The network has no fuse(), or it fails.
+        SubmissionError: The network has no such method, or it fails.
     """
     network = upscaler.network
-    if not can_fuse(network):
+    methods = _merging(network)
+    if not methods:
         raise SubmissionError(
             "has nothing to fuse",
             file=upscaler.file,
-            expected="a network with a method fuse() that merges its training branches in place",
+            expected="a network, or blocks of it, with a method that merges the training branches in place: "
+            f"{', '.join(f'{name}()' for name in _NAMES)} or merge...()",
             remedy="write one, or submit the network as it is",
         )
     image = to_tensor(probe, upscaler.data_range).to(upscaler.device)
     before = complexity.measure(upscaler, input_shape)
     with torch.no_grad():
         first = upscaler.checked(image)
+        name = ""
         try:
-            network.fuse()  # type: ignore[operator]
+            for method in methods:
+                name = getattr(method, "__name__", "fuse")
+                method()
         except Exception as error:
             remedy = "mend the method"
             raise SubmissionError(
-                "fuse() fails", file=upscaler.file, found=blame(error, upscaler.file), remedy=remedy
+                f"{name}() fails", file=upscaler.file, found=blame(error, upscaler.file), remedy=remedy
             ) from error
         network.eval()
         for parameter in network.parameters():

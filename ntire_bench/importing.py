@@ -25,6 +25,11 @@ from ntire_bench.results_file import ResultsFile, ResultsRow
 
 __all__ = ["Outcome", "find_baseline", "keep", "left_over", "to_records"]
 
+# FLOPs per ms over the baseline's. The highest in Table 1 of the 2024 report is 2.3 (KLETech-CEVI); a runtime in
+# seconds is 1,000 times too small.
+_MOST_FASTER = 50.0
+_MOST_PER_MS = 1e12  # multiply-accumulates; twice what an H100 does in its fastest dense half precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -107,6 +112,7 @@ def to_records(
     for row in file.rows:
         reading = base if row is baseline else read_row(row, protocol)
         _compare_images(reading, base.measurement)
+        _compare_speeds(reading, base.measurement)
         imported = Imported(
             file=file.path.name,
             file_sha256=file.sha256,
@@ -219,6 +225,28 @@ def _compare_images(reading: Reading, baseline: Measurement) -> None:
         if of_baseline is not None and 0 < result.images != of_baseline.images > 0:
             message = f"{split}: {result.images} images, and {of_baseline.images} of the baseline"
             reading.findings.append(Finding(code="images-differ", severity="warning", message=message))
+
+
+def _compare_speeds(reading: Reading, baseline: Measurement) -> None:
+    """Say where a row computes so fast that its runtimes must be of another unit."""
+    if reading.measurement is None:
+        return
+    flops, others = reading.measurement.complexity.flops, baseline.complexity.flops
+    for split, result in reading.measurement.splits.items():
+        of_baseline = baseline.splits.get(split)
+        times = 0.0 if of_baseline is None else of_baseline.runtime_ms / result.runtime_ms
+        faster = times * flops / others
+        if faster > _MOST_FASTER:
+            against = f"{times:,.0f} times faster than the baseline, at {faster:,.0f} times its FLOPs per ms"
+        elif flops / result.runtime_ms > _MOST_PER_MS:
+            against = f"{flops / result.runtime_ms / 1e9:,.0f} G FLOPs per ms, more than any one GPU does"
+        else:
+            continue
+        message = (
+            f"{split}: {flops / 1e9:.2f} G FLOPs in {result.runtime_ms:.4g} ms: {against}; its runtimes may be "
+            "in seconds, where the challenge's are in ms"
+        )
+        reading.findings.append(Finding(code="runtime-implausible", severity="warning", message=message))
 
 
 def _storable(values: dict[str, Any]) -> dict[str, Any]:

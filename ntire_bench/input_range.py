@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ntire_bench import trial as trials
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import Upscaler
-from ntire_bench.records import Inference
+from ntire_bench.inference import Upscaler, to_tensor
+from ntire_bench.records import Finding, Inference
 from ntire_bench.trial import CLEAR_LEAD_DB, LEAST_DB, RANGES, Trial
 
-__all__ = ["infer_data_range"]
+__all__ = ["contradicted", "infer_data_range"]
 
 # Nine small networks that add a residual to an enlarged input, on six LR images: at their own range 0.04 to
 # 1.9 dB better than bicubic. The five trained at range 255 fail at range 1, by 15 dB and more of likeness. Of
@@ -74,6 +75,39 @@ def infer_data_range(
         found=found,
         remedy=remedy,
     )
+
+
+def contradicted(
+    upscaler: Upscaler, probe: npt.NDArray[np.uint8], source: str, trial: Trial | None = None
+) -> Finding | None:
+    """Return a finding where a network does not work at the range that was declared for it.
+
+    Args:
+        upscaler: A loaded network, at its declared range.
+        probe: A real LR image, uint8 HWC.
+        source: Where the range was declared.
+        trial: Its run on the probe at that range, if there has been one.
+
+    Returns:
+        A finding where the SR image, reduced bicubically, is not the LR image; None where it is, or where the
+        network fails, which is told elsewhere.
+    """
+    declared = upscaler.data_range
+    trial = trial or trials.run(upscaler, probe, (declared,))
+    if declared not in trial.images or trial.likeness[declared] >= LEAST_DB:
+        return None
+    with torch.inference_mode():
+        output = upscaler.checked(to_tensor(probe, declared).to(upscaler.device))
+    message = (
+        f"{source} declares data_range {declared:g}, and there the SR image is not one of the LR image: "
+        f"reduced bicubically, its PSNR with it is {trial.likeness[declared]:.1f} dB (of networks that work, "
+        f"over {LEAST_DB:g} dB), and its values go from {output.min():.4g} to {output.max():.4g}"
+    )
+    other = RANGES[1] if declared == RANGES[0] else RANGES[0]
+    against = trials.run(upscaler, probe, (other,))
+    if against.works:
+        message += f"; at data_range {other:g} it has {against.best_db:.1f} dB"
+    return Finding(code="range-contradicted", severity="warning", message=message)
 
 
 def _told(upscaler: Upscaler, data_range: float, how: str) -> Inference:

@@ -14,6 +14,7 @@ from ntire_bench import environment, given_file
 from ntire_bench.audit import audit
 from ntire_bench.client import Worker
 from ntire_bench.contender import Contender, note_padding
+from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation import isolation_for
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Complexity, Environment, Finding, Isolation, SubmissionInfo
@@ -169,8 +170,13 @@ def recount(contender: Contender) -> None:
 
 
 def _note_training_form(contender: Contender, probe: npt.NDArray[np.uint8], protocol: Protocol) -> None:
-    reply, _ = contender.worker.fuse(probe, protocol.cost_input, keep=False)
-    if reply.saves:
+    try:
+        reply, _ = contender.worker.fuse(probe, protocol.cost_input, keep=False)
+    except SubmissionError as error:  # a method of such a name that is none of this kind
+        message = f"whether it costs more than it needs could not be found out: {error.what}, {error.found}"
+        contender.findings.append(Finding(code="not-fused", severity="info", message=message))
+        return
+    if reply.saves and reply.same:
         message = (
             f"the checkpoint is in training form and costs more than it needs: fused it has "
             f"{reply.after.params:,} parameters instead of {reply.before.params:,} and "

@@ -305,7 +305,7 @@ def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
     for path in sorted(model_zoo.iterdir()) if model_zoo.is_dir() else []:
         match = _ID_PREFIX.match(path.stem)
         usable = path.suffix.lower() in CHECKPOINT_SUFFIXES and _unicode(path.name)
-        if match and usable and is_file(path):
+        if match and usable and (is_file(path) or _leads_nowhere(path)):
             found.setdefault(int(match["id"]), []).append(path)
     return found
 
@@ -318,6 +318,7 @@ def _read(
     checkpoint = _checkpoint(file, declaration, model_zoo, checkpoints, prefer_training)
     for path, suffixes in ((file, (".py",)), (checkpoint, CHECKPOINT_SUFFIXES)):
         if path is not None:
+            _refuse_link_to_nothing(path)
             _refuse_link_to_other(path, suffixes)
     return Submission(
         id=id_,
@@ -327,6 +328,21 @@ def _read(
         declaration=declaration,
         has_build_model=any(isinstance(n, ast.FunctionDef) and n.name == "build_model" for n in tree.body),
     )
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
+
+
+def _refuse_link_to_nothing(path: Path) -> None:
+    if _leads_nowhere(path):
+        target = os.readlink(path)
+        raise SubmissionError(
+            f"is a link to {target}, which is not there",
+            file=path,
+            expected="a file, or a link to one",
+            remedy=f"put {Path(target).name} where the link leads, or copy the file itself here",
+        )
 
 
 def _refuse_link_to_other(path: Path, suffixes: tuple[str, ...]) -> None:
@@ -349,6 +365,7 @@ def _checkpoint(
         return None
     if declared.checkpoint is not None:
         path = model_zoo / declared.checkpoint
+        _refuse_link_to_nothing(path)
         there = is_file(path)
         if path.resolve().parent != model_zoo.resolve() and model_zoo.resolve() not in path.resolve().parents:
             raise SubmissionError(

@@ -127,7 +127,7 @@ def test_a_failure_replaces_nothing(tmp_path: Path, body: str, training: bool, m
 
 def test_a_network_without_fuse_is_a_plain_message(tmp_path: Path) -> None:
     item = write(tmp_path, MERGE)
-    item.file.write_text(item.file.read_text().replace("def fuse(self)", "def join(self)"))
+    item.file.write_text(item.file.read_text().replace("def fuse(self)", "def unite(self)"))
     with pytest.raises(SubmissionError, match="has nothing to fuse"):
         fuse(item, tmp_path / "out.pth")
 
