@@ -28,6 +28,7 @@ from ntire_bench.loader import Loaded
 from ntire_bench.loop_slice import names_read
 from ntire_bench.read_only import protect
 from ntire_bench.records import Finding, Inference
+from ntire_bench.trial_image import reduced
 
 __all__ = ["load"]
 
@@ -109,7 +110,9 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
     dropped = _dropped(script, loop, roles) if loop is not None and step is not None else []
     if dropped:
         findings.append(_partly_followed(asked.script, dropped))
-    return Loaded(upscaler, type(given.model).__name__, inferred, findings)
+    types = [parameter.dtype for parameter in given.model.parameters()]
+    precision = reduced(types) if device.type == "cpu" else ""
+    return Loaded(upscaler, type(given.model).__name__, inferred, findings, precision=precision)
 
 
 def _returned_told(given: _Returned) -> list[Inference]:

@@ -74,6 +74,7 @@ def check(
             isolation=isolation.level,
             allow_pickle=isolation.allow_pickle,
             audit_lr=sample.large_lr() if strict else None,  # the sample set's own images are all small
+            tell=lambda text: console.show(text, stderr=True),
         )
 
     def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
@@ -85,6 +86,7 @@ def check(
             device=device,
             isolation=isolation.level,
             allow_pickle=isolation.allow_pickle,
+            tell=lambda text: console.show(text, stderr=True),
         )
         more = rehearse(chosen, open_catalogue(models, model_zoo, challenge_root), options)
         return dataclasses.replace(found, findings=together(found.findings, more))

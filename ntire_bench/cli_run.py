@@ -317,6 +317,7 @@ def _evaluation_options(
         save_dir=save_dir,
         isolation=isolation.level,
         allow_pickle=isolation.allow_pickle,
+        tell=lambda text: console.show(text, stderr=True),
     )
     console.tell_isolation(isolation_of(options, data.splits), isolation.level)
     return options

@@ -20,7 +20,7 @@ from ntire_bench.environment import compute_threads
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError, one_line
 from ntire_bench.observation import Observation
 from ntire_bench.records import Complexity, Finding, Inference, Isolation
-from ntire_bench.sandbox import Sandbox
+from ntire_bench.sandbox import Sandbox, TookTooLongError
 from ntire_bench.submission import Submission
 
 __all__ = ["MOST_DIFFERENCE", "Call", "FuseReply", "LoadReply", "WarmUp", "Worker"]
@@ -41,7 +41,18 @@ _MOST = 2**53  # a count above it is no count; also what every reader of JSON ta
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LoadReply:
-    """How a submission was resolved; see `records.SubmissionInfo`. `can_fuse`: it has a method fuse()."""
+    """How a submission was resolved; see `records.SubmissionInfo`.
+
+    Attributes:
+        model: The class or function that built the network.
+        data_range: 1.0 or 255.0.
+        tile: Side of the tiles [LR pixels], or None.
+        can_fuse: It has a method such as fuse().
+        inferred: What was found out rather than declared.
+        findings: What a reader of the result must know.
+        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
+        precision: The types of less than 32 bits that a slow network computes in; "" for none.
+    """
 
     model: str
     data_range: float
@@ -49,6 +60,8 @@ class LoadReply:
     can_fuse: bool
     inferred: tuple[Inference, ...]
     findings: tuple[Finding, ...]
+    pixel_s: float | None = None
+    precision: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,6 +142,7 @@ class Worker:
         self._submission = submission
         self._scale = scale
         self._threads = compute_threads() if threads is None else threads
+        self._precision = ""
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
             submission.file,
@@ -223,6 +237,9 @@ class Worker:
             raise self._sandbox.forged(f"a data range of {result.data_range}")
         if result.tile is not None and result.tile < 1:
             raise self._sandbox.forged(f"tiles of {result.tile}")
+        if result.pixel_s is not None and not 0 < result.pixel_s <= LOAD_TIMEOUT_S:
+            raise self._sandbox.forged(f"a run of {result.pixel_s} s for each pixel")
+        self._precision = result.precision
         if len(result.findings) + len(result.inferred) > _MOST_FINDINGS:
             raise self._sandbox.forged(f"{len(result.findings)} findings")
         return result
@@ -373,7 +390,18 @@ class Worker:
         return height, width
 
     def _call(self, operation: str, timeout_s: float, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401
-        reply = self._sandbox.call(operation, timeout_s, **parameters)
+        try:
+            reply = self._sandbox.call(operation, timeout_s, **parameters)
+        except TookTooLongError as error:
+            if not self._precision:
+                raise
+            raise SubmissionError(
+                error.what,
+                file=error.file,
+                found=f"a network that computes in {self._precision}, for which a CPU may take a hundred "
+                "times as long as for float32",
+                remedy="evaluate it on a GPU, or on fewer and smaller images",
+            ) from error
         if "error" in reply:
             raise self._error(reply["error"])
         if not isinstance(reply.get("ok"), dict):

@@ -32,6 +32,7 @@ from ntire_bench.records import Finding, Inference
 from ntire_bench.search import Attempt
 from ntire_bench.source_text import EMPTY
 from ntire_bench.trial import RANGES, Trial
+from ntire_bench.trial_image import TrialImage, trial_image
 from ntire_bench.variants import Variant, Workbench, choose
 
 __all__ = ["Construction"]
@@ -53,7 +54,8 @@ class Construction:
         declaration: What the submission says of itself.
         scale: Enlargement factor.
         device: Where the network is to lie.
-        probe: A real LR image, uint8 HWC, to try the network on.
+        probe: A real LR image, uint8 HWC, to try the network on; a part of it where a network is slow.
+        slow: How slow, and in which precision, where it does.
         inferred: Gains all that was not declared.
         findings: Gains what a reader of the result must know.
     """
@@ -69,6 +71,7 @@ class Construction:
     probe: npt.NDArray[np.uint8]
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    slow: TrialImage | None = None
 
     def build(self) -> tuple[Upscaler, str]:
         """Return the network, ready to run, and the class or function that built it.
@@ -263,12 +266,12 @@ class Construction:
     def _workbench(self) -> Workbench:
         declared = self.declaration.data_range
         ranges = RANGES if declared is None else (float(declared),)
-        return Workbench(self._upscaler, self.probe, self.declaration, ranges)
+        return Workbench(self._upscaler, lambda: self.probe, self.declaration, ranges)
 
     def _upscaler(self, network: nn.Module) -> Upscaler:
         ready(network, self.file, self.device)
         declaration = self.declaration
-        return Upscaler(
+        upscaler = Upscaler(
             network,
             self.file,
             self.scale,
@@ -278,6 +281,11 @@ class Construction:
             pad_declared=declaration.pad_to is not None,
             tile=declaration.tile,
         )
+        if self.slow is None:
+            found = trial_image(upscaler, self.probe)
+            self.probe = found.image
+            self.slow = found
+        return upscaler
 
     def _ranged(self, upscaler: Upscaler, output: Inference | None, trial: Trial | None = None) -> Upscaler:
         self.inferred += [output] if output is not None else []

@@ -25,8 +25,8 @@ from ntire_bench.results_file import ResultsFile, ResultsRow
 
 __all__ = ["Outcome", "find_baseline", "keep", "left_over", "to_records"]
 
-# FLOPs per ms over the baseline's. The highest in Table 1 of the 2024 report is 2.3 (KLETech-CEVI); a runtime in
-# seconds is 1,000 times too small.
+# FLOPs per ms over the baseline's. The highest in Table 1 of the 2024 report is 2.3 (KLETech-CEVI); runtimes
+# in seconds are 1,000 times too small.
 _MOST_FASTER = 50.0
 _MOST_PER_MS = 1e12  # multiply-accumulates; twice what an H100 does in its fastest dense half precision
 
@@ -243,8 +243,8 @@ def _compare_speeds(reading: Reading, baseline: Measurement) -> None:
         else:
             continue
         message = (
-            f"{split}: {flops / 1e9:.2f} G FLOPs in {result.runtime_ms:.4g} ms: {against}; its runtimes may be "
-            "in seconds, where the challenge's are in ms"
+            f"{split}: {flops / 1e9:.2f} G FLOPs in {result.runtime_ms:.4g} ms: {against}; its runtimes may "
+            "be in seconds, where the challenge's are in ms"
         )
         reading.findings.append(Finding(code="runtime-implausible", severity="warning", message=message))
 

@@ -34,12 +34,16 @@ class Loaded:
         model: The class or function that built it.
         inferred: All that was not declared.
         findings: What a reader of the result must know.
+        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
+        precision: The types of less than 32 bits that a slow network computes in; "" for none.
     """
 
     upscaler: Upscaler
     model: str
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    pixel_s: float | None = None
+    precision: str = ""
 
 
 def load(
@@ -81,7 +85,10 @@ def load(
     if answered:
         how = f"the file calls {', '.join(answered)}, and the network runs on the CPU"
         inferred.append(Inference(key="cuda", value="cpu", how=how))
-    return Loaded(upscaler, model, inferred, construction.findings)
+    loaded = Loaded(upscaler, model, inferred, construction.findings)
+    if construction.slow is not None:
+        loaded.pixel_s, loaded.precision = construction.slow.pixel_s, construction.slow.precision
+    return loaded
 
 
 def _text(file: Path) -> bytes:

@@ -109,6 +109,12 @@ class Verifier:
             if self._windows[key].differs(sr):
                 self.differing.append(f"{split} {name}")
 
+    def fresh(self, split: str, name: str, sr: Uint8, again: Uint8) -> None:
+        """Compare a whole SR image with that of a fresh process for the same LR image."""
+        self.compared += 1
+        if Window(0, 0, sr).differs(again):
+            self.differing.append(f"{split} {name}")
+
     def checksum(self, split: str, name: str, seed: int, sr: Uint8) -> None:
         """Note an SR image's sum; two of one image with different dithers must not be the same."""
         total = zlib.crc32(np.ascontiguousarray(sr).data)
@@ -136,8 +142,9 @@ class Verifier:
             (
                 self.differing + self.unsteady,
                 "output-not-reproducible",
-                "the same LR image gave another SR image when it was run again in a fresh process, in "
-                "another order: an output must follow from the LR image alone",
+                "the same LR image gave another SR image when it was run again in a fresh process: an output "
+                "must follow from the LR image and the checkpoint alone, so draw no random numbers, and keep "
+                "no tensor that is not saved",
             ),
             (
                 self.stale,

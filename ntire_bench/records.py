@@ -41,7 +41,8 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "find", "load", "warm-up", "complexity", "run" or "baseline"; "import" for imported results.
+        phase: "find", "load", "warm-up", "complexity", "run", "compare" or "baseline"; of imported results
+            "import".
     """
 
     type: str

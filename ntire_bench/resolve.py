@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ __all__ = ["Check", "check", "count", "describe", "file_sha256", "load", "recoun
 # network asks for comes to light, while the probe itself is a multiple of whatever that may be.
 _ODD = ((0, 33), (0, 17))
 _MOST_NAMED = 3
+_COUNTING = 4  # runs on the cost input that counting and auditing take, about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ def check(
     isolation: str,
     allow_pickle: bool = False,
     audit_lr: npt.NDArray[np.uint8] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Check:
     """Load a submission in a worker, run LR images of two sizes, and count its costs.
 
@@ -61,6 +64,7 @@ def check(
         allow_pickle: Whether its checkpoint may run code as it is loaded.
         audit_lr: What its costs are audited with, if not the probe: an image larger than the cost input is
             run as it is, as those of a dataset are.
+        tell: Told of a long time that is foreseen.
 
     Raises:
         SubmissionError: It does not load, or does not give an SR image.
@@ -77,6 +81,9 @@ def check(
         contender = Contender(submission, worker, False, info)
         found = environment.describe(worker.hello())
         can_fuse = load(contender, probe)
+        pixels = _COUNTING * protocol.cost_input[-2] * protocol.cost_input[-1]
+        if text := contender.foreseen(pixels, "counting its costs"):
+            tell(text)
         sizes = {image.shape[:2]: image for image in (probe, odd)}
         note_padding(contender, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
         counted = count(contender, protocol, image)
@@ -130,6 +137,7 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
         tile=reply.tile,
         inferred=reply.inferred,
     )
+    contender.pixel_s, contender.precision = reply.pixel_s, reply.precision
     for finding in reply.findings:
         contender.note(finding)
     outside = contender.submission.outside

@@ -91,6 +91,14 @@ class Rounds:
         save_dir: Where SR images go, as TEAM/SPLIT/NAME.png; None to keep none.
         beside: Where metrics run.
         timeline: Told of every call.
+
+    Attributes:
+        sides: What is collected of each contender.
+        splits: Checked pairs.
+        others: Seconds, and the share of the machine that other programs used.
+        verifier: Compares outputs.
+        drawn: A split and a pair of it, drawn at random for a comparison with a fresh process.
+        drawn_sr: The submission's SR image of that pair, once it has been run as it is.
     """
 
     def __init__(
@@ -122,6 +130,9 @@ class Rounds:
         }
         calls = sum(len(split.pairs) for split in splits)
         self.verifier = Verifier(self._random, calls)
+        split = splits[int(self._random.integers(len(splits)))]
+        self.drawn = split, split.pairs[int(self._random.integers(len(split.pairs)))]
+        self.drawn_sr: Uint8 | None = None
         self._jobs: list[Future[None]] = []
         self._dither_psnr: dict[tuple[str, str], float] = {}
 
@@ -235,6 +246,8 @@ class Rounds:
             given[id(side)] = call.sr
         first = self._launch == 0
         own = given[id(self.own)]
+        if first and seed == _EXACT and (split.name, pair.name) == (self.drawn[0].name, self.drawn[1].name):
+            self.drawn_sr = own
         self.verifier.window(split.name, pair.name, seed, own, first_launch=first)
         if seed == _EXACT:
             self._submit(lambda: self._score(split, pair, given, first))
@@ -267,6 +280,15 @@ class Rounds:
         self.verifier.checksum(split.name, pair.name, seed, sr)
         psnr = metrics.psnr(sr, read_hr(pair, self._scale), self._border)
         self._dither_psnr[split.name, pair.name] = psnr.rgb_db
+
+    def compare_fresh(self, sr: Uint8) -> None:
+        """Compare the SR image of the drawn pair with what a fresh process gives for the same LR image."""
+        split, pair = self.drawn
+        if self.drawn_sr is None:
+            raise RuntimeError("the drawn image has not been run")
+        self.verifier.fresh(split.name, pair.name, self.drawn_sr, sr)
+        psnr = metrics.psnr(sr, read_hr(pair, self._scale), self._border)
+        self.verifier.exact_psnr(split.name, pair.name, psnr.rgb_db)
 
     def finish(self) -> None:
         """Wait for what runs beside, and complete the checks; raises what failed there."""

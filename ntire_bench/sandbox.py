@@ -30,11 +30,15 @@ from ntire_bench.records import Isolation
 from ntire_bench.spawn import spawn
 from ntire_bench.watch import Watch
 
-__all__ = ["Sandbox"]
+__all__ = ["Sandbox", "TookTooLongError"]
 
 _OUTPUT_KEPT_BYTES = 16 * 1024
 _START = "from ntire_bench.worker import main\nmain(sys.argv[1:])\n"
 _F_SEAL_FUTURE_WRITE = 0x10  # linux/fcntl.h; the fcntl module has it from Python 3.13 on
+
+
+class TookTooLongError(SubmissionError):
+    """A worker did not answer in time."""
 
 
 class Sandbox:
@@ -207,7 +211,7 @@ class Sandbox:
             allowed = f"{timeout_s:.0f} s"
             if left_s < timeout_s:
                 allowed = f"{self._limits.phase_s:.0f} s, all its calls together"
-            raise SubmissionError(
+            raise TookTooLongError(
                 f"did not finish {operation.replace('_', '-')} in {allowed}",
                 file=self.file,
                 remedy="look for an endless loop, or make it faster",

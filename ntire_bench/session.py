@@ -61,6 +61,7 @@ class Options:
         isolation: One of `isolation.ISOLATION_CHOICES`.
         allow_pickle: Whether checkpoints may run code as they are loaded.
         threads: CPU threads that workers compute with; None takes `environment.compute_threads()`.
+        tell: Told of a long time that is foreseen.
     """
 
     psnr_channel: Channel
@@ -71,6 +72,7 @@ class Options:
     isolation: str = "auto"
     allow_pickle: bool = False
     threads: int | None = None
+    tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
 
 
 def _sides(submission: Submission, baseline: Submission) -> list[Submission]:
@@ -79,13 +81,22 @@ def _sides(submission: Submission, baseline: Submission) -> list[Submission]:
 
 
 def start_crew(
-    submission: Submission, baseline: Submission, splits: Sequence[Split], scale: int, options: Options
+    submission: Submission,
+    baseline: Submission,
+    splits: Sequence[Split],
+    scale: int,
+    options: Options,
+    *,
+    alone: bool = False,
 ) -> Crew:
-    """Start the workers of a launch; they import what they need while this process goes on."""
+    """Start the workers of a launch, or the submission's alone.
+
+    They import what they need while this process goes on.
+    """
     sizes = [(pair.height // scale, pair.width // scale) for split in splits for pair in split.pairs]
     largest = max(sizes, key=lambda size: size[0] * size[1])
     return Crew(
-        _sides(submission, baseline),
+        [submission] if alone else _sides(submission, baseline),
         scale=scale,
         largest_lr=largest,
         device=options.device,
@@ -153,6 +164,7 @@ class Session:
         self._sizes = {(pair.height, pair.width): pair for split in splits for pair in split.pairs}
         self._timeline = Timeline(progress, submission.label)
         self._crew, self._start_next = crew, start_next
+        self._fresh: Crew | None = None  # the submission's alone, where there is one launch
         self._rounds: Rounds | None = None
         self._trace = GpuTrace(None)
         self._planned = pilot_rounds(self._rule)
@@ -168,10 +180,12 @@ class Session:
                     with self._crew or self._start() as crew:
                         self._crew = None
                         stopped = self._launch(crew, beside)
+                if len(self.launches) == 1:  # else later launches have made this comparison
+                    self._compare_with_fresh()
                 self._conclude(stopped)
         finally:
-            if self._crew is not None:
-                self._crew.close()
+            for crew in filter(None, (self._crew, self._fresh)):
+                crew.close()
 
     @contextlib.contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -189,6 +203,8 @@ class Session:
             hello, overheads = self._greet(crew)
             following = self._start_following()
             load_s = self._load(crew)
+        if not self.launches:
+            self._tell_long()
         with self._timed("warm-up"):  # before the costs are counted: the first call is to be a cold one
             lrs = [_untimed_lr(pair) for pair in self._sizes.values()]
             begin = time.perf_counter()
@@ -203,10 +219,10 @@ class Session:
             self._trace = GpuTrace(hello.get("gpu_uuid"))
         for side, overhead in zip(self._rounds.sides, overheads, strict=True):
             side.overhead = overhead
-        if following is not None:
+        for one in following:
             with self._timed("load"):
-                following.settle()
-        crews = [crew, *([] if following is None else [following])]
+                one.settle()
+        crews = [crew, *following]
         pids = [worker.pid for one in crews for worker in one.workers]
         with self._timed("run"), self._trace.sampling(pids):
             done, stopped = self._do_rounds(self._rounds, hello["device"])
@@ -267,13 +283,36 @@ class Session:
         left += max(0, self._foreseen_launches() - launches) * len(self._sizes)
         self._timeline.total = self._timeline.done + left * len(self._sides)
 
-    def _start_following(self) -> Crew | None:
-        """Start the workers that will be wanted next, if that can be told: a launch's, or another team's."""
+    def _start_following(self) -> list[Crew]:
+        """Start the workers that will be wanted next, as far as that can be told.
+
+        They are those of the next launch; where there is one launch, a fresh one to compare with; and those
+        of another team.
+        """
         if len(self.launches) + 1 < self._foreseen_launches():
             self._crew = self._start()
-            return self._crew
+            return [self._crew]
+        if self._foreseen_launches() == 1:
+            self._fresh = self._start(alone=True)
         start_next, self._start_next = self._start_next, None
-        return None if start_next is None else start_next()
+        return [one for one in (self._fresh, start_next and start_next()) if one is not None]
+
+    def _compare_with_fresh(self) -> None:
+        """Have a worker that has seen nothing run one image again, while nothing is timed."""
+        if self._rounds is None:
+            raise RuntimeError("nothing was measured")
+        own = self._rounds.own.contender
+        pair = self._rounds.drawn[1]
+        with (
+            self._timed("compare"),
+            self._crew or self._fresh or self._start(alone=True) as crew,
+            blamed(own),
+        ):
+            crew.hello(len(crew.workers) - 1)
+            worker = crew.workers[-1]
+            worker.load(_crop(_untimed_lr(self._splits[0].pairs[0])))
+            worker.warm_up(_untimed_lr(pair), 1)  # finds out what its input must be padded to
+            self._rounds.compare_fresh(worker.run(read_lr(pair)).sr)
 
     def _load(self, crew: Crew) -> float:
         probe = _crop(_untimed_lr(self._splits[0].pairs[0]))
@@ -284,6 +323,13 @@ class Session:
                 resolve.load(contender, probe)
                 took = time.perf_counter() - begin
         return took
+
+    def _tell_long(self) -> None:
+        pairs = [pair for split in self._splits for pair in split.pairs]
+        pixels = sum(pair.height * pair.width for pair in pairs) // self._protocol.scale**2
+        for contender in self.contenders:
+            if text := contender.foreseen(pixels, f"one round over {len(pairs)} images"):
+                self._options.tell(text)
 
     def _count(self) -> None:
         """Count both sides' costs at the same time: nothing is timed in this phase."""

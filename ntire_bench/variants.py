@@ -57,21 +57,21 @@ class Workbench:
 
     Attributes:
         upscaler: Makes a network ready to run.
-        probe: A real LR image, uint8 HWC.
+        probe: Gives a real LR image, uint8 HWC; a smaller one once a network has proved to be slow.
         declaration: What the submission says of itself.
         ranges: The values of white to try.
     """
 
     upscaler: Callable[[nn.Module], Upscaler]
-    probe: npt.NDArray[np.uint8]
+    probe: Callable[[], npt.NDArray[np.uint8]]
     declaration: Declaration
     ranges: tuple[float, ...] = trials.RANGES
 
     def variant(self, fit: Fit) -> Variant:
         """Run a network as it was built."""
         upscaler = self.upscaler(fit.network)
-        output = settle_output(upscaler, self.probe, self.declaration)
-        trial = trials.run(upscaler, self.probe, self.ranges)
+        output = settle_output(upscaler, self.probe(), self.declaration)
+        trial = trials.run(upscaler, self.probe(), self.ranges)
         return Variant(fit.name, fit, upscaler, trial, output=output)
 
     def settled(self, fit: Fit) -> Variant:
@@ -138,7 +138,7 @@ class Workbench:
         return own_db < -_GAIN_DB and any(self._gain_db(rival) > own_db for rival in working)
 
     def _gain_db(self, variant: Variant) -> float:
-        return trials.detail_gain_db(variant.upscaler, self.probe, variant.trial.best)
+        return trials.detail_gain_db(variant.upscaler, self.probe(), variant.trial.best)
 
 
 def choose(variants: Sequence[Variant], name: str) -> tuple[Variant, str] | None:

@@ -124,6 +124,8 @@ class _Worker:
             "can_fuse": can_fuse,
             "inferred": [dataclasses.asdict(item) for item in self.loaded.inferred],
             "findings": [dataclasses.asdict(item) for item in self.loaded.findings],
+            "pixel_s": self.loaded.pixel_s,
+            "precision": self.loaded.precision,
         }
 
     def complexity(self, input_shape: list[int]) -> dict[str, Any]:

@@ -93,8 +93,10 @@ MAY_IMPORT: dict[str, str] = {
     "fitting": "arguments blueprint checkpoint inference search shapes source_text",
     "stand_ins": "records",
     "trial": "inference",
-    "outputs": "inference records",
+    "trial_image": "inference",
+    "outputs": "declaration inference records",
     "variants": "declaration fitting inference outputs records trial",
+    "needs": "checkpoint trial variants",
     "candidates": "checkpoint search stand_ins",
     "as_declared": "blueprint checkpoint inference records shapes",
     "checkout_loop": "loop_slice",
@@ -105,10 +107,10 @@ MAY_IMPORT: dict[str, str] = {
     "checkout_errors": "checkout checkout_reads checkpoint inference",
     "input_range": "inference records trial",
     "construction": "as_declared blueprint candidates checkpoint declaration fitting inference "
-    "input_range outputs records search source_text trial variants",
+    "input_range needs outputs records search source_text trial trial_image variants",
     "loader": "checkpoint construction declaration gpu_calls inference records stand_ins",
     "checkout_loader": "checkout checkout_errors checkout_loop checkout_reads checkout_script command_line "
-    "declaration gpu_calls inference loader loop_slice read_only records",
+    "declaration gpu_calls inference loader loop_slice read_only records trial_image",
     "observation": "",
     "scored_costs": "records",
     "evidence": "observation records scored_costs",
@@ -169,10 +171,10 @@ MAY_IMPORT: dict[str, str] = {
 TORCH = {
     "arguments", "as_declared", "blueprint", "candidates", "checkout_errors", "checkout_loader",
     "checkout_reads", "checkpoint", "complexity", "construction", "derived_weights", "device", "fitting",
-    "fusion", "gpu_calls", "inference", "influence", "input_range", "loader", "observer",
+    "fusion", "gpu_calls", "inference", "influence", "input_range", "loader", "needs", "observer",
     "operator_costs", "operator_facts", "operator_watch", "origin", "outputs", "prototypes", "provenance",
-    "planes", "search", "sensitivity", "shapes", "source_text", "stand_ins", "timing", "trial", "variants",
-    "worker",
+    "planes", "search", "sensitivity", "shapes", "source_text", "stand_ins", "timing", "trial", "trial_image",
+    "variants", "worker",
 }  # fmt: skip
 REPORTING = {
     "cli", "cli_catalogue", "cli_check", "cli_import", "cli_options", "cli_output", "cli_run",

@@ -1,0 +1,415 @@
+"""Inputs that users reported: each kind goes right, or is refused with what is wrong with it.
+
+The toys stand for real submissions. What a checkpoint of averaged weights, say, must lead to is compared with
+the tensors themselves; what must be said, with the message.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toys
+from click.testing import CliRunner
+from pairs import smooth, write_pairs
+from PIL import Image
+from toys import found, state_dict, toy, write_toy
+
+from ntire_bench import complexity, loader, submission
+from ntire_bench.cli import main
+from ntire_bench.dataset import load_splits
+from ntire_bench.errors import SubmissionError
+from ntire_bench.evaluate import Options, evaluate
+from ntire_bench.fusion import can_fuse, fuse
+from ntire_bench.stopping import StopRule
+from ntire_bench.trial_image import trial_image
+
+CPU = torch.device("cpu")
+ONE = 'SUBMISSION = {"data_range": 1}'
+RAW = {name: tensor + 0.5 for name, tensor in state_dict().items()}
+AVERAGED = state_dict()
+SHAPE = (1, 3, 256, 256)
+
+
+@pytest.fixture(scope="module")
+def probe():
+    return np.asarray(Image.fromarray(smooth(1, 256, 256)).resize((64, 64), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def load(tmp_path, probe):
+    def loads(body=toys.DECLARED, **options):
+        write_toy(tmp_path, body=body, **options)
+        item = found(tmp_path)
+        return loader.load(
+            item.file, item.name, item.checkpoint, item.declaration, scale=4, device=CPU, probe=probe
+        )
+
+    return loads
+
+
+@pytest.fixture
+def refusal(load):
+    def refuses(body=toys.DECLARED, **options):
+        with pytest.raises(SubmissionError) as caught:
+            load(body, **options)
+        return str(caught.value)
+
+    return refuses
+
+
+def prefixed(state, prefix):
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def told(loaded):
+    return {item.key: item.value for item in loaded.inferred}
+
+
+@pytest.mark.parametrize("declared", ['SUBMISSION = {"model": "Toy", "data_range": 1}', ONE])
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        {"step": 3, **prefixed(RAW, "generator."), **prefixed(AVERAGED, "generator_ema.")},
+        {**prefixed(RAW, "net_g."), **prefixed(AVERAGED, "net_g_ema.")},
+        {**prefixed(AVERAGED, "ema_model."), **prefixed(RAW, "model.")},
+        {"params": RAW, "ema": AVERAGED},
+        {"net_g": RAW, "net_g_ema": AVERAGED},
+        {"state_dict": RAW, "state_dict_ema": AVERAGED},
+        {"model": {"weights": RAW}, "other": {"swa": AVERAGED}},
+        {"state_dict": {**prefixed(RAW, "net."), **prefixed(AVERAGED, "net_ema.")}},
+    ],
+    ids=["prefix", "net_g", "ema_model", "nested", "keys", "timm", "deep", "lightning"],
+)
+def test_averaged_weights_are_taken_and_never_the_raw_ones_beside_them(load, declared, checkpoint):
+    loaded = load(toy(head=declared), checkpoint=checkpoint)
+    own = loaded.upscaler.network.state_dict()
+    assert all(torch.equal(own[name], tensor) for name, tensor in AVERAGED.items())
+    assert {"state_key", "prefix"} & told(loaded).keys()
+
+
+def test_a_block_called_ema_is_no_averaged_network(load):
+    body = toy(head=ONE).replace("class Toy", _ATTENTION + "class Toy", 1)
+    body = body.replace("self.tail = ", "self.ema = Ema(channels)\n        self.tail = ")
+    loaded = load(body.replace("torch.relu(self.head(lr))", "self.ema(self.head(lr))"))
+    assert loaded.model == "Toy" and "prefix" not in told(loaded)
+
+
+_ATTENTION = """class Ema(nn.Module):
+    def __init__(self, channels=8):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x):
+        return torch.relu(x + self.mix(x))
+
+
+"""
+
+
+def test_arrays_are_taken_as_tensors_and_that_is_said(load):
+    loaded = load(checkpoint={name: tensor.numpy() for name, tensor in AVERAGED.items()})
+    own = loaded.upscaler.network.state_dict()
+    assert all(torch.equal(own[name], tensor) for name, tensor in AVERAGED.items())
+    assert told(loaded)["converted"] == "NumPy arrays, taken as tensors"
+
+
+def test_a_scripted_network_and_a_text_are_called_what_they_are(refusal, tmp_path):
+    network = torch.jit.trace(torch.nn.Conv2d(3, 3, 1), torch.rand(1, 3, 4, 4))
+    torch.jit.save(network, tmp_path / "scripted.pt")
+    message = refusal(checkpoint=(tmp_path / "scripted.pt").read_bytes(), suffix=".pt")
+    assert "holds code in the place of weights" in message and "copy it anew" not in message
+    for text in (
+        b"epoch 12, psnr 28.1\n",
+        b"<!DOCTYPE html>\n<html lang='en'>" + b" " * 100,
+        "\ufeffÄrger".encode(),
+    ):
+        assert "is a text file, not a checkpoint" in refusal(checkpoint=text, suffix=".pt")
+    for nothing in (b"\x80\x02}q\x00.garbage", b"PK\x03\x04" + b"\x00" * 60):
+        assert "text file" not in refusal(checkpoint=nothing, suffix=".pt")
+
+
+def test_a_link_to_nothing_is_named_with_what_it_leads_to(tmp_path):
+    write_toy(tmp_path, checkpoint=None)
+    link = tmp_path / "model_zoo" / "team05_Toy.pth"
+    link.symlink_to("nowhere.pth")
+    for toml in (None, 'checkpoint = "team05_Toy.pth"\n'):
+        if toml is not None:
+            (tmp_path / "models" / "team05_Toy.toml").write_text(toml)
+        problem = submission.find(tmp_path / "models", tmp_path / "model_zoo").problems[5]
+        assert "team05_Toy.pth: is a link to nowhere.pth, which is not there" in str(problem.error)
+
+
+@pytest.mark.parametrize(
+    ("output", "source"), [("'sr'", "SUBMISSION"), (5, "SUBMISSION"), ("'0.3'", "SUBMISSION")]
+)
+def test_a_declared_output_that_is_not_there_is_the_declarations_fault(refusal, output, source):
+    head = f'SUBMISSION = {{"data_range": 1, "output": {output}}}'
+    message = refusal(toy("return sr, lr", head=head))
+    assert f"{source} declares output = {output}, and the network returns no such thing" in message
+    assert "0 (1x3x256x256), 1 (1x3x64x64)" in message and "correct output in SUBMISSION" in message
+
+
+@pytest.mark.parametrize(
+    ("returned", "output"),
+    [
+        ("[functional.avg_pool2d(sr, 2), sr], lr", "'0.1'"),
+        ("{'images': {'small': lr, 'sr': sr}}", "'images.sr'"),
+        ("lr, [sr, sr.clone()]", "'1.0'"),
+    ],
+)
+def test_an_sr_image_one_level_down_is_found_and_can_be_declared(load, probe, returned, output):
+    plain = load()
+    for head in (ONE, f'SUBMISSION = {{"data_range": 1, "output": {output}}}'):
+        loaded = load(toy(f"return {returned}", head=head))
+        assert told(loaded).get("output", output) == output
+        lr = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(1))
+        assert torch.equal(loaded.upscaler.checked(lr), plain.upscaler.checked(lr))
+
+
+def test_two_different_images_one_level_down_are_a_question_with_both_ways(refusal):
+    message = refusal(toy("return [sr, sr + 0.1], lr", head=ONE))
+    assert "output = '0.0' or output = '0.1'" in message
+
+
+def test_a_declared_range_that_the_image_contradicts_is_a_finding(load):
+    (finding,) = load(toy("sr = sr * 255.0", head=ONE)).findings
+    assert finding.code == "range-contradicted" and "data_range 1" in finding.message
+    (finding,) = load(toys.RANGE_255.replace("\n", 'SUBMISSION = {"data_range": 1}\n', 1)).findings
+    assert "at data_range 255 it has " in finding.message
+    assert not load(toys.DECLARED).findings
+
+
+def test_noise_need_not_give_finite_values_and_images_must(load, refusal, tmp_path):
+    # As a published entry: fine on images, and an overflow where neighbouring pixels have nothing in common.
+    rough = "sr = sr + torch.exp(4000.0 * (lr[..., 1:] - lr[..., :-1]).var()).sub(1.0).mul(0.0)"
+    counted = complexity.measure(load(toy(rough, head=ONE)).upscaler, SHAPE)
+    assert counted.flops == complexity.measure(load().upscaler, SHAPE).flops
+    noisy = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))
+    assert not torch.isfinite(load(toy(rough, head=ONE)).upscaler.forward(noisy)).all()
+    with pytest.raises(SubmissionError, match="NaN or infinite"):
+        load(toy(rough, head=ONE)).upscaler.checked(noisy)
+
+
+@pytest.mark.parametrize("declared", [ONE, 'SUBMISSION = {"model": "Toy", "data_range": 1}', ""])
+def test_tensors_left_over_are_told_and_do_no_harm(load, declared):
+    body = toy("sr = sr.clamp(0, 1)", head=declared)
+    extra = {"aux.weight": torch.zeros(3, 8, 3, 3), "head.mask": torch.ones(1)}
+    loaded = load(body, checkpoint={**AVERAGED, **extra})
+    (finding,) = loaded.findings
+    assert finding.code == "checkpoint-not-strict"
+    assert "2 tensors that the network has not (first aux.weight)" in finding.message
+    assert told(loaded)["strict"] == "False"
+
+
+def test_further_blocks_of_a_row_are_no_left_over_tensors(refusal):
+    blocks = toy(head=ONE).replace(
+        "self.tail = ", "self.body = nn.Sequential(nn.Conv2d(8, 8, 1))\n        self.tail = "
+    )
+    blocks = blocks.replace("torch.relu(self.head(lr))", "self.body(torch.relu(self.head(lr)))")
+    more = {"body.1.weight": torch.zeros(8, 8, 1, 1), "body.1.bias": torch.zeros(8)}
+    assert "2 unknown to the network" in refusal(blocks, checkpoint={**state_dict(blocks), **more})
+
+
+_TRAINED = """
+        self.teacher = nn.Conv2d(3, 8, 3, padding=1)
+        self.register_buffer("seen", torch.zeros(1, dtype=torch.long))"""
+
+
+def test_tensors_that_only_training_needs_may_be_missing(load, refusal):
+    body = toy(head=ONE).replace("self.upscale = upscale", "self.upscale = upscale" + _TRAINED)
+    loaded = load(body, checkpoint=AVERAGED)
+    (finding,) = loaded.findings
+    assert "lacks 3 tensors of the network (first seen)" in finding.message
+    own = loaded.upscaler.network.state_dict()
+    assert torch.isfinite(own["teacher.weight"]).all()  # what was tried with them is undone
+    needed = body.replace("self.head(lr)", "self.head(lr) + 1e-6 * self.teacher(lr)")
+    assert "3 missing in the checkpoint" in refusal(needed, checkpoint=AVERAGED)
+
+
+_REP = """class Rep(nn.Module):
+    def __init__(self, width, deploy=False):
+        super().__init__()
+        self.deploy = deploy
+        if deploy:
+            self.fused = nn.Conv2d(width, width, 3, padding=1)
+        else:
+            self.three = nn.Conv2d(width, width, 3, padding=1)
+            self.one = nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        return self.fused(x) if self.deploy else self.three(x) + self.one(x)
+
+    def NAME(self):
+        if not self.deploy:
+            self.fused = nn.Conv2d(self.three.in_channels, self.three.out_channels, 3, padding=1)
+            self.fused.weight.data = self.three.weight + functional.pad(self.one.weight, (1, 1, 1, 1))
+            self.fused.bias.data = self.three.bias + self.one.bias
+            self.deploy = True
+            del self.three, self.one
+
+
+class Toy(nn.Module):
+    def __init__(self, width=8, num_block=3, deploy=False):
+        super().__init__()
+        self.head = nn.Conv2d(3, width, 3, padding=1)
+        self.body = nn.ModuleList(Rep(width, deploy) for _ in range(num_block))
+        self.tail = nn.Conv2d(width, 48, 3, padding=1)
+
+    def forward(self, lr):
+        x = self.head(lr)
+        for block in self.body:
+            x = torch.relu(block(x))
+        detail = functional.pixel_shuffle(self.tail(x), 4)
+        return functional.interpolate(lr, scale_factor=4, mode="bicubic") + detail
+"""
+_IMPORTS = f"import torch\nfrom torch import nn\nfrom torch.nn import functional\n\n{ONE}\n\n\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["fuse", "switch_to_deploy", "switch_deploy", "reparameterize", "rep", "merge_branches"]
+)
+@pytest.mark.parametrize("whose", ["blocks", "network"])
+def test_training_forms_are_merged_by_whatever_method_the_author_wrote(load, probe, name, whose):
+    body = _IMPORTS + _REP.replace("NAME", name if whose == "blocks" else "join")
+    if whose == "network":
+        body += f"\n    def {name}(self):\n        for block in self.body:\n            block.join()\n"
+    loaded = load(body, num_block=2)
+    assert told(loaded)["args.num_block"] == "2" and can_fuse(loaded.upscaler.network)
+    reply, _ = fuse(loaded.upscaler, probe, SHAPE)
+    # Hand count: two blocks lose 8 filters of 1x1x8 with a bias each.
+    assert reply["before"]["params"] - reply["after"]["params"] == 2 * (8 * 8 + 8)
+    assert reply["relative"] < 1e-5
+
+
+@pytest.mark.parametrize("args", [{}, {"num_block": 2}, {"width": 12, "num_block": 4}])
+def test_a_deploy_form_is_resolved_with_as_few_other_arguments_as_it_takes(load, args):
+    loaded = load(_IMPORTS + _REP.replace("NAME", "switch_to_deploy"), deploy=True, **args)
+    inferred = {
+        key.removeprefix("args."): value for key, value in told(loaded).items() if key.startswith("args.")
+    }
+    assert inferred == {"deploy": "True", **{key: str(value) for key, value in args.items()}}
+    assert not loaded.findings
+
+
+_MEAN = """
+        self.mean = None
+        if mean is not None:
+            del self.mean
+            self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))"""
+
+
+@pytest.mark.parametrize("default", ["mean=None", "mean: list | None = None"])
+def test_a_buffer_that_hangs_on_an_optional_argument(load, default):
+    body = toy(head=ONE).replace("upscale=4", f"upscale=4, {default}")
+    body = body.replace("self.upscale = upscale", f"self.upscale = upscale{_MEAN}")
+    body = body.replace("self.head(lr)", "self.head(lr if self.mean is None else lr - self.mean)")
+    mean = torch.tensor([0.25, 0.5, 0.125]).view(1, 3, 1, 1)
+    loaded = load(body, checkpoint={**AVERAGED, "mean": mean})
+    assert torch.equal(loaded.upscaler.network.mean, mean)
+    assert told(loaded)["args.mean"] == "[0.25, 0.5, 0.125]"
+
+
+def clock_of(step_s):
+    """Return a clock that goes on by so much whenever it is read."""
+    now = iter(np.arange(1000.0) * step_s)
+    return lambda: next(now)
+
+
+HALVES = toy(
+    "sr = sr + functional.conv2d(lr.half(), torch.zeros(3, 3, 1, 1).half()).float().mean() * 0", head=ONE
+)  # fmt: skip
+
+
+def test_a_slow_network_is_tried_on_a_small_part_of_the_image(load, probe):
+    upscaler = load(HALVES).upscaler
+    assert trial_image(upscaler, probe, clock_of(1e-3)).image is probe
+    slow = trial_image(upscaler, probe, clock_of(0.5))
+    assert slow.image.shape == (32, 32, 3) and slow.precision == "float16"
+    assert slow.pixel_s == pytest.approx(0.5 / 24**2)
+    assert trial_image(load().upscaler, probe, clock_of(0.5)).precision == ""
+    with pytest.raises(SubmissionError) as caught:
+        trial_image(upscaler, probe, clock_of(15.0))
+    assert "about 27 s: it computes in float16, which this CPU is slow at" in str(caught.value)
+
+
+RANDOM = toy("sr = sr + 0.05 * torch.randn_like(sr)", head=ONE)
+UNSAVED = toy("sr = sr + self.noise", head=ONE).replace(
+    "self.upscale = upscale", "self.upscale = upscale\n        self.noise = 0.1 * torch.rand(1)"
+)
+QUICK = Options(psnr_channel="y", stop=StopRule(rounds=1))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(RANDOM, True), (UNSAVED, True), (toys.DECLARED, False)],
+    ids=["random numbers", "an unsaved tensor", "a plain one"],
+)
+def test_one_image_is_run_again_by_a_fresh_process(tmp_path, body, expected):
+    write_toy(tmp_path, body=body)
+    write_pairs(tmp_path / "data", "valid", [smooth(1), smooth(2)])
+    splits = load_splits(("valid",), tmp_path / "data")
+    item = found(tmp_path)
+    from ntire_bench import protocol
+
+    record = evaluate(item, item, splits, protocol.load("ntire2024"), QUICK)
+    assert record.error is None and len(record.timing.launches) == 1
+    assert ("output-not-reproducible" in {finding.code for finding in record.findings}) is expected
+    assert record.wall_s["compare"] > 0
+
+
+def test_a_small_image_that_needs_padding_changes_no_other(tmp_path):
+    pool = "sr = sr + functional.max_pool2d(functional.avg_pool2d(lr, 2), 7, 3).mean() * 0"
+    write_toy(tmp_path, body=toy(pool, head=ONE))
+    write_pairs(tmp_path / "mixed", "valid", [smooth(1, 228, 344), smooth(2, 48, 48)])
+    write_pairs(tmp_path / "alone", "valid", [smooth(1, 228, 344)])
+    found_: dict[str, dict] = {}
+    for folder in ("mixed", "alone"):
+        words = ["run", "5", "--baseline", "5", "--rounds", "1", "--protocol", "ntire2024", "--json"]
+        places = [f"--{key}={tmp_path / value}" for key, value in PLACES.items()]
+        done = CliRunner().invoke(main, [*words, *places, f"--data-dir={tmp_path / folder}"])
+        assert done.exit_code == 0, done.output
+        found_[folder] = json.loads(done.stdout)["records"][0]["record"]
+    mixed, alone = (found_[folder]["splits"]["valid"]["per_image"][0] for folder in ("mixed", "alone"))
+    assert mixed["name"] == alone["name"] and mixed["psnr_y_db"] == alone["psnr_y_db"]
+    info = found_["mixed"]["submission"]
+    assert info["pad_to"] is None
+    (padded,) = [item for item in info["inferred"] if item["key"] == "padded_sizes"]
+    assert padded["value"] == "12x12 to a multiple of 8"
+    assert not [item for item in found_["alone"]["submission"]["inferred"] if "pad" in item["key"]]
+
+
+PLACES = {"models": "models", "model-zoo": "model_zoo", "results": "results"}
+
+
+@pytest.mark.shared
+def test_the_published_rlfn_on_a_tiny_image_beside_woman(shared: Path, root: Path, tmp_path: Path) -> None:
+    """30.6680 dB is woman's PSNR on Y with the published checkpoint, run alone (shared/cases/README.md)."""
+    zoo = tmp_path / "model_zoo"
+    zoo.mkdir()
+    (zoo / "team00_RLFN.pth").symlink_to(shared / "weights" / "rlfn_ntire_x4.pth")
+    for side, name, box in (("HR", "woman.png", 48), ("LR", "womanx4.png", 12)):
+        folder = tmp_path / f"Mixed_{side}"
+        folder.mkdir()
+        source = shared / "data" / "Set5" / ("HR" if side == "HR" else "LR_x4") / name
+        image = Image.open(source).convert("RGB")
+        image.save(folder / name)
+        image.crop((0, 0, box, box)).save(folder / name.replace("woman", "tiny"))
+    words = ["run", "0", "--rounds", "1", "--protocol", "ntire2024", "--splits", "Mixed", "--json"]
+    places = [
+        "--models",
+        str(root / "models"),
+        "--model-zoo",
+        str(zoo),
+        "--results",
+        str(tmp_path / "results"),
+    ]
+    done = CliRunner().invoke(main, [*words, *places, "--data-dir", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    images = json.loads(done.stdout)["records"][0]["record"]["splits"]["Mixed"]["per_image"]
+    assert {image["name"]: image for image in images}["woman"]["psnr_y_db"] == pytest.approx(
+        30.6680, abs=1e-3
+    )
