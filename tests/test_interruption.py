@@ -118,7 +118,7 @@ def finish(place: Path) -> subprocess.CompletedProcess[str]:
 def test_ended_in_the_middle_and_resumed(place, started, number, code):
     before = {path: path.read_bytes() for path in (place / "leaderboard").rglob("*.json")}
     alive = workers(place)
-    assert len(before) == len(alive) == 2
+    assert len(before) == 2 <= len(alive)  # the two sides, and one that is to compare
 
     started.send_signal(number)
     out, err = started.communicate(timeout=30)
