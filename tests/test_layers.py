@@ -309,8 +309,9 @@ def test_the_parent_never_loads_torch():
     assert not loaded_by(f"import {parents}") & {"torch", "fvcore", "cv2", "skimage", "pandas"}
 
 
-def test_help_loads_nothing_heavy():
-    code = "from ntire_bench.cli import main\nmain.main(['--help'], standalone_mode=False)"
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_nothing_heavy(option):
+    code = f"from ntire_bench.cli import main\nmain.main([{option!r}], standalone_mode=False)"
     assert not loaded_by(code) & (HEAVY | {"numpy", "rich", "msgspec", "PIL"})
 
 

@@ -1,4 +1,4 @@
-"""The examples that ship with the program: taken where a folder has nothing of its own, and never silently."""
+"""The examples that ship with the program: taken where a folder has nothing of its own, and that is told."""
 
 from __future__ import annotations
 

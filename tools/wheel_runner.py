@@ -83,7 +83,7 @@ class Runner:
                 encoding="utf-8",
                 timeout=_TIMEOUT_S,
             )
-        except subprocess.TimeoutExpired as error:
+        except (OSError, subprocess.TimeoutExpired) as error:
             raise Stopped(str(error)) from None
 
     def must(
