@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= 0 31 36 38 39 40
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench wheel wheel-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.1 --max-time 10
@@ -22,6 +22,13 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/speed.py
+
+wheel: $(VENV)/.installed
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+
+# Builds the packages, installs the wheel into an environment of its own and uses it from an empty folder.
+wheel-test: $(VENV)/.installed
+	$(BIN)/python tools/check_wheel.py
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

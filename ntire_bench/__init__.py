@@ -1,3 +1,3 @@
 """Measures and ranks efficient x4 super-resolution networks as the NTIRE challenge does."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

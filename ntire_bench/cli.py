@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from pathlib import Path
@@ -36,12 +37,23 @@ def _dashes(name: str) -> str:
     return name.replace("_", "-")
 
 
+def _write_unicode() -> None:
+    """Have files and pipes written in UTF-8 on every system, and a terminal shown what it can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
+
+
 class _Group(click.Group):
     """A group that prints a user's fault as one message and takes - and _ alike."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # Known before the words are: a fault in them, wherever it stands, is then told in JSON too.
         ctx.meta[_JSON_WANTED] = "--json" in args
+        _write_unicode()
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
@@ -90,6 +102,7 @@ def list_(models: Path, model_zoo: Path, challenge_root: Path | None, as_json: b
     if as_json:
         print_json(
             {
+                "models": relative(catalogue.models),
                 "submissions": [
                     {
                         "id": item.id,

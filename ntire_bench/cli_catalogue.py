@@ -10,12 +10,14 @@ import click
 from click.core import ParameterSource
 
 from ntire_bench.cli_options import PATH, options, places
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import UsageError, relative
 
 if TYPE_CHECKING:
     from ntire_bench.submission import Catalogue
 
 __all__ = ["baseline_option", "open_catalogue", "sources"]
+
+_EXAMPLES_TOLD = "ntire_bench.examples_told"  # in a context's meta
 
 sources = options(
     places,
@@ -35,7 +37,12 @@ baseline_option = click.option(
 
 
 def open_catalogue(
-    models: Path, model_zoo: Path, challenge_root: Path | None, baseline: str | None = None
+    models: Path,
+    model_zoo: Path,
+    challenge_root: Path | None,
+    baseline: str | None = None,
+    *,
+    examples: bool = True,
 ) -> Catalogue:
     """Return the submissions that a command was pointed at.
 
@@ -44,6 +51,8 @@ def open_catalogue(
         model_zoo: Folder of the checkpoints.
         challenge_root: A challenge's checkout; None to look in the two folders.
         baseline: Id or name of the submission to take for the baseline; None: as the protocol says.
+        examples: Whether the examples that ship with the program stand in for two folders that are neither
+            named nor there.
 
     Raises:
         UsageError: A folder is not there, or --challenge-root goes with --models or --model-zoo.
@@ -52,14 +61,38 @@ def open_catalogue(
     from ntire_bench import submission
 
     if challenge_root is None:
+        if examples:
+            models, model_zoo = _or_examples(models, model_zoo)
         catalogue = submission.find(models, model_zoo)
     else:
-        context = click.get_current_context()
         for name in ("models", "model_zoo"):
-            if context.get_parameter_source(name) not in (None, ParameterSource.DEFAULT):
+            if _is_given(name):
                 raise UsageError(
                     f"--challenge-root and --{name.replace('_', '-')} are both given",
                     remedy="give one of them: a checkout has its own models and checkpoints",
                 )
         catalogue = checkouts.find(challenge_root)
     return dataclasses.replace(catalogue, baseline_choice=baseline)
+
+
+def _is_given(name: str) -> bool:
+    """Return whether the command was called with an option, rather than left to its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source not in (None, ParameterSource.DEFAULT)
+
+
+def _or_examples(models: Path, model_zoo: Path) -> tuple[Path, Path]:
+    """Return the two folders, or the examples' where neither is named or there; a command says so once."""
+    from ntire_bench import console
+    from ntire_bench.shipped_examples import folders_without_own
+
+    named = _is_given("models") or _is_given("model_zoo")
+    found = None if named else folders_without_own(models, model_zoo)
+    if found is None:
+        return models, model_zoo
+    told = click.get_current_context().meta
+    if not told.get(_EXAMPLES_TOLD):
+        told[_EXAMPLES_TOLD] = True
+        text = f"No {models}/ and no {model_zoo}/ here: the examples that ship with ntire_bench are used"
+        console.show(f"{text} ({relative(found.models)}).", stderr=True)
+    return found.models, found.model_zoo

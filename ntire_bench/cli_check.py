@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ntire_bench.cli_catalogue import open_catalogue, sources
-from ntire_bench.cli_options import IsolationWanted, json_flag, machine, protocol_option
+from ntire_bench.cli_options import (
+    IsolationWanted,
+    json_flag,
+    machine,
+    protocol_option,
+    see_that_it_can_measure,
+)
 from ntire_bench.cli_output import print_json
 from ntire_bench.errors import relative
 
@@ -59,6 +65,7 @@ def check(
 
     Exit status: 0 in order, 1 rejected, 2 wrong use.
     """
+    see_that_it_can_measure()
     from ntire_bench import console, declare, protocol, resolve, sample
     from ntire_bench.errors import MeasurementError, SubmissionError
 

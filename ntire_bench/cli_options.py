@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from ntire_bench.errors import UsageError
 
 __all__ = [
     "PATH",
@@ -24,6 +28,7 @@ __all__ = [
     "places",
     "protocol_option",
     "results_folder",
+    "see_that_it_can_measure",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -112,6 +117,22 @@ def machine(command: Command) -> Command:
         return command(*args, isolation=IsolationWanted(isolation, allow_pickle), **others)
 
     return _machine_options(wrapped)  # type: ignore[return-value]
+
+
+def see_that_it_can_measure() -> None:
+    """Refuse to go on where submissions cannot be run, before anything is imported for it.
+
+    Raises:
+        UsageError: This system has not what workers are started with and talk through.
+    """
+    if find_spec("fcntl") is None:
+        raise UsageError(
+            "submissions cannot be run on this system",
+            expected="Linux",
+            found=sys.platform,
+            remedy="run it on Linux, or on Windows in WSL 2; what only reads records or images works here: "
+            "list, leaderboard, import, prepare, gate --record and the like",
+        )
 
 
 data_options = options(

@@ -23,6 +23,7 @@ from ntire_bench.cli_options import (
     machine,
     protocol_option,
     results_folder,
+    see_that_it_can_measure,
 )
 from ntire_bench.cli_options import (
     effort as effort_options,
@@ -93,6 +94,7 @@ def run(
 
     Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images, 130 interrupted.
     """
+    see_that_it_can_measure()
     from ntire_bench import campaign, console, selection, store
     from ntire_bench.export import document
     from ntire_bench.zoo import unfetched
@@ -200,7 +202,6 @@ def gate(
     """
     from ntire_bench import console, protocol, store, submission
     from ntire_bench.changed import changed_since
-    from ntire_bench.evaluate import evaluate
     from ntire_bench.gate import Gate, not_judged
     from ntire_bench.gate import gate as judge
 
@@ -214,7 +215,12 @@ def gate(
         rules = protocol.load(protocol_name or record.protocol.name)
         answers.append(judge(record, rules, as_channel(channel or record.psnr_channel)))
     else:
-        catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice)
+        see_that_it_can_measure()
+        from ntire_bench.evaluate import evaluate
+
+        # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
+        examples = changed is None
+        catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice, examples=examples)
         wanted = list(dict.fromkeys(ids))
         if changed is not None:
             if challenge_root is not None:

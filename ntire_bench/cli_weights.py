@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from ntire_bench.cli_options import PATH, IsolationWanted, json_flag, machine, places, protocol_option
+from ntire_bench.cli_options import (
+    PATH,
+    IsolationWanted,
+    json_flag,
+    machine,
+    places,
+    protocol_option,
+    see_that_it_can_measure,
+)
 from ntire_bench.cli_output import print_json
 from ntire_bench.errors import relative
 
@@ -36,6 +44,7 @@ def fuse(
     """
     import sys
 
+    see_that_it_can_measure()
     from ntire_bench import console, protocol, sample, submission
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.fused_checkpoint import default_output, write_fused
@@ -105,6 +114,7 @@ def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
 
     from ntire_bench import console
     from ntire_bench.errors import MeasurementError
+    from ntire_bench.shipped_examples import folders_without_own
     from ntire_bench.zoo import find, pull
 
     wanted = [find(id_) for id_ in dict.fromkeys(ids)]
@@ -119,6 +129,10 @@ def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
             continue
         fetched.append(relative(path))
         console.show(f"{item.title}: {relative(path)}", stderr=as_json)
+    examples = folders_without_own(Path("models")) if fetched and model_zoo == Path("model_zoo") else None
+    if examples is not None:
+        place = relative(examples.models)
+        console.show(f"No models/ here that they belong to: copy {place} to this folder.", stderr=True)
     if as_json:
         print_json({"fetched": fetched, "failed": failed})
     sys.exit(1 if failed else 0)

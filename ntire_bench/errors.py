@@ -33,7 +33,10 @@ def relative(path: str | os.PathLike[str]) -> str:
     >>> relative(Path.cwd() / "models" / "team00_RLFN.py")
     'models/team00_RLFN.py'
     """
-    shown = os.path.relpath(path)
+    try:
+        shown = os.path.relpath(path)
+    except ValueError:  # on another drive, where there are such
+        return os.fspath(path)
     return os.fspath(path) if shown.startswith(os.path.join("..", "..")) else shown
 
 

@@ -16,6 +16,8 @@ MOST_TEXT_BYTES = 512 * 1024  # of Python: its syntax tree takes 500 times as mu
 MOST_TOML_BYTES = 16 * 1024  # keys with many dots take time as the square of their number
 MOST_CHECKPOINT_BYTES = 4 * 2**30
 _PART = 1 << 20
+# Windows has neither of the first two, and without the last one changes what it reads.
+_FLAGS = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
 def is_file(path: Path) -> bool:
@@ -53,7 +55,7 @@ def sha256(path: Path, most: int = MOST_CHECKPOINT_BYTES) -> str:
 
 def _parts(path: Path, most: int) -> Iterator[bytes]:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        fd = os.open(path, os.O_RDONLY | _FLAGS)
         with os.fdopen(fd, "rb") as file:
             status = os.fstat(fd)
             if stat.S_ISDIR(status.st_mode):

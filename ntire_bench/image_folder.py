@@ -166,7 +166,8 @@ def check_images(
 
 def check_threads() -> int:
     """Return how many threads `check_images` uses, and so how many files it holds in memory at most."""
-    return min(8, len(os.sched_getaffinity(0)))
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(8, there or 1)
 
 
 def _check_image(path: Path) -> CheckedImage | str:

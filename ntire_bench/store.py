@@ -235,7 +235,8 @@ def _compact_numbers(formatted: bytes) -> bytes:
 def _write_new(data: bytes, folder: Path, stem: str) -> Path:
     """Write `data` under a name that is free: complete, on the disk, and never over another file."""
     temporary = folder / f".{stem}.{secrets.token_hex(8)}.tmp"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    binary = getattr(os, "O_BINARY", 0)  # Windows would write other line ends
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
@@ -244,11 +245,12 @@ def _write_new(data: bytes, folder: Path, stem: str) -> Path:
         path = _publish(temporary, folder, stem)
     finally:
         temporary.unlink(missing_ok=True)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    if hasattr(os, "O_DIRECTORY"):  # elsewhere, on Windows, folders cannot be opened
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
     return path
 
 

@@ -78,6 +78,7 @@ MAY_IMPORT: dict[str, str] = {
     "evaluate": "contender crew dataset entries protocol records scoring session submission",
     "rehearsal": "dataset evaluate protocol records stopping submission",
     "fused_checkpoint": "client protocol records submission",
+    "shipped_examples": "",
     "zoo": "submission",
     "campaign": "contender crew dataset environment evaluate protocol records resolve rounds session "
     "store submission",
@@ -156,7 +157,7 @@ MAY_IMPORT: dict[str, str] = {
     "changed": "submission",
     "console": "checkout gate isolation records resolve submission zoo",
     "cli_options": "",
-    "cli_catalogue": "challenge_root cli_options submission",
+    "cli_catalogue": "challenge_root cli_options console shipped_examples submission",
     "cli_check": "cli_catalogue cli_options cli_output console declare evaluate protocol rehearsal "
     "resolve sample submission",
     "cli_output": "console leaderboard protocol render store",
@@ -164,7 +165,8 @@ MAY_IMPORT: dict[str, str] = {
     "protocol selection session stopping store submission zoo",
     "cli_stability": "cli_options cli_output console protocol stability stability_plot stability_text store",
     "cli_import": "cli_options cli_output console export importing protocol results_file store",
-    "cli_weights": "cli_options cli_output console fused_checkpoint isolation protocol sample submission zoo",
+    "cli_weights": "cli_options cli_output console fused_checkpoint isolation protocol sample "
+    "shipped_examples submission zoo",
     "cli": "cli_catalogue cli_check cli_import cli_options cli_output cli_run cli_stability cli_weights "
     "console leaderboard prepare render results_table",
 }
@@ -309,8 +311,9 @@ def test_the_parent_never_loads_torch():
     assert not loaded_by(f"import {parents}") & {"torch", "fvcore", "cv2", "skimage", "pandas"}
 
 
-def test_help_loads_nothing_heavy():
-    code = "from ntire_bench.cli import main\nmain.main(['--help'], standalone_mode=False)"
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_nothing_heavy(option):
+    code = f"from ntire_bench.cli import main\nmain.main([{option!r}], standalone_mode=False)"
     assert not loaded_by(code) & (HEAVY | {"numpy", "rich", "msgspec", "PIL"})
 
 

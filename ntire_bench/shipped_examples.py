@@ -1,0 +1,44 @@
+"""The example networks that ship with the program, for a folder that holds no submissions of its own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Folders", "folders", "folders_without_own"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Where submissions lie.
+
+    Attributes:
+        models: Folder of the model files.
+        model_zoo: Folder of the checkpoints.
+    """
+
+    models: Path
+    model_zoo: Path
+
+
+def folders() -> Folders | None:
+    """Return the folders of the examples; None where this installation has none.
+
+    In a wheel they lie inside the package, in a checkout beside it.
+    """
+    inside, beside = _PACKAGE / "examples", _PACKAGE.parent
+    is_checkout = (beside / "pyproject.toml").is_file()  # else it is where packages are installed to
+    place = inside if (inside / "models").is_dir() or not is_checkout else beside
+    found = Folders(models=place / "models", model_zoo=place / "model_zoo")
+    return found if found.models.is_dir() and found.model_zoo.is_dir() else None
+
+
+def folders_without_own(*own: Path) -> Folders | None:
+    """Return the folders of the examples where none of a user's own folders is there; else None.
+
+    A link that leads nowhere counts as a folder of the user's own: what is wrong with it must be told.
+    """
+    return None if any(map(os.path.lexists, own)) else folders()
