@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= 0 31 36 38 39 40
 
-.PHONY: demo test lint bench wheel wheel-test clean
+.PHONY: demo test test-isolation lint bench wheel wheel-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.1 --max-time 10
@@ -14,6 +14,13 @@ demo: $(VENV)/.installed
 test: lint
 	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadscope -m 'not timing'
 	$(BIN)/pytest -m timing tests/attacks/test_conduct.py
+
+# What the best level of isolation that this machine has is in the way of, or is shown by; no more than that.
+ISOLATION := tests/test_isolation.py tests/test_bare_machine.py tests/test_cli.py tests/test_fuse.py \
+             tests/test_challenge_root.py tests/attacks/test_conduct.py
+
+test-isolation: $(VENV)/.installed-dev
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadscope -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

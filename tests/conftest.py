@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
-import pytest
+import bare_machine
+
+# Before torch is imported, and before pytest-xdist starts processes, which inherit both.
+bare_machine.hide(bare_machine.wanted())
+bare_machine.hide_gpus()
+
+import pytest  # noqa: E402
+
+from ntire_bench import isolation, view  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # Tests leave no pixels in the user's cache; those of the cache turn it on in a folder of their own.
 os.environ["NTIRE_BENCH_PIXEL_CACHE"] = "0"
+# Nor do they use what lies there: the sample set is made once for all of them, in a folder of theirs.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["NTIRE_BENCH_CACHE"] = tempfile.mkdtemp(prefix="ntire_bench_tests_")
+    atexit.register(shutil.rmtree, os.environ["NTIRE_BENCH_CACHE"], ignore_errors=True)
 
 # Where tests run side by side (pytest -n), each computes on one core; this comes before torch is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -37,6 +54,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     for text in dict.fromkeys(told):
         terminalreporter.write_line(text)
+    hidden = ", ".join(sorted(bare_machine.wanted())) or "nothing"
+    terminalreporter.write_line(
+        f"isolation {isolation.isolation_for('auto').level} at best; hidden from the tests: {hidden}"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +73,24 @@ def shared() -> Path:
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def said_of_isolation() -> str:
+    """What a command says on standard error of the best isolation of this machine: one line, or nothing."""
+    text = isolation.lost(isolation.isolation_for("auto"))
+    return "" if text is None else f"{text}\n"
+
+
+@pytest.fixture(scope="session")
+def sees_gpu() -> dict[str, str]:
+    """The environment of a process that sees the GPUs, which all others do not; skips where there is none."""
+    environment = bare_machine.environment_with_gpus()
+    if not view.view([]).gpu:
+        pytest.skip("this machine has no GPU")
+    count = "import torch; raise SystemExit(0 if torch.cuda.is_available() else 3)"
+    asked = subprocess.run([sys.executable, "-c", count], env=environment, capture_output=True, check=False)
+    if asked.returncode == 3:
+        pytest.skip("torch sees no GPU on this machine")
+    assert asked.returncode == 0, asked.stderr.decode()
+    return environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -102,8 +103,16 @@ def ran(place) -> Done:
     )  # fmt: skip
 
 
-def one_message(result: Result | Done) -> str:
-    """Return the one line on standard error, after checking that it is one and nothing else was said."""
+@pytest.fixture(scope="module")
+def one_message(said_of_isolation) -> Callable[[Result | Done], str]:
+    return functools.partial(only_message, said_of_isolation)
+
+
+def only_message(said_of_isolation: str, result: Result | Done) -> str:
+    """Return the one line on standard error, after checking that it is one.
+
+    A command that fails after it has found the isolation may have said before what that lacks.
+    """
     code, out, err = (
         (result.code, result.stdout, result.stderr)
         if isinstance(result, Done)
@@ -111,6 +120,7 @@ def one_message(result: Result | Done) -> str:
     )
     assert code == 2, (code, out, err)
     assert out == "" and "Traceback" not in err
+    err = err.removeprefix(said_of_isolation)
     assert err.startswith("Error: ") and err.count("\n") == 1, err
     return err
 
@@ -235,7 +245,7 @@ def test_the_sample_set_is_named_wherever_it_is_used(place, tmp_path, command, a
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_use_is_one_message(call, arguments, expected):
+def test_wrong_use_is_one_message(call, one_message, arguments, expected):
     message = one_message(call(*arguments))
     assert expected in message
     assert "Remedy: " in message or expected in ("no such data folder", "nowhere"), message
@@ -370,9 +380,9 @@ def test_list_executes_nothing(call, tmp_path):
 # check
 
 
-def test_check(place):
+def test_check(place, said_of_isolation):
     done = process("check", "1", "--device", "cpu", cwd=place)
-    assert done.code == 0 and done.stderr == ""
+    assert done.code == 0 and done.stderr == said_of_isolation
     assert "01_Good" in done.stdout and "model        Toy  (models/team01_Good.py)" in done.stdout
     assert re.search(r"parameters +[\d,]+ \(\d\.\d{3} M\)", done.stdout)
     assert re.search(r"FLOPs +\d+\.\d{4} G at 256x256", done.stdout)
@@ -403,7 +413,7 @@ def test_check_rejects(call, as_json):
         assert result.stdout == ""
 
 
-def test_check_without_the_device_is_not_a_rejection(call):
+def test_check_without_the_device_is_not_a_rejection(call, one_message):
     assert "cuda:99" in one_message(call("check", "1", "--device", "cuda:99"))
 
 

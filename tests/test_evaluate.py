@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import getpass
 import math
 import re
 import socket
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -218,7 +218,8 @@ def test_the_record_holds_every_key_of_the_contract(record, tmp_path):
 def test_the_record_names_no_machine_user_or_absolute_folder(record, folder):
     text = msgspec.json.encode(record.environment).decode()
     assert socket.gethostname() not in text
-    assert f'"{getpass.getuser()}"' not in text
+    with contextlib.suppress(KeyError, OSError):  # a user without a name, as in some containers
+        assert f'"{getpass.getuser()}"' not in text
     assert not Path(record.submission.file).is_absolute()
 
 
@@ -369,10 +370,11 @@ def test_a_machine_without_the_device_stops_instead_of_failing_every_submission(
 def test_more_isolation_than_there_is_stops_at_once(get, one_split, monkeypatch):
     no_walls = isolation.Trial("L2", reason="for a test")
     monkeypatch.setattr(isolation, "try_level", lambda *_: no_walls)
-    begin = time.monotonic()
+    started: list[object] = []
+    monkeypatch.setattr(module, "Worker", lambda *_, **__: started.append(None))
     with pytest.raises(UsageError, match="isolation"):
         evaluate(get(5), get(0), one_split, RULES, dataclasses.replace(QUICK, isolation="required"))
-    assert time.monotonic() - begin < 1
+    assert started == []
 
 
 class _Calls:
