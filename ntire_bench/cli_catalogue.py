@@ -13,9 +13,9 @@ from ntire_bench.cli_options import PATH, options, places
 from ntire_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from ntire_bench.submission import Catalogue
+    from ntire_bench.submission import Catalogue, Submission
 
-__all__ = ["baseline_option", "open_catalogue", "sources"]
+__all__ = ["baseline_options", "open_catalogue", "sources", "tell_baseline"]
 
 sources = options(
     places,
@@ -26,16 +26,29 @@ sources = options(
         "are the submissions, in place of --models.",
     ),
 )
-baseline_option = click.option(
-    "--baseline",
-    "baseline_choice",
-    metavar="ID|NAME",
-    help="The submission to divide costs by; default: the one named like the protocol's baseline.",
+baseline_options = options(
+    click.option(
+        "--baseline",
+        "baseline_choice",
+        metavar="ID|NAME",
+        help="The submission to divide costs by; default: the one named like the protocol's baseline, in a "
+        "checkout the one with the id 0 of those.",
+    ),
+    click.option(
+        "--baseline-dir",
+        type=PATH,
+        help="A folder that holds the baseline, beside the submissions: model file and checkpoint, or "
+        "models/ and model_zoo/.",
+    ),
 )
 
 
 def open_catalogue(
-    models: Path, model_zoo: Path, challenge_root: Path | None, baseline: str | None = None
+    models: Path,
+    model_zoo: Path,
+    challenge_root: Path | None,
+    baseline: str | None = None,
+    baseline_dir: Path | None = None,
 ) -> Catalogue:
     """Return the submissions that a command was pointed at.
 
@@ -44,12 +57,13 @@ def open_catalogue(
         model_zoo: Folder of the checkpoints.
         challenge_root: A challenge's checkout; None to look in the two folders.
         baseline: Id or name of the submission to take for the baseline; None: as the protocol says.
+        baseline_dir: Folder that holds it; None to look among the submissions.
 
     Raises:
         UsageError: A folder is not there, or --challenge-root goes with --models or --model-zoo.
     """
+    from ntire_bench import baseline_choice, submission
     from ntire_bench import challenge_root as checkouts
-    from ntire_bench import submission
 
     if challenge_root is None:
         catalogue = submission.find(models, model_zoo)
@@ -62,4 +76,14 @@ def open_catalogue(
                     remedy="give one of them: a checkout has its own models and checkpoints",
                 )
         catalogue = checkouts.find(challenge_root)
-    return dataclasses.replace(catalogue, baseline_choice=baseline)
+    folder = None if baseline_dir is None else baseline_choice.find_folder(baseline_dir)
+    return dataclasses.replace(catalogue, baseline_choice=baseline, baseline_folder=folder)
+
+
+def tell_baseline(baseline: Submission) -> None:
+    """Say which submission is the baseline, where that was inferred."""
+    from ntire_bench import console
+    from ntire_bench.baseline_choice import told
+
+    if text := told(baseline):
+        console.show(text, stderr=True)

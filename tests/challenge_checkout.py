@@ -379,6 +379,34 @@ def script() -> str:
     return _HEAD + "".join(parts).replace("    elif", "    if", 1) + _TAIL
 
 
+def write_small(root: Path, titles: dict[int, str], texts: dict[int, str] | None = None) -> Path:
+    """Write a checkout of a few branches that have these titles, and return it.
+
+    Args:
+        root: Folder, made if need be.
+        titles: By number; without the number itself.
+        texts: Model files by number, where they are not the plain network.
+    """
+    chain = "".join(
+        f"""    {"elif" if number else "if"} model_id == {id_}:
+        from models.team{id_:02d} import Net
+        name, data_range = f"{{model_id:02}}_{title}", 1.0
+        model = Net()
+        model.load_state_dict(torch.load(os.path.join("model_zoo", "team{id_:02d}.pth")), strict=True)
+"""
+        for number, (id_, title) in enumerate(titles.items())
+    )
+    head = "import os\n\nimport torch\n\n\ndef select_model(args, device):\n    model_id = args.model_id\n"
+    for folder in ("models", "model_zoo"):
+        (root / folder).mkdir(parents=True)
+    (root / "test_demo.py").write_text(f"{head}{chain}    return model, name, data_range, None\n")
+    for id_ in titles:
+        text = (texts or {}).get(id_, network())
+        (root / "models" / f"team{id_:02d}.py").write_text(text, encoding="utf-8")
+        torch.save(weights(), root / "model_zoo" / f"team{id_:02d}.pth")
+    return root
+
+
 def write(root: Path) -> Path:
     """Write the checkout into a folder, made if need be, and return it."""
     for name, text in {"test_demo.py": script(), **_FILES}.items():

@@ -970,18 +970,6 @@ def test_gate_judges_a_branch(call, root, images):
     assert "--changed does not go with --challenge-root" in result.stderr
 
 
-def test_the_baseline_is_found_by_its_word_or_chosen(catalogue):
-    import dataclasses
-
-    assert catalogue.baseline("RLFN").id == checkout.PLAIN
-    assert dataclasses.replace(catalogue, baseline_choice="3").baseline("RLFN").id == checkout.PARAMS
-    assert dataclasses.replace(catalogue, baseline_choice="ema").baseline("RLFN").id == checkout.EMA
-    with pytest.raises(UsageError, match="several submissions have the name of the baseline pair"):
-        dataclasses.replace(catalogue, baseline_choice="pair").baseline("RLFN")
-    with pytest.raises(UsageError, match="the protocol's baseline SPAN is not among .* --baseline ID"):
-        catalogue.baseline("SPAN")
-
-
 def test_lines_of_a_catalogue_name_the_branch(catalogue):
     lines = list(console.catalogue_lines(catalogue))
     assert any("test_demo.py, line " in line for line in lines)

@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, str] = {
     "checkout": "given_file",
     "declaration": "given_file",
     "submission": "checkout declaration given_file",
+    "baseline_rule": "",
+    "baseline_choice": "baseline_rule submission",
     "challenge_root": "branch_walk branches checkout declaration given_file static_value submission",
     "png": "",
     "images": "png",
@@ -76,11 +78,11 @@ MAY_IMPORT: dict[str, str] = {
     "records resolve rounds stopping submission",
     "declare": "declaration records resolve submission",
     "evaluate": "contender crew dataset entries protocol records scoring session submission",
-    "rehearsal": "dataset evaluate protocol records stopping submission",
+    "rehearsal": "baseline_choice dataset evaluate protocol records stopping submission",
     "fused_checkpoint": "client protocol records submission",
     "zoo": "submission",
-    "campaign": "contender crew dataset environment evaluate protocol records resolve rounds session "
-    "store submission",
+    "campaign": "baseline_choice contender crew dataset environment evaluate protocol records resolve rounds "
+    "session store submission",
     "checkpoint": "",
     "inference": "declaration",
     "source_text": "",
@@ -154,15 +156,16 @@ MAY_IMPORT: dict[str, str] = {
     "changed": "submission",
     "console": "checkout gate isolation records resolve submission zoo",
     "cli_options": "",
-    "cli_catalogue": "challenge_root cli_options submission",
-    "cli_check": "cli_catalogue cli_options cli_output console declare evaluate protocol rehearsal "
-    "resolve sample submission",
+    "cli_catalogue": "baseline_choice challenge_root cli_options console submission",
+    "cli_check": "baseline_choice cli_catalogue cli_options cli_output console declare evaluate protocol "
+    "rehearsal resolve sample submission",
     "cli_output": "console leaderboard protocol render store",
-    "cli_run": "campaign changed cli_catalogue cli_options cli_output console evaluate export gate "
-    "protocol selection session stopping store submission zoo",
+    "cli_run": "baseline_choice campaign changed cli_catalogue cli_options cli_output console evaluate "
+    "export gate protocol selection session stopping store submission zoo",
     "cli_stability": "cli_options cli_output console protocol stability stability_plot stability_text store",
     "cli_import": "cli_options cli_output console export importing protocol results_file store",
-    "cli_weights": "cli_options cli_output console fused_checkpoint isolation protocol sample submission zoo",
+    "cli_weights": "baseline_choice cli_options cli_output console fused_checkpoint isolation protocol "
+    "sample submission zoo",
     "cli": "cli_catalogue cli_check cli_import cli_options cli_output cli_run cli_stability cli_weights "
     "console leaderboard prepare render results_table",
 }
