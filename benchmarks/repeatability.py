@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 from speed import ROOT, write_pairs
 
-from ntire_bench import environment, submission
+from ntire_bench import baseline_choice, environment, submission
 from ntire_bench.submission import Submission
 
 
@@ -63,7 +63,7 @@ def variation(values: list[float]) -> float:
 def main(id_: int, repeats: int, pairs: int, height: int, width: int, more: tuple[str, ...]) -> None:
     """Print coefficients of variation; MORE are further options of `ntire-bench run`."""
     catalogue = submission.find(ROOT / "models", ROOT / "model_zoo")
-    team, baseline = catalogue.get(id_), catalogue.baseline("RLFN")
+    team, baseline = catalogue.get(id_), baseline_choice.choose(catalogue, "RLFN")
     mine, theirs = [], []
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"

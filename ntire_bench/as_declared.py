@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from ntire_bench import packages
 from ntire_bench.blueprint import Blueprint, flatten
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.errors import SubmissionError
@@ -32,6 +33,8 @@ def build(made: Any, model: str, file: Path, args: dict[str, Any]) -> nn.Module:
     try:
         blueprint = Blueprint.of(made)
         network = blueprint.call(flatten(blueprint, args))
+    except ModuleNotFoundError as error:
+        raise packages.missing(file, blame(error, file), module=error.name) from error
     except Exception as error:
         call = f"{model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         raise SubmissionError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ntire_bench import environment, store
+from ntire_bench import baseline_choice, environment, store
 from ntire_bench import protocol as protocols
 from ntire_bench.contender import Progress
 from ntire_bench.crew import Crew
@@ -192,6 +192,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     skipped: Callable[[str, Path], None] | None = None,
+    inferred: Callable[[Submission], None] | None = None,
 ) -> Iterator[Outcome]:
     """Evaluate submissions one after the other and store each record before the next begins.
 
@@ -204,16 +205,24 @@ def run(
         resume: Leave out what an earlier run has done (see `already_done`).
         progress: Told of every call.
         skipped: Told of every submission left out, and the record it has.
+        inferred: Told of the baseline, where no option and not its name alone says which one it is.
 
     Yields:
         One outcome per evaluation, a failed one where a submission cannot be tried.
 
     Raises:
-        UsageError: An id, or the protocol's baseline, is not there.
-        SubmissionError: The protocol's baseline cannot be tried.
+        UsageError: An id, or the baseline, is not there, or several may be the baseline.
+        SubmissionError: The baseline cannot be tried.
     """
+    name = data.protocol.baseline.name
+    catalogue = baseline_choice.without_namesakes(catalogue, name)
     wanted = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in dict.fromkeys(ids)]
-    baseline = catalogue.baseline(data.protocol.baseline.name)
+    baseline = baseline_choice.choose(catalogue, name)
+    if inferred is not None and baseline.baseline_because:
+        inferred(baseline)
+    wanted = [
+        baseline if isinstance(item, Submission) and item.is_same_as(baseline) else item for item in wanted
+    ]
     base = describe(baseline) if resume else None
     stored = store.load_all(results, data.protocol.name)[0] if resume else []
     left: list[Submission | Unusable] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ntire_bench import stand_ins
+from ntire_bench import packages, stand_ins
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.errors import SubmissionError
 from ntire_bench.search import Attempt
@@ -55,7 +55,7 @@ def no_network(module: ModuleType, file: Path) -> SubmissionError:
     """Return the message for a file without a network."""
     missing = stand_ins.missing(module)
     if missing:
-        return _package(file, missing)
+        return packages.missing(file, missing)
     return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
 
 
@@ -81,7 +81,7 @@ def no_fit(
     missing = stand_ins.missing(module)
     wanting = [a for a in ordered if a.missing]
     if not told and wanting:
-        return _package(file, "; ".join(f"{a.call}: {a.reason}" for a in wanting[:3]))
+        return packages.missing(file, "; ".join(f"{a.call}: {a.reason}" for a in wanting[:3]))
     told = told or [a for a in ordered if a.likeness < 0][:3]
     found = [f"{attempt.call}: {attempt.reason}" for attempt in told]
     tensors = states[0].tensors
@@ -100,12 +100,3 @@ def no_fit(
         found="; ".join(found),
         remedy="put the matching checkpoint into model_zoo/, or declare model, args, state_key in SUBMISSION",
     )
-
-
-def _package(file: Path, found: str) -> SubmissionError:
-    if "another file" in found:
-        what, remedy = "needs another file", "put all that the network needs into this one file"
-    else:
-        what = "needs a package that is not installed"
-        remedy = "use torch and the standard library alone, or ask the organizer to install it"
-    return SubmissionError(what, file=file, found=found, remedy=remedy)

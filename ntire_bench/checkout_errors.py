@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ntire_bench import checkpoint as checkpoints
+from ntire_bench import packages
 from ntire_bench.checkout import Asked
 from ntire_bench.checkout_reads import CheckpointReads
 from ntire_bench.errors import SubmissionError
@@ -113,11 +114,8 @@ def _module_missing(name: str, root: Path, file: Path, found: str) -> Submission
             found=found,
             remedy=f"put {name.replace('.', '/')}.py into the checkout: it is not complete",
         )
-    return SubmissionError(
-        "needs a package that is not installed",
-        file=file,
-        found=found,
-        remedy=f"install {first} beside ntire_bench, or have the team do without it",
+    return packages.missing(
+        file, found, f"install {first} beside ntire_bench, or have the team do without it", module=name
     )
 
 

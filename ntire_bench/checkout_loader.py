@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ntire_bench import checkout_errors, declaration
+from ntire_bench import checkout_errors, checkout_imports, declaration
 from ntire_bench.checkout import SELECT_MODEL, Asked
 from ntire_bench.checkout_loop import MAKE, Loop, find_loop
 from ntire_bench.checkout_reads import CheckpointReads
@@ -49,6 +49,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         SubmissionError: Whatever select_model fails at.
     """
     _move_in(asked)
+    stand_ins = checkout_imports.serve(asked.root)
     answered = answer_on_cpu() if device.type == "cpu" else None
     if device.index is not None:
         torch.cuda.set_device(device)  # where .cuda() puts things
@@ -62,7 +63,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
     wanted = {SELECT_MODEL, *names_read(defaults), *(loop.reads if loop else ())}
     wanted |= loop.whole.reads if loop is not None and loop.whole is not None else set()
     try:
-        script = Script(asked.script, tree, wanted, SELECT_MODEL)
+        script = Script(asked.script, tree, wanted, SELECT_MODEL, stand_ins)
         arguments = script.arguments()
         number: Any = str(asked.id) if asked.as_text else asked.id
         if asked.attribute is not None:
@@ -101,6 +102,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         for name in asked_for
         if name != asked.attribute
     ]
+    inferred += stand_ins.used.values()
     if answered is not None:
         inferred.append(_answers_told(answered, reads))
     for what, why in script.absent.items():

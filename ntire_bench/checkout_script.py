@@ -11,9 +11,9 @@ import ast
 import builtins
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from ntire_bench.command_line import argument_defaults
 from ntire_bench.loop_slice import names_read
@@ -23,6 +23,19 @@ __all__ = ["Absent", "Arguments", "Script"]
 MODULE = "test_demo"
 # Statements that only these are called in change where modules are found, or how torch computes.
 _SETTINGS = ("sys", "os", "torch", "site")
+
+
+class Imports(Protocol):
+    """What stands in for packages that are not installed; see `stand_ins.StandIns`."""
+
+    def attach(self, module: types.ModuleType) -> None:
+        """Make a module's answered code find its stand-ins."""
+
+    def answered(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+        """Yield the statements, of which imports that fail bind stand-ins."""
+
+    def why(self, value: object) -> str | None:
+        """Return why something could not be had, if it is a stand-in."""
 
 
 class Absent:
@@ -78,19 +91,24 @@ class Script:
         tree: Its syntax tree.
         wanted: Names of its top level that are needed, with all that they need in turn.
         select: The name of its select_model; nothing at the top level that calls it is run.
+        imports: What stands in for packages that it imports and that are not installed.
 
     Attributes:
         namespace: What the file's top level defines now.
         absent: Names that could not be had, and why.
     """
 
-    def __init__(self, path: Path, tree: ast.Module, wanted: Iterable[str], select: str) -> None:
+    def __init__(
+        self, path: Path, tree: ast.Module, wanted: Iterable[str], select: str, imports: Imports
+    ) -> None:
         self.path = path
         self.tree = tree
+        self._imports = imports
         self.absent: dict[str, str] = {}
         module = types.ModuleType(MODULE)
         module.__file__ = str(path)
         sys.modules[MODULE] = module  # dataclasses and torch.jit look their module up by name
+        imports.attach(module)
         self.namespace = vars(module)
         self._future = [
             node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"
@@ -128,7 +146,7 @@ class Script:
 
     def _run(self, statement: ast.stmt) -> None:
         try:
-            exec(self._compiled([statement]), self.namespace)
+            exec(self._compiled(list(self._imports.answered([statement]))), self.namespace)
         except (Exception, SystemExit) as error:
             bound = list(_bound(statement))
             why = f"{type(error).__name__}: {error}"
@@ -136,6 +154,10 @@ class Script:
                 self.namespace.setdefault(name, Absent(name, error))
             shown = ", ".join(bound) or ast.unparse(statement)[:60]
             self.absent[shown] = f"{why} (line {statement.lineno})"
+            return
+        for name in _bound(statement) if isinstance(statement, (ast.Import, ast.ImportFrom)) else ():
+            if (missing := self._imports.why(self.namespace.get(name))) is not None:
+                self.absent[name] = f"{missing} (line {statement.lineno})"
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:

@@ -13,9 +13,9 @@ from ntire_bench.cli_options import PATH, options, places
 from ntire_bench.errors import UsageError, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.submission import Catalogue
+    from ntire_bench.submission import Catalogue, Submission
 
-__all__ = ["baseline_option", "open_catalogue", "sources"]
+__all__ = ["baseline_options", "open_catalogue", "sources", "tell_baseline"]
 
 _EXAMPLES_TOLD = "ntire_bench.examples_told"  # in a context's meta
 
@@ -28,11 +28,20 @@ sources = options(
         "are the submissions, in place of --models.",
     ),
 )
-baseline_option = click.option(
-    "--baseline",
-    "baseline_choice",
-    metavar="ID|NAME",
-    help="The submission to divide costs by; default: the one named like the protocol's baseline.",
+baseline_options = options(
+    click.option(
+        "--baseline",
+        "baseline_choice",
+        metavar="ID|NAME",
+        help="The submission to divide costs by; default: the one named like the protocol's baseline, in a "
+        "checkout the one with the id 0 of those.",
+    ),
+    click.option(
+        "--baseline-dir",
+        type=PATH,
+        help="A folder that holds the baseline, beside the submissions: model file and checkpoint, or "
+        "models/ and model_zoo/.",
+    ),
 )
 
 
@@ -41,6 +50,7 @@ def open_catalogue(
     model_zoo: Path,
     challenge_root: Path | None,
     baseline: str | None = None,
+    baseline_dir: Path | None = None,
     *,
     examples: bool = True,
 ) -> Catalogue:
@@ -51,14 +61,15 @@ def open_catalogue(
         model_zoo: Folder of the checkpoints.
         challenge_root: A challenge's checkout; None to look in the two folders.
         baseline: Id or name of the submission to take for the baseline; None: as the protocol says.
+        baseline_dir: Folder that holds it; None to look among the submissions.
         examples: Whether the examples that ship with the program stand in for two folders that are neither
             named nor there.
 
     Raises:
         UsageError: A folder is not there, or --challenge-root goes with --models or --model-zoo.
     """
+    from ntire_bench import baseline_choice, submission
     from ntire_bench import challenge_root as checkouts
-    from ntire_bench import submission
 
     if challenge_root is None:
         if examples:
@@ -72,7 +83,17 @@ def open_catalogue(
                     remedy="give one of them: a checkout has its own models and checkpoints",
                 )
         catalogue = checkouts.find(challenge_root)
-    return dataclasses.replace(catalogue, baseline_choice=baseline)
+    folder = None if baseline_dir is None else baseline_choice.find_folder(baseline_dir)
+    return dataclasses.replace(catalogue, baseline_choice=baseline, baseline_folder=folder)
+
+
+def tell_baseline(baseline: Submission) -> None:
+    """Say which submission is the baseline, where that was inferred."""
+    from ntire_bench import console
+    from ntire_bench.baseline_choice import told
+
+    if text := told(baseline):
+        console.show(text, stderr=True)
 
 
 def _is_given(name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ntire_bench.cli_catalogue import open_catalogue, sources
+from ntire_bench.cli_catalogue import baseline_options, open_catalogue, sources
 from ntire_bench.cli_options import (
     IsolationWanted,
     json_flag,
@@ -18,11 +18,11 @@ from ntire_bench.cli_options import (
     see_that_it_can_measure,
 )
 from ntire_bench.cli_output import print_json
-from ntire_bench.errors import relative
+from ntire_bench.errors import UsageError, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench import resolve
-    from ntire_bench.submission import Submission
+    from ntire_bench.submission import Catalogue, Submission
 
 __all__ = ["check"]
 
@@ -30,6 +30,7 @@ __all__ = ["check"]
 @click.command()
 @click.argument("id", type=click.IntRange(0))
 @sources
+@baseline_options
 @machine
 @protocol_option
 @click.option(
@@ -53,6 +54,8 @@ def check(
     models: Path,
     model_zoo: Path,
     challenge_root: Path | None,
+    baseline_choice: str | None,
+    baseline_dir: Path | None,
     device: str,
     isolation: IsolationWanted,
     protocol_name: str | None,
@@ -67,12 +70,22 @@ def check(
     """
     see_that_it_can_measure()
     from ntire_bench import console, declare, protocol, resolve, sample
+    from ntire_bench.baseline_choice import without_namesakes
     from ntire_bench.errors import MeasurementError, SubmissionError
 
+    if not strict and (baseline_choice is not None or baseline_dir is not None):
+        raise UsageError(
+            "only a strict check runs a baseline",
+            remedy="add --strict, or leave --baseline and --baseline-dir out",
+        )
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
 
+    def there() -> Catalogue:
+        found = open_catalogue(models, model_zoo, challenge_root, baseline_choice, baseline_dir)
+        return without_namesakes(found, rules.baseline.name)
+
     def checked(given: tuple[str, ...]) -> resolve.Check:
-        chosen = declare.settled(open_catalogue(models, model_zoo, challenge_root).get(id), given)
+        chosen = declare.settled(there().get(id), given)
         return resolve.check(
             chosen,
             sample.probe_lr(),
@@ -95,12 +108,12 @@ def check(
             allow_pickle=isolation.allow_pickle,
             tell=lambda text: console.show(text, stderr=True),
         )
-        more = rehearse(chosen, open_catalogue(models, model_zoo, challenge_root), options)
+        more = rehearse(chosen, there(), options, lambda text: console.show(one_line(text), stderr=True))
         return dataclasses.replace(found, findings=together(found.findings, more))
 
     written: Path | None = None
     try:
-        submission = open_catalogue(models, model_zoo, challenge_root).get(id)
+        submission = there().get(id)
         if keep:
             declare.refuse_if_declared(submission)
         found = checked(settings)

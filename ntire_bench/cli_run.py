@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ntire_bench.cli_catalogue import baseline_option, open_catalogue, sources
+from ntire_bench.cli_catalogue import baseline_options, open_catalogue, sources, tell_baseline
 from ntire_bench.cli_options import (
     PATH,
     Effort,
@@ -33,7 +33,9 @@ from ntire_bench.errors import SubmissionError, UsageError, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.campaign import Data
+    from ntire_bench.protocol import Protocol
     from ntire_bench.session import Options
+    from ntire_bench.submission import Catalogue, Submission
 
 __all__ = ["INTERRUPTED", "DefaultId", "gate", "run"]
 
@@ -64,7 +66,7 @@ class DefaultId:
 @channel_option
 @machine
 @sources
-@baseline_option
+@baseline_options
 @results_folder
 @json_flag
 def run(
@@ -87,6 +89,7 @@ def run(
     model_zoo: Path,
     challenge_root: Path | None,
     baseline_choice: str | None,
+    baseline_dir: Path | None,
     results: Path,
     as_json: bool,
 ) -> None:
@@ -101,7 +104,7 @@ def run(
 
     if save_images and save_dir is None:
         save_dir = Path(_SAVE_DIR)
-    catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice)
+    catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice, baseline_dir)
     default = click.get_current_context().find_object(DefaultId)
     wanted = list(dict.fromkeys([*ids, *model_ids])) or ([default.id] if default else [])
     if everything:
@@ -119,9 +122,7 @@ def run(
         what = "there is no submission to evaluate" if everything else "no submission is named"
         remedy = "give an ID (--model_id 0), or --all; `ntire-bench list` shows what there is"
         raise UsageError(what, remedy=remedy)
-    for id_ in wanted:  # before the images are checked, which may take minutes
-        if id_ not in catalogue.problems:
-            catalogue.get(id_)
+    _refuse_unknown(catalogue, wanted)
     outcomes: list[campaign.Outcome] = []
     passed_over: list[Path] = []
 
@@ -141,7 +142,15 @@ def run(
     ):
         with console.progress_bar() as progress:
             for outcome in campaign.run(
-                catalogue, wanted, data, options, results, resume=resume, progress=progress, skipped=skipped
+                catalogue,
+                wanted,
+                data,
+                options,
+                results,
+                resume=resume,
+                progress=progress,
+                skipped=skipped,
+                inferred=tell_baseline,
             ):
                 outcomes.append(outcome)
                 style = "red" if outcome.record.error else None
@@ -177,7 +186,7 @@ def run(
 @channel_option
 @machine
 @sources
-@baseline_option
+@baseline_options
 @json_flag
 def gate(
     ids: tuple[int, ...],
@@ -194,6 +203,7 @@ def gate(
     model_zoo: Path,
     challenge_root: Path | None,
     baseline_choice: str | None,
+    baseline_dir: Path | None,
     as_json: bool,
 ) -> None:
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
@@ -201,6 +211,7 @@ def gate(
     Exit status: 0 pass, 1 below a threshold, 2 could not be judged. Of several, the worst.
     """
     from ntire_bench import console, protocol, store, submission
+    from ntire_bench.baseline_choice import without_namesakes
     from ntire_bench.changed import changed_since
     from ntire_bench.gate import Gate, not_judged
     from ntire_bench.gate import gate as judge
@@ -219,8 +230,9 @@ def gate(
         from ntire_bench.evaluate import evaluate
 
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
-        examples = changed is None
-        catalogue = open_catalogue(models, model_zoo, challenge_root, baseline_choice, examples=examples)
+        catalogue = open_catalogue(
+            models, model_zoo, challenge_root, baseline_choice, baseline_dir, examples=changed is None
+        )
         wanted = list(dict.fromkeys(ids))
         if changed is not None:
             if challenge_root is not None:
@@ -235,14 +247,14 @@ def gate(
                 if as_json:
                     print_json({"gates": [], "strays": strays})
                 sys.exit(2 if strays else 0)
-        entries = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in wanted]
+        _refuse_unknown(catalogue, wanted)
         data = _choose_data(splits, include_test, data_dir, protocol_name)
+        catalogue = without_namesakes(catalogue, data.protocol.baseline.name)
+        entries = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in wanted]
         options = _evaluation_options(data, None, channel, device, False, None, isolation)
         if data.sample:
             console.show(console.SAMPLE, stderr=True)
-        # Absolute thresholds need no baseline: then each submission stands in for it.
-        below_baseline = data.protocol.thresholds.kind == "below_baseline"
-        baseline = catalogue.baseline(data.protocol.baseline.name) if below_baseline else None
+        baseline = _gates_baseline(catalogue, data.protocol)
 
         progressing = _interruptible(
             lambda: f"{len(answers)} of {len(entries)} judged, nothing stored", resumable=False
@@ -251,7 +263,7 @@ def gate(
             for entry in entries:
                 if isinstance(entry, submission.Unusable):
                     reason = str(entry.error)
-                elif changed is not None and baseline is not None and entry.file == baseline.file:
+                elif changed is not None and baseline is not None and entry.is_same_as(baseline):
                     reason = "the baseline itself changed, and the thresholds follow it: a person must look"
                 else:
                     try:
@@ -273,6 +285,28 @@ def gate(
             for line in console.gate_lines(answer):
                 console.show(line)
     sys.exit(max([*(answer.exit_code for answer in answers), 2 if strays else 0]))
+
+
+def _refuse_unknown(catalogue: Catalogue, ids: Sequence[int]) -> None:
+    """Refuse ids that are not there, before the images are checked, which may take minutes."""
+    for id_ in ids:
+        if id_ not in catalogue.problems:
+            catalogue.get(id_)
+
+
+def _gates_baseline(catalogue: Catalogue, rules: Protocol) -> Submission | None:
+    """Return the baseline where the thresholds follow it; else each submission stands in for it."""
+    from ntire_bench import console
+    from ntire_bench.baseline_choice import choose
+
+    if rules.thresholds.kind == "below_baseline":
+        baseline = choose(catalogue, rules.baseline.name)
+        tell_baseline(baseline)
+        return baseline
+    if catalogue.baseline_choice is not None or catalogue.baseline_folder is not None:
+        choose(catalogue, rules.baseline.name)  # a wrong option is told all the same
+        console.show(f"The thresholds of {rules.name} are absolute: no baseline is run.", stderr=True)
+    return None
 
 
 def _choose_data(

@@ -46,13 +46,15 @@ def fuse(
 
     see_that_it_can_measure()
     from ntire_bench import console, protocol, sample, submission
+    from ntire_bench.baseline_choice import without_namesakes
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.fused_checkpoint import default_output, write_fused
     from ntire_bench.isolation import isolation_for
 
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
     try:
-        item = submission.find(models, model_zoo, prefer_training=True).get(id)
+        there = submission.find(models, model_zoo, prefer_training=True)
+        item = without_namesakes(there, rules.baseline.name).get(id)
         target = output or default_output(item, model_zoo)
         walls = isolation_for(isolation.level, allow_pickle=isolation.allow_pickle)
         console.tell_isolation(walls, isolation.level)

@@ -11,7 +11,15 @@ from typing import Any
 
 from ntire_bench.errors import RecordError
 from ntire_bench.protocol import Channel, Protocol
-from ntire_bench.records import NO_ID, Complexity, Finding, Measurement, Record, SplitResult
+from ntire_bench.records import (
+    NO_ID,
+    Complexity,
+    Finding,
+    Measurement,
+    Record,
+    SplitResult,
+    SubmissionInfo,
+)
 from ntire_bench.scored_costs import scored_flops, scored_params
 
 __all__ = ["JUDGED_SPLITS", "Costs", "Entry", "entry_from_baseline", "entry_from_record", "swap_channel"]
@@ -140,7 +148,8 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
     own = record.submission
     if record.baseline is not None:  # the one that was chosen; in a file, the row that others were divided by
         its = record.baseline.submission
-        is_baseline = (its.id, its.name.casefold()) == (own.id, own.name.casefold())
+        # Not by name alone: where the baseline has a folder of its own, another may have its id and name.
+        is_baseline = _identity(its) == _identity(own)
     else:  # a challenge's own checkout calls it "RLFN_baseline"
         is_baseline = (
             re.sub(r"[\s_-]+baseline$", "", own.name.casefold()) == protocol.baseline.name.casefold()
@@ -169,6 +178,10 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         memory_mib=_memory(record.splits),
         **_spread(record, counted),
     )
+
+
+def _identity(info: SubmissionInfo) -> tuple[int, str, str, Any]:
+    return info.id, info.name.casefold(), info.file, info.files
 
 
 def _spread(record: Record, counted: Collection[str]) -> dict[str, Any]:

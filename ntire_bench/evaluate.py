@@ -67,7 +67,7 @@ def evaluate(
     session.wall_s["total"] = time.perf_counter() - begin
     own = next((c for c in session.contenders if not c.is_baseline), None)
     other = next((c for c in session.contenders if c.is_baseline), None)
-    if other is None and own is not None and (submission.id, submission.file) == (baseline.id, baseline.file):
+    if other is None and own is not None and submission.is_same_as(baseline):
         other = own
     record = Record(
         status="ok" if error is None else "failed",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ntire_bench import packages
 from ntire_bench.declaration import TILE_OVERLAP
 from ntire_bench.errors import SubmissionError
 
@@ -239,12 +240,14 @@ class Upscaler:
         """Return the message for an exception that the network raised on `lr`."""
         if isinstance(error, SubmissionError):
             return error
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            top = error.name.split(".")[0]
+            otherwise = f"install {top} beside ntire_bench, or have the team do without it"
+            return packages.missing(self.file, blame(error, self.file), otherwise, module=top)
         height, width = lr.shape[-2:]
         remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
         if self.own_forward is not None:
             remedy = "mend the network, or how the checkout runs it"
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            remedy = f"install {error.name.split('.')[0]} beside ntire_bench, or have the team do without it"
         if isinstance(error, torch.OutOfMemoryError):
             remedy = "use less memory, or declare tile"
         elif self.device.type == "cpu" and wants_gpu(error):

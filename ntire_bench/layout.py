@@ -202,7 +202,8 @@ def _noise(board: Board) -> Iterator[str]:
             "± is half of a 95 % interval (bootstrap over launches and rounds): of the runtime's ratio to "
             "the baseline's (of the baseline, its runtime's), in percent, and of the final score."
         )
-    places = {row.entry.label: number for number, row in enumerate(rows)}
+    # The baseline out of rank may have the label of a submission that is ranked.
+    places = {row.entry.label: number for number, row in enumerate(rows) if row.rank is not None}
     pairs = [
         f"{display_name(row.entry)} and {display_name(rows[places[label]].entry)}"
         for number, row in enumerate(rows)

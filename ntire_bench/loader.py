@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from ntire_bench import checkpoint as checkpoints
-from ntire_bench import stand_ins
+from ntire_bench import packages, stand_ins
 from ntire_bench.checkpoint import StateDict
 from ntire_bench.construction import Construction
 from ntire_bench.declaration import Declaration
@@ -116,12 +116,7 @@ def import_file(file: Path) -> ModuleType:
     try:
         stand_ins.execute(_text(file), str(file), module)
     except ModuleNotFoundError as error:
-        raise SubmissionError(
-            "needs a package that is not installed",
-            file=file,
-            found=blame(error, file),
-            remedy="use torch and the standard library alone, or ask the organizer to install it",
-        ) from error
+        raise packages.missing(file, blame(error, file), module=error.name) from error
     except (Exception, SystemExit) as error:
         raise SubmissionError(
             "raises when it is imported", file=file, found=blame(error, file), remedy="mend the file"

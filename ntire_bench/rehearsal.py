@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from ntire_bench import baseline_choice
 from ntire_bench import protocol as protocols
 from ntire_bench.dataset import load_splits
 from ntire_bench.errors import SubmissionError, UsageError
@@ -18,33 +19,47 @@ __all__ = ["ROUNDS", "rehearse", "together"]
 
 ROUNDS = 6  # in three launches: each sees every image as it is and dithered
 _SEVERITIES = ("info", "warning", "reject")
+_ALONE = "Evaluated without a baseline, the submission's own costs stand in for it"
 _OF_THE_MACHINE = ("runtime-unstable",)
 
 
-def rehearse(submission: Submission, catalogue: Catalogue, options: Options) -> tuple[Finding, ...]:
+def rehearse(
+    submission: Submission, catalogue: Catalogue, options: Options, say: Callable[[str], None]
+) -> tuple[Finding, ...]:
     """Evaluate a submission on the sample set as an organizer would, and return what was found.
 
     Args:
         submission: What to evaluate.
-        catalogue: Where the protocol's baseline is looked for; without it the submission runs alone.
+        catalogue: Where the baseline is looked for; if it is not there, and no option names one, the
+            submission runs alone.
         options: Device and isolation; the rounds are this module's.
+        say: Told which baseline was inferred, or why there is none.
 
     Returns:
         The findings, without those on the machine it ran on.
 
     Raises:
         SubmissionError: The evaluation fails; the message says in which phase.
+        UsageError: The baseline that an option names is not there, or cannot be tried.
     """
     rules = protocols.load(protocols.SAMPLE_PROTOCOL)
     splits = load_splits(["valid"], None, scale=rules.scale, border=rules.border, prefer_sample=True)
     try:
-        baseline = catalogue.baseline(rules.baseline.name)
-    except (SubmissionError, UsageError):
+        baseline = baseline_choice.choose(catalogue, rules.baseline.name)
+    except (SubmissionError, UsageError) as error:
+        if catalogue.baseline_choice is not None or catalogue.baseline_folder is not None:
+            told = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
+            raise UsageError(error.what, file=error.file, **told) from None
+        say(f"{_ALONE}: {error}")
         baseline = submission
+    if text := baseline_choice.told(baseline):
+        say(text)
     record = evaluate(
         submission, baseline, splits, rules, dataclasses.replace(options, stop=StopRule(rounds=ROUNDS))
     )
-    if record.error is not None and record.error.phase == "baseline" and baseline is not submission:
+    failure = record.error
+    if failure is not None and failure.phase == "baseline" and not baseline.is_same_as(submission):
+        say(f"{_ALONE}: {failure.message}")
         record = evaluate(
             submission, submission, splits, rules, dataclasses.replace(options, stop=StopRule(rounds=ROUNDS))
         )

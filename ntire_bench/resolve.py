@@ -18,7 +18,7 @@ from ntire_bench.contender import Contender, note_padding
 from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation import isolation_for
 from ntire_bench.protocol import Protocol
-from ntire_bench.records import Complexity, Environment, Finding, Isolation, SubmissionInfo
+from ntire_bench.records import Complexity, Environment, Finding, Inference, Isolation, SubmissionInfo
 from ntire_bench.submission import Submission
 
 __all__ = ["Check", "check", "count", "describe", "file_sha256", "load", "recount"]
@@ -130,12 +130,14 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
         Whether the network has a method fuse().
     """
     reply = contender.worker.load(probe)
+    because = contender.submission.baseline_because
+    chosen = [Inference(key="baseline", value=contender.submission.label, how=because)] if because else []
     contender.info = dataclasses.replace(
         contender.info,
         model=reply.model,
         data_range=reply.data_range,
         tile=reply.tile,
-        inferred=reply.inferred,
+        inferred=(*reply.inferred, *chosen),
     )
     contender.pixel_s, contender.precision = reply.pixel_s, reply.precision
     for finding in reply.findings:

@@ -104,10 +104,17 @@ def write_table(board: Board) -> str:
     lines = ["\t".join(column.title.ljust(column.width) for column in columns)]
     for row in board.rows:
         values = _values(row.entry)
-        cells = [one_line(row.entry.label), *(_number(values.get(c.key), c) for c in columns[1:])]
+        cells = [_name(row.entry, board), *(_number(values.get(c.key), c) for c in columns[1:])]
         padded = (cell.ljust(column.width) for cell, column in zip(cells, columns, strict=True))
         lines.append("\t".join(padded))
     return "\n".join(lines) + "\n"
+
+
+def _name(entry: Entry, board: Board) -> str:
+    """Return what a row is called: no name may be there twice, and the baseline's may be another's too."""
+    name = one_line(entry.label)
+    alike = sum(one_line(row.entry.label) == name for row in board.rows)
+    return f"{name}_baseline" if alike > 1 and entry.is_baseline else name
 
 
 def remarks(board: Board) -> list[str]:

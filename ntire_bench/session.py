@@ -76,8 +76,7 @@ class Options:
 
 
 def _sides(submission: Submission, baseline: Submission) -> list[Submission]:
-    same = (submission.id, submission.file) == (baseline.id, baseline.file)
-    return [submission] if same else [baseline, submission]
+    return [submission] if submission.is_same_as(baseline) else [baseline, submission]
 
 
 def start_crew(

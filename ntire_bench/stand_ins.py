@@ -1,4 +1,4 @@
-"""Answers for packages that a model file imports and that are not installed. Worker only.
+"""Stand-ins for packages that a file imports and that are not installed. Worker only.
 
 A file often imports what its network never uses: a counter of FLOPs, a registry's decorator, a logger. Such
 an import must not keep the network from loading. What is missing is told when it is used, and by its name.
@@ -7,22 +7,26 @@ an import must not keep the network from loading. What is missing is told when i
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
+from ntire_bench import stand_in_answers
 from ntire_bench.records import Inference
 
-__all__ = ["StandIns", "execute", "missing", "used"]
+__all__ = ["MissingPackage", "StandIns", "execute", "missing", "used"]
 
-_NAME = "__ntire_bench_stand_in__"
+_NAME, _ERROR = "__ntire_bench_stand_in__", "__ntire_bench_error__"
 _OF_A_REPOSITORY = {"models", "utils", "model", "archs", "basicblock", "data", "options"}
+# What a stand-in cannot give; that nothing is an instance of it, and that it may be named in types, it can.
+_USES = """
+enter exit iter next len contains setitem delitem add radd sub rsub mul rmul matmul rmatmul truediv rtruediv
+floordiv rfloordiv mod rmod pow rpow neg pos abs invert int float index lt le gt ge
+""".split()
 
 
 class MissingPackage(ModuleNotFoundError):
@@ -30,30 +34,116 @@ class MissingPackage(ModuleNotFoundError):
 
 
 class StandIns:
-    """What stands in for the missing packages of one file.
+    """What stands in for the missing packages of one file, or of the files of a checkout.
+
+    Args:
+        own: Says of a top-level module whether it is one of the checkout's own, which nothing stands in for;
+            None for a file that is alone.
 
     Attributes:
         missing: Why each module cannot be imported, by its name.
         used: What was answered rather than missed, and how.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Callable[[str], bool] | None = None) -> None:
         self.missing: dict[str, str] = {}
         self.used: dict[str, Inference] = {}
+        self._own = own
+        self._culprits: dict[str, str] = {}
 
-    def note(self, name: str, how: str) -> None:
-        """Remember that something was answered."""
-        self.used[name] = Inference(key="stand_in", value=name, how=how)
+    def note_answer(self, module: str, path: str, how: str) -> None:
+        """Remember that something of a missing module, by its full name, was answered, and how."""
+        top = module.split(".")[0]
+        absent = self._culprits.get(module, "").split(".")[0] == top
+        state = "is not installed" if absent else "cannot be imported"
+        self.used[path] = Inference(key="stand_in", value=path, how=f"{top} {state}; {how}")
 
-    def get(self, module: str, name: str = "") -> Any:  # noqa: ANN401 - what a module holds may be anything
-        """Return what a name of a missing module is bound to."""
-        path = f"{module}.{name}".rstrip(".")
-        answer = _ANSWERS.get((module.split(".")[0], name))
-        if answer is not None:
-            value, how = answer
-            self.note(path, f"{module.split('.')[0]} is not installed; {how}")
-            return value
-        return _StandIn(self, module, path)
+    def attach(self, module: ModuleType) -> None:
+        """Make a module's `answered` code find its stand-ins."""
+        setattr(module, _NAME, self.get)
+
+    def answered(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+        """Yield statements of a file's top level, of which imports that fail bind stand-ins.
+
+        Only imports at the level of the file are answered: one inside `try` has an answer of its own.
+        """
+        for node in body:
+            if isinstance(node, ast.If) and "__name__" not in ast.unparse(node.test):
+                node.body = list(self.answered(node.body))
+                node.orelse = list(self.answered(node.orelse))
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                yield from self._import(node)
+            else:
+                yield node
+
+    def get(self, module: str, name: str, level: int, error: Exception) -> Any:  # noqa: ANN401
+        """Return what a name of a module that cannot be imported is bound to.
+
+        Args:
+            module: As the file names it.
+            name: What it wants of it; "" for the module itself.
+            level: How many dots stand before it.
+            error: What importing it raised.
+
+        Raises:
+            Exception: `error`, where the module is the checkout's own, or all of its names are wanted.
+        """
+        if self._own is not None and (name == "*" or self._own(module.split(".")[0])):
+            raise error
+        self._note_missing(module, level, error)
+        return None if name == "*" else self.stand_in(module, f"{module}.{name}".rstrip("."))
+
+    def stand_in(self, module: str, path: str) -> Any:  # noqa: ANN401 - what a module holds may be anything
+        """Return what stands for something of a missing module, by its full name."""
+        answer = stand_in_answers.answer(*path.rpartition(".")[::2])
+        if answer is None:
+            return _StandIn(self, module, path)
+        value, how = answer
+        self.note_answer(module, path, how)
+        return value
+
+    def why(self, value: object) -> str | None:
+        """Return why something that a name is bound to could not be had; None if it could."""
+        return self._reason(value._StandIn__module) if isinstance(value, _StandIn) else None
+
+    def error(self, module: str, path: str) -> MissingPackage:
+        """Return what using a stand-in raises."""
+        text = f"{path} is used, and {self._reason(module)}"
+        return MissingPackage(text, name=self._culprits.get(module, module))
+
+    def _reason(self, module: str) -> str:
+        return self.missing.get(module, "it is not installed")
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.split(".")[0]
+                one: ast.stmt = ast.copy_location(ast.Import([alias]), node)
+                bound, module = (alias.asname, alias.name) if alias.asname else (top, top)
+                yield one if top == "torch" else _tried(one, bound, module, "", 0)
+            return
+        module = "." * node.level + (node.module or "")
+        left_alone = module.split(".")[0] in ("__future__", "torch") or (node.level and self._own is not None)
+        for alias in node.names:
+            one = ast.copy_location(ast.ImportFrom(node.module, [alias], node.level), node)
+            yield (
+                one if left_alone else _tried(one, alias.asname or alias.name, module, alias.name, node.level)
+            )
+
+    def _note_missing(self, module: str, level: int, error: Exception) -> None:
+        top = module.split(".")[0]
+        if level:
+            reason = f"{module} is another file: the network must be in one, this file"
+        elif isinstance(error, ModuleNotFoundError):
+            reason = str(error).split("\n")[0]
+            self._culprits[module] = error.name or module
+        elif isinstance(error, ImportError) and error.name == module and module in sys.modules:
+            reason = f"{module}, which is installed, does not have it"
+        else:  # a package may fail in any way; many of this field's do on a newer torch
+            reason = f"importing {module} fails: {type(error).__name__}: {error}".split("\n")[0]
+        if not level and self._own is None and top in _OF_A_REPOSITORY:
+            reason += " (another file of the repository: the network must be in one, this file)"
+        self.missing[module] = reason
 
 
 class _StandIn:
@@ -65,16 +155,30 @@ class _StandIn:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name.startswith("__"):
             raise AttributeError(name)
-        answer = _ANSWERS.get((self.__module.split(".")[0], name))
-        if answer is not None:
-            return self.__owner.get(self.__module, name)
-        return _StandIn(self.__owner, self.__module, f"{self.__path}.{name}")
+        return self.__owner.stand_in(self.__module, f"{self.__path}.{name}")
+
+    def __bool__(self) -> bool:
+        """As of whatever it stands for: a file may ask whether it got it."""
+        return True
+
+    def __getitem__(self, key: object) -> _StandIn:
+        """As in a type of a parameter, such as Float[Tensor, "b c"]."""
+        return self
+
+    def __or__(self, other: object) -> _StandIn:
+        """As in a type of a parameter."""
+        return self
+
+    __ror__ = __or__
+
+    def __instancecheck__(self, instance: object) -> bool:
+        """Nothing is an instance of a class that is not there."""
+        return False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if "regist" not in self.__path.rsplit(".", 1)[-1].lower():
             raise self.__error()
-        package = self.__module.split(".")[0]
-        self.__owner.note(self.__path, f"{package} is not installed; the class is not registered anywhere")
+        self.__owner.note_answer(self.__module, self.__path, "the class is not registered anywhere")
         if len(args) == 1 and (inspect.isclass(args[0]) or inspect.isfunction(args[0])):
             return args[0]
         return self  # a decorator with arguments, or a registry
@@ -90,39 +194,14 @@ class _StandIn:
         return (Missing,)
 
     def __error(self) -> MissingPackage:
-        reason = self.__owner.missing.get(self.__module, "it is not installed")
-        return MissingPackage(f"{self.__path} is used, and {reason}", name=self.__module)
+        return self.__owner.error(self.__module, self.__path)
 
+    def __use(self, *_: object) -> Any:  # noqa: ANN401
+        raise self.__error()
 
-class _Kept(nn.Module):
-    """DropPath in eval mode: it drops paths in training only."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-def _pair(value: Any) -> Any:  # noqa: ANN401
-    return value if isinstance(value, (tuple, list)) else (value, value)
-
-
-def _make_layer(block: Callable[..., nn.Module], number: int, **kwargs: Any) -> nn.Sequential:  # noqa: ANN401
-    return nn.Sequential(*(block(**kwargs) for _ in range(number)))
-
-
-# Initial weights are overwritten by the checkpoint's, and these helpers do nothing else, or next to nothing.
-_ANSWERS: dict[tuple[str, str], tuple[Any, str]] = {
-    ("timm", "trunc_normal_"): (nn.init.trunc_normal_, "torch's own function stands in"),
-    ("timm", "DropPath"): (_Kept, "it does nothing in eval mode"),
-    ("timm", "to_2tuple"): (_pair, "a number twice"),
-    ("basicsr", "default_init_weights"): (lambda *_, **__: None, "the checkpoint replaces initial weights"),
-    ("basicsr", "trunc_normal_"): (nn.init.trunc_normal_, "torch's own function stands in"),
-    ("basicsr", "to_2tuple"): (_pair, "a number twice"),
-    ("basicsr", "pixel_unshuffle"): (functional.pixel_unshuffle, "torch's own function stands in"),
-    ("basicsr", "make_layer"): (_make_layer, "a row of blocks stands in"),
-}
+    for _use in _USES:
+        locals()[f"__{_use}__"] = __use
+    del _use
 
 
 def missing(module: ModuleType) -> str:
@@ -145,87 +224,25 @@ def _of(module: ModuleType) -> StandIns:
 def execute(source: bytes, filename: str, module: ModuleType) -> None:
     """Execute the text of a model file in a module, with stand-ins for what it imports and is not there.
 
-    Only imports at the level of the file are answered: one inside `try` has an answer of its own.
-
     Args:
         source: The text.
         filename: For messages, and for the line cache.
         module: Where to.
     """
     stand_ins = StandIns()
+    stand_ins.attach(module)
     tree = ast.parse(source, filename=filename)
-    tree.body = list(_answered(tree.body, stand_ins))
-    ast.fix_missing_locations(tree)
-    setattr(module, _NAME, stand_ins.get)
-    exec(compile(tree, filename, "exec", dont_inherit=True), vars(module))
+    tree.body = list(stand_ins.answered(tree.body))
+    exec(compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True), vars(module))
 
 
-def _answered(body: Sequence[ast.stmt], stand_ins: StandIns) -> Iterator[ast.stmt]:
-    for node in body:
-        if isinstance(node, ast.If) and "__name__" not in ast.unparse(node.test):
-            node.body = list(_answered(node.body, stand_ins))
-            node.orelse = list(_answered(node.orelse, stand_ins))
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from _import(node, stand_ins)
-        else:
-            yield node
-
-
-def _import(node: ast.Import | ast.ImportFrom, stand_ins: StandIns) -> Iterator[ast.stmt]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            one = ast.copy_location(ast.Import([alias]), node)
-            if _why_missing(alias.name, 0, stand_ins) is None:
-                yield one
-            else:
-                name = alias.asname or alias.name.split(".")[0]
-                yield _bind(node, name, alias.name if alias.asname else name, "")
-        return
-    module = "." * node.level + (node.module or "")
-    if _why_missing(module, node.level, stand_ins) is not None:
-        for alias in node.names:
-            if alias.name != "*":
-                yield _bind(node, alias.asname or alias.name, module, alias.name)
-        return
-    for alias in node.names:
-        if alias.name != "*" and not _has(module, alias.name):
-            stand_ins.missing[module] = f"{module}, which is installed, does not have it"
-            yield _bind(node, alias.asname or alias.name, module, alias.name)
-        else:
-            yield ast.copy_location(ast.ImportFrom(node.module, [alias], node.level), node)
-
-
-def _why_missing(module: str, level: int, stand_ins: StandIns) -> str | None:
-    if module.split(".")[0] in ("__future__", "torch"):
-        return None
-    reason = stand_ins.missing.get(module)
-    if level:
-        reason = f"{module} is another file: the network must be in one, this file"
-    else:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # a package may fail in any way; many of this field's do on a newer torch
-            reason = f"importing {module} fails: {type(error).__name__}: {error}".split("\n")[0]
-            if isinstance(error, ModuleNotFoundError):
-                reason = str(error).split("\n")[0]
-            if module.split(".")[0] in _OF_A_REPOSITORY:
-                reason += " (another file of the repository: the network must be in one, this file)"
-    if reason is not None:
-        stand_ins.missing[module] = stand_ins.missing[module.split(".")[0]] = reason
-    return reason
-
-
-def _has(module: str, name: str) -> bool:
-    if hasattr(sys.modules[module], name):
-        return True
-    try:
-        importlib.import_module(f"{module}.{name}")
-    except Exception:
-        return False
-    return True
-
-
-def _bind(node: ast.stmt, name: str, module: str, attribute: str) -> ast.stmt:
-    arguments: list[ast.expr] = [ast.Constant(module), ast.Constant(attribute)]
+def _tried(node: ast.stmt, bound: str, module: str, name: str, level: int) -> ast.stmt:
+    """Return an import of one name that binds what `StandIns.get` gives where it fails."""
+    arguments = [ast.Constant(module), ast.Constant(name), ast.Constant(level), ast.Name(_ERROR, ast.Load())]
     call = ast.Call(ast.Name(_NAME, ast.Load()), arguments, [])
-    return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], call), node)
+    answer: ast.stmt = ast.Assign([ast.Name(bound, ast.Store())], call) if bound != "*" else ast.Expr(call)
+    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), _ERROR, [answer])
+    tried = ast.Try([node], [handler], [], [])
+    for part in ast.walk(tried):
+        ast.copy_location(part, node)
+    return tried

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Submission:
         has_build_model: Whether the file defines a function build_model().
         branch: Where it lies in a challenge's checkout; None for a file of models/. With it, `file` and
             `checkpoint` are the first of those that the branch names, and test_demo.py builds the network.
+        baseline_because: Why it is the baseline, where that was inferred; empty for all else.
     """
 
     id: int
@@ -62,11 +63,20 @@ class Submission:
     declaration: Declaration
     has_build_model: bool
     branch: Branch | None = None
+    baseline_because: str = ""
 
     @property
     def label(self) -> str:
         """The submission as tables and folders call it, such as "00_RLFN"."""
         return f"{self.id:02d}_{self.name}"
+
+    def is_same_as(self, other: Submission) -> bool:
+        """Return whether both are one: of one id and made of the same files, by whatever path."""
+        return self._place() == other._place()
+
+    def _place(self) -> tuple[int, Path, Path | None, Path | None]:
+        checkpoint = None if self.checkpoint is None else self.checkpoint.resolve()
+        return self.id, self.file.resolve(), checkpoint, self.workdir
 
     @property
     def readable(self) -> tuple[Path, ...]:
@@ -151,6 +161,7 @@ class Catalogue:
         ignored: What looks like a submission and is none, with the remedy.
         models: The folder or file searched.
         baseline_choice: Id or name of the submission to take for the baseline; None: as the protocol says.
+        baseline_folder: Where the baseline is to be looked for, if not among these; see `baseline_choice`.
     """
 
     submissions: dict[int, Submission]
@@ -158,6 +169,7 @@ class Catalogue:
     ignored: tuple[str, ...]
     models: Path
     baseline_choice: str | None = None
+    baseline_folder: Catalogue | None = None
 
     @property
     def is_checkout(self) -> bool:
@@ -187,52 +199,6 @@ class Catalogue:
             found=there + hint,
             remedy="choose one of these" + ("" if self.is_checkout else f", or add {missing}"),
         )
-
-    def baseline(self, name: str) -> Submission:
-        """Return the submission that a protocol names as its baseline, or the one chosen instead.
-
-        It is the one of that name, case ignored; else the only one that has the name for one of its words,
-        such as "RLFN_baseline" for RLFN, the word "baseline" deciding between several.
-
-        Raises:
-            SubmissionError: It is there, but cannot be tried.
-            UsageError: It is not there, or several fit.
-        """
-        chosen = self.baseline_choice
-        if chosen is not None and chosen.isdecimal():
-            return self.get(int(chosen))
-        wanted = chosen or name
-        whose = f"the baseline {wanted}" if chosen else f"the protocol's baseline {wanted}"
-        everything: dict[int, Submission | Unusable] = {**self.submissions, **self.problems}
-        named = _named(wanted, everything)
-        if len(named) > 1:
-            raise UsageError(
-                f"several submissions have the name of {whose}",
-                file=self.models,
-                found=", ".join(everything[id_].label for id_ in named),
-                remedy="choose one with --baseline ID, or rename all but one",
-            )
-        if named:
-            return self.get(named[0])
-        raise UsageError(
-            f"{whose} is not among the submissions",
-            file=self.models,
-            found=", ".join(item.label for item in self.submissions.values()) or "nothing",
-            remedy=("" if self.is_checkout else f"add team00_{wanted}.py and its checkpoint, ")
-            + "choose another with --baseline ID, or choose another --protocol",
-        )
-
-
-def _named(name: str, everything: Mapping[int, Submission | Unusable]) -> list[int]:
-    """Return the ids that fit a name best."""
-    wanted = name.casefold()
-    words = {id_: re.split(r"[\s_-]+", item.name.casefold()) for id_, item in everything.items()}
-    exact = [
-        id_ for id_, item in everything.items() if wanted in (item.name.casefold(), item.label.casefold())
-    ]
-    partly = [id_ for id_ in words if wanted in words[id_]]
-    marked = [id_ for id_ in partly if "baseline" in words[id_]]
-    return sorted(exact or (marked if len(partly) > 1 and marked else partly))
 
 
 def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Catalogue:

@@ -82,6 +82,7 @@ TOP, TOP_MISSING = 24, 25
 NO_PACKAGE, POINTER, WRONG_SIZE, RAISES, KERNEL, PADDED, TILED, RANGE_255 = range(8, 16)
 OWN_UTILS, RELATIVE, WRITES, NO_CHECKPOINT, PICKLE, SPEC, FACTORY, EMPTY = range(16, 24)
 PAIR, HALF, NO_FILE = (30, 31), 32, 33
+HELPERS, DEFORM, EINOPS, OWN_ABSENT = range(34, 38)
 
 _BRANCHES: dict[int, str] = {
     PLAIN: """
@@ -180,6 +181,15 @@ _BRANCHES: dict[int, str] = {
 """,
     HALF: _PLAIN.format(id=32, stem="Half"),
     NO_FILE: _PLAIN.format(id=33, stem="NoFile"),
+    HELPERS: """
+        from models.team34_helpers.net import Net
+        name, data_range = f"{model_id:02}_Helpers", 1.0
+        model = Net()
+        model.load_state_dict(torch.load("model_zoo/team34_Helpers.pth"), strict=True)
+""",
+    DEFORM: _PLAIN.format(id=35, stem="Deform"),
+    EINOPS: _PLAIN.format(id=36, stem="Einops"),
+    OWN_ABSENT: _PLAIN.format(id=37, stem="OwnAbsent"),
 }
 _PAIR = """
         from models.team30_pair import Net
@@ -188,6 +198,93 @@ _PAIR = """
         model = Net()
         model.load_state_dict(torch.load(model_path), strict=True)
 """
+
+# What many files of the field import at their top; the network needs some of it, and only for little.
+_HELPERS = """\
+import torch
+import lmdb_nobody_has
+from torch import nn
+from torch.nn import functional
+from torchvision_nobody_has import transforms
+from torchvision_nobody_has.utils import save_image
+from thop_nobody_has import profile
+
+from basicsr.archs.arch_util import Upsample, default_init_weights, pixel_unshuffle
+from basicsr.utils.registry import ARCH_REGISTRY
+from .parts import Body
+
+
+def show(x, to_image: transforms.ToPILImage, where=transforms.InterpolationMode.BICUBIC):
+    save_image(x, profile(x))
+
+
+@ARCH_REGISTRY.register()
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.head = nn.Conv2d(12, width, 3, padding=1)
+        self.body = Body(width)
+        self.up = Upsample(8, width)
+        self.tail = nn.Conv2d(width, 3, 3, padding=1)
+        default_init_weights([self.head, self.tail], 0.1, bias_fill=1)
+
+    def forward(self, x):
+        height, width = x.shape[-2:]
+        even = functional.pad(x, (0, width % 2, 0, height % 2), mode="replicate")
+        detail = self.tail(self.up(self.body(self.head(pixel_unshuffle(even, scale=2)))))
+        return functional.interpolate(x, scale_factor=4) + detail[..., : 4 * height, : 4 * width]
+"""
+_PARTS = """\
+import torch
+from torch import nn
+
+import timm
+from timm.models.layers import DropPath, to_2tuple, trunc_normal_
+from timm.models.registry import register_model
+import basicsr.archs.arch_util as arch_util
+
+try:
+    import selective_scan_nobody_has as scan
+except ImportError:
+    scan = None
+
+
+class Body(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        assert to_2tuple(3) == (3, 3) and to_2tuple((1, 2)) == (1, 2)
+        self.blocks = arch_util.make_layer(arch_util.ResidualBlockNoBN, 2, num_feat=width, res_scale=0.5)
+        self.shift = nn.Parameter(trunc_normal_(torch.zeros(1, width, 1, 1), std=0.02))
+        self.drop = DropPath(0.5)
+
+    def forward(self, x):
+        return x + self.drop(self.blocks(x) + self.shift) if scan is None else scan(x)
+
+
+@register_model
+def body_small():
+    return timm.create_model("body", width=8)
+"""
+
+
+def helpers_weights() -> dict[str, torch.Tensor]:
+    """Return weights of the network of HELPERS, by the names and shapes that the packages' layers have."""
+    shapes = {"body.shift": (1, 8, 1, 1)}
+    for name, made, taken in [
+        ("head", 8, 12),
+        ("tail", 3, 8),
+        *((f"body.blocks.{block}.conv{number}", 8, 8) for block in (0, 1) for number in (1, 2)),
+        *((f"up.{place}", 32, 8) for place in (0, 2, 4)),  # between them, pixels are shuffled
+    ]:
+        shapes |= {f"{name}.weight": (made, taken, 3, 3), f"{name}.bias": (made,)}
+    generator = torch.Generator().manual_seed(34)
+    return {name: torch.randn(shape, generator=generator) * 0.1 for name, shape in shapes.items()}
+
+
+def without(package: str, imported: str) -> str:
+    """Return lines that import something of a package which is not there, whether or not it is installed."""
+    return f"import sys\nsys.modules[{package!r}] = None\n{imported}"
+
 
 _FILES: dict[str, str] = {
     "models/team00_RLFN.py": network(),
@@ -206,7 +303,9 @@ _FILES: dict[str, str] = {
     "models/team06_sub/arch/network.py": "from .blocks import Net\n",
     "models/team06_sub/arch/blocks.py": network(),
     "models/team07_argument.py": network(parameters=", deploy=False", before="assert deploy"),
-    "models/team08_NoPackage.py": network(head="from package_nobody_has import layers"),
+    "models/team08_NoPackage.py": network(
+        head="from package_nobody_has import layers", after="self.norm = layers.Norm(width)"
+    ),
     "models/team09_Pointer.py": network(),
     "models/team10_WrongSize.py": network(),
     "models/team11_Raises.py": network(before="raise ValueError('width must be even')"),
@@ -226,10 +325,23 @@ _FILES: dict[str, str] = {
     "models/team18_Writes.py": network(before="open('log.txt', 'w').write('built')"),
     "models/team19_NoCheckpoint.py": network(),
     "models/team20_Pickle.py": network(),
-    "models/team21 spec.py": network(),
+    "models/team21 spec.py": network(head="from thop_nobody_has import profile"),
     "models/team22_factory.py": network(),
     "models/team24_Top.py": network(),
     "models/team30_pair.py": network(),
+    "models/team34_helpers/net.py": _HELPERS,
+    "models/team34_helpers/parts.py": _PARTS,
+    "models/team35_Deform.py": network(
+        head=without("torchvision", "from torchvision.ops import DeformConv2d"),
+        after="self.deform = DeformConv2d(width, width, 3)",
+    ),
+    "models/team36_Einops.py": network(
+        head=without("einops", "from einops import rearrange"),
+        forward="x = rearrange(x, 'b c h w -> b c h w')",
+    ),
+    "models/team37_OwnAbsent.py": network(
+        head="import thop_nobody_has\nfrom models.team37_parts import Part"
+    ),
     "models/team32_Half.py": network()
     .replace("+ detail", "+ detail.half().float()")
     .replace("return functional", "return (functional")
@@ -379,6 +491,34 @@ def script() -> str:
     return _HEAD + "".join(parts).replace("    elif", "    if", 1) + _TAIL
 
 
+def write_small(root: Path, titles: dict[int, str], texts: dict[int, str] | None = None) -> Path:
+    """Write a checkout of a few branches that have these titles, and return it.
+
+    Args:
+        root: Folder, made if need be.
+        titles: By number; without the number itself.
+        texts: Model files by number, where they are not the plain network.
+    """
+    chain = "".join(
+        f"""    {"elif" if number else "if"} model_id == {id_}:
+        from models.team{id_:02d} import Net
+        name, data_range = f"{{model_id:02}}_{title}", 1.0
+        model = Net()
+        model.load_state_dict(torch.load(os.path.join("model_zoo", "team{id_:02d}.pth")), strict=True)
+"""
+        for number, (id_, title) in enumerate(titles.items())
+    )
+    head = "import os\n\nimport torch\n\n\ndef select_model(args, device):\n    model_id = args.model_id\n"
+    for folder in ("models", "model_zoo"):
+        (root / folder).mkdir(parents=True)
+    (root / "test_demo.py").write_text(f"{head}{chain}    return model, name, data_range, None\n")
+    for id_ in titles:
+        text = (texts or {}).get(id_, network())
+        (root / "models" / f"team{id_:02d}.py").write_text(text, encoding="utf-8")
+        torch.save(weights(), root / "model_zoo" / f"team{id_:02d}.pth")
+    return root
+
+
 def write(root: Path) -> Path:
     """Write the checkout into a folder, made if need be, and return it."""
     for name, text in {"test_demo.py": script(), **_FILES}.items():
@@ -392,13 +532,15 @@ def write(root: Path) -> Path:
             "team00_RLFN team02_cuda team05_dynamic team06/net team07_argument team08_NoPackage "
             "team11_Raises team12_Kernel team13_Padded team14_Tiled team15_Range team16_OwnUtils "
             "team17_Relative team18_Writes team21_spec team22_factory team24_Top team25_TopMissing "
-            "team30_pair team31_pair team32_Half team33_NoFile".split(),
+            "team30_pair team31_pair team32_Half team33_NoFile team35_Deform team36_Einops "
+            "team37_OwnAbsent".split(),
             weights(),
         ),
         "team01 two words": weights(),
         "team03_params": {"params": weights(12), "epoch": 3},
         "team04_ema": {"params": weights(12), "params_ema": weights(16)},
         "team10_WrongSize": weights(10),
+        "team34_Helpers": helpers_weights(),
     }
     for name, content in plain.items():
         torch.save(content, zoo / f"{name}.pth")

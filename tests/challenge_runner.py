@@ -10,6 +10,7 @@ place: packages and utilities of the main program, CUDA's events, and the CPU wh
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import sys
@@ -70,6 +71,78 @@ def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.nd
     return told, sr
 
 
+def helpers() -> dict[str, types.ModuleType]:
+    """Return packages of the field as the branches need them, where the real ones are not installed."""
+
+    def block(num_feat: int, res_scale: float) -> torch.nn.Module:
+        class Block(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv1 = torch.nn.Conv2d(num_feat, num_feat, 3, 1, 1)
+                self.conv2 = torch.nn.Conv2d(num_feat, num_feat, 3, 1, 1)
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return x + res_scale * self.conv2(self.conv1(x).relu())
+
+        return Block()
+
+    def upsample(scale: int, width: int) -> torch.nn.Module:
+        rows = [[torch.nn.Conv2d(width, 4 * width, 3, 1, 1), torch.nn.PixelShuffle(2)] for _ in range(3)]
+        assert scale == 8
+        return torch.nn.Sequential(*sum(rows, []))
+
+    def unshuffle(x: torch.Tensor, scale: int) -> torch.Tensor:
+        return torch.cat(
+            [
+                x[:, c : c + 1, i::scale, j::scale]
+                for c in range(3)
+                for i in range(scale)
+                for j in range(scale)
+            ],
+            1,
+        )
+
+    layers = {
+        "DropPath": lambda _: torch.nn.Identity(),
+        "to_2tuple": lambda x: x if isinstance(x, tuple) else (x, x),
+        "trunc_normal_": torch.nn.init.trunc_normal_,
+    }
+    arch_util = {
+        "Upsample": upsample,
+        "ResidualBlockNoBN": block,
+        "make_layer": lambda made, count, **given: torch.nn.Sequential(
+            *[made(**given) for _ in range(count)]
+        ),
+        "pixel_unshuffle": unshuffle,
+        "default_init_weights": lambda *_, **__: None,
+    }
+    same = types.SimpleNamespace(register=lambda: lambda cls: cls)
+    transforms = types.SimpleNamespace(ToPILImage=None, InterpolationMode=types.SimpleNamespace(BICUBIC=3))
+    contents: dict[str, dict[str, Any]] = {
+        "timm.models.layers": layers,
+        "timm.models.registry": {"register_model": lambda made: made},
+        "basicsr.archs.arch_util": arch_util,
+        "basicsr.utils.registry": {"ARCH_REGISTRY": same},
+        "torchvision_nobody_has": {"transforms": transforms},
+        "torchvision_nobody_has.utils": {"save_image": None},
+        "thop_nobody_has": {"profile": None},
+        "lmdb_nobody_has": {},
+    }
+    made: dict[str, types.ModuleType] = {}
+    for name, content in contents.items():
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            full = ".".join(parts[:end])
+            module = made.setdefault(full, types.ModuleType(full))
+            if end > 1:
+                setattr(made[".".join(parts[: end - 1])], parts[end - 1], module)
+        vars(made[name]).update(content)
+    absent = {top for top in ("timm", "basicsr") if importlib.util.find_spec(top) is None}
+    return {
+        name: module for name, module in made.items() if "nobody_has" in name or name.split(".")[0] in absent
+    }
+
+
 def theirs(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
     caught: list[np.ndarray] = []
     util = types.ModuleType("utils.utils_image")
@@ -107,13 +180,13 @@ def theirs(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.
     package = types.ModuleType("package_nobody_has")
     package.models = types.SimpleNamespace(anything=0)
     sys.modules |= {
-        "torchvision_nobody_has": types.ModuleType("torchvision_nobody_has"),
         "package_nobody_has": package,
         "package_nobody_has.models": package.models,
         "utils.utils_image": util,
         "utils.utils_logger": types.ModuleType("utils.utils_logger"),
         "models.team25_TopMissing": types.SimpleNamespace(Net=None),
     }
+    sys.modules |= helpers()
     import utils
 
     utils.utils_image, utils.utils_logger = util, sys.modules["utils.utils_logger"]

@@ -143,18 +143,21 @@ def make_record(
         for split in psnr
     }
     rules = protocols.load(protocol)
+    own = make_submission(id, name, version)
+    # What is divided by itself is measured once: both sides of such a record are the same files.
+    is_baseline = (id, name.casefold()) == (0, rules.baseline.name.casefold())
     return Record(
         status="ok",
         created_utc=created_utc,
         protocol=ProtocolInfo(name=protocol, sha256=protocol_sha256 or rules.sha256),
-        submission=make_submission(id, name, version),
+        submission=own,
         rounds=rounds,
         psnr_channel="y",
         sample=sample,
         complexity=make_complexity(params, flops),
         splits=splits,
         baseline=Measurement(
-            submission=make_submission(0, rules.baseline.name),
+            submission=own if is_baseline else make_submission(0, rules.baseline.name),
             complexity=make_complexity(),
             splits=baseline_splits,
         )

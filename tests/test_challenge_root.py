@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib.util
 import json
 import os
 import shutil
@@ -48,6 +49,7 @@ RUNNING = {
     30: "30_Pair",
     31: "31_Pair",
     checkout.HALF: "32_Half",
+    checkout.HELPERS: "34_Helpers",
 }
 # What the message of a branch that cannot run must say: what is wrong, where, and what to do.
 FAILING = {
@@ -86,6 +88,22 @@ FAILING = {
     checkout.NO_FILE: (
         "test_demo.py: imports models.team33_NoFile, which the checkout does not have",
         "put models/team33_NoFile.py into the checkout",
+    ),
+    checkout.DEFORM: (
+        "models/team35_Deform.py: needs a package that is not installed",
+        "torchvision.ops.DeformConv2d is used, and No module named 'torchvision",
+        "(line 14)",
+        "Remedy: install torchvision, or do without it; ",
+        "docs/PACKAGES.md",
+    ),
+    checkout.EINOPS: (
+        "models/team36_Einops.py: needs a package that is not installed",
+        "einops.rearrange is used, and import of einops halted",
+        "Remedy: pip install 'ntire-bench[submissions]', which brings einops",
+    ),
+    checkout.OWN_ABSENT: (
+        "models/team37_OwnAbsent.py: imports models.team37_parts, which the checkout does not have",
+        "put models/team37_parts.py into the checkout",
     ),
 }
 
@@ -879,6 +897,26 @@ def test_defaults_of_the_command_line_are_told_where_they_are_used(ours):
     assert value_of(ours[checkout.PLAIN][0], "args.width") is None
 
 
+def test_what_stood_in_for_packages_is_told(ours):
+    told = {item["value"]: item["how"] for item in ours[checkout.HELPERS][0]["inferred"]}
+    answered = {
+        "timm.models.layers.DropPath": "timm is not installed; it does nothing in eval mode",
+        "timm.models.layers.to_2tuple": "timm is not installed; a value is repeated as often",
+        "timm.models.layers.trunc_normal_": "timm is not installed; torch's own function stands in",
+        "timm.models.registry.register_model": "timm is not installed; the class is not registered anywhere",
+        "basicsr.archs.arch_util.Upsample": "a layer of the same tensors and arithmetic stands in",
+        "basicsr.archs.arch_util.make_layer": "a row of blocks stands in",
+        "basicsr.utils.registry.ARCH_REGISTRY.register": "the class is not registered anywhere",
+    }
+    for name, how in answered.items():
+        if importlib.util.find_spec(name.split(".")[0]) is None:
+            assert told[name].endswith(how), name
+        else:
+            assert name not in told
+    assert not any("nobody_has" in name for name in told)  # named, and never used
+    assert value_of(ours[checkout.PLAIN][0], "stand_in") is None
+
+
 def test_nothing_is_left_in_the_checkout(ours, theirs, root, before):
     assert {path: path.stat().st_mtime_ns for path in sorted(root.rglob("*"))} == before
 
@@ -968,18 +1006,6 @@ def test_gate_judges_a_branch(call, root, images):
     result = call("gate", "--changed", "main", *options)
     assert result.exit_code == 2
     assert "--changed does not go with --challenge-root" in result.stderr
-
-
-def test_the_baseline_is_found_by_its_word_or_chosen(catalogue):
-    import dataclasses
-
-    assert catalogue.baseline("RLFN").id == checkout.PLAIN
-    assert dataclasses.replace(catalogue, baseline_choice="3").baseline("RLFN").id == checkout.PARAMS
-    assert dataclasses.replace(catalogue, baseline_choice="ema").baseline("RLFN").id == checkout.EMA
-    with pytest.raises(UsageError, match="several submissions have the name of the baseline pair"):
-        dataclasses.replace(catalogue, baseline_choice="pair").baseline("RLFN")
-    with pytest.raises(UsageError, match="the protocol's baseline SPAN is not among .* --baseline ID"):
-        catalogue.baseline("SPAN")
 
 
 def test_lines_of_a_catalogue_name_the_branch(catalogue):

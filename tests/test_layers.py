@@ -32,6 +32,8 @@ MAY_IMPORT: dict[str, str] = {
     "checkout": "given_file",
     "declaration": "given_file",
     "submission": "checkout declaration given_file",
+    "baseline_rule": "",
+    "baseline_choice": "baseline_rule submission",
     "challenge_root": "branch_walk branches checkout declaration given_file static_value submission",
     "png": "",
     "images": "png",
@@ -76,14 +78,15 @@ MAY_IMPORT: dict[str, str] = {
     "records resolve rounds stopping submission",
     "declare": "declaration records resolve submission",
     "evaluate": "contender crew dataset entries protocol records scoring session submission",
-    "rehearsal": "dataset evaluate protocol records stopping submission",
+    "rehearsal": "baseline_choice dataset evaluate protocol records stopping submission",
     "fused_checkpoint": "client protocol records submission",
     "shipped_examples": "",
     "zoo": "submission",
-    "campaign": "contender crew dataset environment evaluate protocol records resolve rounds session "
-    "store submission",
+    "campaign": "baseline_choice contender crew dataset environment evaluate protocol records resolve rounds "
+    "session store submission",
     "checkpoint": "",
-    "inference": "declaration",
+    "packages": "",
+    "inference": "declaration packages",
     "source_text": "",
     "blueprint": "source_text",
     "shapes": "checkpoint",
@@ -92,26 +95,29 @@ MAY_IMPORT: dict[str, str] = {
     "sensitivity": "arguments checkpoint prototypes shapes",
     "search": "arguments blueprint checkpoint inference prototypes sensitivity shapes",
     "fitting": "arguments blueprint checkpoint inference search shapes source_text",
-    "stand_ins": "records",
+    "stand_in_answers": "",
+    "stand_ins": "records stand_in_answers",
+    "checkout_imports": "stand_ins",
     "trial": "inference",
     "trial_image": "inference",
     "outputs": "declaration inference records",
     "variants": "declaration fitting inference outputs records trial",
     "needs": "checkpoint trial variants",
-    "candidates": "checkpoint search stand_ins",
-    "as_declared": "blueprint checkpoint inference records shapes",
+    "candidates": "checkpoint packages search stand_ins",
+    "as_declared": "blueprint checkpoint inference packages records shapes",
     "checkout_loop": "loop_slice",
     "checkout_script": "command_line loop_slice",
     "read_only": "",
     "gpu_calls": "",
     "checkout_reads": "checkpoint",
-    "checkout_errors": "checkout checkout_reads checkpoint inference",
+    "checkout_errors": "checkout checkout_reads checkpoint inference packages",
     "input_range": "inference records trial",
-    "construction": "as_declared blueprint candidates checkpoint declaration fitting inference "
-    "input_range needs outputs records search source_text trial trial_image variants",
-    "loader": "checkpoint construction declaration gpu_calls inference records stand_ins",
-    "checkout_loader": "checkout checkout_errors checkout_loop checkout_reads checkout_script command_line "
-    "declaration gpu_calls inference loader loop_slice read_only records trial_image",
+    "construction": "as_declared blueprint candidates checkpoint declaration fitting inference input_range "
+    "needs outputs records search source_text trial trial_image variants",
+    "loader": "checkpoint construction declaration gpu_calls inference packages records stand_ins",
+    "checkout_loader": "checkout checkout_errors checkout_imports checkout_loop checkout_reads "
+    "checkout_script command_line declaration gpu_calls inference loader loop_slice "
+    "read_only records trial_image",
     "observation": "",
     "scored_costs": "records",
     "evidence": "observation records scored_costs",
@@ -157,26 +163,26 @@ MAY_IMPORT: dict[str, str] = {
     "changed": "submission",
     "console": "checkout gate isolation records resolve submission zoo",
     "cli_options": "",
-    "cli_catalogue": "challenge_root cli_options console shipped_examples submission",
-    "cli_check": "cli_catalogue cli_options cli_output console declare evaluate protocol rehearsal "
-    "resolve sample submission",
+    "cli_catalogue": "baseline_choice challenge_root cli_options console shipped_examples submission",
+    "cli_check": "baseline_choice cli_catalogue cli_options cli_output console declare evaluate "
+    "protocol rehearsal resolve sample submission",
     "cli_output": "console leaderboard protocol render store",
-    "cli_run": "campaign changed cli_catalogue cli_options cli_output console evaluate export gate "
-    "protocol selection session stopping store submission zoo",
+    "cli_run": "baseline_choice campaign changed cli_catalogue cli_options cli_output console evaluate "
+    "export gate protocol selection session stopping store submission zoo",
     "cli_stability": "cli_options cli_output console protocol stability stability_plot stability_text store",
     "cli_import": "cli_options cli_output console export importing protocol results_file store",
-    "cli_weights": "cli_options cli_output console fused_checkpoint isolation protocol sample "
-    "shipped_examples submission zoo",
+    "cli_weights": "baseline_choice cli_options cli_output console fused_checkpoint isolation protocol "
+    "sample shipped_examples submission zoo",
     "cli": "cli_catalogue cli_check cli_import cli_options cli_output cli_run cli_stability cli_weights "
     "console leaderboard prepare render results_table",
 }
 TORCH = {
-    "arguments", "as_declared", "blueprint", "candidates", "checkout_errors", "checkout_loader",
-    "checkout_reads", "checkpoint", "complexity", "construction", "derived_weights", "device", "fitting",
-    "fusion", "gpu_calls", "inference", "influence", "input_range", "loader", "needs", "observer",
-    "operator_costs", "operator_facts", "operator_watch", "origin", "outputs", "prototypes", "provenance",
-    "planes", "search", "sensitivity", "shapes", "source_text", "stand_ins", "timing", "trial", "trial_image",
-    "variants", "worker",
+    "arguments", "as_declared", "blueprint", "candidates", "checkout_errors", "checkout_imports",
+    "checkout_loader", "checkout_reads", "checkpoint", "complexity", "construction", "derived_weights",
+    "device", "fitting", "fusion", "gpu_calls", "inference", "influence", "input_range", "loader",
+    "needs", "observer", "operator_costs", "operator_facts", "operator_watch", "origin", "outputs",
+    "planes", "prototypes", "provenance", "search", "sensitivity", "shapes", "source_text",
+    "stand_in_answers", "stand_ins", "timing", "trial", "trial_image", "variants", "worker",
 }  # fmt: skip
 REPORTING = {
     "cli", "cli_catalogue", "cli_check", "cli_import", "cli_options", "cli_output", "cli_run",

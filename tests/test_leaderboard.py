@@ -345,9 +345,9 @@ def test_every_record_is_accounted_for() -> None:
 
 
 def test_baseline_submission_is_ranked_and_marked() -> None:
-    got = board(make_record(0, "rlfn", runtime_ms=BASELINE_RUNTIME_MS), make_record(1, "A"))
-    assert ranked(got) == ["A", "rlfn"]
-    assert "00_rlfn (baseline)" in render.render(got, "table", width=160)
+    got = board(make_record(0, "RLFN", runtime_ms=BASELINE_RUNTIME_MS), make_record(1, "A"))
+    assert ranked(got) == ["A", "RLFN"]
+    assert "00_RLFN (baseline)" in render.render(got, "table", width=160)
     assert not [row for row in got.rows if row.status == "baseline"]
 
 

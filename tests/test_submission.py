@@ -192,22 +192,6 @@ def test_a_folder_that_is_none(tmp_path):
         find(tmp_path / "nowhere", tmp_path)
 
 
-def test_the_baseline_is_found_by_name(tmp_path):
-    catalogue = write(tmp_path, models=["team00_rlfn.py", "05_B.py"], zoo=["00_x.pth"])
-    assert catalogue.baseline("RLFN").id == 0
-    with pytest.raises(UsageError, match=r"baseline SPAN is not among .*team00_SPAN.py"):
-        catalogue.baseline("SPAN")
-    with pytest.raises(SubmissionError, match="has no checkpoint"):
-        catalogue.baseline("B")
-
-
-def test_no_submission_becomes_the_baseline_beside_another(tmp_path):
-    names = ["team00_RLFN.py", "05_rlfn.py"]
-    catalogue = write(tmp_path, models=names, zoo=["00_x.pth", "05_x.pth"])
-    with pytest.raises(UsageError, match="several submissions have the name .* 00_RLFN, 05_rlfn"):
-        catalogue.baseline("RLFN")
-
-
 def test_toy_is_found(tmp_path):
     file = write_toy(tmp_path)
     submission = found(tmp_path)
