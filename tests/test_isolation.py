@@ -381,7 +381,8 @@ def test_an_attack_on_the_machine_ends_its_own_submission_alone(level, stubs, at
         box.expect_strange_code()
         begin = time.monotonic()
         with pytest.raises(SubmissionError, match=expected) as failed:
-            do(box, attack, timeout_s=8.0)
+            # A fork bomb that the kernel keeps small goes on, and is given up at last.
+            do(box, attack, timeout_s=4.0 if attack is ENDLESS else 8.0)
         assert time.monotonic() - begin < 10
     assert "\n" not in str(failed.value) and "Remedy:" in str(failed.value)
     assert do(bystander, "result = 3") == 3

@@ -400,9 +400,11 @@ def test_a_thousand_records_load_in_a_time_like_that_of_their_json(tmp_path: Pat
         after = os.times()
         return after.children_user + after.children_system - before.children_user - before.children_system
 
-    # In turn, as the speed of a shared machine changes.
-    pairs = [(seconds(board), seconds(alone)) for _ in range(3)]
-    assert min(ours / theirs for ours, theirs in pairs) < 2.0, pairs
+    # In turn, as the speed of a shared machine changes; one that shows it is enough.
+    pairs: list[tuple[float, float]] = []
+    while len(pairs) < 3 and not any(ours < 2.0 * theirs for ours, theirs in pairs):
+        pairs.append((seconds(board), seconds(alone)))
+    assert any(ours < 2.0 * theirs for ours, theirs in pairs), pairs
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_it_is_needed(tmp_path: Path) -> None:
