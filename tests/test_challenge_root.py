@@ -92,7 +92,7 @@ FAILING = {
     checkout.DEFORM: (
         "models/team35_Deform.py: needs a package that is not installed",
         "torchvision.ops.DeformConv2d is used, and No module named 'torchvision",
-        "(line 14)",
+        "(line 15)",
         "Remedy: install torchvision, or do without it; ",
         "docs/PACKAGES.md",
     ),
