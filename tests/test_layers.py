@@ -97,7 +97,7 @@ MAY_IMPORT: dict[str, str] = {
     "trial_image": "inference",
     "outputs": "declaration inference records",
     "variants": "declaration fitting inference outputs records trial",
-    "needs": "checkpoint trial variants",
+    "needs": "checkpoint inference trial variants",
     "candidates": "checkpoint search stand_ins",
     "as_declared": "blueprint checkpoint inference records shapes",
     "checkout_loop": "loop_slice",
@@ -108,7 +108,7 @@ MAY_IMPORT: dict[str, str] = {
     "checkout_errors": "checkout checkout_reads checkpoint inference",
     "input_range": "inference records trial",
     "construction": "as_declared blueprint candidates checkpoint declaration fitting inference "
-    "input_range needs outputs records search source_text trial trial_image variants",
+    "input_range needs outputs records search shapes source_text trial trial_image variants",
     "loader": "checkpoint construction declaration gpu_calls inference records stand_ins",
     "checkout_loader": "checkout checkout_errors checkout_loop checkout_reads checkout_script command_line "
     "declaration gpu_calls inference loader loop_slice read_only records trial_image",
