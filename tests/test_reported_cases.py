@@ -527,3 +527,47 @@ def test_a_missing_tensor_that_cannot_be_written_is_no_fault_of_ours(refusal):
     line = "self.register_buffer('ones', torch.zeros(1).expand(3))"
     body = toy(head=ONE).replace("self.upscale = upscale", f"self.upscale = upscale\n        {line}")
     assert "1 missing in the checkpoint (first ones)" in refusal(body, checkpoint=AVERAGED)
+
+
+def test_a_property_with_the_name_of_a_merging_method_is_not_looked_at(load):
+    lines = "@property\n    def merged_kernel(self):\n        raise RuntimeError('not yet')"
+    body = toy(head=ONE).replace("    def forward", f"    {lines}\n\n    def forward")
+    assert not can_fuse(load(body).upscaler.network)
+
+
+def test_a_merging_block_inside_a_merging_block_is_merged_once(load, probe):
+    outer = """
+class Outer(nn.Module):
+    def __init__(self, width, deploy=False):
+        super().__init__()
+        self.inner = Rep(width, deploy)
+
+    def forward(self, x):
+        return self.inner(x)
+
+    def fuse(self):
+        self.inner.fuse()
+
+
+class Toy("""
+    once = _REP.replace("NAME", "fuse").replace(
+        "        if not self.deploy:\n            self.fused", "        if True:\n            self.fused"
+    )
+    body = _IMPORTS + once.replace("class Toy(", outer.lstrip()).replace(
+        "ModuleList(Rep(", "ModuleList(Outer("
+    )
+    reply, _ = fuse(load(body).upscaler, probe, SHAPE)
+    assert reply["before"]["params"] - reply["after"]["params"] == 3 * (8 * 8 + 8)
+
+
+def test_the_padding_of_a_small_image_counts_when_a_long_time_is_foreseen(load, probe):
+    body = toy("assert lr.shape[-1] % 64 == 0 and lr.shape[-2] % 64 == 0", head=ONE)
+    slow = trial_image(load(body).upscaler, probe, clock_of(11.5))
+    assert slow.pixel_s == pytest.approx(11.5 / 64**2)
+
+
+def test_a_link_to_nothing_beside_the_checkpoint_is_no_second_one(tmp_path):
+    write_toy(tmp_path, checkpoint=None)
+    torch.save(AVERAGED, tmp_path / "model_zoo" / "team05_final.pth")
+    (tmp_path / "model_zoo" / "team05_old.pth").symlink_to("nowhere.pth")
+    assert found(tmp_path).checkpoint == tmp_path / "model_zoo" / "team05_final.pth"
