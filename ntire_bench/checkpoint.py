@@ -47,7 +47,9 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator."
 # A prefix that a trainer gives to one network among others, or to the network inside a class of its own.
 _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
-_AVERAGED = re.compile(r"(^|[_.])(ema|swa|averaged?)([_.]|$)", re.IGNORECASE)  # as in state_dict_ema
+_AVERAGED = re.compile(  # as in state_dict_ema, and in modelEMA
+    r"((^|[_.])(ema|swa|averaged?)|(?-i:(?<=[a-z])(EMA|Ema|SWA|Swa)))([_.]|$)", re.IGNORECASE
+)
 _STUDENT = re.compile(
     r"\w*(student|ema|swa|averaged?|generator)\w*\.", re.IGNORECASE
 )  # student_net.head.weight
@@ -85,10 +87,22 @@ class StateDict:
     def averaged(self) -> bool:
         """Whether its place in the checkpoint says that these are averaged weights.
 
-        >>> StateDict({}, "net_g_ema").averaged, StateDict({}, "", "schema.").averaged
-        (True, False)
+        >>> [StateDict({}, key).averaged for key in ("net_g_ema", "modelEMA", "schema", "SCHEMA")]
+        [True, True, False, False]
         """
         return any(map(_AVERAGED.search, (self.key, self.prefix)))
+
+    @property
+    def averaged_beside_raw(self) -> bool:
+        """Whether it is a part of a larger state dict that holds the raw form of all these weights too.
+
+        >>> part = StateDict({"head.bias": torch.ones(1)}, "", "ema.", ("net.head.bias",), part=True)
+        >>> other = dataclasses.replace(part, dropped=("net.tail.bias",))
+        >>> part.averaged_beside_raw, other.averaged_beside_raw
+        (True, False)
+        """
+        ends = {name[at:] for name in self.dropped for at in _beginnings(name)}
+        return self.part and self.averaged and all(name in ends for name in self.tensors)
 
     @property
     def where(self) -> str:
@@ -289,12 +303,13 @@ def state_dicts(
     # Averaged weights go before raw ones, however deep either lies.
     found.sort(key=lambda state: not state.averaged)
     parts = []
-    for state in whole:  # last, for what is left out may have been a part of the network
+    for state in found:  # last, for what is left out may have been a part of the network
         named = [match[0] for name in state.tensors if (match := _STUDENT.match(name))]
         for several in dict.fromkeys((*_OF_SEVERAL, *named)):
             having = [name for name in state.tensors if name.startswith(several)]
             if 0 < len(having) < len(state.tensors):
-                parts.append(dataclasses.replace(_without(state, several), part=True))
+                one = dataclasses.replace(_without(state, several), part=True)
+                parts += [one, *_without_prefixes(one)]  # torch's AveragedModel adds one of its own
     parts.sort(key=lambda state: not state.averaged)
     return found + parts
 
@@ -316,7 +331,14 @@ def _state(value: Any, key: str) -> StateDict | None:  # noqa: ANN401
         return None
     kept = {name: part for name, part in tensors.items() if name.rsplit(".", 1)[-1] not in _COUNTS}
     dropped = tuple(name for name in value if name not in kept)
+    if not kept:
+        return None
     return StateDict(kept, key, dropped=dropped, converted=converted)
+
+
+def _beginnings(name: str) -> list[int]:
+    """Return where the parts of a tensor's name begin."""
+    return [0, *(at + 1 for at, character in enumerate(name) if character == ".")]
 
 
 def _tensor_of(value: Any) -> Any:  # noqa: ANN401 - what a checkpoint holds

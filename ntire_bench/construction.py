@@ -30,6 +30,7 @@ from ntire_bench.needs import does_not_need, not_strict
 from ntire_bench.outputs import settle_output
 from ntire_bench.records import Finding, Inference
 from ntire_bench.search import Attempt
+from ntire_bench.shapes import difference, likeness, shapes_of
 from ntire_bench.source_text import EMPTY
 from ntire_bench.trial import RANGES, Trial
 from ntire_bench.trial_image import TrialImage, trial_image
@@ -38,6 +39,7 @@ from ntire_bench.variants import Variant, Workbench, choose
 __all__ = ["Construction"]
 
 _FEW_NAMES = 3
+_SAME_NETWORK = 0.5  # likeness from which tensors are weights of this network, if not quite
 _STRICT = "the value with which the checkpoint loads strictly"
 
 
@@ -108,7 +110,7 @@ class Construction:
         if found is None:
             loose = [variant for states in self._tiers() for variant in self._loosely([build], states)]
             if loose:
-                self._note(loose[0].fit, loose[0].how)
+                self._note(loose[0].fit, loose[0].how, strictly=False)
                 return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
             raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         # Of what is declared the defaults are part; only what has none is open.
@@ -134,14 +136,22 @@ class Construction:
             )
         attempts: list[Attempt] = []
         variants: list[Variant] = []
+        strictly = True
         for states in self._tiers():
             variants = variants or self._strictly(classes, factories, states, attempts)
-            variants = variants or self._loosely(classes, states)
+            if (
+                not variants and not states[0].part
+            ):  # before raw weights are taken with averaged ones left over
+                averaged = [state for state in self.states if state.averaged_beside_raw]
+                variants = self._strictly(classes, factories, averaged, attempts) if averaged else []
+            if not variants:
+                variants = self._loosely(classes, states)
+                strictly = not variants
         if not variants:
             raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
-        chosen, how = self._one_of(variants)
+        chosen, how = self._one_of(variants, strictly)
         self.inferred.append(Inference(key="model", value=chosen.name, how=how))
-        self._note(chosen.fit, chosen.how)
+        self._note(chosen.fit, chosen.how, strictly=strictly)
         return self._ranged(chosen.upscaler, chosen.output, chosen.trial), chosen.name
 
     def _tiers(self) -> list[list[StateDict]]:
@@ -209,19 +219,19 @@ class Construction:
         variants = [
             variant
             for variant in variants
-            if variant.trial.works and (not variant.fit.state.missing or does_not_need(variant, self.probe))
+            if variant.trial.works
+            and (not variant.fit.state.missing or does_not_need(variant, self.probe, self._upscaler))
         ]
-        for variant in variants[:1]:
-            message = not_strict(variant.fit.state)
-            self.findings.append(Finding(code="checkpoint-not-strict", severity="warning", message=message))
-            self.inferred.append(Inference(key="strict", value="False", how=message))
-        return variants
+        # Where a class has what another leaves over, the other is a part of the network, or an older one.
+        least = min((_not_common(variant) for variant in variants), default=0)
+        return [variant for variant in variants if _not_common(variant) == least]
 
-    def _one_of(self, variants: list[Variant]) -> tuple[Variant, str]:
+    def _one_of(self, variants: list[Variant], strictly: bool) -> tuple[Variant, str]:
         if len(variants) == 1:
             what = "class" if isinstance(getattr(self.module, variants[0].name, None), type) else "function"
-            strictly = "" if any(item.key == "strict" for item in self.inferred) else " strictly"
-            return variants[0], f"the only {what} of the file that takes the checkpoint{strictly}"
+            return variants[
+                0
+            ], f"the only {what} of the file that takes the checkpoint{' strictly' * strictly}"
         chosen = choose(variants, self.name)
         if chosen is None:
             told = "; ".join(f"{v.name}: {v.trial.told()}" for v in variants)
@@ -240,7 +250,13 @@ class Construction:
             "(check --write with --set does so)",
         )
 
-    def _note(self, found: Fit, how: dict[str, str]) -> None:
+    def _note(self, found: Fit, how: dict[str, str], *, strictly: bool = True) -> None:
+        if not strictly:
+            message = not_strict(found.state)
+            self.findings.append(Finding(code="checkpoint-not-strict", severity="warning", message=message))
+            self.inferred.append(Inference(key="strict", value="False", how=message))
+        if not found.state.averaged:
+            self._note_averaged(found)
         for key, value in found.derived.items():
             self.inferred.append(
                 Inference(
@@ -262,6 +278,18 @@ class Construction:
             value = f"{names} and {more} more" if more > 0 else names
             where = "in the checkpoint beside the network's tensors"
             self.inferred.append(Inference(key="left_out", value=value, how=where))
+
+    def _note_averaged(self, found: Fit) -> None:
+        """Say so where averaged weights lie in the checkpoint and raw ones had to be taken."""
+        shapes = shapes_of(found.network)
+        for state in self.states:
+            if state.averaged and likeness(shapes, state.shapes) >= _SAME_NETWORK:
+                message = (
+                    f"the weights taken are not the averaged ones, which the checkpoint holds too (at "
+                    f"{state.where}) and which do not fit the network: {difference(shapes, state)}"
+                )
+                self.findings.append(Finding(code="averaged-not-taken", severity="warning", message=message))
+                return
 
     def _workbench(self) -> Workbench:
         declared = self.declaration.data_range
@@ -294,6 +322,11 @@ class Construction:
         elif contradiction := contradicted(upscaler, self.probe, self.declaration.source, trial):
             self.findings.append(contradiction)
         return upscaler
+
+
+def _not_common(variant: Variant) -> int:
+    """Return how many tensors a checkpoint has that the network has not, and the other way round."""
+    return len(variant.fit.state.dropped) + len(variant.fit.state.missing)
 
 
 def _takes_nothing(build: Callable[..., Any]) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ntire_bench.arguments import has_few_values, other_numbers, start, variations
 from ntire_bench.blueprint import Blueprint
@@ -57,6 +58,7 @@ class Fit:
         choices: Arguments that the checkpoint does not tell.
         how: Where a value of `derived` comes from, if it is not the one with which the checkpoint loads.
         again: Builds and loads it with some arguments changed.
+        spoilt: Builds and loads it with what spoils every result in the tensors that the checkpoint lacks.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Fit:
     choices: list[Choice] = field(default_factory=list)
     how: dict[str, str] = field(default_factory=dict)
     again: Callable[[dict[str, Any]], Fit] = field(kw_only=True)
+    spoilt: Callable[[], nn.Module] = field(kw_only=True)
 
 
 def fit(
@@ -128,8 +131,8 @@ def _fit(
     for args in search.likest_first(starts):
         if found is None and not search.hopeless:
             found = search.climb(args)
-    if found is None and search.lacking is not None:
-        found = search.lacking[1:]
+    if found is None and search.nearly is not None:
+        found = search.nearly[1:]
     if found is None:
         return None, search.attempts
     args, state = found
@@ -176,11 +179,7 @@ def _simplify(search: Search, args: dict[str, Any], state: StateDict) -> list[Ch
 
 
 def _load(search: Search, args: dict[str, Any], state: StateDict, choices: list[Choice]) -> Fit:
-    network = search.blueprint.call(args)
-    own = network.state_dict()
-    counters = {k: v for k, v in own.items() if k.endswith(COUNTER) and k not in state.tensors}
-    lacking = {name: own[name] for name in state.missing}
-    network.load_state_dict({**state.tensors, **counters, **lacking}, strict=True)
+    network = _loaded(search, args, state)
     derived = {k: v for k, v in args.items() if k not in search.fixed}
     meant = [choice.name for choice in choices if choice.meant and choice.name in derived]
     examples = {p.name: p.examples for p in search.blueprint.parameters}
@@ -197,4 +196,26 @@ def _load(search: Search, args: dict[str, Any], state: StateDict, choices: list[
         choices,
         how,
         again=lambda change: _load(search, {**args, **change}, state, choices),
+        spoilt=lambda: _loaded(search, args, state, _spoilt),
     )
+
+
+def _loaded(
+    search: Search,
+    args: dict[str, Any],
+    state: StateDict,
+    lacking: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+) -> nn.Module:
+    """Build a network and load it; `lacking` makes a tensor that the checkpoint lacks of the built one."""
+    network: nn.Module = search.blueprint.call(args)
+    own = network.state_dict()
+    counters = {k: v for k, v in own.items() if k.endswith(COUNTER) and k not in state.tensors}
+    missing = {name: lacking(own[name]) for name in state.missing}
+    network.load_state_dict({**state.tensors, **counters, **missing}, strict=True)
+    return network
+
+
+def _spoilt(tensor: Tensor) -> Tensor:
+    if tensor.is_floating_point() or tensor.is_complex():
+        return torch.full_like(tensor, float("nan"))
+    return tensor.logical_not() if tensor.dtype == torch.bool else tensor + 1

@@ -9,10 +9,11 @@ its caller, are found too.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -46,15 +47,33 @@ def _merging(network: nn.Module) -> list[Callable[[], object]]:
     own = _methods(network)
     if own:
         return own[:1]
-    blocks = [_methods(block) for block in network.modules() if block is not network]
-    return [methods[0] for methods in blocks if methods]
+    return list(_of_blocks(network, set()))
+
+
+def _of_blocks(module: nn.Module, seen: set[nn.Module]) -> Iterator[Callable[[], object]]:
+    """Yield the methods of the outermost blocks that have one: such a method merges what is inside."""
+    for block in module.children():
+        if block in seen:
+            continue
+        seen.add(block)
+        if methods := _methods(block):
+            yield methods[0]
+        else:
+            yield from _of_blocks(block, seen)
 
 
 def _methods(module: nn.Module) -> list[Callable[[], object]]:
     """Return a module's own methods of such a name; a submodule of that name is none."""
     others = [name for name in dir(type(module)) if _OTHER.fullmatch(name) and name not in _NAMES]
-    found = [getattr(module, name, None) for name in (*_NAMES, *others)]
+    # A property would run, and may raise, as it is looked at.
+    names = [name for name in (*_NAMES, *others) if not _is_property(type(module), name)]
+    found = [getattr(module, name, None) for name in names]
     return [method for method in found if inspect.ismethod(method) and _needs_nothing(method)]
+
+
+def _is_property(cls: type, name: str) -> bool:
+    static = inspect.getattr_static(cls, name, None)
+    return isinstance(static, (property, functools.cached_property))
 
 
 def _needs_nothing(method: Callable[..., object]) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ntire_bench import trial as trials
 from ntire_bench.checkpoint import StateDict
+from ntire_bench.inference import Upscaler
 from ntire_bench.variants import Variant
 
 __all__ = ["does_not_need", "not_strict"]
@@ -19,19 +18,30 @@ __all__ = ["does_not_need", "not_strict"]
 _SAME = 1e-6  # of white
 
 
-def does_not_need(variant: Variant, probe: npt.NDArray[np.uint8]) -> bool:
+def does_not_need(
+    variant: Variant, probe: npt.NDArray[np.uint8], upscaler: Callable[[nn.Module], Upscaler]
+) -> bool:
     """Return whether a network gives the same SR image whatever the tensors hold that its checkpoint lacks.
+
+    They are spoilt in a network that is built anew: one that has run, or that has only been put into eval
+    mode, may have merged them into others.
 
     Args:
         variant: A network that works, with those tensors as its constructor left them.
         probe: A real LR image, uint8 HWC.
+        upscaler: Makes a network ready to run.
     """
     best = variant.trial.best
-    with _spoilt(variant.upscaler.network, variant.fit.state.missing):
-        again = trials.run(variant.upscaler, probe, (best,))
-    if best not in again.images:
+    try:
+        network = variant.fit.spoilt()
+    except Exception:  # the first network was loaded in the same way, so what is spoilt is needed
         return False
-    return float((again.images[best] - variant.trial.images[best]).abs().max()) < _SAME
+    again = upscaler(network)
+    again.output = variant.upscaler.output
+    trial = trials.run(again, probe, (best,))
+    if best not in trial.images:
+        return False
+    return float((trial.images[best] - variant.trial.images[best]).abs().max()) < _SAME
 
 
 def not_strict(state: StateDict) -> str:
@@ -53,24 +63,3 @@ def not_strict(state: StateDict) -> str:
 
 def _tensors(names: Sequence[str]) -> str:
     return f"{len(names)} tensor{'' if len(names) == 1 else 's'}"
-
-
-@contextlib.contextmanager
-def _spoilt(network: nn.Module, names: Sequence[str]) -> Iterator[None]:
-    """Fill some tensors of a network with what spoils every result it enters, for the time of the context."""
-    tensors = {name: tensor for name, tensor in network.state_dict().items() if isinstance(tensor, Tensor)}
-    kept = {name: tensors[name].clone() for name in names}
-    with torch.no_grad():
-        for name in names:
-            tensor = tensors[name]
-            if tensor.is_floating_point() or tensor.is_complex():
-                tensor.fill_(float("nan"))
-            elif tensor.dtype == torch.bool:
-                tensor.logical_not_()
-            else:
-                tensor.add_(1)
-        try:
-            yield
-        finally:
-            for name in names:
-                tensors[name].copy_(kept[name])

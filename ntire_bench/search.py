@@ -64,7 +64,7 @@ class Search:
         self.prototypes = Prototypes(blueprint)
         self.touched: dict[str, set[str]] = {}
         self._told: set[str] = set()
-        self.lacking: tuple[float, dict[str, Any], StateDict] | None = None
+        self.nearly: tuple[float, dict[str, Any], StateDict] | None = None  # the likest that is not strict
 
     def climb(self, args: dict[str, Any]) -> tuple[dict[str, Any], StateDict] | None:
         """Change one argument after another for the better; where that gets stuck, two at a time."""
@@ -161,11 +161,10 @@ class Search:
             if problem is None:
                 return 1.0, state
             alike = likeness(shapes, state.shapes)
+            # Not the first that will do: a flag may make the network that has what this one leaves over.
             if self.loose and (found := loosely(shapes, state)) is not None:
-                if not found.missing:
-                    return 1.0, found
-                if self.lacking is None or alike > self.lacking[0]:
-                    self.lacking = alike, args, found
+                if self.nearly is None or (found.averaged, alike) > (self.nearly[2].averaged, self.nearly[0]):
+                    self.nearly = alike, args, found
             if alike > best:
                 best, reason = alike, problem
         self.fail(args, reason, best)

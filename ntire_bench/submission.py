@@ -353,8 +353,9 @@ def _checkpoint(
         exact = [path for path in candidates if path.stem.lower() == preferred]
         if len(exact) == 1:
             return exact[0]
-    if len(candidates) == 1:
-        return candidates[0]
+    complete = [path for path in candidates if not _leads_nowhere(path)] or candidates
+    if len(complete) == 1:
+        return complete[0]
     if not candidates:
         prefix = file.stem.split("_", 1)[0]
         raise CheckpointMissing(

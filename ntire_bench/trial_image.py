@@ -66,12 +66,13 @@ def trial_image(
     with torch.inference_mode():
         begin = clock()
         upscaler.network(padded)
-        pixel_s = (clock() - begin) / (first.shape[0] * first.shape[1])
+        pixel_s = (clock() - begin) / (padded.shape[-2] * padded.shape[-1])
     if pixel_s * probe.shape[0] * probe.shape[1] <= _LONG_S:
         return TrialImage(probe)
     precision = _precision(upscaler, padded) if upscaler.device.type == "cpu" else ""
-    side = next((side for side in _SIDES if pixel_s * side * side <= _LONG_S), _SIDES[-1])
-    foreseen_s = pixel_s * side * side
+    runs_s = {side: pixel_s * max(side, *padded.shape[-2:]) ** 2 for side in _SIDES}
+    side = next((side for side in _SIDES if runs_s[side] <= _LONG_S), _SIDES[-1])
+    foreseen_s = runs_s[side]
     if foreseen_s > _TOO_LONG_S:
         cause = f"it computes in {precision}, which this CPU is slow at" if precision else "it is slow here"
         raise SubmissionError(

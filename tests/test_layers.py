@@ -102,7 +102,7 @@ MAY_IMPORT: dict[str, str] = {
     "trial_image": "inference",
     "outputs": "declaration inference records",
     "variants": "declaration fitting inference outputs records trial",
-    "needs": "checkpoint trial variants",
+    "needs": "checkpoint inference trial variants",
     "candidates": "checkpoint packages search stand_ins",
     "as_declared": "blueprint checkpoint inference packages records shapes",
     "checkout_loop": "loop_slice",
@@ -113,7 +113,7 @@ MAY_IMPORT: dict[str, str] = {
     "checkout_errors": "checkout checkout_reads checkpoint inference packages",
     "input_range": "inference records trial",
     "construction": "as_declared blueprint candidates checkpoint declaration fitting inference input_range "
-    "needs outputs records search source_text trial trial_image variants",
+    "needs outputs records search shapes source_text trial trial_image variants",
     "loader": "checkpoint construction declaration gpu_calls inference packages records stand_ins",
     "checkout_loader": "checkout checkout_errors checkout_imports checkout_loop checkout_reads "
     "checkout_script command_line declaration gpu_calls inference loader loop_slice "

@@ -413,3 +413,161 @@ def test_the_published_rlfn_on_a_tiny_image_beside_woman(shared: Path, root: Pat
     assert {image["name"]: image for image in images}["woman"]["psnr_y_db"] == pytest.approx(
         30.6680, abs=1e-3
     )
+
+
+NEAR = {name: tensor * 0.5 for name, tensor in AVERAGED.items()}  # works as well as the averaged ones
+
+
+@pytest.mark.parametrize("declared", ['SUBMISSION = {"model": "Toy", "data_range": 1}', ONE])
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        {**NEAR, **prefixed(AVERAGED, "ema.")},
+        {**NEAR, **prefixed(AVERAGED, "ema.module."), "ema.n_averaged": torch.tensor(3)},
+        {"state_dict": {**prefixed(NEAR, "net."), **prefixed(AVERAGED, "ema.module.")}},
+        {"state_dict": {**prefixed(NEAR, "model.net."), **prefixed(AVERAGED, "model.ema.")}},
+        {"model": NEAR, "modelEMA": AVERAGED},
+    ],
+    ids=["beside", "AveragedModel", "of lightning", "one level down", "capitals"],
+)
+def test_averaged_weights_are_taken_before_raw_ones_that_work_too(load, declared, checkpoint):
+    own = load(toy(head=declared), checkpoint=checkpoint).upscaler.network.state_dict()
+    assert all(torch.equal(own[name], tensor) for name, tensor in AVERAGED.items())
+
+
+def test_averaged_weights_that_cannot_be_taken_are_a_finding(load):
+    part = {name: tensor for name, tensor in AVERAGED.items() if name != "tail.bias"}
+    loaded = load(toy(head=ONE), checkpoint={"params": NEAR, "params_ema": part})
+    (finding,) = loaded.findings
+    assert finding.code == "averaged-not-taken"
+    assert "at params_ema" in finding.message and "1 missing in the checkpoint" in finding.message
+
+
+def test_counters_alone_are_no_state_dict(load):
+    counters = {"total_ops": torch.zeros(1), "n_averaged": torch.zeros(1)}
+    assert load(checkpoint={"counted": counters, "params": AVERAGED}).model == "Toy"
+
+
+_ATTENTION_LINE = "self.attention = nn.Conv2d(channels, channels, 1) if attend else None"
+_ATTENDING = (
+    toy(head=ONE)
+    .replace("upscale=4", "upscale=4, attend=False")
+    .replace("self.tail = ", f"{_ATTENTION_LINE}\n        self.tail = ")
+    .replace(
+        "torch.relu(self.head(lr))",
+        "torch.relu(self.head(lr) if self.attention is None else self.attention(self.head(lr)))",
+    )
+)  # fmt: skip
+_AUX = {"aux.weight": torch.zeros(3)}
+
+
+@pytest.mark.parametrize("declared", [ONE, 'SUBMISSION = {"model": "Toy", "data_range": 1}'])
+def test_no_needed_tensors_are_left_over_where_a_flag_would_use_them(load, declared):
+    state = state_dict(_ATTENDING, attend=True)
+    loaded = load(_ATTENDING.replace(ONE, declared), checkpoint={**state, **_AUX})
+    assert told(loaded)["args.attend"] == "True" and told(loaded)["left_out"] == "aux.weight"
+    assert "holds 1 tensor that the network has not" in loaded.findings[0].message
+
+
+def test_of_two_classes_the_one_that_leaves_less_over_is_taken(load):
+    larger = _ATTENDING.split("class Toy", 1)[1].replace("attend=False", "attend=True")
+    loaded = load(
+        f"{toy(head=ONE)}\n\nclass Full{larger}", checkpoint={**state_dict(_ATTENDING, attend=True), **_AUX}
+    )
+    assert loaded.model == "Full" and told(loaded)["left_out"] == "aux.weight"
+    (finding,) = loaded.findings
+    assert "first aux.weight" in finding.message
+
+
+_MERGING = """
+        self.one = nn.Conv2d(3, channels, 1)
+        self.merged = None
+
+    def merge(self):
+        self.merged = self.head.weight + functional.pad(self.one.weight, (1, 1, 1, 1))
+
+    def {method}"""
+_ON_EVAL = """train(self, mode=True):
+        self.merge()
+        return super().train(mode)"""
+_ON_LOAD = """load_state_dict(self, *args, **options):
+        result = super().load_state_dict(*args, **options)
+        self.merge()
+        return result"""
+_AND_GONE = """train(self, mode=True):
+        if self.merged is None:
+            self.merge()
+            del self.one
+        return super().train(mode)"""
+_WHEN_FIRST_RUN = """once(self):
+        if self.merged is None:
+            self.merge()"""
+
+
+@pytest.mark.parametrize("method", [_ON_EVAL, _ON_LOAD, _AND_GONE, _WHEN_FIRST_RUN])
+def test_a_branch_that_was_merged_before_it_was_tried_is_needed(refusal, method):
+    once = "self.once()\n        " if method is _WHEN_FIRST_RUN else ""
+    body = toy(head=ONE).replace(
+        "self.upscale = upscale", "self.upscale = upscale" + _MERGING.format(method=method) + "\n", 1
+    )
+    # What was the constructor goes on in a method of its own.
+    body = body.replace(
+        "        self.head = nn", "    def _rest(self, channels, upscale):\n        self.head = nn", 1
+    )
+    body = body.replace(
+        "        self.merged = None", "        self.merged = None\n        self._rest(channels, upscale)", 1
+    )
+    body = body.replace("        detail =", f"        {once}detail =").replace(
+        "self.head(lr)", "functional.conv2d(lr, self.merged, self.head.bias, padding=1)"
+    )
+    assert "2 missing in the checkpoint (first one.weight, one.bias)" in refusal(body, checkpoint=AVERAGED)
+
+
+def test_a_missing_tensor_that_cannot_be_written_is_no_fault_of_ours(refusal):
+    line = "self.register_buffer('ones', torch.zeros(1).expand(3))"
+    body = toy(head=ONE).replace("self.upscale = upscale", f"self.upscale = upscale\n        {line}")
+    assert "1 missing in the checkpoint (first ones)" in refusal(body, checkpoint=AVERAGED)
+
+
+def test_a_property_with_the_name_of_a_merging_method_is_not_looked_at(load):
+    lines = "@property\n    def merged_kernel(self):\n        raise RuntimeError('not yet')"
+    body = toy(head=ONE).replace("    def forward", f"    {lines}\n\n    def forward")
+    assert not can_fuse(load(body).upscaler.network)
+
+
+def test_a_merging_block_inside_a_merging_block_is_merged_once(load, probe):
+    outer = """
+class Outer(nn.Module):
+    def __init__(self, width, deploy=False):
+        super().__init__()
+        self.inner = Rep(width, deploy)
+
+    def forward(self, x):
+        return self.inner(x)
+
+    def fuse(self):
+        self.inner.fuse()
+
+
+class Toy("""
+    once = _REP.replace("NAME", "fuse").replace(
+        "        if not self.deploy:\n            self.fused", "        if True:\n            self.fused"
+    )
+    body = _IMPORTS + once.replace("class Toy(", outer.lstrip()).replace(
+        "ModuleList(Rep(", "ModuleList(Outer("
+    )
+    reply, _ = fuse(load(body).upscaler, probe, SHAPE)
+    assert reply["before"]["params"] - reply["after"]["params"] == 3 * (8 * 8 + 8)
+
+
+def test_the_padding_of_a_small_image_counts_when_a_long_time_is_foreseen(load, probe):
+    body = toy("assert lr.shape[-1] % 64 == 0 and lr.shape[-2] % 64 == 0", head=ONE)
+    slow = trial_image(load(body).upscaler, probe, clock_of(11.5))
+    assert slow.pixel_s == pytest.approx(11.5 / 64**2)
+
+
+def test_a_link_to_nothing_beside_the_checkpoint_is_no_second_one(tmp_path):
+    write_toy(tmp_path, checkpoint=None)
+    torch.save(AVERAGED, tmp_path / "model_zoo" / "team05_final.pth")
+    (tmp_path / "model_zoo" / "team05_old.pth").symlink_to("nowhere.pth")
+    assert found(tmp_path).checkpoint == tmp_path / "model_zoo" / "team05_final.pth"
