@@ -147,9 +147,10 @@ def _absent(catalogue: Catalogue, whose: str, name: str) -> UsageError:
 
 def _refuse_in_reach(baseline: Submission, catalogue: Catalogue) -> None:
     """Refuse a baseline of its own that lies in a checkout, or where links in the checkout lead to."""
+    files = baseline.readable
     for item in catalogue.submissions.values():
         seen = () if item.branch is None else item.readable
-        for file in baseline.readable:
+        for file in files:
             if any(file.is_relative_to(place) for place in seen):
                 raise UsageError(
                     "the baseline lies where the submissions of the checkout can read it",

@@ -270,6 +270,10 @@ def test_a_namesake_is_a_failed_record_of_its_own(call, tmp_path, images):
     gates = json.loads(call("gate", 1, 41, "--data-dir", images, "--json").stdout)["gates"]
     assert [(item["submission"], item["outcome"]) for item in gates][1] == ("41_rlfn", "not judged")
     assert "takes the name of the baseline" in gates[1]["reason"] and gates[0]["outcome"] == "pass"
+    chosen = call("gate", 41, "--data-dir", images, "--baseline", 0)  # then anybody may have the name
+    assert chosen.exit_code == 0 and chosen.stdout.startswith("PASS  41_rlfn")
+    assert "The thresholds of ntire2024 are absolute: no baseline is run." in chosen.stderr
+    assert call("gate", 41, "--data-dir", images, "--baseline", 77).exit_code == 2
 
 
 def test_several_of_that_name_and_none_of_them_the_organizers(call, tmp_path, images):

@@ -16,7 +16,7 @@ import toys
 from pairs import smooth, write_pairs
 from record_factory import make_complexity, make_environment, make_record, make_split
 
-from ntire_bench import campaign, environment, resolve, store
+from ntire_bench import baseline_choice, campaign, environment, resolve, store
 from ntire_bench import protocol as protocols
 from ntire_bench.campaign import Data, Outcome, choose_data
 from ntire_bench.dataset import load_splits
@@ -181,6 +181,44 @@ def test_resume_reruns_what_has_changed(go, folder, changed, again):
     with (folder / changed).open("a") as file:
         file.write("\n")
     assert go() == again
+
+
+def test_resume_reruns_for_a_baseline_of_another_folder(folder, data, evaluations):
+    """What has the baseline's id and name in models/ is evaluated beside it, as any other."""
+    for name in ("one", "two"):
+        body = toys.DECLARED + f"# {name}\n"
+        toys.write_toy(folder / name, 0, "RLFN", body=body, checkpoint=b"not opened by the parent")
+
+    def evaluated(home: str) -> list[int]:
+        evaluations.evaluated.clear()
+        catalogue = dataclasses.replace(
+            find(folder / "models", folder / "model_zoo"),
+            baseline_folder=baseline_choice.find_folder(folder / home),
+        )
+        for outcome in campaign.run(catalogue, [0, 1], data, OPTIONS, folder / "results", resume=True):
+            assert outcome.record.baseline.submission.file == f"{home}/models/team00_RLFN.py"
+        return list(evaluations.evaluated)
+
+    assert evaluated("one") == [0, 1] and evaluated("one") == []
+    assert evaluated("two") == [0, 1]
+
+
+def test_an_inferred_baseline_is_told_once(folder, data, evaluations):
+    toys.write_toy(folder, 41, "rlfn", body=toys.DECLARED, checkpoint=b"not opened by the parent")
+    catalogue = find(folder / "models", folder / "model_zoo")
+    told: list[str] = []
+    outcomes = list(
+        campaign.run(
+            catalogue,
+            [0, 1, 41],
+            data,
+            OPTIONS,
+            folder / "results",
+            inferred=lambda item: told.append(item.label),
+        )
+    )
+    assert told == ["00_RLFN"] and evaluations.evaluated == [0, 1]
+    assert outcomes[2].record.error.phase == "find"
 
 
 def test_resume_reruns_a_renamed_submission(go, folder):
