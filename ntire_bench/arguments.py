@@ -173,10 +173,10 @@ def _candidates(parameter: Parameter, states: Sequence[StateDict]) -> list[Any]:
 def is_deploy_flag(name: str) -> bool:
     """Return whether an argument's name says that it chooses between the forms of a network.
 
-    >>> is_deploy_flag("deploy"), is_deploy_flag("is_train"), is_deploy_flag("width")
+    >>> is_deploy_flag("deploy"), is_deploy_flag("is_train"), is_deploy_flag("pretrained")
     (True, True, False)
     """
-    return _FORM.search(name.lower()) is not None
+    return _FORM.search(name.lower().replace("pretrain", "")) is not None  # which may want to download
 
 
 def has_few_values(parameter: Parameter) -> bool:

@@ -26,7 +26,7 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.fitting import Fit, fit
 from ntire_bench.inference import Upscaler, ready
 from ntire_bench.input_range import contradicted, infer_data_range
-from ntire_bench.needs import does_not_need, not_strict
+from ntire_bench.needs import not_strict, without_need
 from ntire_bench.outputs import settle_output
 from ntire_bench.records import Finding, Inference
 from ntire_bench.search import Attempt
@@ -139,9 +139,8 @@ class Construction:
         strictly = True
         for states in self._tiers():
             variants = variants or self._strictly(classes, factories, states, attempts)
-            if (
-                not variants and not states[0].part
-            ):  # before raw weights are taken with averaged ones left over
+            if not variants and not states[0].part:
+                # Before raw weights are taken with averaged ones left over.
                 averaged = [state for state in self.states if state.averaged_beside_raw]
                 variants = self._strictly(classes, factories, averaged, attempts) if averaged else []
             if not variants:
@@ -216,12 +215,13 @@ class Construction:
         """
         found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in builders]
         variants = self._variants([one for one in found if one is not None])
-        variants = [
-            variant
-            for variant in variants
-            if variant.trial.works
-            and (not variant.fit.state.missing or does_not_need(variant, self.probe, self._upscaler))
-        ]
+        variants = [variant for variant in variants if variant.trial.works]
+        for variant in [variant for variant in variants if variant.fit.state.missing]:
+            spoilt = without_need(variant, self.probe, self._upscaler)
+            if spoilt is None:
+                variants.remove(variant)
+            else:
+                variant.upscaler = spoilt
         # Where a class has what another leaves over, the other is a part of the network, or an older one.
         least = min((_not_common(variant) for variant in variants), default=0)
         return [variant for variant in variants if _not_common(variant) == least]
@@ -229,9 +229,8 @@ class Construction:
     def _one_of(self, variants: list[Variant], strictly: bool) -> tuple[Variant, str]:
         if len(variants) == 1:
             what = "class" if isinstance(getattr(self.module, variants[0].name, None), type) else "function"
-            return variants[
-                0
-            ], f"the only {what} of the file that takes the checkpoint{' strictly' * strictly}"
+            how = f"the only {what} of the file that takes the checkpoint{' strictly' * strictly}"
+            return variants[0], how
         chosen = choose(variants, self.name)
         if chosen is None:
             told = "; ".join(f"{v.name}: {v.trial.told()}" for v in variants)

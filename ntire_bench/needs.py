@@ -13,35 +13,40 @@ from ntire_bench.checkpoint import StateDict
 from ntire_bench.inference import Upscaler
 from ntire_bench.variants import Variant
 
-__all__ = ["does_not_need", "not_strict"]
+__all__ = ["not_strict", "without_need"]
 
 _SAME = 1e-6  # of white
 
 
-def does_not_need(
+def without_need(
     variant: Variant, probe: npt.NDArray[np.uint8], upscaler: Callable[[nn.Module], Upscaler]
-) -> bool:
-    """Return whether a network gives the same SR image whatever the tensors hold that its checkpoint lacks.
+) -> Upscaler | None:
+    """Return a network with NaN in the tensors that its checkpoint lacks, if its SR image is the same so.
 
     They are spoilt in a network that is built anew: one that has run, or that has only been put into eval
-    mode, may have merged them into others.
+    mode, may have merged them into others. It is this network that is to be measured: should another image
+    need those tensors all the same, it shows.
 
     Args:
         variant: A network that works, with those tensors as its constructor left them.
         probe: A real LR image, uint8 HWC.
         upscaler: Makes a network ready to run.
+
+    Returns:
+        None where the SR image is another one, or fails.
     """
     best = variant.trial.best
     try:
         network = variant.fit.spoilt()
     except Exception:  # the first network was loaded in the same way, so what is spoilt is needed
-        return False
+        return None
     again = upscaler(network)
     again.output = variant.upscaler.output
     trial = trials.run(again, probe, (best,))
     if best not in trial.images:
-        return False
-    return float((trial.images[best] - variant.trial.images[best]).abs().max()) < _SAME
+        return None
+    difference = float((trial.images[best] - variant.trial.images[best]).abs().max())
+    return again if difference < _SAME else None
 
 
 def not_strict(state: StateDict) -> str:

@@ -41,7 +41,7 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "find", "load", "warm-up", "complexity", "run", "compare" or "baseline"; of imported results
+        phase: "find", "load", "warm-up", "complexity", "run", "baseline"; of imported results
             "import".
     """
 

@@ -26,6 +26,7 @@ from ntire_bench.beside import Beside
 from ntire_bench.contender import Contender, Progress, Timeline, blamed
 from ntire_bench.crew import Crew
 from ntire_bench.dataset import Pair, Split, read_lr
+from ntire_bench.errors import MeasurementError, SubmissionError
 from ntire_bench.isolation import isolation_for
 from ntire_bench.measure import conclude, samples_of, warm_up
 from ntire_bench.monitor import GpuTrace
@@ -302,16 +303,18 @@ class Session:
             raise RuntimeError("nothing was measured")
         own = self._rounds.own.contender
         pair = self._rounds.drawn[1]
-        with (
-            self._timed("compare"),
-            self._crew or self._fresh or self._start(alone=True) as crew,
-            blamed(own),
-        ):
-            crew.hello(len(crew.workers) - 1)
-            worker = crew.workers[-1]
-            worker.load(_crop(_untimed_lr(self._splits[0].pairs[0])))
-            worker.warm_up(_untimed_lr(pair), 1)  # finds out what its input must be padded to
-            self._rounds.compare_fresh(worker.run(read_lr(pair)).sr)
+        with self._timed("compare"), self._crew or self._fresh or self._start(alone=True) as crew:
+            try:
+                crew.hello(len(crew.workers) - 1)
+                worker = crew.workers[-1]
+                worker.load(_crop(_untimed_lr(self._splits[0].pairs[0])))
+                worker.warm_up(_untimed_lr(pair), 1)  # finds out what its input must be padded to
+                sr = worker.run(read_lr(pair)).sr
+            except (SubmissionError, MeasurementError) as error:  # all that was measured is kept
+                message = f"no SR image of a fresh process to compare with, as that failed: {error}"
+                own.note(Finding(code="not-compared", severity="warning", message=message))
+                return
+            self._rounds.compare_fresh(sr)
 
     def _load(self, crew: Crew) -> float:
         probe = _crop(_untimed_lr(self._splits[0].pairs[0]))

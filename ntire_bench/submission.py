@@ -331,7 +331,6 @@ def _checkpoint(
         return None
     if declared.checkpoint is not None:
         path = model_zoo / declared.checkpoint
-        _refuse_link_to_nothing(path)
         there = is_file(path)
         if path.resolve().parent != model_zoo.resolve() and model_zoo.resolve() not in path.resolve().parents:
             raise SubmissionError(
@@ -340,6 +339,7 @@ def _checkpoint(
                 found=declared.checkpoint,
                 remedy=f"put the file into {relative(model_zoo)} and declare its name alone",
             )
+        _refuse_link_to_nothing(path)
         if not there:
             raise SubmissionError(
                 "the declared checkpoint is not there",
