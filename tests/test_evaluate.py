@@ -26,7 +26,7 @@ from ntire_bench import isolation, resolve, store
 from ntire_bench import protocol as protocols
 from ntire_bench.client import Call, LoadReply, WarmUp
 from ntire_bench.dataset import Split, load_splits
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.evaluate import Options, evaluate
 from ntire_bench.records import Record
 from ntire_bench.stopping import LAUNCHES, StopRule
@@ -471,3 +471,19 @@ def test_a_worker_that_keeps_asking_for_other_paddings_does_not_hold_up_the_run(
     monkeypatch.setattr(_Calls, "warm_up", lambda self, *_: WarmUp(next(answers), 1.0), raising=False)
     record = evaluate(get(5), get(0), splits, RULES, Options(stop=StopRule(rounds=1), psnr_channel="y"))
     assert record.status == "ok" and next(answers) < 200
+
+
+def test_a_fresh_process_that_fails_costs_a_finding_and_no_result(calls, get, splits, monkeypatch):
+    loads: list[object] = []
+
+    def load(self, _):
+        loads.append(self)
+        if len(loads) == 3:  # after the two sides', that of the process to compare with
+            raise SubmissionError("does not load a second time", file="models/team05_Toy.py")
+        return REPLY
+
+    monkeypatch.setattr(_Calls, "load", load, raising=False)
+    record = evaluate(get(5), get(0), splits, RULES, Options(stop=StopRule(rounds=1), psnr_channel="y"))
+    assert record.status == "ok" and record.score is not None and len(loads) == 3
+    (finding,) = [one for one in record.findings if one.code == "not-compared"]
+    assert "does not load a second time" in finding.message
