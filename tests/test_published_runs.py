@@ -1,4 +1,7 @@
-"""Every published x4 checkpoint, through `ntire-bench run` itself, gives the PSNR of its release on Set5."""
+"""Every published x4 checkpoint, through `ntire-bench run` itself, gives the PSNR of its release on Set5.
+
+And both counts of its costs agree, and nothing is found against it.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +73,25 @@ def test_published_values_are_reproduced(item: zoo.Published, records: dict[int,
     assert record["splits"]["Set5"]["images"] == 5
     assert record["splits"]["Set5"]["psnr_y_db"] == pytest.approx(psnr_y, abs=0.001)
     assert record["splits"]["Set5"]["psnr_rgb_db"] == pytest.approx(psnr_rgb, abs=0.001)
+
+
+# What a machine that others use does to a runtime of one round.
+OF_THE_MACHINE = {"runtime-unstable", "timing-unattested"}
+# Its own baseline, which is not audited: test_audit.py.
+AUDITED = [item for item in zoo.catalogue() if item.title != "rlfn_ntire_x4"]
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize("item", AUDITED, ids=lambda item: item.title)
+def test_published_networks_raise_no_finding(item: zoo.Published, records: dict[int, dict[str, Any]]) -> None:
+    record = records[item.id]
+    complexity, audit = record["complexity"], record["complexity"]["audit"]
+    assert [one for one in record["findings"] if one["code"] not in OF_THE_MACHINE] == []
+    assert audit["products"] == audit["traced_products"]
+    assert audit["flops"] == complexity["flops"]
+    assert audit["agreement"] == 1.0
+    assert 0 <= audit["params"] - complexity["params"] <= 3  # a mean of the three colours
 
 
 @pytest.mark.shared
