@@ -297,7 +297,7 @@ def _read(
 
 
 def _leads_nowhere(path: Path) -> bool:
-    return path.is_symlink() and not path.exists()
+    return os.path.islink(path) and not os.path.exists(path)  # which raise for no name, however long
 
 
 def _refuse_link_to_nothing(path: Path) -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from ntire_bench import dataset, pixel_cache
 from ntire_bench.dataset import load_splits, read_hr, read_lr
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import UsageError, relative
 from ntire_bench.images import write_png
 from ntire_bench.pixel_cache import PixelCache
 
@@ -188,7 +188,7 @@ def test_images_of_the_same_run_do_not_push_each_other_out(
                 cache.put(key(number), IMAGE)
     assert {path.stem for path in entries(folder)} == {key(number) for number in range(10)}
     assert [record.message for record in caplog.records] == [
-        f"{folder}: the cache of decoded images of {10 * ENTRY / 2**30:.3g} GiB cannot hold all images of "
+        f"{relative(folder)}: the cache of decoded images of {10 * ENTRY / 2**30:.3g} GiB cannot hold all images of "
         "this run; what is not in it is decoded each time. Remedy: set NTIRE_BENCH_PIXEL_CACHE to more, or "
         "NTIRE_BENCH_PIXEL_CACHE=0 for no cache."
     ]
