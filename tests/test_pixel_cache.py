@@ -189,8 +189,8 @@ def test_images_of_the_same_run_do_not_push_each_other_out(
     assert {path.stem for path in entries(folder)} == {key(number) for number in range(10)}
     assert [record.message for record in caplog.records] == [
         f"{relative(folder)}: the cache of decoded images of {10 * ENTRY / 2**30:.3g} GiB cannot hold all "
-        "images of this run; what is not in it is decoded each time. Remedy: set NTIRE_BENCH_PIXEL_CACHE to more, or "
-        "NTIRE_BENCH_PIXEL_CACHE=0 for no cache."
+        "images of this run; what is not in it is decoded each time. Remedy: set NTIRE_BENCH_PIXEL_CACHE to "
+        "more, or NTIRE_BENCH_PIXEL_CACHE=0 for no cache."
     ]
     # The next run reads ten and does not touch the others either.
     later = PixelCache(folder, 10 * ENTRY)
