@@ -47,12 +47,12 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator."
 # A prefix that a trainer gives to one network among others, or to the network inside a class of its own.
 _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
-_AVERAGED = re.compile(  # as in state_dict_ema, and in modelEMA
+# As in state_dict_ema, and in modelEMA.
+_AVERAGED = re.compile(
     r"((^|[_.])(ema|swa|averaged?)|(?-i:(?<=[a-z])(EMA|Ema|SWA|Swa)))([_.]|$)", re.IGNORECASE
 )
-_STUDENT = re.compile(
-    r"\w*(student|ema|swa|averaged?|generator)\w*\.", re.IGNORECASE
-)  # student_net.head.weight
+# As in student_net.head.weight.
+_STUDENT = re.compile(r"\w*(student|ema|swa|averaged?|generator)\w*\.", re.IGNORECASE)
 _SCALARS = (bool, int, float, str, np.number)
 _FEW = 8
 # Buffers that the FLOP counter thop leaves in a network it has seen, and torch's AveragedModel around one.
@@ -190,9 +190,8 @@ def _as_text(begin: bytes) -> str:
     """
     text = begin.decode("utf-8", errors="ignore").lstrip("\ufeff")
     readable = all(character.isprintable() or character.isspace() for character in text)
-    whole = (
-        len(text.encode()) >= len(begin) - 6
-    )  # the last character may be cut, and a byte order mark is none
+    # The last character may be cut, and a byte order mark is none.
+    whole = len(text.encode()) >= len(begin) - 6
     return text.strip() if readable and whole else ""
 
 

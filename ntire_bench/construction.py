@@ -108,10 +108,10 @@ class Construction:
             return self._ranged(upscaler, output)
         found, attempts = fit(build, self.states, self.declaration.args, self.scale)
         if found is None:
-            loose = [variant for states in self._tiers() for variant in self._loosely([build], states)]
-            if loose:
-                self._note(loose[0].fit, loose[0].how, strictly=False)
-                return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
+            for strictly, states in self._ways():
+                if not strictly and (loose := self._loosely([build], states)):
+                    self._note(loose[0].fit, loose[0].how, strictly=False)
+                    return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
             raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         # Of what is declared the defaults are part; only what has none is open.
         found.choices = [choice for choice in found.choices if choice.name in found.derived]
@@ -136,27 +136,31 @@ class Construction:
             )
         attempts: list[Attempt] = []
         variants: list[Variant] = []
-        strictly = True
-        for states in self._tiers():
-            variants = variants or self._strictly(classes, factories, states, attempts)
-            if not variants and not states[0].part:
-                # Before raw weights are taken with averaged ones left over.
-                averaged = [state for state in self.states if state.averaged_beside_raw]
-                variants = self._strictly(classes, factories, averaged, attempts) if averaged else []
-            if not variants:
+        for strictly, states in self._ways():
+            if strictly:
+                variants = self._strictly(classes, factories, states, attempts)
+            else:
                 variants = self._loosely(classes, states)
-                strictly = not variants
-        if not variants:
+            if variants:
+                break
+        else:
             raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         chosen, how = self._one_of(variants, strictly)
         self.inferred.append(Inference(key="model", value=chosen.name, how=how))
         self._note(chosen.fit, chosen.how, strictly=strictly)
         return self._ranged(chosen.upscaler, chosen.output, chosen.trial), chosen.name
 
-    def _tiers(self) -> list[list[StateDict]]:
-        """Return the state dicts as they were saved, then parts of them, in which a mere block may fit."""
-        tiers = [[state for state in self.states if state.part is part] for part in (False, True)]
-        return [tier for tier in tiers if tier]
+    def _ways(self) -> list[tuple[bool, list[StateDict]]]:
+        """Return which state dicts are tried, in turn, and whether strictly.
+
+        Parts of state dicts come last, as a mere block of the network may fit them; but not averaged weights
+        beside raw ones, which would be taken with the averaged ones left over.
+        """
+        whole = [state for state in self.states if not state.part]
+        averaged = [state for state in self.states if state.averaged_beside_raw]
+        parts = [state for state in self.states if state.part]
+        ways = [(True, whole), (True, averaged), (False, whole), (True, parts), (False, parts)]
+        return [(strictly, states) for strictly, states in ways if states]
 
     def _strictly(
         self,

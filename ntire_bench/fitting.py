@@ -126,8 +126,11 @@ def _fit(
         starts += [{**begin.args, **open_ones}] if open_ones else []
     # A deploy form may differ from the default by one flag: that is tried before any number.
     for args in search.with_flags():
-        state = search.judge(args)[1] if found is None and not search.hopeless else None
-        found = found if state is None else (args, state)
+        _, state = search.judge(args)
+        if state is not None:
+            found = args, state
+        if found is not None or search.hopeless:
+            break
     for args in search.likest_first(starts):
         if found is None and not search.hopeless:
             found = search.climb(args)

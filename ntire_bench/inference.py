@@ -156,9 +156,25 @@ class Upscaler:
         height, width = lr.shape[-2:]
         return self.pad_to or self.found_pads.get((height, width), 1)
 
-    def pad(self, lr: Tensor, multiple: int | None = None) -> Tensor:
-        """Return a float 1CHW tensor as the network gets it, or with sides that are multiples of a number."""
-        return _padded(lr, multiple or self.multiple(lr))
+    def pad(self, lr: Tensor) -> Tensor:
+        """Return a float 1CHW tensor as the network gets it: the sides multiples of `multiple`."""
+        return _padded(lr, self.multiple(lr))
+
+    def bare(self, lr: Tensor) -> tuple[Any, Tensor] | None:
+        """Run the network itself, and find out what its input must be padded to, without keeping that.
+
+        Args:
+            lr: Float 1CHW tensor in [0, data_range].
+
+        Returns:
+            What the network returned, unchecked, and the padded input; None where it fails all the same,
+            which is told when it is run.
+        """
+        for multiple in (self.multiple(lr), *(() if self.pad_declared else PAD_CANDIDATES)):
+            padded = _padded(lr, multiple)
+            with contextlib.suppress(Exception):  # the next multiple may do
+                return self.network(padded), padded
+        return None
 
     def _tiled(self, lr: Tensor, tile: int) -> Tensor:
         height, width = lr.shape[-2:]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import PAD_CANDIDATES, Upscaler, to_tensor
+from ntire_bench.inference import Upscaler, to_tensor
 from ntire_bench.records import Inference
 
 __all__ = ["settle_output"]
@@ -44,11 +44,12 @@ def settle_output(
     declared = declaration.output
     with torch.inference_mode():
         lr = to_tensor(probe, upscaler.data_range).to(upscaler.device)
-        returned, height, width = _run(upscaler, lr)
-        if returned is None:
+        tried = upscaler.bare(lr)
+        if tried is None:
             upscaler.output = () if declared is None else _as_path(declared)
             return None
-        size = (1, 3, height * upscaler.scale, width * upscaler.scale)
+        returned, padded = tried
+        size = (1, 3, padded.shape[-2] * upscaler.scale, padded.shape[-1] * upscaler.scale)
         parts = dict(_parts(returned))
         if declared is not None:
             upscaler.output = _declared(upscaler, declaration, returned, parts)
@@ -145,14 +146,3 @@ def _written(path: Path) -> str:
     ('1', "'sr'", "'0.1'")
     """
     return repr(path[0]) if len(path) == 1 else repr(".".join(map(str, path)))
-
-
-def _run(upscaler: Upscaler, lr: Tensor) -> tuple[Any, int, int]:
-    """Return what the network itself returns, and the size that its input was padded to."""
-    for multiple in (upscaler.multiple(lr), *(() if upscaler.pad_declared else PAD_CANDIDATES)):
-        padded = upscaler.pad(lr, multiple)
-        try:
-            return upscaler.network(padded), padded.shape[-2], padded.shape[-1]
-        except Exception:  # the next multiple may do; if none does, the reason is told when it is run
-            continue
-    return None, 0, 0

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import PAD_CANDIDATES, Upscaler, to_tensor
+from ntire_bench.inference import Upscaler, to_tensor
 
 __all__ = ["TrialImage", "reduced", "trial_image"]
 
@@ -60,10 +60,11 @@ def trial_image(
     """
     first = _centre(probe, _FIRST)
     lr = to_tensor(first, upscaler.data_range).to(upscaler.device)
-    padded = _runnable(upscaler, lr)  # what is done once, such as compiling, is not counted
-    if padded is None:  # too small for this network, say: what fails on the whole image is told there
-        return TrialImage(probe)
     with torch.inference_mode():
+        tried = upscaler.bare(lr)  # what is done once, such as compiling, is not counted
+        if tried is None:  # too small for this network, say: what fails on the whole image is told there
+            return TrialImage(probe)
+        padded = tried[1]
         begin = clock()
         upscaler.network(padded)
         pixel_s = (clock() - begin) / (padded.shape[-2] * padded.shape[-1])
@@ -88,20 +89,6 @@ def trial_image(
 def _centre(image: Uint8, side: int) -> Uint8:
     top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
     return np.ascontiguousarray(image[top : top + side, left : left + side])
-
-
-def _runnable(upscaler: Upscaler, lr: Tensor) -> Tensor | None:
-    """Return an LR image as a network takes it, padded if it must be; None if it fails all the same."""
-    multiples = (upscaler.multiple(lr), *(() if upscaler.pad_declared else PAD_CANDIDATES))
-    with torch.inference_mode():
-        for multiple in multiples:
-            padded = upscaler.pad(lr, multiple)
-            try:
-                upscaler.network(padded)
-            except Exception:  # the next multiple may do
-                continue
-            return padded
-    return None
 
 
 class _Types(TorchDispatchMode):  # type: ignore[no-untyped-call]
