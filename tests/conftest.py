@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bare_machine
@@ -18,8 +19,9 @@ bare_machine.hide(bare_machine.wanted())
 bare_machine.hide_gpus()
 
 import pytest  # noqa: E402
+from click.testing import CliRunner, Result  # noqa: E402
 
-from ntire_bench import isolation, view  # noqa: E402
+from ntire_bench import cli, isolation, view  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,6 +60,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(
         f"isolation {isolation.isolation_for('auto').level} at best; hidden from the tests: {hidden}"
     )
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """Run a command in this process, in a folder of its own; a fault of the program's own is raised."""
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)  # commands end workers when it comes
+
+    def call(*arguments: object) -> Result:
+        result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    yield call
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

@@ -6,19 +6,17 @@ import dataclasses
 import hashlib
 import json
 import shutil
-import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import challenge_checkout
 import pytest
 import toys
-from click.testing import CliRunner, Result
+from click.testing import Result
 from pairs import smooth, write_pairs
 from record_factory import make_record
 
-from ntire_bench import baseline_choice, challenge_root, cli, protocol, rehearsal, store, submission
+from ntire_bench import baseline_choice, challenge_root, protocol, rehearsal, store, submission
 from ntire_bench.baseline_rule import called, rule
 from ntire_bench.entries import entry_from_record
 from ntire_bench.errors import SubmissionError, UsageError
@@ -202,27 +200,6 @@ def test_the_same_files_are_the_same_submission_by_whatever_path(tmp_path, monke
 
 
 # The commands, with workers
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch) -> Callable[..., Result]:
-    """Run a command in this process, in a folder of its own; a fault of the program's own is raised."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Result:
-        result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
 
 
 @pytest.fixture(scope="module")

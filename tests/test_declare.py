@@ -10,16 +10,16 @@ import awkward
 import numpy as np
 import pytest
 import torch
+import toys
 from click.testing import CliRunner
 from test_drop_in import cuda, truth, write  # noqa: F401 - fixtures
 from toys import DECLARED, TOY, found, toy, write_toy
 
-from ntire_bench import cli, declare, loader, rehearsal
+from ntire_bench import cli, declare, rehearsal
 from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.records import Finding, Inference, SubmissionInfo
 
-CPU = torch.device("cpu")
 RESOLVED = [name for name, one in awkward.FILES.items() if not one.refused]
 
 
@@ -29,13 +29,6 @@ def probe():
     y, x = np.mgrid[0:40, 0:44]
     planes = [127 + 90 * np.sin(x / 6 + c) * np.cos(y / (5 + c)) + 30 * ((x + y) % 22 > 11) for c in range(3)]
     return np.clip(np.stack(planes, -1), 0, 255).astype(np.uint8)
-
-
-def load(submission, probe):
-    return loader.load(
-        submission.file, submission.name, submission.checkpoint, submission.declaration,
-        scale=4, device=CPU, probe=probe,
-    )  # fmt: skip
 
 
 def info(submission, loaded, **others):
@@ -57,10 +50,10 @@ def info(submission, loaded, **others):
 def test_what_is_written_gives_the_same_and_leaves_nothing_to_infer(which, tmp_path, truth, probe):  # noqa: F811
     write(tmp_path, awkward.FILES[which], truth)
     submission = found(tmp_path)
-    first = load(submission, probe)
+    first = toys.load(submission, probe)
     toml = submission.file.with_suffix(".toml")
     toml.write_text(declare.text(info(submission, first), submission.declaration), encoding="utf-8")
-    second = load(found(tmp_path), probe)
+    second = toys.load(found(tmp_path), probe)
     assert {item.key for item in second.inferred} <= {"stand_in", "cuda", "left_out"}, toml.read_text(
         encoding="utf-8"
     )

@@ -9,9 +9,10 @@ import awkward
 import numpy as np
 import pytest
 import torch
+import toys
 from toys import found, write_toy
 
-from ntire_bench import gpu_calls, loader, stand_ins
+from ntire_bench import gpu_calls, stand_ins
 from ntire_bench.errors import SubmissionError
 from ntire_bench.inference import to_tensor
 
@@ -87,26 +88,18 @@ def write(folder: Path, one: awkward.Awkward, truth):
     return network
 
 
-def load(folder: Path, probe):
-    submission = found(folder)
-    return loader.load(
-        submission.file, submission.name, submission.checkpoint, submission.declaration,
-        scale=4, device=CPU, probe=probe,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("which", awkward.FILES)
 def test_a_team_file_resolves_as_its_author_builds_it_or_is_refused(which, tmp_path, truth, probe):
     one = awkward.FILES[which]
     network = write(tmp_path, one, truth)
     if one.refused:
         with pytest.raises(SubmissionError) as caught:
-            load(tmp_path, probe)
+            toys.load(found(tmp_path), probe)
         for part in one.refused:
             assert part in str(caught.value)
         assert "Remedy: " in str(caught.value)
         return
-    loaded = load(tmp_path, probe)
+    loaded = toys.load(found(tmp_path), probe)
     inferred = {item.key: item.value for item in loaded.inferred}
     assert one.told.items() <= inferred.items(), inferred
     assert loaded.upscaler.data_range == one.data_range

@@ -37,16 +37,7 @@ def load(tmp_path, probe):
 
     def loads(body=toys.TOY, **options):
         write_toy(tmp_path, body=body, **options)
-        submission = found(tmp_path)
-        return loader.load(
-            submission.file,
-            submission.name,
-            submission.checkpoint,
-            submission.declaration,
-            scale=4,
-            device=CPU,
-            probe=probe,
-        )
+        return toys.load(found(tmp_path), probe)
 
     return loads
 

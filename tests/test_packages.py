@@ -7,18 +7,17 @@ import importlib.util
 import json
 import py_compile
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import challenge_checkout
 import pytest
 import torch
 import toys
-from click.testing import CliRunner, Result
+from click.testing import Result
 from pairs import smooth, write_pairs
 
-from ntire_bench import checkout_imports, cli, packages
+from ntire_bench import checkout_imports, packages
 from ntire_bench.stand_ins import MissingPackage, StandIns
 
 # The files of a checkout
@@ -146,27 +145,6 @@ def test_the_extra_is_in_the_project(root):
 
 
 # The commands, with workers
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch) -> Callable[..., Result]:
-    """Run a command in this process, in a folder of its own; a fault of the program's own is raised."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Result:
-        result = CliRunner().invoke(cli.main, [*map(str, arguments), "--device", "cpu"])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
 
 
 def message_of(result: Result) -> str:

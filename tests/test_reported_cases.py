@@ -18,7 +18,7 @@ from pairs import smooth, write_pairs
 from PIL import Image
 from toys import found, state_dict, toy, write_toy
 
-from ntire_bench import complexity, loader, submission
+from ntire_bench import complexity, submission
 from ntire_bench.cli import main
 from ntire_bench.dataset import load_splits
 from ntire_bench.errors import SubmissionError
@@ -27,7 +27,6 @@ from ntire_bench.fusion import can_fuse, fuse
 from ntire_bench.stopping import StopRule
 from ntire_bench.trial_image import trial_image
 
-CPU = torch.device("cpu")
 ONE = 'SUBMISSION = {"data_range": 1}'
 RAW = {name: tensor + 0.5 for name, tensor in state_dict().items()}
 AVERAGED = state_dict()
@@ -43,10 +42,7 @@ def probe():
 def load(tmp_path, probe):
     def loads(body=toys.DECLARED, **options):
         write_toy(tmp_path, body=body, **options)
-        item = found(tmp_path)
-        return loader.load(
-            item.file, item.name, item.checkpoint, item.declaration, scale=4, device=CPU, probe=probe
-        )
+        return toys.load(found(tmp_path), probe)
 
     return loads
 

@@ -8,14 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import toys
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ntire_bench import cli, zoo
+from ntire_bench import zoo
 from ntire_bench.errors import MeasurementError, relative
 from ntire_bench.zoo import Published
 
@@ -24,20 +23,6 @@ STEMS = {
     "00_RLFN", "31_AGDN-S", "36_ESPAN", "38_SPAN", "39_LKDN-S", "40_EFDN", "41_RLFN-52", "42_LKDN", "43_AGDN",
     "44_RLFN-S",
 }  # fmt: skip
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run a command in an empty folder; a fault of the program's own is raised."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli.main, list(arguments))
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
 
 
 def labels(result: Result) -> set[str]:

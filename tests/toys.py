@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ntire_bench import loader
+from ntire_bench.loader import Loaded
 from ntire_bench.submission import Submission, find
 
 _IMPORTS = """\
@@ -139,6 +143,19 @@ def write_toy(
     elif content is not None:
         torch.save(content, target)
     return file
+
+
+def load(submission: Submission, probe: npt.NDArray[np.uint8]) -> Loaded:
+    """Return what a worker makes of a submission on a CPU, loaded in this process."""
+    return loader.load(
+        submission.file,
+        submission.name,
+        submission.checkpoint,
+        submission.declaration,
+        scale=4,
+        device=torch.device("cpu"),
+        probe=probe,
+    )
 
 
 def found(folder: Path, id: int = 5) -> Submission:
