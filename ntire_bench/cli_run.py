@@ -288,10 +288,14 @@ def gate(
 
 
 def _refuse_unknown(catalogue: Catalogue, ids: Sequence[int]) -> None:
-    """Refuse ids that are not there, before the images are checked, which may take minutes."""
+    """Refuse ids, and a baseline that is named, before the images are checked, which may take minutes."""
+    from ntire_bench.baseline_choice import choose
+
     for id_ in ids:
         if id_ not in catalogue.problems:
             catalogue.get(id_)
+    if catalogue.baseline_choice is not None:
+        choose(catalogue, catalogue.baseline_choice)
 
 
 def _gates_baseline(catalogue: Catalogue, rules: Protocol) -> Submission | None:

@@ -131,13 +131,13 @@ def pull(
     target = model_zoo / item.file_name
     if target.is_file() and _sha256(target) == item.sha256:
         return target
+    url = _locate(item, hosts)  # first of all: where there is nothing to fetch, no folder is left behind
     try:
         model_zoo.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         remedy = "name a folder that this user may write to with --model-zoo"
         raise UsageError("cannot be made", file=model_zoo, found=error.strerror, remedy=remedy) from None
     part = model_zoo / f".{item.file_name}.{item.sha256[:12]}.part"
-    url = _locate(item, hosts)
     _download(url, part, item, progress)
     found = _sha256(part)
     if found != item.sha256:

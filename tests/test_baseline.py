@@ -253,6 +253,14 @@ def test_a_namesake_is_a_failed_record_of_its_own(call, tmp_path, images):
     assert call("gate", 41, "--data-dir", images, "--baseline", 77).exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["run", "gate"])
+def test_a_named_baseline_that_is_not_there_is_told_before_the_images_are_looked_at(call, tmp_path, command):
+    drop_ins(tmp_path, "50_B")
+    result = call(command, 50, "--baseline", 77, "--data-dir", tmp_path / "nowhere")
+    assert result.exit_code == 2 and "there is no submission 77" in result.stderr
+    assert "nowhere" not in result.stderr and result.stderr.count("\n") == 1
+
+
 def test_several_of_that_name_and_none_of_them_the_organizers(call, tmp_path, images):
     for label in ("03_RLFN", "41_RLFN", "50_B"):
         drop_ins(tmp_path, label)
