@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> None:
         plan = json.load(file)
     signal.signal(signal.SIGTERM, _ask_to_end)
     status = _FAILED
+    own_tree = plan["level"] in ("L2", "L3")
     try:
         syscalls.die_with_parent(signal.SIGTERM)
         if os.getppid() != plan["parent"]:
@@ -56,6 +57,9 @@ def main(arguments: list[str]) -> None:
     except OSError as error:
         os.write(2, f"{error}\n".encode(errors="replace"))
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if not own_tree:  # also where the parent was gone before the worker began: nobody else removes it then
+            shutil.rmtree(plan["scratch"], ignore_errors=True)
         os._exit(status if status >= 0 else 128 - status)
 
 
@@ -70,7 +74,7 @@ def _close(descriptors: list[int]) -> None:
 
 
 def _keep(plan: dict[str, Any]) -> int:
-    """Start the worker, wait for its end, then end all that it left, and remove its scratch folder."""
+    """Start the worker, wait for its end, then end all that it left."""
     syscalls.reap_orphans()
     keeper, worker = os.getpid(), 0
     try:
@@ -93,7 +97,6 @@ def _keep(plan: dict[str, Any]) -> int:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(worker, signal.SIGKILL)
         _end_descendants()
-        shutil.rmtree(plan["scratch"], ignore_errors=True)
 
 
 def _end_descendants() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -117,8 +118,9 @@ def finish(place: Path) -> subprocess.CompletedProcess[str]:
 )
 def test_ended_in_the_middle_and_resumed(place, started, number, code):
     before = {path: path.read_bytes() for path in (place / "leaderboard").rglob("*.json")}
-    alive = workers(place)
-    assert len(before) == 2 <= len(alive)  # the two sides, and one that is to compare
+    # The two sides, and one that is to compare: what is killed while it starts a worker leaves its folder to the next.
+    wait_until(lambda: len(workers(place)) == 3, "all three workers")
+    assert len(before) == 2
 
     started.send_signal(number)
     out, err = started.communicate(timeout=30)
@@ -172,3 +174,15 @@ def test_interrupted_before_anything_runs(place):
     )
     assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "Interrupted.")
     assert not (place / "leaderboard").exists()
+
+
+def test_a_launcher_whose_parent_is_gone_removes_the_scratch_folder(tmp_path):
+    scratch = tmp_path / "scratch"
+    (scratch / "deep").mkdir(parents=True)
+    plan = {"level": "L0", "parent": -1, "cgroups": [], "scratch": str(scratch)}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    with open(tmp_path / "plan.json") as file:
+        code = "import sys; from ntire_bench.launch import main; main(sys.argv[1:])"
+        done = subprocess.run([sys.executable, "-c", code, str(file.fileno())], pass_fds=[file.fileno()])
+    assert done.returncode == 128 + signal.SIGTERM
+    assert not scratch.exists() and (tmp_path / "plan.json").exists()
