@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from ntire_bench.audit_rules import judge
 from ntire_bench.client import Worker
-from ntire_bench.contender import Contender
 from ntire_bench.errors import SubmissionError
 from ntire_bench.evidence import Agreement, Evidence, Look
 from ntire_bench.observation import Observation
-from ntire_bench.records import Complexity
+from ntire_bench.records import Complexity, Finding
 
 __all__ = ["audit"]
 
@@ -78,22 +77,25 @@ class _Auditor:
         )
 
 
-def audit(contender: Contender, counted: Complexity, image: Uint8) -> Complexity:
-    """Audit the costs of a contender, and note what it finds.
+def audit(
+    worker: Worker, counted: Complexity, image: Uint8, *, tile: int | None, has_loop: bool
+) -> tuple[Complexity, list[Finding]]:
+    """Audit the costs that a worker has counted.
 
     Args:
-        contender: Loaded; its findings are completed.
+        worker: The network is loaded there.
         counted: Its costs, as the worker counted them.
         image: A real LR image, uint8 HWC. One larger than the cost input is run as it is, too.
+        tile: The side of the tiles that images are run in [LR pixels]; None for whole images.
+        has_loop: Whether a part of a checkout's loop runs around the network.
 
     Returns:
-        The costs with the audit's results (see `scored_costs`) in the place of the worker's.
+        The costs with the audit's results (see `scored_costs`) in the place of the worker's, and what is to
+        be said about them.
     """
     begin = time.perf_counter()
     whole = msgspec.convert(counted.audit.pop("observed"), Observation)
-    auditor = _Auditor(contender.worker, image, np.random.default_rng())
-    tile = contender.info.tile
-    has_loop = contender.submission.branch is not None
+    auditor = _Auditor(worker, image, np.random.default_rng())
     evidence = Evidence(counted=counted, whole=whole, has_loop=has_loop)
     random = auditor.random
     around, others = list(_EVEN.items())[int(random.integers(len(_EVEN)))]
@@ -119,6 +121,5 @@ def audit(contender: Contender, counted: Complexity, image: Uint8) -> Complexity
     if tile is None and evidence.varies():
         evidence.confirmed = auditor.look(auditor.crop(*_LARGE[int(random.integers(len(_LARGE)))]))[0]
     results, findings = judge(evidence)
-    for finding in findings:
-        contender.note(finding)
-    return dataclasses.replace(counted, audit={**results, "seconds": round(time.perf_counter() - begin, 3)})
+    seconds = round(time.perf_counter() - begin, 3)
+    return dataclasses.replace(counted, audit={**results, "seconds": seconds}), findings

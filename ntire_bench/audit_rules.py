@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ntire_bench.audit_wording import few
 from ntire_bench.evidence import Evidence
 from ntire_bench.flops_rules import judge_flops, note_uncalled
 from ntire_bench.records import Finding
 from ntire_bench.scored_costs import PARAMS_LEAST, PARAMS_MARGIN
+from ntire_bench.text import few
 
 __all__ = ["judge"]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ntire_bench import baseline_rule
 from ntire_bench.baseline_rule import Ruling
-from ntire_bench.errors import SubmissionError, UsageError, one_line
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.submission import Catalogue, Submission, Unusable, find
+from ntire_bench.text import one_line
 
 __all__ = ["choose", "find_folder", "told", "without_namesakes"]
 

@@ -13,7 +13,7 @@ from ntire_bench import protocol as protocols
 from ntire_bench.contender import Progress
 from ntire_bench.crew import Crew
 from ntire_bench.dataset import Split, load_splits
-from ntire_bench.errors import SubmissionError, UsageError, relative
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.evaluate import Options, evaluate
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import LAUNCHES, ErrorInfo, ProtocolInfo, Record, SubmissionInfo
@@ -21,6 +21,7 @@ from ntire_bench.resolve import describe, file_sha256
 from ntire_bench.rounds import sr_path
 from ntire_bench.session import start_crew
 from ntire_bench.submission import Catalogue, Submission, Unusable
+from ntire_bench.text import relative
 
 __all__ = ["Data", "Outcome", "already_done", "choose_data", "run"]
 

@@ -16,6 +16,7 @@ from ntire_bench.checkout import Asked
 from ntire_bench.checkout_reads import CheckpointReads
 from ntire_bench.errors import SubmissionError
 from ntire_bench.inference import wants_gpu
+from ntire_bench.text import few
 
 __all__ = ["explain"]
 
@@ -153,8 +154,7 @@ def _told(error: BaseException) -> str:
     head = f"{type(error).__name__}: {lines[0][:_LINE]}" if lines else type(error).__name__
     listed = "loading state_dict" in head
     rest = [line[:_LINE] for line in lines[1:]] if listed else []
-    more = f"; and {len(rest) - _MOST_LINES} more" if len(rest) > _MOST_LINES else ""
-    return " ".join([head, "; ".join(rest[:_MOST_LINES])]).strip() + more
+    return f"{head} {few(rest, _MOST_LINES, between='; ')}".strip()
 
 
 def _is_pointer(path: Path) -> bool:

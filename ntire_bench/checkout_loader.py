@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ntire_bench import checkout_errors, checkout_imports, declaration
+from ntire_bench import PACKAGE, checkout_errors, checkout_imports, declaration
 from ntire_bench.checkout import SELECT_MODEL, Asked
 from ntire_bench.checkout_loop import MAKE, Loop, find_loop
 from ntire_bench.checkout_reads import CheckpointReads
@@ -137,7 +137,7 @@ def _answers_told(answered: Counter[str], reads: CheckpointReads) -> Inference:
 def _move_in(asked: Asked) -> None:
     sys.dont_write_bytecode = True
     os.chdir(asked.root)
-    own = Path(__file__).resolve().parent.parent
+    own = PACKAGE.parent
     if not {"site-packages", "dist-packages"} & set(own.parts):
         # Run from its own checkout, this program must not lend its models/ to another's.
         sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != own]

@@ -25,7 +25,8 @@ from ntire_bench.cli_output import print_json, show_board, stored_board, write
 from ntire_bench.cli_run import INTERRUPTED, DefaultId, gate, run
 from ntire_bench.cli_stability import stability
 from ntire_bench.cli_weights import fuse, zoo
-from ntire_bench.errors import NtireBenchError, UsageError, relative
+from ntire_bench.errors import NtireBenchError, UsageError
+from ntire_bench.text import relative
 
 __all__ = ["main", "test_demo"]
 

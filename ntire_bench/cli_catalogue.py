@@ -10,7 +10,8 @@ import click
 from click.core import ParameterSource
 
 from ntire_bench.cli_options import PATH, options, places
-from ntire_bench.errors import UsageError, relative
+from ntire_bench.errors import UsageError
+from ntire_bench.text import relative
 
 if TYPE_CHECKING:
     from ntire_bench.submission import Catalogue, Submission

@@ -18,7 +18,8 @@ from ntire_bench.cli_options import (
     see_that_it_can_measure,
 )
 from ntire_bench.cli_output import print_json
-from ntire_bench.errors import UsageError, one_line, relative
+from ntire_bench.errors import UsageError
+from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench import resolve

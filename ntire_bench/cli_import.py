@@ -9,7 +9,8 @@ import click
 
 from ntire_bench.cli_options import PATH, json_flag, results_folder
 from ntire_bench.cli_output import print_json, show_board, stored_board
-from ntire_bench.errors import UsageError, one_line, relative
+from ntire_bench.errors import UsageError
+from ntire_bench.text import one_line, relative
 
 __all__ = ["import_"]
 

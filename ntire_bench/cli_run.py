@@ -29,7 +29,8 @@ from ntire_bench.cli_options import (
     effort as effort_options,
 )
 from ntire_bench.cli_output import as_channel, print_json, show_board, stored_board
-from ntire_bench.errors import SubmissionError, UsageError, one_line, relative
+from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.campaign import Data

@@ -8,7 +8,8 @@ import click
 
 from ntire_bench.cli_options import PATH, json_flag, protocol_option, results_folder
 from ntire_bench.cli_output import print_json
-from ntire_bench.errors import UsageError, relative
+from ntire_bench.errors import UsageError
+from ntire_bench.text import relative
 
 __all__ = ["stability"]
 

@@ -16,7 +16,7 @@ from ntire_bench.cli_options import (
     see_that_it_can_measure,
 )
 from ntire_bench.cli_output import print_json
-from ntire_bench.errors import relative
+from ntire_bench.text import relative
 
 __all__ = ["fuse", "zoo"]
 

@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from ntire_bench.checkout import Branch
 from ntire_bench.environment import compute_threads
-from ntire_bench.errors import MeasurementError, SubmissionError, UsageError, one_line
+from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.observation import Observation
 from ntire_bench.records import Complexity, Finding, Inference, Isolation
 from ntire_bench.sandbox import Sandbox, TookTooLongError
 from ntire_bench.submission import Submission
+from ntire_bench.text import one_line
 
 __all__ = ["MOST_DIFFERENCE", "Call", "FuseReply", "LoadReply", "WarmUp", "Worker"]
 

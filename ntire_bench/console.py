@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ntire_bench.errors import NtireBenchError, one_line, relative
+from ntire_bench.errors import NtireBenchError
+from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

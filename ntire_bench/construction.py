@@ -32,6 +32,7 @@ from ntire_bench.records import Finding, Inference
 from ntire_bench.search import Attempt
 from ntire_bench.shapes import difference, likeness, shapes_of
 from ntire_bench.source_text import EMPTY
+from ntire_bench.text import few
 from ntire_bench.trial import RANGES, Trial
 from ntire_bench.trial_image import TrialImage, trial_image
 from ntire_bench.variants import Variant, Workbench, choose
@@ -276,9 +277,7 @@ class Construction:
             how_told = "the checkpoint holds no tensors"
             self.inferred.append(Inference(key="converted", value=found.state.converted, how=how_told))
         if found.state.dropped:
-            names = ", ".join(found.state.dropped[:_FEW_NAMES])
-            more = len(found.state.dropped) - _FEW_NAMES
-            value = f"{names} and {more} more" if more > 0 else names
+            value = few(found.state.dropped, _FEW_NAMES)
             where = "in the checkpoint beside the network's tensors"
             self.inferred.append(Inference(key="left_out", value=value, how=where))
 

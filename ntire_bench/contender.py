@@ -11,6 +11,7 @@ from ntire_bench.client import Worker
 from ntire_bench.errors import DatasetError, MeasurementError, NtireBenchError, UsageError
 from ntire_bench.records import Complexity, Finding, Inference, SplitResult, SubmissionInfo
 from ntire_bench.submission import Submission
+from ntire_bench.text import few
 
 __all__ = ["BaselineError", "Contender", "Progress", "Timeline", "blamed", "note_padding"]
 
@@ -124,9 +125,8 @@ def note_padding(contender: Contender, pads: Mapping[tuple[int, int], int]) -> N
         else:
             padded = {size: multiple for size, multiple in pads.items() if _rounded(size, multiple) != size}
             each = [f"{h}x{w} to a multiple of {multiple}" for (h, w), multiple in sorted(padded.items())]
-            more = f" and {len(each) - _MOST_SIZES} more sizes" if len(each) > _MOST_SIZES else ""
             how = "the network fails at these sizes as they are; LR images of all others are run as they are"
-            value = ", ".join(each[:_MOST_SIZES]) + more
+            value = few(each, _MOST_SIZES, kind="sizes")
             told = [Inference(key="padded_sizes", value=value, how=how)]
     contender.info = dataclasses.replace(contender.info, pad_to=pad_to, inferred=(*kept, *told))
 

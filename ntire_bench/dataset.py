@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench import pixel_cache, sample
-from ntire_bench.errors import DatasetError, relative
+from ntire_bench.errors import DatasetError
 from ntire_bench.image_folder import CheckedImage, DatasetProblems, Problems, check_images, list_images
 from ntire_bench.images import Uint8, modcrop, read_bytes
 from ntire_bench.metrics import SSIM_WINDOW
 from ntire_bench.png import decode_png
+from ntire_bench.text import relative
 
 __all__ = ["DatasetProblems", "Pair", "Split", "load_splits", "read_hr", "read_lr"]
 

@@ -14,8 +14,6 @@ from ntire_bench.records import Environment
 
 __all__ = ["commit", "compute_threads", "cores", "cpu_model", "describe"]
 
-_PACKAGE = Path(__file__).resolve().parent
-
 
 def describe(worker: dict[str, Any]) -> Environment:
     """Join what the worker and the parent can tell.
@@ -53,12 +51,14 @@ def compute_threads() -> int:
 
 def commit() -> str | None:
     """Return the commit of the checkout this program runs from, "+dirty" appended if it has changes."""
-    if shutil.which("git") is None or not (_PACKAGE.parent / ".git").exists():
+    if shutil.which("git") is None or not (ntire_bench.PACKAGE.parent / ".git").exists():
         return None  # installed, perhaps inside somebody else's repository
-    head = _output("git", "-C", str(_PACKAGE.parent), "rev-parse", "HEAD")
+    head = _output("git", "-C", str(ntire_bench.PACKAGE.parent), "rev-parse", "HEAD")
     if head is None:
         return None
-    changed = _output("git", "-C", str(_PACKAGE.parent), "status", "--porcelain", "--untracked-files=no")
+    changed = _output(
+        "git", "-C", str(ntire_bench.PACKAGE.parent), "status", "--porcelain", "--untracked-files=no"
+    )
     return head + ("+dirty" if changed else "")
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ntire_bench.text import one_line, relative
+
 __all__ = [
     "DatasetError",
     "MeasurementError",
@@ -16,43 +18,7 @@ __all__ = [
     "RecordError",
     "SubmissionError",
     "UsageError",
-    "one_line",
-    "relative",
 ]
-
-
-def relative(path: str | os.PathLike[str]) -> str:
-    """Return `path` as people read it: relative to the working directory where that is shorter.
-
-    Args:
-        path: Any path; it need not exist.
-
-    Returns:
-        The relative path where the file lies at most one folder above the working directory, else `path`.
-
-    >>> relative(Path.cwd() / "models" / "team00_RLFN.py")
-    'models/team00_RLFN.py'
-    """
-    try:
-        shown = os.path.relpath(path)
-    except ValueError:  # on another drive, where there are such
-        return os.fspath(path)
-    return os.fspath(path) if shown.startswith(os.path.join("..", "..")) else shown
-
-
-def one_line(text: str, most: int | None = None) -> str:
-    r"""Return `text` on one line without control characters: it may come from a stranger's model file.
-
-    Args:
-        text: Any; what is not Unicode, and marks that turn the direction of writing, go as well.
-        most: Characters that are kept; None for all.
-
-    >>> one_line("line\n two \x1b[31m"), one_line("abcdefgh", most=4)
-    ('line two [31m', 'abcd…')
-    """
-    if most is not None and len(text) > most:
-        text = text[:most] + "…"
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 class NtireBenchError(Exception):

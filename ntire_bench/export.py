@@ -15,7 +15,7 @@ from ntire_bench.layout import COLUMNS, Style
 from ntire_bench.leaderboard import Board, remarks
 from ntire_bench.records import Score
 from ntire_bench.scoring import Row
-from ntire_bench.selection import one_line
+from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]

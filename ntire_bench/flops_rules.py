@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ntire_bench.audit_wording import few, giga, plain
 from ntire_bench.evidence import Evidence
 from ntire_bench.records import Finding
 from ntire_bench.scored_costs import FLOPS_MARGIN
+from ntire_bench.text import few, giga, plain
 
 __all__ = ["judge_flops", "note_uncalled"]
 

@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ntire_bench import processes
+from ntire_bench import PACKAGE, processes
 from ntire_bench.canary import CHECKS
 from ntire_bench.errors import UsageError
 from ntire_bench.limits import Limits
 from ntire_bench.records import Isolation
 from ntire_bench.spawn import LEVELS, spawn
-from ntire_bench.view import PACKAGE
 
 __all__ = ["ISOLATION_CHOICES", "LEVEL_NAMES", "isolation_for", "lost", "try_level"]
 

@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
         os.write(2, f"{error}\n".encode(errors="replace"))
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if not own_tree:  # also where the parent was gone before the worker began: nobody else removes it then
+        if not own_tree:  # where the parent was gone before the worker began, nobody else removes it
             shutil.rmtree(plan["scratch"], ignore_errors=True)
         os._exit(status if status >= 0 else 128 - status)
 

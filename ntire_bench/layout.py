@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ntire_bench.errors import relative
 from ntire_bench.leaderboard import Board, LeftOut, display_name, remarks
 from ntire_bench.records import LAUNCHES
 from ntire_bench.scoring import Row
+from ntire_bench.text import few, relative
 
 __all__ = [
     "COLUMNS",
@@ -211,8 +211,8 @@ def _noise(board: Board) -> Iterator[str]:
         if places[label] > number
     ]
     if pairs:
-        more = f" and {len(pairs) - 8} more pairs" if len(pairs) > 8 else ""
-        yield f"≈ Tied within noise, the intervals of the final scores overlap: {'; '.join(pairs[:8])}{more}."
+        told = few(pairs, 8, between="; ", kind="pairs")
+        yield f"≈ Tied within noise, the intervals of the final scores overlap: {told}."
     unstable = [display_name(row.entry) for row in rows if row.status == "unstable"]
     if unstable:
         yield f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}."

@@ -10,8 +10,9 @@ from ntire_bench import reference, scoring
 from ntire_bench.entries import JUDGED_SPLITS, Entry, entry_from_baseline, entry_from_record, swap_channel
 from ntire_bench.protocol import Channel, Protocol
 from ntire_bench.scoring import Row
-from ntire_bench.selection import LeftOut, one_line, select, team_name
+from ntire_bench.selection import LeftOut, select, team_name
 from ntire_bench.store import Problem, Stored
+from ntire_bench.text import one_line
 
 __all__ = ["Board", "LeftOut", "board_from_reference", "build", "display_name", "remarks"]
 

@@ -14,6 +14,7 @@ from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
 from ntire_bench.inference import Upscaler, to_tensor
 from ntire_bench.records import Inference
+from ntire_bench.text import few
 
 __all__ = ["settle_output"]
 
@@ -110,8 +111,7 @@ def _declared(
                 continue
             if not isinstance(returned, Tensor):  # which can be indexed, too, and has no outputs
                 return path
-    there = [f"{_written(path)} ({_told(part)})" for path, part in list(parts.items())[:_SHOWN]]
-    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    there = [f"{_written(path)} ({_told(part)})" for path, part in parts.items()]
     remedy = f"correct output in {declaration.source}" + (
         ": write one of these" if there else ", or leave it out"
     )
@@ -119,7 +119,7 @@ def _declared(
         f"{declaration.source} declares output = {declared!r}, and the network returns no such thing",
         file=upscaler.file,
         expected="the number, the key, or the way to the SR image, such as 1 or '0.1'",
-        found=f"a {type(returned).__name__}" + (f" with {', '.join(there)}{more}" if there else ""),
+        found=f"a {type(returned).__name__}" + (f" with {few(there, _SHOWN)}" if there else ""),
         remedy=remedy,
     )
 

@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntire_bench.cache_dir import cache_dir
-from ntire_bench.errors import NtireBenchError, UsageError, relative
+from ntire_bench.errors import NtireBenchError, UsageError
+from ntire_bench.text import relative
 
 __all__ = ["DEFAULT_GIB", "VARIABLE", "PixelCache", "configured"]
 

@@ -6,11 +6,11 @@ import dataclasses
 import hashlib
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from ntire_bench import PACKAGE
 from ntire_bench.errors import UsageError
 
 if sys.version_info >= (3, 11):
@@ -31,7 +31,7 @@ __all__ = [
 
 DEFAULT_PROTOCOL = "ntire2024"
 SAMPLE_PROTOCOL = "sample"
-_FOLDER = Path(__file__).with_name("protocols")
+_FOLDER = PACKAGE / "protocols"
 
 Channel = Literal["y", "rgb"]
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from ntire_bench.attest import Window, window_of
 from ntire_bench.records import Finding, ImageResult
+from ntire_bench.text import few
 
-__all__ = ["Verifier", "exact_images", "gains", "named"]
+__all__ = ["Verifier", "exact_images", "gains"]
 
 Uint8 = npt.NDArray[np.uint8]
 
@@ -25,23 +26,13 @@ _FEWEST_KEPT = 20  # windows of the first launch
 _KEPT_SHARE = 0.05
 
 
-def named(names: Sequence[str]) -> str:
-    """Return a few names and how many more there are.
-
-    >>> named(["a", "b"]), named([str(i) for i in range(9)])
-    ('a, b', '0, 1, 2, 3, 4 and 4 more')
-    """
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
-
-
 def exact_images(split: str, results: Sequence[ImageResult]) -> list[Finding]:
     """Return a finding where SR equals HR: an infinite PSNR never enters a mean."""
     exact = [result.name for result in results if result.psnr_y_db is None or result.psnr_rgb_db is None]
     if not exact:
         return []
     return [
-        Finding(code="psnr-infinite", severity="reject", message=f"SR equals HR in {split}: {named(exact)}")
+        Finding(code="psnr-infinite", severity="reject", message=f"SR equals HR in {split}: {few(exact)}")
     ]
 
 
@@ -56,7 +47,7 @@ def gains(split: str, own: Sequence[ImageResult], baseline: Sequence[ImageResult
     if not far:
         return []
     message = (
-        f"over {GAIN_DB:.0f} dB better than the baseline in {split}: {named(far)}; no network of this kind "
+        f"over {GAIN_DB:.0f} dB better than the baseline in {split}: {few(far)}; no network of this kind "
         "is, so a person must see how these images were made"
     )
     return [Finding(code="gain-over-baseline", severity="warning", message=message)]
@@ -161,6 +152,6 @@ class Verifier:
         ):
             if images:
                 unique = list(dict.fromkeys(images))
-                message = f"{what}: {named(unique)}"
+                message = f"{what}: {few(unique)}"
                 told.append(Finding(code=code, severity="reject", message=message))
         return told

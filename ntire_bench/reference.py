@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from ntire_bench import PACKAGE
 from ntire_bench import protocol as protocols
 from ntire_bench.entries import Costs, Entry
 from ntire_bench.errors import UsageError
@@ -13,7 +14,7 @@ from ntire_bench.errors import UsageError
 __all__ = ["Reference", "available", "load", "reference_entries"]
 
 # In a wheel the tables lie inside the package, in a checkout beside it.
-_FOLDERS = (Path(__file__).with_name("reference"), Path(__file__).parents[1] / "leaderboard" / "reference")
+_FOLDERS = (PACKAGE / "reference", PACKAGE.parent / "leaderboard" / "reference")
 _BASELINE_MARK = " (baseline)"
 
 

@@ -20,6 +20,7 @@ from ntire_bench.isolation import isolation_for
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Complexity, Environment, Finding, Inference, Isolation, SubmissionInfo
 from ntire_bench.submission import Submission
+from ntire_bench.text import few
 
 __all__ = ["Check", "check", "count", "describe", "file_sha256", "load", "recount"]
 
@@ -144,7 +145,7 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
         contender.note(finding)
     outside = contender.submission.outside
     if outside:
-        named = ", ".join(map(str, outside[:_MOST_NAMED])) + (", ..." if len(outside) > _MOST_NAMED else "")
+        named = few(list(map(str, outside)), _MOST_NAMED)
         message = f"the submission could read what links in the checkout lead to outside of it: {named}"
         contender.note(Finding(code="links-outside", severity="info", message=message))
     return reply.can_fuse
@@ -163,7 +164,15 @@ def count(contender: Contender, protocol: Protocol, image: npt.NDArray[np.uint8]
     if image is None or contender.is_baseline:
         counted = dataclasses.replace(counted, audit={"counter": counted.audit["counter"]})
     else:
-        counted = audit(contender, counted, image)
+        counted, findings = audit(
+            contender.worker,
+            counted,
+            image,
+            tile=contender.info.tile,
+            has_loop=contender.submission.branch is not None,
+        )
+        for finding in findings:
+            contender.note(finding)
     contender.complexity = counted
     return counted
 

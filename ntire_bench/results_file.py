@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ntire_bench.errors import RecordError
 from ntire_bench.results_table import read_table
-from ntire_bench.selection import one_line
+from ntire_bench.text import one_line
 
 __all__ = ["LISTS", "NUMBERS", "ResultsFile", "ResultsRow", "Value", "read"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ntire_bench.errors import RecordError
-from ntire_bench.selection import one_line
+from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
     from ntire_bench.entries import Entry

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ntire_bench import channel
-from ntire_bench.errors import SubmissionError, one_line
+from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation import isolation_for
 from ntire_bench.limits import Limits
 from ntire_bench.records import Isolation
 from ntire_bench.spawn import spawn
+from ntire_bench.text import one_line
 from ntire_bench.watch import Watch
 
 __all__ = ["Sandbox", "TookTooLongError"]

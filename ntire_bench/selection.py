@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ntire_bench.entries import JUDGED_SPLITS, entry_from_record
-from ntire_bench.errors import RecordError, UsageError, one_line
+from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.protocol import Protocol
 from ntire_bench.records import Environment, Record
 from ntire_bench.store import Stored
+from ntire_bench.text import one_line
 
 __all__ = ["Device", "LeftOut", "Selection", "device_of", "one_line", "select", "team_name"]
 

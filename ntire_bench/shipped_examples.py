@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Folders", "folders", "folders_without_own"]
+from ntire_bench import PACKAGE
 
-_PACKAGE = Path(__file__).resolve().parent
+__all__ = ["Folders", "folders", "folders_without_own"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ def folders() -> Folders | None:
 
     In a wheel they lie inside the package, in a checkout beside it.
     """
-    inside, beside = _PACKAGE / "examples", _PACKAGE.parent
+    inside, beside = PACKAGE / "examples", PACKAGE.parent
     is_checkout = (beside / "pyproject.toml").is_file()  # else it is where packages are installed to
     place = inside if (inside / "models").is_dir() or not is_checkout else beside
     found = Folders(models=place / "models", model_zoo=place / "model_zoo")

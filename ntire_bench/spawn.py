@@ -8,6 +8,7 @@ import fcntl
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ntire_bench import bubblewrap, cgroups, processes, seccomp, syscalls
+from ntire_bench import PACKAGE, bubblewrap, cgroups, processes, seccomp, syscalls
 from ntire_bench import scratch as scratch_folders
 from ntire_bench import view as views
 from ntire_bench.limits import Limits, rlimits
@@ -69,6 +70,7 @@ apply({rlimits!r})
 )
 _LAUNCH = _PACKAGE_BY_PATH + "from ntire_bench.launch import main\nmain(sys.argv[1:])\n"
 _END_TIMEOUT_S = 15.0
+_EXAMPLES = re.compile(r"[/\\]examples[/\\]")  # submissions, in an installation from a wheel
 
 
 class Spawned:
@@ -250,11 +252,11 @@ def spawn(
 def _compile_package() -> None:
     """Compile this package's modules while that can be kept: workers cannot write beside them."""
     if not sys.dont_write_bytecode:
-        compileall.compile_dir(views.PACKAGE, maxlevels=0, quiet=2)
+        compileall.compile_dir(PACKAGE, quiet=2, rx=_EXAMPLES)
 
 
 def _package() -> dict[str, str]:
-    return {"init": str(views.PACKAGE / "__init__.py"), "package": str(views.PACKAGE)}
+    return {"init": str(PACKAGE / "__init__.py"), "package": str(PACKAGE)}
 
 
 def _bubblewrap() -> str:

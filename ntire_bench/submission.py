@@ -17,8 +17,9 @@ from pathlib import Path
 from ntire_bench import declaration as declarations
 from ntire_bench.checkout import Branch
 from ntire_bench.declaration import Declaration
-from ntire_bench.errors import SubmissionError, UsageError, relative
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.given_file import is_file
+from ntire_bench.text import few, relative
 
 __all__ = [
     "CHECKPOINT_SUFFIXES",
@@ -379,5 +380,4 @@ def _contents(model_zoo: Path) -> str:
     if not model_zoo.is_dir():
         return f"no folder {relative(model_zoo)}"
     names = sorted(p.name for p in model_zoo.iterdir() if p.suffix.lower() in CHECKPOINT_SUFFIXES)
-    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    return shown or "no checkpoint at all"
+    return few(names, 6) or "no checkpoint at all"

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PACKAGE", "View", "search_paths", "view"]
+from ntire_bench import PACKAGE
 
-PACKAGE = Path(__file__).resolve().parent
+__all__ = ["View", "search_paths", "view"]
+
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")  # links into /usr on most systems
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "OpenCL", "nvidia")
 _SYS = ("devices/system", "kernel/mm/transparent_hugepage")

@@ -22,8 +22,10 @@ from typing import IO, Any
 
 import msgspec
 
-from ntire_bench.errors import MeasurementError, UsageError, relative
+from ntire_bench import PACKAGE
+from ntire_bench.errors import MeasurementError, UsageError
 from ntire_bench.submission import Catalogue, CheckpointMissing
+from ntire_bench.text import relative
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,7 +83,7 @@ def catalogue() -> list[Published]:
     >>> [item.file_name for item in catalogue()][0]
     'team00_RLFN.pth'
     """
-    raw = tomllib.loads(Path(__file__).with_name("zoo.toml").read_text(encoding="utf-8"))
+    raw = tomllib.loads((PACKAGE / "zoo.toml").read_text(encoding="utf-8"))
     return sorted(msgspec.convert(raw["checkpoint"], list[Published]), key=lambda item: item.id)
 
 

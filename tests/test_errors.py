@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ntire_bench import errors
-from ntire_bench.errors import NtireBenchError, SubmissionError, relative
+from ntire_bench.errors import NtireBenchError, SubmissionError
+from ntire_bench.text import relative
 
 
 def test_message_has_file_problem_expectation_finding_and_remedy_in_this_order():

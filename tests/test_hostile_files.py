@@ -23,9 +23,10 @@ from ntire_bench import (
     render,
     static_value,
 )
-from ntire_bench.errors import SubmissionError, UsageError, one_line
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.store import Stored
 from ntire_bench.submission import Catalogue, find
+from ntire_bench.text import one_line
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
 HEX = "0x" + "f" * 6000  # Python reads it, and refuses to write it in decimal

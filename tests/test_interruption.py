@@ -118,7 +118,8 @@ def finish(place: Path) -> subprocess.CompletedProcess[str]:
 )
 def test_ended_in_the_middle_and_resumed(place, started, number, code):
     before = {path: path.read_bytes() for path in (place / "leaderboard").rglob("*.json")}
-    # The two sides, and one that is to compare: what is killed while it starts a worker leaves its folder to the next.
+    # The two sides, and one that is to compare. What is killed while it starts a worker leaves that folder
+    # to the next run.
     wait_until(lambda: len(workers(place)) == 3, "all three workers")
     assert len(before) == 2
 

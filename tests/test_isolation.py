@@ -21,7 +21,7 @@ import pytest
 import toys
 from pairs import smooth
 
-from ntire_bench import bubblewrap, cgroups, isolation, limits, sandbox, seccomp, spawn, view
+from ntire_bench import PACKAGE, bubblewrap, cgroups, isolation, limits, sandbox, seccomp, spawn, view
 from ntire_bench.client import Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.isolation import Trial, isolation_for, lost, try_level
@@ -221,7 +221,7 @@ def test_nothing_is_written_outside_its_scratch_folder(level, resident, checkout
     if not above(level, "L1"):
         pytest.skip("L0 does not keep a submission from writing what its user may write")
     mark = f"mark_{secrets.token_hex(6)}"
-    folders = [checkout, checkout / "models", view.PACKAGE, Path(tempfile.gettempdir()), Path("/dev/shm")]
+    folders = [checkout, checkout / "models", PACKAGE, Path(tempfile.gettempdir()), Path("/dev/shm")]
     folders += [Path.home(), Path("/"), Path("/usr/bin"), Path(sys.prefix), Path("/etc"), Path("/var/tmp")]
     for folder in folders:
         do(resident(level), f"open({str(folder / mark)!r}, 'w').write('x')")
@@ -644,9 +644,9 @@ def test_without_a_gpu_little_of_sys_is_seen(machine_with_gpu):
 def test_a_checkout_is_not_seen_for_being_around_the_package_or_the_environment(tmp_path):
     """What is seen of an interpreter's prefix is what Python is made of, not the folder itself."""
     seen = view.view([tmp_path / "missing.py"])
-    around = [view.PACKAGE.parent, Path(sys.prefix), Path.home(), Path("/")]
+    around = [PACKAGE.parent, Path(sys.prefix), Path.home(), Path("/")]
     assert not set(around) & set(seen.readable)
-    assert view.PACKAGE in seen.readable
+    assert PACKAGE in seen.readable
 
 
 def kernel_files(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:

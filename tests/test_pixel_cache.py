@@ -20,9 +20,10 @@ from PIL import Image
 
 from ntire_bench import dataset, pixel_cache
 from ntire_bench.dataset import load_splits, read_hr, read_lr
-from ntire_bench.errors import UsageError, relative
+from ntire_bench.errors import UsageError
 from ntire_bench.images import write_png
 from ntire_bench.pixel_cache import PixelCache
+from ntire_bench.text import relative
 
 GENEROUS = 2**24
 

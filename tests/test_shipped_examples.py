@@ -15,7 +15,8 @@ import toys
 from click.testing import Result
 
 from ntire_bench import zoo
-from ntire_bench.errors import MeasurementError, relative
+from ntire_bench.errors import MeasurementError
+from ntire_bench.text import relative
 from ntire_bench.zoo import Published
 
 SAID = "the examples that ship with ntire_bench are used"

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from record_factory import make_failure, make_record
 
 from ntire_bench import store
-from ntire_bench.errors import RecordError, relative
+from ntire_bench.errors import RecordError
 from ntire_bench.records import Record, Score
+from ntire_bench.text import relative
 
 FIXTURES = Path(__file__).parent / "fixtures" / "records"
 

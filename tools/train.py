@@ -51,8 +51,9 @@ from training_network import build_network
 from training_settings import FINAL_LR, Settings
 from training_state import begin_with, save_atomically
 
-from ntire_bench.errors import MeasurementError, NtireBenchError, UsageError, relative
+from ntire_bench.errors import MeasurementError, NtireBenchError, UsageError
 from ntire_bench.inference import Upscaler
+from ntire_bench.text import relative
 
 
 class Interrupted(Exception):

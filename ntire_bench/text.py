@@ -1,0 +1,78 @@
+"""How names, numbers and paths are put into a message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+__all__ = ["few", "giga", "one_line", "plain", "relative"]
+
+
+def relative(path: str | os.PathLike[str]) -> str:
+    """Return `path` as people read it: relative to the working directory where that is shorter.
+
+    Args:
+        path: Any path; it need not exist.
+
+    Returns:
+        The relative path where the file lies at most one folder above the working directory, else `path`.
+
+    >>> relative(Path.cwd() / "models" / "team00_RLFN.py")
+    'models/team00_RLFN.py'
+    """
+    try:
+        shown = os.path.relpath(path)
+    except ValueError:  # on another drive, where there are such
+        return os.fspath(path)
+    return os.fspath(path) if shown.startswith(os.path.join("..", "..")) else shown
+
+
+def one_line(text: str, most: int | None = None) -> str:
+    r"""Return `text` on one line without control characters: it may come from a stranger's model file.
+
+    Args:
+        text: Any; what is not Unicode, and marks that turn the direction of writing, go as well.
+        most: Characters that are kept; None for all.
+
+    >>> one_line("line\n two \x1b[31m"), one_line("abcdefgh", most=4)
+    ('line two [31m', 'abcd…')
+    """
+    if most is not None and len(text) > most:
+        text = text[:most] + "…"
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def giga(count: float) -> str:
+    """Return a count in units of 1e9, as FLOPs are printed.
+
+    >>> giga(19_674_859_520)
+    '19.6749 G'
+    """
+    return f"{count / 1e9:.4f} G"
+
+
+def plain(names: Iterable[str]) -> list[str]:
+    """Return operators' names without "aten::".
+
+    >>> plain(["aten::mul"])
+    ['mul']
+    """
+    return [name.removeprefix("aten::") for name in names]
+
+
+def few(names: Sequence[str], most: int = 5, *, between: str = ", ", kind: str = "") -> str:
+    """Return the first names, and how many more there are.
+
+    Args:
+        names: Any number.
+        most: How many are named.
+        between: What separates them.
+        kind: What the others are called; "" for "more" alone.
+
+    >>> few(["a", "b"]), few(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    >>> few(["8x8", "9x9"], most=1, kind="sizes")
+    '8x8 and 1 more sizes'
+    """
+    rest = len(names) - most
+    return between.join(names[:most]) + (f" and {rest} more {kind}".rstrip() if rest > 0 else "")
