@@ -23,11 +23,12 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench import sample, submission
-from ntire_bench.client import Worker
-from ntire_bench.isolation import ISOLATION_CHOICES, isolation_for
-from ntire_bench.records import Isolation
-from ntire_bench.submission import Submission
+from ntire_bench.client.worker import Worker
+from ntire_bench.data import sample
+from ntire_bench.isolation.choose import ISOLATION_CHOICES, isolation_for
+from ntire_bench.records.record import Isolation
+from ntire_bench.submissions import submission
+from ntire_bench.submissions.submission import Submission
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -77,7 +78,7 @@ def start_s(item: Submission, level: Isolation) -> float:
 def import_s() -> float:
     """Return how long a process takes that imports torch and what else a worker needs, and ends [s]."""
     begin = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import ntire_bench.worker"], check=True)
+    subprocess.run([sys.executable, "-c", "import ntire_bench.worker.serve"], check=True)
     return time.perf_counter() - begin
 
 

@@ -28,10 +28,12 @@ from PIL import Image
 from skimage import data as photographs
 from skimage.metrics import structural_similarity
 
-from ntire_bench import dataset, image_folder, metrics
-from ntire_bench.images import Uint8, matlab_bicubic_down, modcrop, write_png
-from ntire_bench.pixel_cache import PixelCache
-from ntire_bench.png import decode_png, encode_png, verify_png
+from ntire_bench.data import dataset
+from ntire_bench.data import folder as image_folder
+from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, write_png
+from ntire_bench.data.pixel_cache import PixelCache
+from ntire_bench.data.png import decode_png, encode_png, verify_png
+from ntire_bench.metrics import psnr
 
 BORDER = 4
 
@@ -131,11 +133,11 @@ def main(rounds: int, height: int, width: int, check_pairs: int) -> None:
             raise SystemExit("the cache did not return the image")
         table: list[tuple[str, Callable[[], object], str, Callable[[], object]]] = [
             (
-                "PSNR, Y and RGB", lambda: metrics.psnr(sr, hr, BORDER),
+                "PSNR, Y and RGB", lambda: psnr.psnr(sr, hr, BORDER),
                 "NumPy, RGB alone", lambda: naive_psnr(sr, hr),
             ),
             (
-                "SSIM, Y", lambda: metrics.ssim_y(sr, hr, BORDER),
+                "SSIM, Y", lambda: psnr.ssim_y(sr, hr, BORDER),
                 "scikit-image", lambda: naive_ssim(sr, hr),
             ),
             (
@@ -165,9 +167,9 @@ def main(rounds: int, height: int, width: int, check_pairs: int) -> None:
             found = timed({"ours": ours, "theirs": theirs}, rounds)
             (cpu, wall), (cpu2, wall2) = found["ours"], found["theirs"]
             print(f"{label:20}{cpu:7.1f}{wall:7.1f}   {other:20}{cpu2:7.1f}{wall2:7.1f}{cpu / cpu2:8.3f}")
-    difference = metrics.psnr(sr, hr, BORDER).rgb_db - naive_psnr(sr, hr)
+    difference = psnr.psnr(sr, hr, BORDER).rgb_db - naive_psnr(sr, hr)
     print(f"PSNR differs from NumPy's by {difference:.1e} dB, ", end="")
-    print(f"SSIM from scikit-image's by {metrics.ssim_y(sr, hr, BORDER) - naive_ssim(sr, hr):.1e}")
+    print(f"SSIM from scikit-image's by {psnr.ssim_y(sr, hr, BORDER) - naive_ssim(sr, hr):.1e}")
     sizes = len(encode_png(sr)), len(pillow_png(sr))
     print(f"SR as PNG: {sizes[0] / 1e6:.2f} MB, by Pillow at level 1 {sizes[1] / 1e6:.2f} MB")
     if check_pairs:

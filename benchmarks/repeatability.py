@@ -20,8 +20,9 @@ from pathlib import Path
 import click
 from speed import ROOT, write_pairs
 
-from ntire_bench import baseline_choice, environment, submission
-from ntire_bench.submission import Submission
+from ntire_bench.machine import environment
+from ntire_bench.submissions import baseline_choice, submission
+from ntire_bench.submissions.submission import Submission
 
 
 def ours(id_: int, data: Path, results: Path, more: tuple[str, ...]) -> tuple[float, float, int]:

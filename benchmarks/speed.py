@@ -24,12 +24,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ntire_bench import environment, protocol, sample, submission
-from ntire_bench.dataset import load_splits
-from ntire_bench.evaluate import Options, evaluate
-from ntire_bench.images import matlab_bicubic_down, read_png, write_png
-from ntire_bench.stopping import StopRule
-from ntire_bench.submission import Submission
+from ntire_bench.data import sample
+from ntire_bench.data.dataset import load_splits
+from ntire_bench.data.images import matlab_bicubic_down, read_png, write_png
+from ntire_bench.estimating.stopping import StopRule
+from ntire_bench.machine import environment
+from ntire_bench.protocols import protocol
+from ntire_bench.submissions import submission
+from ntire_bench.submissions.submission import Submission
+from ntire_bench.workflows.evaluate import Options, evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
 

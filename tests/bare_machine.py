@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from ntire_bench import seccomp, syscalls
+from ntire_bench.isolation.levels import seccomp, syscalls
 
 __all__ = ["HIDE", "environment_with_gpus", "hide", "hide_gpus", "wanted"]
 

@@ -30,12 +30,14 @@ def lr_files(folder: Path) -> list[Path]:
 
 
 def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
-    from ntire_bench import challenge_root, checkout_loader, complexity
-    from ntire_bench.checkout import Asked
     from ntire_bench.errors import NtireBenchError
-    from ntire_bench.inference import to_tensor, to_uint8
+    from ntire_bench.submissions.branch import Asked
+    from ntire_bench.submissions.checkout import find
+    from ntire_bench.worker.checkout import load as checkout_loader
+    from ntire_bench.worker.costs import count as complexity
+    from ntire_bench.worker.network.upscaler import to_tensor, to_uint8
 
-    submission = challenge_root.find(root).get(id_)
+    submission = find.find(root).get(id_)
     branch = submission.branch
     asked = Asked(
         id=id_,

@@ -21,7 +21,9 @@ bare_machine.hide_gpus()
 import pytest  # noqa: E402
 from click.testing import CliRunner, Result  # noqa: E402
 
-from ntire_bench import cli, isolation, view  # noqa: E402
+from ntire_bench.cli import group  # noqa: E402
+from ntire_bench.isolation import choose  # noqa: E402
+from ntire_bench.isolation.levels import view  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +60,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(text)
     hidden = ", ".join(sorted(bare_machine.wanted())) or "nothing"
     terminalreporter.write_line(
-        f"isolation {isolation.isolation_for('auto').level} at best; hidden from the tests: {hidden}"
+        f"isolation {choose.isolation_for('auto').level} at best; hidden from the tests: {hidden}"
     )
 
 
@@ -69,7 +71,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     before = signal.getsignal(signal.SIGTERM)  # commands end workers when it comes
 
     def call(*arguments: object) -> Result:
-        result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(group.main, [str(argument) for argument in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -96,7 +98,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def said_of_isolation() -> str:
     """What a command says on standard error of the best isolation of this machine: one line, or nothing."""
-    text = isolation.lost(isolation.isolation_for("auto"))
+    text = choose.lost(choose.isolation_for("auto"))
     return "" if text is None else f"{text}\n"
 
 

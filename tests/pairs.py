@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ntire_bench.images import matlab_bicubic_down, modcrop
+from ntire_bench.data.images import matlab_bicubic_down, modcrop
 
 Uint8 = npt.NDArray[np.uint8]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ntire_bench import protocol as protocols
-from ntire_bench.records import (
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.records.record import (
     Complexity,
     Environment,
     ErrorInfo,

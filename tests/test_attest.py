@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from ntire_bench import device, environment, monitor
-from ntire_bench.attest import Window, agrees, dithered, measure_overhead, window_of
-from ntire_bench.beside import Beside
-from ntire_bench.client import Call, Worker
-from ntire_bench.quality import Verifier
+from ntire_bench.client.worker import Call, Worker
+from ntire_bench.machine import environment, monitor
+from ntire_bench.measuring.background import Beside
+from ntire_bench.measuring.clock import Window, agrees, dithered, measure_overhead, window_of
+from ntire_bench.measuring.quality import Verifier
+from ntire_bench.worker.network import device
 
 
 class NullWorker:

@@ -13,12 +13,18 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from ntire_bench import audit_rules, complexity, entries, protocol, resolve, sample, submission, zoo
-from ntire_bench.evidence import Agreement, Evidence, Look
-from ntire_bench.inference import Upscaler
-from ntire_bench.observation import Observation
-from ntire_bench.observer import observe
-from ntire_bench.records import Complexity
+from ntire_bench.audit import rules
+from ntire_bench.audit.evidence import Agreement, Evidence, Look
+from ntire_bench.data import sample
+from ntire_bench.measuring import resolve
+from ntire_bench.protocols import protocol
+from ntire_bench.ranking import entry as entries
+from ntire_bench.records.record import Complexity
+from ntire_bench.submissions import submission, zoo
+from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.costs import count
+from ntire_bench.worker.costs.observe import observe
+from ntire_bench.worker.network.upscaler import Upscaler
 
 CPU = torch.device("cpu")
 IMAGE = torch.rand(1, 3, 40, 24, generator=torch.Generator().manual_seed(0))
@@ -187,7 +193,7 @@ def evidence(*per_pixel: float, official: int = 100 * 65536, whole: int = 100 * 
 
 
 def judged(case: Evidence) -> tuple[dict, dict[str, str]]:
-    results, findings = audit_rules.judge(case)
+    results, findings = rules.judge(case)
     return results, {finding.code: finding.severity for finding in findings}
 
 
@@ -309,7 +315,7 @@ def test_hidden_weights_cost_at_least_what_changes() -> None:
 
     square = torch.rand(3, 3) + 0.5
     upscaler = Upscaler(Network(function, square=square), Path("models/team05_Toy.py"), 4, CPU)
-    _, found = complexity.audit(upscaler, IMAGE.clamp(0.1))
+    _, found = count.audit(upscaler, IMAGE.clamp(0.1))
     assert found.hidden == ("square",)
     assert found.hidden_work == 9 * HW
     assert torch.equal(upscaler.network.square, square)

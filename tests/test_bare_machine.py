@@ -11,7 +11,7 @@ from pathlib import Path
 import bare_machine
 import pytest
 
-from ntire_bench.isolation import try_level
+from ntire_bench.isolation.choose import try_level
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
 

@@ -16,12 +16,16 @@ from click.testing import Result
 from pairs import smooth, write_pairs
 from record_factory import make_record
 
-from ntire_bench import baseline_choice, challenge_root, protocol, rehearsal, store, submission
-from ntire_bench.baseline_rule import called, rule
-from ntire_bench.entries import entry_from_record
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.isolation import isolation_for
-from ntire_bench.session import Options
+from ntire_bench.isolation.choose import isolation_for
+from ntire_bench.measuring.session import Options
+from ntire_bench.protocols import protocol
+from ntire_bench.ranking.entry import entry_from_record
+from ntire_bench.records import store
+from ntire_bench.submissions import baseline_choice, submission
+from ntire_bench.submissions.baseline_rule import called, rule
+from ntire_bench.submissions.checkout import find
+from ntire_bench.workflows import rehearse
 
 DECLARED = toys.toy(head='SUBMISSION = {"model": "Toy", "data_range": 1}')
 
@@ -397,16 +401,16 @@ def test_a_rehearsal_without_a_baseline_says_so(tmp_path, monkeypatch):
         ran.append((item.label, baseline.label))
         return make_record(5, "B")
 
-    monkeypatch.setattr(rehearsal, "evaluate", evaluated)
+    monkeypatch.setattr(rehearse, "evaluate", evaluated)
     said: list[str] = []
     options = Options(psnr_channel="y")
-    rehearsal.rehearse(catalogue.get(5), catalogue, options, said.append)
+    rehearse.rehearse(catalogue.get(5), catalogue, options, said.append)
     assert ran == [("05_B", "05_B")] and len(said) == 1
     assert said[0].startswith("Evaluated without a baseline") and "found 41_RLFN, 42_RLFN" in said[0]
-    rehearsal.rehearse(catalogue.get(5), with_options(catalogue, "41"), options, said.append)
+    rehearse.rehearse(catalogue.get(5), with_options(catalogue, "41"), options, said.append)
     assert ran[1:] == [("05_B", "41_RLFN")] and len(said) == 1
     with pytest.raises(UsageError, match="no submission 77"):  # what a user names is not passed over
-        rehearsal.rehearse(catalogue.get(5), with_options(catalogue, "77"), options, said.append)
+        rehearse.rehearse(catalogue.get(5), with_options(catalogue, "77"), options, said.append)
 
 
 def test_a_baseline_that_cannot_be_tried_is_not_the_submissions_fault(call, tmp_path):
@@ -434,7 +438,7 @@ def test_rows_of_the_baselines_name_in_a_results_file_are_asked_about(call, tmp_
 
 
 def test_a_checkouts_own_options_still_decide(efdn):
-    catalogue = challenge_root.find(efdn)
+    catalogue = find.find(efdn)
     assert baseline_choice.choose(catalogue, "EFDN").id == 0
     assert baseline_choice.choose(with_options(catalogue, "41"), "EFDN").id == 41
     assert baseline_choice.choose(with_options(catalogue, "nosy"), "EFDN").id == 7

@@ -16,15 +16,19 @@ import toys
 from pairs import smooth, write_pairs
 from record_factory import make_complexity, make_environment, make_record, make_split
 
-from ntire_bench import baseline_choice, campaign, environment, resolve, store
-from ntire_bench import protocol as protocols
-from ntire_bench.campaign import Data, Outcome, choose_data
-from ntire_bench.dataset import load_splits
+from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import DatasetError, SubmissionError, UsageError
-from ntire_bench.evaluate import Options
-from ntire_bench.records import ErrorInfo, Launch, Measurement, Record, Timing
-from ntire_bench.stopping import StopRule
-from ntire_bench.submission import Submission, find
+from ntire_bench.estimating.stopping import StopRule
+from ntire_bench.machine import environment
+from ntire_bench.measuring import resolve
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.records import store
+from ntire_bench.records.record import ErrorInfo, Launch, Measurement, Record, Timing
+from ntire_bench.submissions import baseline_choice
+from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.workflows import campaign
+from ntire_bench.workflows.campaign import Data, Outcome, choose_data
+from ntire_bench.workflows.evaluate import Options
 
 RULES = protocols.load("ntire2024")
 OPTIONS = Options(stop=StopRule(rounds=3), psnr_channel="y", device="cpu")
@@ -439,7 +443,7 @@ def test_the_sample_set_is_judged_by_its_own_rules_alone(no_challenge_data_near)
 
 
 def test_the_sample_sets_own_folder_is_known_for_what_it_is():
-    from ntire_bench.sample import sample_dir
+    from ntire_bench.data.sample import sample_dir
 
     assert choose_data(("valid",), sample_dir(), None).sample
     with pytest.raises(UsageError):

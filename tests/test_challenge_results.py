@@ -17,14 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from record_factory import make_record
 
-from ntire_bench import cli, importing, layout, results_file, results_table, store
-from ntire_bench import protocol as protocols
-from ntire_bench.entries import Costs, Entry
+from ntire_bench.challenge_results import file as results_file
+from ntire_bench.challenge_results import table, to_records
+from ntire_bench.cli import group
 from ntire_bench.errors import RecordError, UsageError
-from ntire_bench.leaderboard import Board, build
-from ntire_bench.records import Finding, Record
-from ntire_bench.render import render
-from ntire_bench.scoring import Row, rank
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.ranking.board import Board, build
+from ntire_bench.ranking.entry import Costs, Entry
+from ntire_bench.ranking.scoring import Row, rank
+from ntire_bench.records import store
+from ntire_bench.records.record import Finding, Record
+from ntire_bench.reporting import layout
+from ntire_bench.reporting.render import render
 
 RULES = protocols.load("ntire2024")
 DAY = "2026-12-24T10:00:00.000000Z"  # after what record_factory makes
@@ -38,12 +42,12 @@ def results(tmp_path: Path) -> Path:
 def records(path: Path, baseline: str | None = None, protocol: str = "ntire2024") -> list[Record]:
     rules = protocols.load(protocol)
     file = results_file.read(path)
-    return importing.to_records(file, rules, importing.find_baseline(file, rules, baseline), DAY)
+    return to_records.to_records(file, rules, to_records.find_baseline(file, rules, baseline), DAY)
 
 
 def imported(path: Path, results: Path, **options: Any) -> Board:
     """The board of a file that was imported into an empty or filled results folder."""
-    importing.keep(records(path), results)
+    to_records.keep(records(path), results)
     return board_of(results, **options)
 
 
@@ -62,7 +66,7 @@ def findings(path: Path, name: str) -> list[Finding]:
 
 
 def call(*arguments: str | Path) -> Result:
-    result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(group.main, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -248,19 +252,19 @@ def rows_named(*names: str) -> results_file.ResultsFile:
 )
 def test_protocols_baseline_is_found_by_its_name(name: str) -> None:
     file = rows_named("01_RLFN-T", "02_MyRLFN", name, "03_RLFN_baseline_v2")
-    assert importing.find_baseline(file, RULES).model == name
+    assert to_records.find_baseline(file, RULES).model == name
 
 
 @pytest.mark.parametrize("named", ["05_SPAN", "05_span", "SPAN", " span "])
 def test_baseline_can_be_named(named: str) -> None:
     assert (
-        importing.find_baseline(rows_named("00_RLFN", "05_SPAN", "06_SPAN-T"), RULES, named).model
+        to_records.find_baseline(rows_named("00_RLFN", "05_SPAN", "06_SPAN-T"), RULES, named).model
         == "05_SPAN"
     )
 
 
 def test_exact_name_wins() -> None:
-    assert importing.find_baseline(rows_named("A", "a"), RULES, "a").model == "a"
+    assert to_records.find_baseline(rows_named("A", "a"), RULES, "a").model == "a"
 
 
 @pytest.mark.parametrize(
@@ -282,12 +286,12 @@ def test_exact_name_wins() -> None:
 )
 def test_none_or_several_baselines_are_told(names: tuple[str, ...], named: str | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        importing.find_baseline(rows_named(*names), RULES, named)
+        to_records.find_baseline(rows_named(*names), RULES, named)
 
 
 def test_named_baseline_is_the_baseline_whatever_the_protocol_says(tmp_path: Path, results: Path) -> None:
     path = write_json(tmp_path / "r.json", {"05_SPAN": model(5.0)})
-    importing.keep(records(path, "05_SPAN"), results)
+    to_records.keep(records(path, "05_SPAN"), results)
     board = board_of(results)
     assert [(r.entry.label, r.status) for r in board.rows] == [
         ("00_RLFN_baseline", "ranked"),
@@ -645,8 +649,8 @@ def test_same_file_twice_writes_nothing(tmp_path: Path, results: Path) -> None:
     path = write_json(
         tmp_path / "results.json", {"07_A": model([90.0, 10, 10, 10.1]), "08_B": model(flops=None)}
     )
-    first = importing.keep(records(path), results)
-    again = importing.keep(records(path), results)
+    first = to_records.keep(records(path), results)
+    again = to_records.keep(records(path), results)
     assert [item.new for item in first + again] == [True] * 3 + [False] * 3
     assert [item.path for item in first] == [item.path for item in again]
     assert len(list(results.rglob("*.json"))) == 3
@@ -656,10 +660,10 @@ def test_same_file_twice_writes_nothing(tmp_path: Path, results: Path) -> None:
 def test_grown_file_adds_and_replaces_rows(tmp_path: Path, results: Path) -> None:
     """The challenge's script adds a model to its results.json at every run."""
     path = write_json(tmp_path / "results.json", {"07_A": model(), "08_B": model()})
-    importing.keep(records(path), results)
+    to_records.keep(records(path), results)
     write_json(path, {"07_A": model(), "08_B": model(8.0), "09_C": model(9.0)})
     later = [r for r in records(path)]
-    outcomes = importing.keep(later, results)
+    outcomes = to_records.keep(later, results)
     assert {item.record.submission.label: item.new for item in outcomes} == {
         "00_RLFN_baseline": False,
         "07_A": False,
@@ -675,7 +679,7 @@ def test_row_that_is_put_back_is_the_newest_again(tmp_path: Path, results: Path)
     path = write_json(tmp_path / "results.json", {"07_A": model(8.0)})
     for runtime in (8.0, 9.0, 8.0):
         write_json(path, {"07_A": model(runtime)})
-        importing.keep(records(path), results)
+        to_records.keep(records(path), results)
     entry = row(board_of(results), "07_A").entry
     assert entry.costs is not None and entry.costs.runtime_ms == 8.0
 
@@ -709,7 +713,7 @@ def test_y_is_unknown_and_the_way_out_is_said(tmp_path: Path, results: Path) -> 
 
 
 def test_gate_judges_an_imported_record_in_rgb(tmp_path: Path, results: Path) -> None:
-    outcomes = importing.keep(
+    outcomes = to_records.keep(
         records(write_json(tmp_path / "r.json", {"07_A": model(), "08_B": model(psnr_db=(26.5, 27.0))})),
         results,
     )
@@ -825,7 +829,7 @@ def test_what_is_written_reads_the_same(psnr: float, runtime: float, params: int
         baseline=None,
     )
     board = Board(protocol=RULES, channel="rgb", device_name=None, rows=tuple(rank([entry], RULES)))
-    (got,), ignored = results_table.read_table(results_table.write_table(board), "results.txt")
+    (got,), ignored = table.read_table(table.write_table(board), "results.txt")
     assert (got.model, got.line, ignored) == ("07_A b", 2, [])
     assert got.values["valid_ave_psnr"] == pytest.approx(psnr, abs=5.1e-7)
     assert got.values["valid_ave_runtime"] == pytest.approx(runtime, abs=5.1e-7)
@@ -937,4 +941,4 @@ def test_wrong_use(here: Callable[..., Result], words: list[str], message: str) 
 
 
 def test_header_is_the_challenges() -> None:
-    assert tuple(column.title for column in results_table.COLUMNS) == HEADER
+    assert tuple(column.title for column in table.COLUMNS) == HEADER

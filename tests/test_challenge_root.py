@@ -24,10 +24,11 @@ import torch
 from click.testing import CliRunner
 from pairs import smooth, write_pairs
 
-from ntire_bench import branches, challenge_root, cli, console
-from ntire_bench.checkout_loop import find_loop
+from ntire_bench.cli import group, terminal
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.static_value import UNKNOWN
+from ntire_bench.source.values import UNKNOWN
+from ntire_bench.submissions.checkout import branches, find
+from ntire_bench.worker.checkout.loop import find_loop
 
 RUNNING = {
     checkout.PLAIN: "00_RLFN_baseline",
@@ -115,7 +116,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def catalogue(root):
-    return challenge_root.find(root)
+    return find.find(root)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +222,7 @@ def test_nothing_of_a_checkout_is_run_to_read_it(tmp_path):
         "        model, name, data_range = eval('1'), 'x' * 10**9 + '%999999999d' % 3, 1.0\n"
         "    return model, name, data_range, None\n"
     )
-    found = challenge_root.find(tmp_path).get(3)
+    found = find.find(tmp_path).get(3)
     assert (found.label, found.branch.title, found.branch.data_range) == ("03_unnamed", None, 1.0)
     assert not trap.exists()
 
@@ -372,7 +373,7 @@ def test_what_a_checkout_holds_never_ends_the_parent(own_root, tmp_path):
     )
     script.write_text(text[:first] + more + text[first:], encoding="utf-8")
     begin = time.monotonic()
-    found = challenge_root.find(root).submissions[98]
+    found = find.find(root).submissions[98]
     assert found.name == "A_ B" and found.checkpoint is None and time.monotonic() - begin < 5
     assert found.readable == (root.resolve(),)
     json.dumps(found.label).encode()
@@ -388,12 +389,12 @@ def test_a_pattern_is_the_file_that_it_fits_if_it_is_one(own_root):
     )
     first = text.index("    if model_id == 0:")
     script.write_text(text[:first] + branch + text[first:], encoding="utf-8")
-    assert challenge_root.find(root).submissions[98].checkpoint is None
+    assert find.find(root).submissions[98].checkpoint is None
     only = root / "model_zoo" / "pattern98_last.pth"
     only.write_bytes(b"x")
-    assert challenge_root.find(root).submissions[98].checkpoint == only
+    assert find.find(root).submissions[98].checkpoint == only
     (root / "model_zoo" / "pattern98_best.pth").write_bytes(b"x")
-    assert challenge_root.find(root).submissions[98].checkpoint is None
+    assert find.find(root).submissions[98].checkpoint is None
 
 
 def test_a_linked_zoo_is_followed_over_every_link_and_its_files_are_named(own_root, tmp_path):
@@ -404,7 +405,7 @@ def test_a_linked_zoo_is_followed_over_every_link_and_its_files_are_named(own_ro
     middle.symlink_to(real)
     (root / "model_zoo").symlink_to(middle)
     (real / "secret.txt").write_text("no checkpoint")
-    found = challenge_root.find(root).submissions[0]
+    found = find.find(root).submissions[0]
     assert found.checkpoint is not None
     name = found.checkpoint.name
     assert {middle / name, real / name} <= set(found.readable)
@@ -443,7 +444,7 @@ def test_numbers_below_zero_are_told(own_root):
     first = text.index("    if model_id == 0:")
     branch = "    if model_id == -1:\n        return Net(), 'old', 1.0, None\n"
     script.write_text(text[:first] + branch + text[first:], encoding="utf-8")
-    found = challenge_root.find(own_root)
+    found = find.find(own_root)
     assert min(found.submissions) == 0
     assert "test_demo.py: model_id -1 is left out, ids begin at 0." in found.ignored
 
@@ -459,23 +460,23 @@ def test_a_default_branch_is_no_submission():
 def test_a_select_model_from_elsewhere_is_told(tmp_path):
     (tmp_path / "test_demo.py").write_text("from utils.zoo import select_model\n")
     with pytest.raises(UsageError, match="from utils.zoo import select_model.*Remedy: move the function"):
-        challenge_root.find(tmp_path)
+        find.find(tmp_path)
 
 
 def test_a_folder_that_is_no_checkout_is_told(tmp_path):
     with pytest.raises(UsageError, match="no such folder.*Remedy: name the folder"):
-        challenge_root.find(tmp_path / "nowhere")
+        find.find(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="no such file"):
-        challenge_root.find(tmp_path)
+        find.find(tmp_path)
     (tmp_path / "test_demo.py").write_text("x = 1\n")
     with pytest.raises(UsageError, match=r"has no function select_model\(args, device\)"):
-        challenge_root.find(tmp_path)
+        find.find(tmp_path)
     (tmp_path / "test_demo.py").write_text("def select_model(args, device):\n    return None\n")
     with pytest.raises(UsageError, match="has no branch that can be told"):
-        challenge_root.find(tmp_path)
+        find.find(tmp_path)
     (tmp_path / "test_demo.py").write_text("def select_model(:\n")
     with pytest.raises(SubmissionError, match="is not Python"):
-        challenge_root.find(tmp_path)
+        find.find(tmp_path)
 
 
 def test_paths_out_of_a_checkout_are_not_followed(tmp_path):
@@ -487,7 +488,7 @@ def test_paths_out_of_a_checkout_are_not_followed(tmp_path):
         f"        torch.load('../secret.pth'); torch.load({str(tmp_path / 'secret.pth')!r})\n"
         "        model = name = data_range = 1\n    return model, name, data_range\n"
     )
-    found = challenge_root.find(inside).get(1)
+    found = find.find(inside).get(1)
     assert found.checkpoint is None and found.branch.checkpoints == ()
 
 
@@ -495,7 +496,7 @@ def test_the_hash_of_a_branch_follows_all_it_is_made_of(tmp_path):
     root = checkout.write(tmp_path / "checkout")
 
     def now(id_):
-        return challenge_root.find(root).get(id_).branch.sources_sha256()
+        return find.find(root).get(id_).branch.sources_sha256()
 
     first = now(checkout.PLAIN), now(checkout.PACKAGE), now(checkout.NO_CHECKPOINT)
     assert first == (now(checkout.PLAIN), now(checkout.PACKAGE), now(checkout.NO_CHECKPOINT))
@@ -939,7 +940,7 @@ def call():
     before = signal.getsignal(signal.SIGTERM)
 
     def call(*arguments):
-        result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(group.main, [str(argument) for argument in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -1009,7 +1010,7 @@ def test_gate_judges_a_branch(call, root, images):
 
 
 def test_lines_of_a_catalogue_name_the_branch(catalogue):
-    lines = list(console.catalogue_lines(catalogue))
+    lines = list(terminal.catalogue_lines(catalogue))
     assert any("test_demo.py, line " in line for line in lines)
     assert lines[-1] == catalogue.ignored[0]
 

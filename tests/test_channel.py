@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntire_bench import channel
+from ntire_bench.wire import channel
 
 HEADER = struct.Struct("<4sIQ")
 

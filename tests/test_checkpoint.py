@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ntire_bench import checkpoint
 from ntire_bench.errors import SubmissionError
+from ntire_bench.worker.network import checkpoint
 
 STATE = {"head.weight": torch.arange(6.0).reshape(2, 3), "head.bias": torch.ones(2)}
 

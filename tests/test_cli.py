@@ -23,9 +23,10 @@ from pairs import noise, smooth, write_pairs
 from PIL import Image
 from record_factory import make_failure, make_record
 
-from ntire_bench import cli, store
+from ntire_bench.cli import group
+from ntire_bench.data.images import matlab_bicubic_down
 from ntire_bench.errors import SubmissionError
-from ntire_bench.images import matlab_bicubic_down
+from ntire_bench.records import store
 
 DECLARED = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
 COLOUR = re.compile(r"\x1b")
@@ -65,7 +66,7 @@ def call(here) -> Callable[..., Result]:
     """Run a command in this process; a fault of the program's own is raised."""
 
     def call(*arguments: str | Path) -> Result:
-        result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(group.main, [str(argument) for argument in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -292,7 +293,7 @@ def test_with_json_an_error_is_a_document_wherever_the_word_stands(call, argumen
 
 def test_a_file_that_cannot_be_read_costs_no_other_its_answer(call, here, monkeypatch):
     """`gate` goes on where a checkpoint vanishes as its turn comes."""
-    from ntire_bench import evaluate as module
+    from ntire_bench.workflows import evaluate as module
 
     def vanishes(submission, *_: object, **__: object):
         raise SubmissionError("cannot be read", file=submission.file)
@@ -308,14 +309,15 @@ def test_a_fault_of_ours_keeps_its_traceback(here, monkeypatch):
     def broken(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr("ntire_bench.submission.find", broken)
+    monkeypatch.setattr("ntire_bench.submissions.submission.find", broken)
     with pytest.raises(KeyError, match="ours"):
-        CliRunner().invoke(cli.main, ["list"], catch_exceptions=False)
+        CliRunner().invoke(group.main, ["list"], catch_exceptions=False)
 
 
 def test_a_fault_of_ours_is_a_traceback_for_who_sees_it(place):
     code = (
-        "from ntire_bench import cli, submission\nsubmission.find = lambda *_: {}['ours']\ncli.main(['list'])"
+        "from ntire_bench import cli\nfrom ntire_bench.submissions import submission\n"
+        "submission.find = lambda *_: {}['ours']\ncli.main(['list'])"
     )
     done = process(cwd=place, program=(sys.executable, "-c", code))
     assert done.code == 1 and "Traceback" in done.stderr and "KeyError: 'ours'" in done.stderr
@@ -538,7 +540,7 @@ def test_prepare(call, tmp_path):
 # all of them
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in sorted(cli.main.commands))], ids=" ".join)
+@pytest.mark.parametrize("command", [[], *([name] for name in sorted(group.main.commands))], ids=" ".join)
 def test_help(call, command):
     result = call(*command, "--help")
     assert result.exit_code == 0 and result.stdout.startswith("Usage: ")
@@ -570,7 +572,7 @@ def test_test_demo_evaluates_0_only_where_nothing_is_named(root, tmp_path):
 
 def test_every_command_has_json(call):
     names = ["check", "fuse", "gate", "import", "leaderboard", "list", "prepare", "run", "stability", "zoo"]
-    assert sorted(cli.main.commands) == names
+    assert sorted(group.main.commands) == names
     names.remove("zoo")  # a group
     for name in [*names, "zoo list", "zoo pull"]:
         assert "--json" in call(*name.split(), "--help").stdout, name
@@ -590,9 +592,9 @@ def test_every_command_has_json(call):
     ],
 )
 def test_options_are_known_with_underscores_and_dashes(command, options):
-    found = cli.main.commands[command]
+    found = group.main.commands[command]
     known = {text for parameter in found.params for text in (*parameter.opts, *parameter.secondary_opts)}
-    context = cli.main.make_context("ntire-bench", [command])
+    context = group.main.make_context("ntire-bench", [command])
     normalize = found.make_context(command, [], parent=context, resilient_parsing=True).token_normalize_func
     for option in options:
         assert f"--{normalize(option[2:])}" in known, option

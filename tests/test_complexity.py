@@ -11,10 +11,11 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from ntire_bench import complexity, loader
-from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import Upscaler
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.worker.costs import count as complexity
+from ntire_bench.worker.loading import load
+from ntire_bench.worker.network.upscaler import Upscaler
 
 CPU = torch.device("cpu")
 INPUT = (1, 3, 64, 64)
@@ -99,7 +100,7 @@ def rlfn(root, checkpoint=None, args=None):
     declaration = Declaration(model="RLFN", data_range=255, args=args or {}, source="test")
     checkpoint = checkpoint or root / "model_zoo" / "team00_RLFN.pth"
     probe = np.zeros((24, 24, 3), np.uint8)
-    loaded = loader.load(file, "RLFN", checkpoint, declaration, scale=4, device=CPU, probe=probe)
+    loaded = load.load(file, "RLFN", checkpoint, declaration, scale=4, device=CPU, probe=probe)
     return loaded.upscaler.network
 
 

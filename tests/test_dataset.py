@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ntire_bench import image_folder, sample
-from ntire_bench.dataset import DatasetProblems, Split, load_splits, read_hr, read_lr
+from ntire_bench.data import folder as image_folder
+from ntire_bench.data import sample
+from ntire_bench.data.dataset import DatasetProblems, Split, load_splits, read_hr, read_lr
+from ntire_bench.data.images import matlab_bicubic_down, modcrop, read_png, write_png
+from ntire_bench.data.prepare import prepare
 from ntire_bench.errors import DatasetError
-from ntire_bench.images import matlab_bicubic_down, modcrop, read_png, write_png
-from ntire_bench.prepare import prepare
 
 VALID = "DIV2K_LSDIR_valid"
 

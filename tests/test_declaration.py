@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ntire_bench import declaration
-from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
+from ntire_bench.submissions import declaration
+from ntire_bench.submissions.declaration import Declaration
 
 
 def read(tmp_path, text="", toml=None):

@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from test_drop_in import cuda, truth, write  # noqa: F401 - fixtures
 from toys import DECLARED, TOY, found, toy, write_toy
 
-from ntire_bench import cli, declare, rehearsal
-from ntire_bench.declaration import Declaration
+from ntire_bench.cli import group
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.records import Finding, Inference, SubmissionInfo
+from ntire_bench.records.record import Finding, Inference, SubmissionInfo
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.workflows import declare, rehearse
 
 RESOLVED = [name for name, one in awkward.FILES.items() if not one.refused]
 
@@ -160,7 +161,7 @@ def call(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def calls(*options):
-        result = CliRunner().invoke(cli.main, ["check", "5", "--device", "cpu", *options])
+        result = CliRunner().invoke(group.main, ["check", "5", "--device", "cpu", *options])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -197,8 +198,8 @@ def test_check_strict_shows_what_an_organizer_would_find(tmp_path):
     write_toy(tmp_path, body=body)
     places = ["--models", str(tmp_path / "models"), "--model-zoo", str(tmp_path / "model_zoo")]
     places += ["--device", "cpu", "--json"]
-    plain = CliRunner().invoke(cli.main, ["check", "5", *places])
-    strict = CliRunner().invoke(cli.main, ["check", "5", "--strict", *places])
+    plain = CliRunner().invoke(group.main, ["check", "5", *places])
+    strict = CliRunner().invoke(group.main, ["check", "5", "--strict", *places])
     codes = {finding["code"] for finding in json.loads(strict.stdout)["findings"]}
     assert "output-not-reproducible" not in plain.stdout
     assert "output-not-reproducible" in codes and strict.exit_code == 1
@@ -215,11 +216,11 @@ def test_check_strict_audits_an_image_of_the_size_of_a_datasets(tmp_path, root, 
     both = tuple(
         Finding(code="output-stale", severity="reject", message=message) for message in ("first", "second")
     )
-    monkeypatch.setattr(rehearsal, "rehearse", lambda *_: both)
+    monkeypatch.setattr(rehearse, "rehearse", lambda *_: both)
     places = ["--models", str(tmp_path / "models"), "--model-zoo", str(tmp_path / "model_zoo")]
     plain, strict = (
         json.loads(
-            CliRunner().invoke(cli.main, ["check", "5", *places, "--device", "cpu", "--json", *more]).stdout
+            CliRunner().invoke(group.main, ["check", "5", *places, "--device", "cpu", "--json", *more]).stdout
         )
         for more in ([], ["--strict"])
     )

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 SETTINGS = (
-    "import torch; from ntire_bench import device; {changes}; device.apply_settings(1); "
+    "import torch; from ntire_bench.worker.network import device; {changes}; device.apply_settings(1); "
     "found = device.settings(); print(found['float32_matmul_precision'], found['matmul_allow_tf32'])"
 )
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ntire_bench import protocol
 from ntire_bench.cli import main
-from ntire_bench.submission import find
+from ntire_bench.protocols import protocol
+from ntire_bench.submissions.submission import find
 
 
 @pytest.fixture(scope="module")

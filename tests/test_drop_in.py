@@ -12,9 +12,9 @@ import torch
 import toys
 from toys import found, write_toy
 
-from ntire_bench import gpu_calls, stand_ins
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import to_tensor
+from ntire_bench.worker.loading import cuda_on_cpu, missing_packages
+from ntire_bench.worker.network.upscaler import to_tensor
 
 CPU = torch.device("cpu")
 
@@ -30,25 +30,25 @@ def probe():
 @pytest.fixture(autouse=True)
 def cuda(monkeypatch):
     """Put back what the loader answers for a GPU that is not there."""
-    for name in [*gpu_calls._MAKERS, "set_default_device", "set_default_tensor_type"]:
+    for name in [*cuda_on_cpu._MAKERS, "set_default_device", "set_default_tensor_type"]:
         monkeypatch.setattr(torch, name, getattr(torch, name))
-    for name in [*gpu_calls._TENSOR_MAKERS, "cuda", "to"]:
+    for name in [*cuda_on_cpu._TENSOR_MAKERS, "cuda", "to"]:
         monkeypatch.setattr(torch.Tensor, name, getattr(torch.Tensor, name))
     for name in ("cuda", "to", "to_empty"):
         monkeypatch.setattr(torch.nn.Module, name, getattr(torch.nn.Module, name))
-    kinds = [f"{kind}Tensor" for kind in gpu_calls._TYPES]
-    for name in [*gpu_calls._NOTHING_TO_DO, *gpu_calls._CONTEXTS, "current_device", "Event", *kinds]:
+    kinds = [f"{kind}Tensor" for kind in cuda_on_cpu._TYPES]
+    for name in [*cuda_on_cpu._NOTHING_TO_DO, *cuda_on_cpu._CONTEXTS, "current_device", "Event", *kinds]:
         monkeypatch.setattr(torch.cuda, name, getattr(torch.cuda, name))
 
 
 def test_a_device_by_its_number_is_answered_too():
-    answered = gpu_calls.answer_on_cpu()
+    answered = cuda_on_cpu.answer_on_cpu()
     assert torch.zeros(3, device=0).device.type == "cpu" == torch.zeros(2).to(device=1).device.type
     assert torch.zeros(2).to(0).device.type == "cpu" and sum(answered.values()) == 3
 
 
 def test_what_makes_tensors_can_still_be_scripted():
-    gpu_calls.answer_on_cpu()
+    cuda_on_cpu.answer_on_cpu()
 
     def gate(x: torch.Tensor) -> torch.Tensor:
         return x * torch.ones_like(x) + torch.zeros([1])
@@ -65,10 +65,10 @@ def truth(monkeypatch):
         module = type(sys)("truth")
         monkeypatch.setitem(sys.modules, "truth", module)
         if "cuda" in file.read_text(encoding="utf-8"):
-            gpu_calls.answer_on_cpu()
+            cuda_on_cpu.answer_on_cpu()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            stand_ins.execute(file.read_bytes(), str(file), module)
+            missing_packages.execute(file.read_bytes(), str(file), module)
             network = eval(how, vars(module))
         if not isinstance(network, torch.nn.Module):
             return None, {}

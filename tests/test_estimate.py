@@ -10,7 +10,15 @@ import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import t as scipy_t
 
-from ntire_bench.estimate import Samples, bootstrap, few, interval, rank_shares, runtime_ms, student_t
+from ntire_bench.estimating.bootstrap import (
+    Samples,
+    bootstrap,
+    few,
+    interval,
+    rank_shares,
+    runtime_ms,
+    student_t,
+)
 
 
 def session(launches: tuple[int, ...], *, noise: float = 0.02, common: float = 0.2, seed: int = 0) -> Samples:

@@ -21,16 +21,18 @@ from PIL import Image
 from record_factory import make_complexity
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ntire_bench import crew as module
-from ntire_bench import isolation, resolve, store
-from ntire_bench import protocol as protocols
-from ntire_bench.client import Call, LoadReply, WarmUp
-from ntire_bench.dataset import Split, load_splits
+from ntire_bench.client import workers as module
+from ntire_bench.client.worker import Call, LoadReply, WarmUp
+from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.evaluate import Options, evaluate
-from ntire_bench.records import Record
-from ntire_bench.stopping import LAUNCHES, StopRule
-from ntire_bench.submission import Submission, find
+from ntire_bench.estimating.stopping import LAUNCHES, StopRule
+from ntire_bench.isolation import choose
+from ntire_bench.measuring import resolve
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.records import store
+from ntire_bench.records.record import Record
+from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.workflows.evaluate import Options, evaluate
 
 RULES = protocols.load("ntire2024")
 ROUNDS = 3
@@ -368,8 +370,8 @@ def test_a_machine_without_the_device_stops_instead_of_failing_every_submission(
 
 
 def test_more_isolation_than_there_is_stops_at_once(get, one_split, monkeypatch):
-    no_walls = isolation.Trial("L2", reason="for a test")
-    monkeypatch.setattr(isolation, "try_level", lambda *_: no_walls)
+    no_walls = choose.Trial("L2", reason="for a test")
+    monkeypatch.setattr(choose, "try_level", lambda *_: no_walls)
     started: list[object] = []
     monkeypatch.setattr(module, "Worker", lambda *_, **__: started.append(None))
     with pytest.raises(UsageError, match="isolation"):
@@ -426,7 +428,7 @@ COST = dataclasses.replace(make_complexity(), audit={"counter": "fvcore"})
 @pytest.fixture
 def calls(monkeypatch) -> Iterator[list[tuple[str, str]]]:
     monkeypatch.setattr(module, "Worker", _Calls)
-    monkeypatch.setattr(resolve, "audit", lambda contender, counted, image: counted)
+    monkeypatch.setattr(resolve, "audit", lambda worker, counted, image, **_: (counted, []))
     monkeypatch.setattr(_Calls, "pid", 1, raising=False)
     monkeypatch.setattr(_Calls, "order", [])
     yield _Calls.order

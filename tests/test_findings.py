@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import toys
 
-from ntire_bench import protocol, resolve, sample
+from ntire_bench.data import sample
+from ntire_bench.measuring import resolve
+from ntire_bench.protocols import protocol
 
 RULES = protocol.load()
 DECLARATION = 'SUBMISSION = {"model": "Toy", "data_range": 1}'

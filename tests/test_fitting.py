@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ntire_bench import arguments
-from ntire_bench.checkpoint import StateDict
-from ntire_bench.fitting import fit
-from ntire_bench.shapes import mismatch
+from ntire_bench.worker.fitting import arguments
+from ntire_bench.worker.fitting.fit import fit
+from ntire_bench.worker.fitting.shapes import mismatch
+from ntire_bench.worker.network.checkpoint import StateDict
 
 
 def state_of(network, where=""):

@@ -9,11 +9,13 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from ntire_bench import protocol, sample, submission
 from ntire_bench.cli import main
+from ntire_bench.data import sample
 from ntire_bench.errors import SubmissionError
-from ntire_bench.fused_checkpoint import default_output, write_fused
-from ntire_bench.isolation import isolation_for
+from ntire_bench.isolation.choose import isolation_for
+from ntire_bench.protocols import protocol
+from ntire_bench.submissions import submission
+from ntire_bench.workflows.fuse import default_output, write_fused
 
 RULES = protocol.load()
 

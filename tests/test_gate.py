@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from record_factory import make_failure, make_record
 
-from ntire_bench import protocol as protocols
-from ntire_bench.gate import EXIT_CODES, gate
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.ranking.gate import EXIT_CODES, gate
 
 RULES = protocols.load("ntire2024")  # 26.90 dB on valid, 26.99 dB on test: the NTIRE 2024 ESR report
 SAMPLE = protocols.load("sample")

@@ -13,19 +13,16 @@ from record_factory import make_record
 from rich.console import Console
 from toys import toy, write_toy
 
-from ntire_bench import (
-    challenge_root,
-    client,
-    console,
-    given_file,
-    leaderboard,
-    protocol,
-    render,
-    static_value,
-)
+from ntire_bench.cli import terminal
+from ntire_bench.client import worker
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.store import Stored
-from ntire_bench.submission import Catalogue, find
+from ntire_bench.protocols import protocol
+from ntire_bench.ranking import board as leaderboard
+from ntire_bench.records.store import Stored
+from ntire_bench.reporting import render
+from ntire_bench.source import files, values
+from ntire_bench.submissions.checkout import find as challenge_root
+from ntire_bench.submissions.submission import Catalogue, find
 from ntire_bench.text import one_line
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
@@ -63,7 +60,7 @@ def test_a_declaration_that_crashes_a_reader_is_one_plain_message(tmp_path, text
     with pytest.raises(SubmissionError, match="Remedy") as caught:
         found.get(5)
     assert len(str(caught.value)) < 6000
-    assert list(console.catalogue_lines(found))
+    assert list(terminal.catalogue_lines(found))
 
 
 @linux
@@ -84,11 +81,11 @@ def test_a_file_that_never_ends_is_not_read(tmp_path, kind, suffix):
 def test_a_huge_checkpoint_is_not_read_into_memory(tmp_path):
     path = tmp_path / "a.pth"
     with path.open("wb") as file:
-        file.truncate(given_file.MOST_CHECKPOINT_BYTES + 1)
+        file.truncate(files.MOST_CHECKPOINT_BYTES + 1)
     with pytest.raises(SubmissionError, match="expected an ordinary file of at most"):
-        given_file.sha256(path)
+        files.sha256(path)
     path.write_bytes(b"abc")
-    assert given_file.sha256(path).startswith("ba7816bf") and given_file.read(path) == b"abc"
+    assert files.sha256(path).startswith("ba7816bf") and files.read(path) == b"abc"
 
 
 @linux
@@ -116,15 +113,15 @@ def test_a_name_that_is_not_unicode_is_told_and_left_out(tmp_path):
 
 def test_names_and_words_of_a_stranger_stay_on_their_line(tmp_path):
     found = catalogue(tmp_path, 'SUBMISSION = {"model": "x\\n00_RLFN  PASS"}', name="team05_\x1b[2J\u202eX")
-    assert len(list(console.catalogue_lines(found))) == 1
+    assert len(list(terminal.catalogue_lines(found))) == 1
     forged = SubmissionError("x\n00_RLFN (baseline)  PASS\x1b[2J", file="a\nb.py", found="\u202eabc")
     assert str(forged).isprintable()
 
 
 def test_markup_in_a_progress_bar_is_text(monkeypatch):
     screen = Console(file=io.StringIO(), force_terminal=True, markup=False, width=100)
-    monkeypatch.setattr(console, "err", lambda: screen)
-    with console.progress_bar() as update:
+    monkeypatch.setattr(terminal, "err", lambda: screen)
+    with terminal.progress_bar() as update:
         update("05_[blink][/x]\x1b[2J: run", 1, 2)
     shown = screen.file.getvalue()
     assert "05_[blink][/x] [2J: run" in shown and "\x1b[2J:" not in shown
@@ -151,7 +148,7 @@ def test_values_that_grow_without_end_are_unknown(tmp_path, body):
 
 
 def test_calls_that_multiply_are_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(static_value, "Budget", functools.partial(static_value.Budget, 20_000))
+    monkeypatch.setattr(values, "Budget", functools.partial(values.Budget, 20_000))
     functions = "".join(f"def f{i}():\n" + f"    f{i + 1}()\n" * 60 for i in range(6))
     with pytest.raises(UsageError, match="no branch that can be told"):
         challenge_root.find(select_model(tmp_path, "f0()", functions))
@@ -169,12 +166,12 @@ def select_model(folder: Path, body: str, before: str = "") -> Path:
     "value", [2**60, [0] * 20_000, {"a": {"b": -(10**30)}}], ids=["number", "list", "inside"]
 )
 def test_answers_that_count_nothing_are_refused(value):
-    with pytest.raises(client._WildError):
-        client._tame(value)
+    with pytest.raises(worker._WildError):
+        worker._tame(value)
 
 
 def test_answers_are_cut_and_put_on_one_line():
-    tamed = client._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
+    tamed = worker._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
     assert list(tamed) == ["a"] and tamed["a"][1:] == [1.5, None, True]
     assert tamed["a"][0].isprintable() and len(tamed["a"][0]) < 2100
     assert one_line("a\u202eb\ud800") == "a b"

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from ntire_bench import images
+from ntire_bench.data import images
+from ntire_bench.data.images import matlab_bicubic_down, modcrop, read_png, write_png
+from ntire_bench.data.png import decode_png, encode_png, verify_png
 from ntire_bench.errors import DatasetError
-from ntire_bench.images import matlab_bicubic_down, modcrop, read_png, write_png
-from ntire_bench.png import decode_png, encode_png, verify_png
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ntire_bench import declaration, loader, trial
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import Upscaler
-from ntire_bench.input_range import infer_data_range
+from ntire_bench.submissions import declaration
+from ntire_bench.worker.loading import load, trial_run
+from ntire_bench.worker.loading.input_range import infer_data_range
+from ntire_bench.worker.network.upscaler import Upscaler
 
 CPU = torch.device("cpu")
 
@@ -58,7 +59,7 @@ def upscaler(network):
 )
 def test_detail_tells_where_likeness_does_not(monkeypatch, probe, errors, gains, told):
     given = dict(zip((1.0, 255.0), gains, strict=True))
-    monkeypatch.setattr(trial, "detail_gain_db", lambda _, __, data_range: given[data_range])
+    monkeypatch.setattr(trial_run, "detail_gain_db", lambda _, __, data_range: given[data_range])
     bright = upscaler(TooBright(*errors))
     if told is None:
         with pytest.raises(SubmissionError, match=r"cannot be told.*PSNR over bicubic.*dB at range 1,"):
@@ -73,8 +74,8 @@ def test_detail_tells_where_likeness_does_not(monkeypatch, probe, errors, gains,
 def test_bicubic_gains_nothing_over_bicubic(probe):
     # 8-bit values rounded before enlarging are the same on both sides.
     bicubic = upscaler(TooBright(0.0, 0.0))
-    for data_range in trial.RANGES:
-        assert trial.detail_gain_db(bicubic, probe, data_range) == pytest.approx(0.0, abs=1e-3)
+    for data_range in trial_run.RANGES:
+        assert trial_run.detail_gain_db(bicubic, probe, data_range) == pytest.approx(0.0, abs=1e-3)
     assert bicubic.data_range == 1.0
 
 
@@ -85,7 +86,7 @@ def test_a_trial_says_what_failed_and_changes_nothing(probe):
 
     failing = upscaler(Overflows(0.0, 0.0))
     failing.data_range = 255.0
-    found = trial.run(failing, probe)
+    found = trial_run.run(failing, probe)
     assert failing.data_range == 255.0
     assert (found.best, found.works) == (1.0, True)
     assert found.images.keys() == {1.0}
@@ -96,7 +97,7 @@ def test_a_trial_says_what_failed_and_changes_nothing(probe):
 def test_flops_are_torchs_count(probe):
     network = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4))
     # Two operations per multiply-accumulate: pixels x 9 x 3 x 48 x 2, the bias not counted.
-    assert trial.run(upscaler(network), probe).flops == 48 * 52 * 9 * 3 * 48 * 2
+    assert trial_run.run(upscaler(network), probe).flops == 48 * 52 * 9 * 3 * 48 * 2
 
 
 @pytest.mark.shared
@@ -110,10 +111,12 @@ def test_published_networks_gain_detail_at_their_own_range_alone(shared, root, m
     lr = np.array(Image.open(shared / "data" / "Set5" / "LR_x4" / "babyx4.png").convert("RGB"))[:64, :64]
     file = root / "models" / f"{model}.py"
     declared = declaration.read(file, declaration.parse(file))
-    loaded = loader.load(
+    loaded = load.load(
         file, model, shared / "weights" / f"{weights}.pth", declared,
         scale=4, device=CPU, probe=np.ascontiguousarray(lr),
     )  # fmt: skip
-    gains = {r: trial.detail_gain_db(loaded.upscaler, np.ascontiguousarray(lr), r) for r in trial.RANGES}
+    gains = {
+        r: trial_run.detail_gain_db(loaded.upscaler, np.ascontiguousarray(lr), r) for r in trial_run.RANGES
+    }
     assert gains.pop(own) > 1.0
     assert next(iter(gains.values())) < 0.0

@@ -16,7 +16,7 @@ import pytest
 import toys
 from pairs import smooth, write_pairs
 
-from ntire_bench import store
+from ntire_bench.records import store
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="needs /proc to see which processes there are"
@@ -166,7 +166,7 @@ def test_a_worker_that_is_killed_is_a_failed_record_and_the_run_goes_on(place, s
 def test_interrupted_before_anything_runs(place):
     """While modules are imported and images are checked there is nothing to keep, and no traceback either."""
     code = (
-        "import os, signal, ntire_bench.campaign as campaign\n"
+        "import os, signal, ntire_bench.workflows.campaign as campaign\n"
         "campaign.load_splits = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "from ntire_bench.cli import main; main()"
     )
@@ -183,7 +183,7 @@ def test_a_launcher_whose_parent_is_gone_removes_the_scratch_folder(tmp_path):
     plan = {"level": "L0", "parent": -1, "cgroups": [], "scratch": str(scratch)}
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     with open(tmp_path / "plan.json") as file:
-        code = "import sys; from ntire_bench.launch import main; main(sys.argv[1:])"
+        code = "import sys; from ntire_bench.isolation.inside.launch import main; main(sys.argv[1:])"
         done = subprocess.run([sys.executable, "-c", code, str(file.fileno())], pass_fds=[file.fileno()])
     assert done.returncode == 128 + signal.SIGTERM
     assert not scratch.exists() and (tmp_path / "plan.json").exists()

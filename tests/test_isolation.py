@@ -21,13 +21,16 @@ import pytest
 import toys
 from pairs import smooth
 
-from ntire_bench import PACKAGE, bubblewrap, cgroups, isolation, limits, sandbox, seccomp, spawn, view
-from ntire_bench.client import Worker
+from ntire_bench import PACKAGE
+from ntire_bench.client import sandbox
+from ntire_bench.client.sandbox import Sandbox
+from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.isolation import Trial, isolation_for, lost, try_level
-from ntire_bench.limits import Limits
-from ntire_bench.records import Isolation
-from ntire_bench.sandbox import Sandbox
+from ntire_bench.isolation import cgroups, choose, limits, spawn
+from ntire_bench.isolation.choose import Trial, isolation_for, lost, try_level
+from ntire_bench.isolation.levels import bubblewrap, seccomp, view
+from ntire_bench.isolation.limits import Limits
+from ntire_bench.records.record import Isolation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
 
@@ -35,7 +38,7 @@ MIB = 1024**2
 # A worker without torch, which does as it is told. {token} marks its processes, and their children's.
 STUB = """\
 import ctypes, mmap, os, signal, socket, sys, time
-from ntire_bench import channel
+from ntire_bench.wire import channel
 requests, replies, lr_fd, sr_fd = map(int, sys.argv[2:6])
 while True:
     number, request = channel.receive(requests)
@@ -432,8 +435,8 @@ def test_parents_that_are_killed_leave_nothing_behind(level, tmp_path):
     parent = f"""
     import sys
     from pathlib import Path
-    from ntire_bench import sandbox
-    from ntire_bench.records import Isolation
+    from ntire_bench.client import sandbox
+    from ntire_bench.records.record import Isolation
     sandbox._START = {STUB.format(token=token)!r}
     isolation = Isolation(level={level!r}, detail="")
     with sandbox.Sandbox(Path("x.py"), lr_bytes=1, sr_bytes=1, device="cpu", isolation=isolation) as box:
@@ -487,7 +490,7 @@ def test_a_working_folder_is_read_only_and_what_is_hidden_in_it_stays_hidden(lev
 
 def test_every_promise_is_kept_where_a_level_is_chosen(level):
     trial = try_level(level)
-    assert isolation.PROMISED[level] <= set(trial.held)
+    assert choose.PROMISED[level] <= set(trial.held)
     chosen = isolation_for(level)
     assert chosen.level == level and chosen.held == trial.held and "\n" not in chosen.detail
     assert set(chosen.held).isdisjoint(chosen.broken)
@@ -516,7 +519,7 @@ def only(monkeypatch) -> Callable[..., None]:
         def try_(level: str, _: object = ()) -> Trial:
             return Trial(level) if level in levels else Trial(level, reason="for a test")
 
-        monkeypatch.setattr(isolation, "try_level", try_)
+        monkeypatch.setattr(choose, "try_level", try_)
 
     return only
 
@@ -552,7 +555,7 @@ def test_what_is_lost_is_one_line():
 def test_without_bubblewrap_there_are_namespaces(monkeypatch):
     skip_unless("L2")
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(isolation, "try_level", try_level.__wrapped__)
+    monkeypatch.setattr(choose, "try_level", try_level.__wrapped__)
     found = isolation_for("auto")
     assert found.level == "L2" and "bubblewrap (bwrap) is not installed" in found.refused[0]
 

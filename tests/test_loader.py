@@ -16,9 +16,9 @@ import toys
 from PIL import Image
 from toys import found, state_dict, toy, write_toy
 
-from ntire_bench import loader
-from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.worker.loading import load as loader
 
 CPU = torch.device("cpu")
 
@@ -488,8 +488,9 @@ def test_loading_does_not_import_torchs_compiler(tmp_path):
     program = """
         import sys, torch
         from pathlib import Path
-        from ntire_bench import loader, sample
-        from ntire_bench.declaration import Declaration
+        from ntire_bench.data import sample
+        from ntire_bench.submissions.declaration import Declaration
+        from ntire_bench.worker.loading import load as loader
 
         file, checkpoint = map(Path, sys.argv[1:])
         declaration = Declaration(data_range=1.0)

@@ -17,8 +17,8 @@ from PIL import Image
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ntire_bench.images import modcrop, read_png
-from ntire_bench.metrics import psnr, ssim_rgb, ssim_y
+from ntire_bench.data.images import modcrop, read_png
+from ntire_bench.metrics.psnr import psnr, ssim_rgb, ssim_y
 
 TIGHT = 1e-9
 

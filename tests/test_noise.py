@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from record_factory import make_record
 
-from ntire_bench import leaderboard, noise, render, scoring
-from ntire_bench import protocol as protocols
-from ntire_bench.entries import entry_from_record
-from ntire_bench.records import Launch, Record, Timing
-from ntire_bench.store import Stored
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.ranking import board as leaderboard
+from ntire_bench.ranking import noise, scoring
+from ntire_bench.ranking.entry import entry_from_record
+from ntire_bench.records.record import Launch, Record, Timing
+from ntire_bench.records.store import Stored
+from ntire_bench.reporting import render
 
 RULES = protocols.load("ntire2024")
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ntire_bench.inference import Upscaler
-from ntire_bench.operator_watch import OperatorWatch
+from ntire_bench.worker.costs.operator_watch import OperatorWatch
+from ntire_bench.worker.network.upscaler import Upscaler
 
 ROWS, SIDE = 40, 6
 MATRIX = nn.Parameter(torch.eye(SIDE) + torch.full((SIDE, SIDE), 0.01).tril())

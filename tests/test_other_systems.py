@@ -16,8 +16,8 @@ from pairs import smooth
 from PIL import Image
 from record_factory import make_record
 
-from ntire_bench import store
-from ntire_bench.images import write_png
+from ntire_bench.data.images import write_png
+from ntire_bench.records import store
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compares with what Linux gives")
 SYSTEMS = ["darwin", "win32"]

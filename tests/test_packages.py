@@ -17,8 +17,9 @@ import toys
 from click.testing import Result
 from pairs import smooth, write_pairs
 
-from ntire_bench import checkout_imports, packages
-from ntire_bench.stand_ins import MissingPackage, StandIns
+from ntire_bench.worker.checkout import imports as checkout_imports
+from ntire_bench.worker.loading import packages
+from ntire_bench.worker.loading.missing_packages import MissingPackage, StandIns
 
 # The files of a checkout
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from record_factory import make_record
 
-from ntire_bench import protocol as protocols
-from ntire_bench import render, scoring
-from ntire_bench.leaderboard import Board, board_from_reference, build, display_name
-from ntire_bench.store import Stored
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.ranking import scoring
+from ntire_bench.ranking.board import Board, board_from_reference, build, display_name
+from ntire_bench.records.store import Stored
+from ntire_bench.reporting import render
 
 VOID = ("meta", "rect", "line")
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from pairs import noise, write_pairs
 from PIL import Image
 
-from ntire_bench import dataset, pixel_cache
-from ntire_bench.dataset import load_splits, read_hr, read_lr
+from ntire_bench.data import dataset, pixel_cache
+from ntire_bench.data.dataset import load_splits, read_hr, read_lr
+from ntire_bench.data.images import write_png
+from ntire_bench.data.pixel_cache import PixelCache
 from ntire_bench.errors import UsageError
-from ntire_bench.images import write_png
-from ntire_bench.pixel_cache import PixelCache
 from ntire_bench.text import relative
 
 GENEROUS = 2**24
@@ -294,7 +294,7 @@ def test_threads_that_share_the_cache(folder: Path) -> None:
 
 def one_warning(caplog: pytest.LogCaptureFixture) -> str:
     (record,) = caplog.records
-    assert record.levelno == logging.WARNING and record.name == "ntire_bench.pixel_cache"
+    assert record.levelno == logging.WARNING and record.name == "ntire_bench.data.pixel_cache"
     return record.message
 
 

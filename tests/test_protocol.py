@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ntire_bench import protocol
 from ntire_bench.errors import UsageError
-from ntire_bench.protocol import Thresholds
+from ntire_bench.protocols import protocol
+from ntire_bench.protocols.protocol import Thresholds
 
-PROTOCOLS = Path(protocol.__file__).with_name("protocols")
+PROTOCOLS = Path(protocol.__file__).parent
 
 # name: thresholds valid, test [dB]; weights runtime, FLOPs, parameters; baseline; its published runtime [ms],
 # FLOPs [G], parameters [M]. 2024: report of the NTIRE 2024 ESR challenge, sections 2.3, 2.4 and Table 1 (its

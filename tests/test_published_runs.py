@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ntire_bench import zoo
+from ntire_bench.submissions import zoo
 
 # Parameters, fvcore FLOPs at 256x256, PSNR Y and RGB [dB] on Set5: what the authors' own networks give with
 # the released checkpoints (../shared/MODELS.md, "Values to reproduce"); 0.001 dB is the same computation.

@@ -18,14 +18,15 @@ from pairs import smooth, write_pairs
 from PIL import Image
 from toys import found, state_dict, toy, write_toy
 
-from ntire_bench import complexity, submission
 from ntire_bench.cli import main
-from ntire_bench.dataset import load_splits
+from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import SubmissionError
-from ntire_bench.evaluate import Options, evaluate
-from ntire_bench.fusion import can_fuse, fuse
-from ntire_bench.stopping import StopRule
-from ntire_bench.trial_image import trial_image
+from ntire_bench.estimating.stopping import StopRule
+from ntire_bench.submissions import submission
+from ntire_bench.worker.costs import count
+from ntire_bench.worker.costs.fusion import can_fuse, fuse
+from ntire_bench.worker.loading.trial_image import trial_image
+from ntire_bench.workflows.evaluate import Options, evaluate
 
 ONE = 'SUBMISSION = {"data_range": 1}'
 RAW = {name: tensor + 0.5 for name, tensor in state_dict().items()}
@@ -182,8 +183,8 @@ def test_a_declared_range_that_the_image_contradicts_is_a_finding(load):
 def test_noise_need_not_give_finite_values_and_images_must(load, refusal, tmp_path):
     # As a published entry: fine on images, and an overflow where neighbouring pixels have nothing in common.
     rough = "sr = sr + torch.exp(4000.0 * (lr[..., 1:] - lr[..., :-1]).var()).sub(1.0).mul(0.0)"
-    counted = complexity.measure(load(toy(rough, head=ONE)).upscaler, SHAPE)
-    assert counted.flops == complexity.measure(load().upscaler, SHAPE).flops
+    counted = count.measure(load(toy(rough, head=ONE)).upscaler, SHAPE)
+    assert counted.flops == count.measure(load().upscaler, SHAPE).flops
     noisy = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))
     assert not torch.isfinite(load(toy(rough, head=ONE)).upscaler.forward(noisy)).all()
     with pytest.raises(SubmissionError, match="NaN or infinite"):
@@ -349,7 +350,7 @@ def test_one_image_is_run_again_by_a_fresh_process(tmp_path, body, expected):
     write_pairs(tmp_path / "data", "valid", [smooth(1), smooth(2)])
     splits = load_splits(("valid",), tmp_path / "data")
     item = found(tmp_path)
-    from ntire_bench import protocol
+    from ntire_bench.protocols import protocol
 
     record = evaluate(item, item, splits, protocol.load("ntire2024"), QUICK)
     assert record.error is None and len(record.timing.launches) == 1

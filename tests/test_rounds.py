@@ -10,16 +10,16 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from ntire_bench import measure, rounds
-from ntire_bench.attest import Overhead
-from ntire_bench.beside import Beside
-from ntire_bench.client import Call, WarmUp, Worker
-from ntire_bench.contender import Contender, Timeline
-from ntire_bench.dataset import Pair, Split
-from ntire_bench.declaration import Declaration
-from ntire_bench.records import Launch, SubmissionInfo
-from ntire_bench.rounds import Rounds
-from ntire_bench.submission import Submission
+from ntire_bench.client.worker import Call, WarmUp, Worker
+from ntire_bench.data.dataset import Pair, Split
+from ntire_bench.measuring import results, rounds
+from ntire_bench.measuring.background import Beside
+from ntire_bench.measuring.clock import Overhead
+from ntire_bench.measuring.rounds import Rounds
+from ntire_bench.measuring.side import Contender, Timeline
+from ntire_bench.records.record import Launch, SubmissionInfo
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.submissions.submission import Submission
 
 HEIGHT, WIDTH = 80, 96
 Image = np.ndarray[Any, Any]
@@ -130,7 +130,7 @@ def session(
 
 def conclude(done: Rounds, launches: tuple[int, ...]) -> Any:
     told = [Launch(rounds=count, load_s=0.1, first_call_ms=1.0) for count in launches]
-    return measure.conclude(done, told, stopped="rounds", precision=0.01, device="cpu", monitor={})
+    return results.conclude(done, told, stopped="rounds", precision=0.01, device="cpu", monitor={})
 
 
 def codes(team: Contender) -> set[str]:
@@ -325,7 +325,7 @@ def test_every_image_size_is_warmed():
     log: list[Any] = []
     team = contender("team", log)
     images = [np.zeros((20 + i, 24, 3), np.uint8) for i in range(3)]
-    first_ms = measure.warm_up(team, images, "cpu", Timeline(None, "x"))
+    first_ms = results.warm_up(team, images, "cpu", Timeline(None, "x"))
     assert [size for _, _, size in log] == [(20, 24), (21, 24), (22, 24)]
     assert first_ms == 8.0  # the very first call's
 

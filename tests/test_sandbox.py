@@ -18,11 +18,12 @@ import pytest
 import toys
 from pairs import smooth
 
-from ntire_bench import client, sandbox
-from ntire_bench.client import Worker
+from ntire_bench.client import sandbox
+from ntire_bench.client import worker as client
+from ntire_bench.client.worker import Worker
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
-from ntire_bench.isolation import isolation_for
-from ntire_bench.submission import Submission
+from ntire_bench.isolation.choose import isolation_for
+from ntire_bench.submissions.submission import Submission
 
 LR = np.ascontiguousarray(smooth(0)[:24, :32])
 CUE = np.full_like(LR, 7)  # a dark image, at which a toy does what it was written for, and not while it loads
@@ -212,7 +213,7 @@ def test_a_process_that_answers_something_else(submit, monkeypatch, instead_of_a
     """As above, with a stand-in for the worker that needs no torch."""
     stand_in = (
         "import os, struct, sys, time\n"
-        "from ntire_bench import channel\n"
+        "from ntire_bench.wire import channel\n"
         "requests, replies = map(int, sys.argv[2:4])\n"
         "number, request = channel.receive(requests)\n" + instead_of_an_answer
     )
@@ -308,9 +309,9 @@ def test_the_parents_death_ends_the_worker(tmp_path, submit, state):
         import sys, numpy as np
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from pathlib import Path
-        from ntire_bench.client import Worker
-        from ntire_bench.isolation import isolation_for
-        from ntire_bench.submission import find
+        from ntire_bench.client.worker import Worker
+        from ntire_bench.isolation.choose import isolation_for
+        from ntire_bench.submissions.submission import find
         folder = Path({str(tmp_path)!r})
         found = find(folder / "models", folder / "model_zoo").get(5)
         lr = np.full((24, 32, 3), 7, np.uint8)

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from record_factory import make_failure, make_record
 
-from ntire_bench import protocol as protocols
-from ntire_bench.entries import Costs, Entry
 from ntire_bench.errors import RecordError
-from ntire_bench.protocol import Weights
-from ntire_bench.records import Score
-from ntire_bench.reference import reference_entries
-from ntire_bench.scoring import (
+from ntire_bench.protocols import protocol as protocols
+from ntire_bench.protocols.protocol import Weights
+from ntire_bench.ranking.entry import Costs, Entry
+from ntire_bench.ranking.reference import reference_entries
+from ntire_bench.ranking.scoring import (
     entry_from_record,
     judge,
     log_score,
@@ -27,6 +26,7 @@ from ntire_bench.scoring import (
     storable,
     swap_channel,
 )
+from ntire_bench.records.record import Score
 
 RULES = protocols.load("ntire2024")
 COLUMNS = {"runtime": "runtime_ms", "params": "params_m", "flops": "flops_g"}

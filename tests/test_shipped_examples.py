@@ -14,10 +14,10 @@ import pytest
 import toys
 from click.testing import Result
 
-from ntire_bench import zoo
 from ntire_bench.errors import MeasurementError
+from ntire_bench.submissions import zoo
+from ntire_bench.submissions.zoo import Published
 from ntire_bench.text import relative
-from ntire_bench.zoo import Published
 
 SAID = "the examples that ship with ntire_bench are used"
 STEMS = {
@@ -184,6 +184,6 @@ def test_what_lies_beside_an_installed_package_is_not_taken_for_them(installed, 
 
 
 def test_a_checkout_has_them_beside_the_package(root):
-    spec = importlib.util.find_spec("ntire_bench.shipped_examples")
+    spec = importlib.util.find_spec("ntire_bench.submissions.shipped_examples")
     assert spec is not None and spec.origin is not None
     assert Path(spec.origin).parents[1] == root

@@ -12,13 +12,14 @@ from PIL import Image
 from record_factory import make_failure, make_record
 from test_noise import timed
 
-from ntire_bench import cli, store
+from ntire_bench.cli import group
 from ntire_bench.errors import RecordError, UsageError
-from ntire_bench.estimate import bootstrap
-from ntire_bench.records import Record
-from ntire_bench.stability import samples_from, stability
-from ntire_bench.stability_plot import plot
-from ntire_bench.stability_text import draw
+from ntire_bench.estimating.bootstrap import bootstrap
+from ntire_bench.estimating.stability import samples_from, stability
+from ntire_bench.records import store
+from ntire_bench.records.record import Record
+from ntire_bench.reporting.stability_plot import plot
+from ntire_bench.reporting.stability_text import draw
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_record_from_before_launches_were_kept_is_one_launch():
 def test_the_command_shows_the_newest_record(record, tmp_path):
     store.save(dataclasses.replace(record, created_utc="2026-11-21T00:00:00Z"), tmp_path)
     store.save(make_record(7, created_utc="2026-11-20T00:00:00Z"), tmp_path)
-    call = lambda *words: CliRunner().invoke(cli.main, ["stability", *map(str, words)])  # noqa: E731
+    call = lambda *words: CliRunner().invoke(group.main, ["stability", *map(str, words)])  # noqa: E731
     shown = call("7", "--results", tmp_path, "--plot", tmp_path / "a.svg")
     assert shown.exit_code == 0 and "12 rounds in 3 launches" in shown.output, shown.output
     assert (tmp_path / "a.svg").is_file()

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ntire_bench import stand_ins
-from ntire_bench.stand_in_answers import answer
+from ntire_bench.worker.loading import missing_packages
+from ntire_bench.worker.loading.stand_in_answers import answer
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def execute(monkeypatch):
     def executes(text: str) -> types.ModuleType:
         module = types.ModuleType("team_file")
         monkeypatch.setitem(sys.modules, "team_file", module)
-        stand_ins.execute(text.encode(), "team_file.py", module)
+        missing_packages.execute(text.encode(), "team_file.py", module)
         return module
 
     return executes
@@ -34,15 +34,15 @@ def test_nothing_missing_leaves_everything_as_it_is(execute):
     assert module.math.pi > 3
     assert module.nn is nn
     assert module.Tensor is torch.Tensor
-    assert stand_ins.missing(module) == ""
-    assert stand_ins.used(module) == []
+    assert missing_packages.missing(module) == ""
+    assert missing_packages.used(module) == []
 
 
 def test_what_is_imported_and_not_used_is_not_missed(execute):
     module = execute("import no_such_a, no_such_b.c as d\nfrom no_such_e.f import g as h, i\nx = 1\n")
     assert module.x == 1
-    assert "No module named 'no_such_a'" in stand_ins.missing(module)
-    assert stand_ins.used(module) == []
+    assert "No module named 'no_such_a'" in missing_packages.missing(module)
+    assert missing_packages.used(module) == []
     assert "no_such_a" not in sys.modules
 
 
@@ -74,8 +74,8 @@ def test_a_registry_gives_the_class_back_and_says_so(execute, decorator):
     )
     assert module.Net.size == 3
     assert isinstance(module.Net, type)
-    assert stand_ins.used(module)
-    assert "not registered anywhere" in stand_ins.used(module)[-1].how
+    assert missing_packages.used(module)
+    assert "not registered anywhere" in missing_packages.used(module)[-1].how
     with pytest.raises(ModuleNotFoundError):
         module.REGISTRY.get("Net")()
 
@@ -83,12 +83,12 @@ def test_a_registry_gives_the_class_back_and_says_so(execute, decorator):
 def test_an_import_inside_try_has_its_own_answer(execute):
     module = execute("try:\n    import no_such_a\nexcept ImportError:\n    no_such_a = None\n")
     assert module.no_such_a is None
-    assert stand_ins.missing(module) == ""
+    assert missing_packages.missing(module) == ""
 
 
 def test_other_files_are_told_apart(execute):
     module = execute("from .blocks import A\nfrom models.no_such_team import B\n")
-    assert ".blocks is another file" in stand_ins.missing(module)
+    assert ".blocks is another file" in missing_packages.missing(module)
     with pytest.raises(ModuleNotFoundError, match="another file of the repository"):
         module.B()
 
@@ -136,7 +136,7 @@ def test_timms_helpers_are_answered_wherever_timm_has_them(execute, absent, plac
     assert torch.equal(module.DropPath(0.5).eval()(x), x)
     assert module.trunc_normal_ is nn.init.trunc_normal_
     assert module.to_2tuple(3) == (3, 3)
-    told = stand_ins.used(module)
+    told = missing_packages.used(module)
     assert [item.value.rsplit(".", 1)[1] for item in told] == list(names)
     assert all(item.key == "stand_in" and item.how.startswith("timm is not installed; ") for item in told)
 
@@ -257,8 +257,8 @@ def test_initial_weights(arch_util):
 )
 def test_what_computes_is_not_answered(execute, absent, wanted, use):
     absent("torchvision", "einops", "timm", "basicsr", "thop", "ptflops")
-    assert stand_ins.used(execute(f"{wanted}\ndef use():\n    return {use}\n")) == []
-    with pytest.raises(stand_ins.MissingPackage, match="is used, and (No module named|import of) "):
+    assert missing_packages.used(execute(f"{wanted}\ndef use():\n    return {use}\n")) == []
+    with pytest.raises(missing_packages.MissingPackage, match="is used, and (No module named|import of) "):
         execute(f"{wanted}\n{use}\n")
 
 
@@ -273,7 +273,7 @@ def test_what_computes_is_not_answered(execute, absent, wanted, use):
 )
 def test_what_is_missing_may_be_named(execute, text):
     module = execute(f"import no_such_a as a\n{text}\n")
-    assert stand_ins.used(module) == []
+    assert missing_packages.used(module) == []
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_a_package_that_is_there_and_fails_is_told_apart(execute, tmp_path, monk
     module = execute("from fails_a import x\nfrom timm import to_2tuple\n")
     with pytest.raises(ModuleNotFoundError, match="importing fails_a fails: ZeroDivisionError"):
         module.x()
-    (told,) = stand_ins.used(module)
+    (told,) = missing_packages.used(module)
     assert told.how == "timm cannot be imported; a value is repeated as often"
 
 
@@ -304,7 +304,7 @@ def test_imports_are_made_in_their_turn(execute, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "beside_b.py").write_text("x = 3")
     module = execute(f"import sys\nsys.path.append({str(tmp_path)!r})\nfrom beside_b import x\n")
-    assert module.x == 3 and stand_ins.missing(module) == ""
+    assert module.x == 3 and missing_packages.missing(module) == ""
     del sys.modules["beside_b"]
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ntire_bench import steadiness
 from ntire_bench.errors import UsageError
-from ntire_bench.estimate import Samples, bootstrap
-from ntire_bench.stopping import StopRule, fixed_rounds, more_rounds, pilot_rounds, rounds_per_launch
+from ntire_bench.estimating import steadiness
+from ntire_bench.estimating.bootstrap import Samples, bootstrap
+from ntire_bench.estimating.stopping import (
+    StopRule,
+    fixed_rounds,
+    more_rounds,
+    pilot_rounds,
+    rounds_per_launch,
+)
 
 
 def samples(launches: tuple[int, ...], noise: float, *, trend: float = 0.0, seed: int = 0) -> Samples:

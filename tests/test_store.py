@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_factory import make_failure, make_record
 
-from ntire_bench import store
 from ntire_bench.errors import RecordError
-from ntire_bench.records import Record, Score
+from ntire_bench.records import store
+from ntire_bench.records.record import Record, Score
 from ntire_bench.text import relative
 
 FIXTURES = Path(__file__).parent / "fixtures" / "records"
@@ -181,7 +181,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_like_a_record(tmp_path: Path)
     program = (
         "import os, signal, sys\n"
         "from record_factory import make_record\n"
-        "from ntire_bench import store\n"
+        "from ntire_bench.records import store\n"
         "os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)\n"
         "store.save(make_record(), sys.argv[1])\n"
     )
@@ -382,7 +382,10 @@ def test_a_thousand_records_load_in_a_time_like_that_of_their_json(tmp_path: Pat
         (folder / "20261120T105331.123456Z.json").write_text(record)
     board = (
         "import sys\n"
-        "from ntire_bench import leaderboard, protocol, render, store\n"
+        "from ntire_bench.protocols import protocol\n"
+        "from ntire_bench.ranking import board as leaderboard\n"
+        "from ntire_bench.records import store\n"
+        "from ntire_bench.reporting import render\n"
         "stored, problems = store.load_all(sys.argv[1])\n"
         "board = leaderboard.build(stored, protocol.load(), problems=problems)\n"
         "text = render.render(board, 'table', width=160)\n"

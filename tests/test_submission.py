@@ -7,9 +7,9 @@ import os
 import pytest
 from toys import found, write_toy
 
-from ntire_bench import submission as submission_module
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.submission import CHECKPOINT_SUFFIXES, find
+from ntire_bench.submissions import submission as submission_module
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, find
 
 
 def write(folder, *, models=(), zoo=()):

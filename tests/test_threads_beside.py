@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ntire_bench.conduct import Conduct, repeated, watched
+from ntire_bench.worker.costs.conduct import Conduct, repeated, watched
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux counts the time of each thread")
 

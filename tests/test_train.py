@@ -26,7 +26,7 @@ from training_settings import Settings, learning_rate
 from training_state import begin_with, save_atomically
 
 from ntire_bench.errors import MeasurementError, RecordError, UsageError
-from ntire_bench.inference import Upscaler
+from ntire_bench.worker.network.upscaler import Upscaler
 
 # Batch normalization has buffers and dropout draws random numbers: both must survive an interruption.
 TINY = """

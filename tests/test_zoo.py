@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ntire_bench import zoo
 from ntire_bench.errors import MeasurementError, UsageError
+from ntire_bench.submissions import zoo
 
 CONTENT = bytes(range(256)) * 1000
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ntire_bench import loader
-from ntire_bench.loader import Loaded
-from ntire_bench.submission import Submission, find
+from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.worker.loading import load as loader
+from ntire_bench.worker.loading.load import Loaded
 
 _IMPORTS = """\
 import torch

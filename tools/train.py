@@ -52,8 +52,8 @@ from training_settings import FINAL_LR, Settings
 from training_state import begin_with, save_atomically
 
 from ntire_bench.errors import MeasurementError, NtireBenchError, UsageError
-from ntire_bench.inference import Upscaler
 from ntire_bench.text import relative
+from ntire_bench.worker.network.upscaler import Upscaler
 
 
 class Interrupted(Exception):

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 from training_settings import Settings
 
+from ntire_bench.data.images import matlab_bicubic_down, modcrop, read_png
 from ntire_bench.errors import DatasetError
-from ntire_bench.images import matlab_bicubic_down, modcrop, read_png
 
 __all__ = ["SCALE", "Pairs", "crop_batch", "read_photographs", "read_validation"]
 

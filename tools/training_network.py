@@ -8,11 +8,11 @@ from types import ModuleType
 
 from torch import nn
 
-from ntire_bench import declaration
-from ntire_bench.declaration import Declaration
 from ntire_bench.errors import SubmissionError
-from ntire_bench.inference import blame
-from ntire_bench.loader import import_file
+from ntire_bench.submissions import declaration
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.worker.loading.load import import_file
+from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["build_network"]
 

@@ -14,14 +14,16 @@ import msgspec
 import numpy as np
 import torch
 
-from ntire_bench import complexity, protocol, resolve
-from ntire_bench.client import WarmUp
-from ntire_bench.contender import Contender
-from ntire_bench.declaration import parse, read
-from ntire_bench.inference import Upscaler, ready, to_tensor, to_uint8
-from ntire_bench.observation import Observation
-from ntire_bench.records import Complexity, Finding, SubmissionInfo
-from ntire_bench.submission import Submission
+from ntire_bench.client.worker import WarmUp
+from ntire_bench.measuring import resolve
+from ntire_bench.measuring.side import Contender
+from ntire_bench.protocols import protocol
+from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
+from ntire_bench.submissions.declaration import parse, read
+from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.costs import count
+from ntire_bench.worker.network.upscaler import Upscaler, ready, to_tensor, to_uint8
 
 CPU = torch.device("cpu")
 
@@ -33,10 +35,10 @@ class InProcess:
     upscaler: Upscaler
 
     def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
-        return through_json(complexity.measure(self.upscaler, input_shape), Complexity)
+        return through_json(count.measure(self.upscaler, input_shape), Complexity)
 
     def audit(self, lr: np.ndarray) -> tuple[np.ndarray, Observation]:
-        sr, seen = complexity.audit(self.upscaler, self._tensor(lr))
+        sr, seen = count.audit(self.upscaler, self._tensor(lr))
         return to_uint8(sr, self.upscaler.data_range).numpy().copy(), through_json(seen, Observation)
 
     def warm_up(self, lr: np.ndarray, calls: int) -> WarmUp:
@@ -49,7 +51,7 @@ class InProcess:
         return dataclasses.make_dataclass("Call", ["sr"])(sr)
 
     def parameters(self) -> int:
-        return complexity.count_parameters(self.upscaler.network)
+        return count.count_parameters(self.upscaler.network)
 
     def _tensor(self, lr: np.ndarray) -> torch.Tensor:
         return to_tensor(lr, self.upscaler.data_range)

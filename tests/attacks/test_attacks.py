@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 from in_process import examine, submission
 
-from ntire_bench import protocol, resolve, sample
-from ntire_bench.records import Complexity, Finding
-from ntire_bench.scored_costs import scored_flops, scored_params
+from ntire_bench.data import sample
+from ntire_bench.measuring import resolve
+from ntire_bench.protocols import protocol
+from ntire_bench.records.record import Complexity, Finding
+from ntire_bench.records.scored_costs import scored_flops, scored_params
 
 FOLDER = Path(__file__).parent
 REJECT, WARNING, INFO = "reject", "warning", "info"

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 SUBMISSION = {"model": "Net", "data_range": 1}
 
-from ntire_bench import complexity
+from ntire_bench.worker.costs import count as complexity
 
 REAL_MEASURE, REAL_AUDIT = complexity.measure, complexity.audit
 

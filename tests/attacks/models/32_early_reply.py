@@ -8,7 +8,7 @@ from torch.nn import functional
 
 SUBMISSION = {"model": "Net", "data_range": 1}
 
-from ntire_bench import channel
+from ntire_bench.wire import channel
 
 
 class Net(nn.Module):

@@ -1,0 +1,1 @@
+"""Has costs counted again, at sizes that a submission cannot know, and judges them."""

@@ -1,0 +1,125 @@
+"""Has a submission's costs counted again, at sizes it cannot know, and gathers what was seen. Parent only.
+
+Official is fvcore's count on a random image of the protocol's size. It is compared with operators counted one
+by one as they run, on that image and on crops of real LR images at sizes that are drawn here; and what the
+submission gives under observation with what it gives in an ordinary call.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench.audit.evidence import Agreement, Evidence, Look
+from ntire_bench.audit.rules import judge
+from ntire_bench.client.worker import Worker
+from ntire_bench.errors import SubmissionError
+from ntire_bench.records.record import Complexity, Finding
+from ntire_bench.wire.observation import Observation
+
+__all__ = ["audit"]
+
+Uint8 = npt.NDArray[np.uint8]
+
+# Sizes of multiples of 32, a window that networks pad to. With each go others, so much larger or smaller that
+# a border would show as a different cost per pixel.
+_EVEN = {
+    (64, 64): ((96, 96), (96, 128), (128, 96)),
+    (64, 96): ((128, 128),),
+    (96, 64): ((128, 128),),
+    (96, 96): ((64, 64),),
+}
+_LESS = 3  # pixels a side, at most, by which another image is smaller
+# Multiples of the windows of 32, 48, 64, 96 and 128 pixels that networks pad to, at least along one side.
+_LARGE = ((256, 384), (384, 256))
+
+
+@dataclass
+class _Auditor:
+    """Looks at one submission in its worker."""
+
+    worker: Worker
+    image: Uint8
+    random: np.random.Generator
+
+    def look(self, lr: Uint8) -> tuple[Look, Uint8]:
+        sr, observation = self.worker.audit(lr)
+        return Look(height=lr.shape[0], width=lr.shape[1], observation=observation), sr
+
+    def crop(self, height: int, width: int) -> Uint8:
+        """Return a crop of the real image, turned at random; a small one is continued by reflection."""
+        image = self.image
+        if self.random.random() < 0.5:
+            image = image.swapaxes(0, 1)
+        image = image[:: self.random.choice((-1, 1)), :: self.random.choice((-1, 1))]
+        missing = (max(0, height - image.shape[0]), max(0, width - image.shape[1]))
+        image = np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
+        top = int(self.random.integers(image.shape[0] - height + 1))
+        left = int(self.random.integers(image.shape[1] - width + 1))
+        return np.ascontiguousarray(image[top : top + height, left : left + width])
+
+    def agreement(self, lr: Uint8, observed: Uint8) -> Agreement:
+        """Compare what was given under observation with what a call like the timed ones gives."""
+        try:
+            plain = self.worker.run(lr).sr
+        except SubmissionError:
+            self.worker.warm_up(lr, 1)  # finds out what its input must be padded to
+            plain = self.worker.run(lr).sr
+        difference = np.abs(plain.astype(np.int16) - observed)
+        return Agreement(
+            within_one=float((difference <= 1).mean()),
+            error=float((difference.astype(np.float64) ** 2).mean()),
+        )
+
+
+def audit(
+    worker: Worker, counted: Complexity, image: Uint8, *, tile: int | None, has_loop: bool
+) -> tuple[Complexity, list[Finding]]:
+    """Audit the costs that a worker has counted.
+
+    Args:
+        worker: The network is loaded there.
+        counted: Its costs, as the worker counted them.
+        image: A real LR image, uint8 HWC. One larger than the cost input is run as it is, too.
+        tile: The side of the tiles that images are run in [LR pixels]; None for whole images.
+        has_loop: Whether a part of a checkout's loop runs around the network.
+
+    Returns:
+        The costs with the audit's results (see `scored_costs`) in the place of the worker's, and what is to
+        be said about them.
+    """
+    begin = time.perf_counter()
+    whole = msgspec.convert(counted.audit.pop("observed"), Observation)
+    auditor = _Auditor(worker, image, np.random.default_rng())
+    evidence = Evidence(counted=counted, whole=whole, has_loop=has_loop)
+    random = auditor.random
+    around, others = list(_EVEN.items())[int(random.integers(len(_EVEN)))]
+    less = random.integers(1, _LESS, size=2, endpoint=True)
+    odd = (around[0] - int(less[0]), around[1] - int(less[1]))
+    sizes = [others[int(random.integers(len(others)))], odd, around]
+    if tile is not None:  # larger images are run in tiles, which overlap
+        sizes = [(min(height, tile), min(width, tile)) for height, width in sizes]
+    crops = [auditor.crop(*size) for size in sizes]
+    looks = []
+    for index in random.permutation(len(crops)):
+        looks.append((int(index), *auditor.look(crops[index])))
+    looks.sort(key=lambda item: item[0])
+    evidence.small = [look for _, look, _ in looks]
+    pixels = counted.input_shape[-2] * counted.input_shape[-1]
+    if tile is None and image.shape[0] * image.shape[1] > pixels:
+        look, sr = auditor.look(image)
+        evidence.large.append(look)
+        evidence.agreement = auditor.agreement(image, sr)
+    else:
+        chosen = 0 if random.random() < 0.5 else 2
+        evidence.agreement = auditor.agreement(crops[chosen], looks[chosen][2])
+    if tile is None and evidence.varies():
+        evidence.confirmed = auditor.look(auditor.crop(*_LARGE[int(random.integers(len(_LARGE)))]))[0]
+    results, findings = judge(evidence)
+    seconds = round(time.perf_counter() - begin, 3)
+    return dataclasses.replace(counted, audit={**results, "seconds": seconds}), findings

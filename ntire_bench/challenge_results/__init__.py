@@ -1,0 +1,1 @@
+"""The challenge's own results.json and results.txt, read and written."""

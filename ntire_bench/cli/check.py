@@ -1,0 +1,145 @@
+"""The command check."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ntire_bench.cli.options import (
+    IsolationWanted,
+    json_flag,
+    machine,
+    protocol_option,
+    see_that_it_can_measure,
+)
+from ntire_bench.cli.output import print_json
+from ntire_bench.cli.sources import baseline_options, open_catalogue, sources
+from ntire_bench.errors import UsageError
+from ntire_bench.text import one_line, relative
+
+if TYPE_CHECKING:
+    from ntire_bench.measuring import resolve
+    from ntire_bench.submissions.submission import Catalogue, Submission
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("id", type=click.IntRange(0))
+@sources
+@baseline_options
+@machine
+@protocol_option
+@click.option(
+    "--write", "keep", is_flag=True, help="Write what was inferred into a TOML file beside the model file."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Declare something for this check (and for --write): data_range=1, model=Net, args.deploy=true.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Evaluate it on the sample set too, and show every finding that an organizer would see.",
+)
+@json_flag
+def check(
+    id: int,  # noqa: A002 - what a user reads in the usage line
+    models: Path,
+    model_zoo: Path,
+    challenge_root: Path | None,
+    baseline_choice: str | None,
+    baseline_dir: Path | None,
+    device: str,
+    isolation: IsolationWanted,
+    protocol_name: str | None,
+    keep: bool,
+    settings: tuple[str, ...],
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Load a submission in a worker and say how it was resolved and what it costs.
+
+    Exit status: 0 in order, 1 rejected, 2 wrong use.
+    """
+    see_that_it_can_measure()
+    from ntire_bench.cli import terminal
+    from ntire_bench.data import sample
+    from ntire_bench.errors import MeasurementError, SubmissionError
+    from ntire_bench.measuring import resolve
+    from ntire_bench.protocols import protocol
+    from ntire_bench.submissions.baseline_choice import without_namesakes
+    from ntire_bench.workflows import declare
+
+    if not strict and (baseline_choice is not None or baseline_dir is not None):
+        raise UsageError(
+            "only a strict check runs a baseline",
+            remedy="add --strict, or leave --baseline and --baseline-dir out",
+        )
+    rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
+
+    def there() -> Catalogue:
+        found = open_catalogue(models, model_zoo, challenge_root, baseline_choice, baseline_dir)
+        return without_namesakes(found, rules.baseline.name)
+
+    def checked(given: tuple[str, ...]) -> resolve.Check:
+        chosen = declare.settled(there().get(id), given)
+        return resolve.check(
+            chosen,
+            sample.probe_lr(),
+            rules,
+            device=device,
+            isolation=isolation.level,
+            allow_pickle=isolation.allow_pickle,
+            audit_lr=sample.large_lr() if strict else None,  # the sample set's own images are all small
+            tell=lambda text: terminal.show(text, stderr=True),
+        )
+
+    def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
+        from ntire_bench.workflows.evaluate import Options
+        from ntire_bench.workflows.rehearse import rehearse, together
+
+        options = Options(
+            psnr_channel=rules.psnr_channel,
+            device=device,
+            isolation=isolation.level,
+            allow_pickle=isolation.allow_pickle,
+            tell=lambda text: terminal.show(text, stderr=True),
+        )
+        more = rehearse(chosen, there(), options, lambda text: terminal.show(one_line(text), stderr=True))
+        return dataclasses.replace(found, findings=together(found.findings, more))
+
+    written: Path | None = None
+    try:
+        submission = there().get(id)
+        if keep:
+            declare.refuse_if_declared(submission)
+        found = checked(settings)
+        if strict:
+            found = with_rehearsal(found, declare.settled(submission, settings))
+        if keep:
+            written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
+    except (SubmissionError, MeasurementError) as error:
+        if as_json:
+            print_json({"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
+        terminal.show_error(error)
+        sys.exit(1)
+    terminal.tell_isolation(found.isolation, isolation.level)
+    rejected = any(finding.severity == "reject" for finding in found.findings)
+    if as_json:
+        print_json({"ok": not rejected, **vars(found), "written": written and relative(written)})
+    else:
+        for line in terminal.check_lines(found):
+            terminal.show(line)
+        if strict and not found.findings:
+            terminal.show("Nothing was found that an organizer would object to.")
+        if written is not None:
+            terminal.show(f"written: {relative(written)}", stderr=True)
+    sys.exit(1 if rejected else 0)

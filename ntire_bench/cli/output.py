@@ -1,0 +1,90 @@
+"""What the commands print: JSON documents and leaderboards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ntire_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.ranking.board import Board
+
+__all__ = ["as_channel", "print_json", "show_board", "stored_board", "write"]
+
+
+def as_channel(name: str) -> Channel:
+    """Return a channel's name with its type."""
+    return "rgb" if name == "rgb" else "y"
+
+
+def stored_board(results: Path, protocol_name: str | None, channel: str | None, device: str | None) -> Board:
+    """Rank the records of a results folder.
+
+    Args:
+        results: The folder.
+        protocol_name: Rules; None takes the default's records, or the only ones there are.
+        channel: "y" or "rgb"; None takes the protocol's.
+        device: Name of the device whose records are ranked; None takes the one with the most teams.
+    """
+    from ntire_bench.protocols import protocol
+    from ntire_bench.ranking import board as leaderboard
+    from ntire_bench.records import store
+
+    if protocol_name is None:
+        protocol_name = _protocol_with_records(results)
+    rules = protocol.load(protocol_name)
+    stored, problems = store.load_all(results, rules.name)
+    judged_in = as_channel(channel) if channel else None
+    return leaderboard.build(stored, rules, judged_in, device, problems)
+
+
+def _protocol_with_records(results: Path) -> str:
+    """Return the default protocol, or where it has no records the first that has."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.protocols import protocol
+
+    having = [name for name in protocol.available() if any((results / name).glob("*/*.json"))]
+    chosen = protocol.DEFAULT_PROTOCOL
+    if having and chosen not in having:
+        chosen = having[0]
+    others = [name for name in having if name != chosen]
+    if others:
+        terminal.show(
+            f"Showing {chosen}; there are records of {', '.join(others)} too (--protocol).", stderr=True
+        )
+    return chosen
+
+
+def show_board(board: Board) -> None:
+    """Print a leaderboard as a table."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.reporting.render import TerminalBoard
+
+    terminal.show(TerminalBoard(board))
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 - any document
+    """Print one JSON document on standard output."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file the user asked for.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        remedy = "name a file in a folder that this user may write to"
+        raise UsageError(
+            "cannot be written", file=path, found=error.strerror or str(error), remedy=remedy
+        ) from None

@@ -1,0 +1,120 @@
+"""Which submissions a command works on: those of models/, or those of a challenge's checkout."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from ntire_bench.cli.options import PATH, options, places
+from ntire_bench.errors import UsageError
+from ntire_bench.text import relative
+
+if TYPE_CHECKING:
+    from ntire_bench.submissions.submission import Catalogue, Submission
+
+__all__ = ["baseline_options", "open_catalogue", "sources", "tell_baseline"]
+
+_EXAMPLES_TOLD = "ntire_bench.examples_told"  # in a context's meta
+
+sources = options(
+    places,
+    click.option(
+        "--challenge-root",
+        type=PATH,
+        help="A challenge's own checkout, unmodified: the branches of select_model in its test_demo.py "
+        "are the submissions, in place of --models.",
+    ),
+)
+baseline_options = options(
+    click.option(
+        "--baseline",
+        "baseline_choice",
+        metavar="ID|NAME",
+        help="The submission to divide costs by; default: the one named like the protocol's baseline, in a "
+        "checkout the one with the id 0 of those.",
+    ),
+    click.option(
+        "--baseline-dir",
+        type=PATH,
+        help="A folder that holds the baseline, beside the submissions: model file and checkpoint, or "
+        "models/ and model_zoo/.",
+    ),
+)
+
+
+def open_catalogue(
+    models: Path,
+    model_zoo: Path,
+    challenge_root: Path | None,
+    baseline: str | None = None,
+    baseline_dir: Path | None = None,
+    *,
+    examples: bool = True,
+) -> Catalogue:
+    """Return the submissions that a command was pointed at.
+
+    Args:
+        models: Folder of the model files.
+        model_zoo: Folder of the checkpoints.
+        challenge_root: A challenge's checkout; None to look in the two folders.
+        baseline: Id or name of the submission to take for the baseline; None: as the protocol says.
+        baseline_dir: Folder that holds it; None to look among the submissions.
+        examples: Whether the examples that ship with the program stand in for two folders that are neither
+            named nor there.
+
+    Raises:
+        UsageError: A folder is not there, or --challenge-root goes with --models or --model-zoo.
+    """
+    from ntire_bench.submissions import baseline_choice, submission
+    from ntire_bench.submissions.checkout import find as checkouts
+
+    if challenge_root is None:
+        if examples:
+            models, model_zoo = _or_examples(models, model_zoo)
+        catalogue = submission.find(models, model_zoo)
+    else:
+        for name in ("models", "model_zoo"):
+            if _is_given(name):
+                raise UsageError(
+                    f"--challenge-root and --{name.replace('_', '-')} are both given",
+                    remedy="give one of them: a checkout has its own models and checkpoints",
+                )
+        catalogue = checkouts.find(challenge_root)
+    folder = None if baseline_dir is None else baseline_choice.find_folder(baseline_dir)
+    return dataclasses.replace(catalogue, baseline_choice=baseline, baseline_folder=folder)
+
+
+def tell_baseline(baseline: Submission) -> None:
+    """Say which submission is the baseline, where that was inferred."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.submissions.baseline_choice import told
+
+    if text := told(baseline):
+        terminal.show(text, stderr=True)
+
+
+def _is_given(name: str) -> bool:
+    """Return whether the command was called with an option, rather than left to its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source not in (None, ParameterSource.DEFAULT)
+
+
+def _or_examples(models: Path, model_zoo: Path) -> tuple[Path, Path]:
+    """Return the two folders, or the examples' where neither is named or there; a command says so once."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.submissions.shipped_examples import folders_without_own
+
+    named = _is_given("models") or _is_given("model_zoo")
+    found = None if named else folders_without_own(models, model_zoo)
+    if found is None:
+        return models, model_zoo
+    told = click.get_current_context().meta
+    if not told.get(_EXAMPLES_TOLD):
+        told[_EXAMPLES_TOLD] = True
+        text = f"No {models}/ and no {model_zoo}/ here: the examples that ship with ntire_bench are used"
+        terminal.show(f"{text} ({relative(found.models)}).", stderr=True)
+    return found.models, found.model_zoo

@@ -1,0 +1,143 @@
+"""The commands about checkpoints: fuse, and the zoo of published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ntire_bench.cli.options import (
+    PATH,
+    IsolationWanted,
+    json_flag,
+    machine,
+    places,
+    protocol_option,
+    see_that_it_can_measure,
+)
+from ntire_bench.cli.output import print_json
+from ntire_bench.text import relative
+
+__all__ = ["fuse", "zoo"]
+
+
+@click.command()
+@click.argument("id", type=click.IntRange(0))
+@click.option("--output", "-o", type=PATH, help="File to write.  [default: model_zoo/NAME_deploy.pth]")
+@places
+@machine
+@protocol_option
+@json_flag
+def fuse(
+    id: int,  # noqa: A002 - what a user reads in the usage line
+    output: Path | None,
+    models: Path,
+    model_zoo: Path,
+    device: str,
+    isolation: IsolationWanted,
+    protocol_name: str | None,
+    as_json: bool,
+) -> None:
+    """Merge a submission's training branches and write its inference checkpoint.
+
+    Exit status: 0 written, 1 nothing to fuse or it failed, 2 wrong use.
+    """
+    import sys
+
+    see_that_it_can_measure()
+    from ntire_bench.cli import terminal
+    from ntire_bench.data import sample
+    from ntire_bench.errors import MeasurementError, SubmissionError
+    from ntire_bench.isolation.choose import isolation_for
+    from ntire_bench.protocols import protocol
+    from ntire_bench.submissions import submission
+    from ntire_bench.submissions.baseline_choice import without_namesakes
+    from ntire_bench.workflows.fuse import default_output, write_fused
+
+    rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
+    try:
+        there = submission.find(models, model_zoo, prefer_training=True)
+        item = without_namesakes(there, rules.baseline.name).get(id)
+        target = output or default_output(item, model_zoo)
+        walls = isolation_for(isolation.level, allow_pickle=isolation.allow_pickle)
+        terminal.tell_isolation(walls, isolation.level)
+        reply = write_fused(item, target, sample.probe_lr(), rules, device=device, isolation=walls)
+    except (SubmissionError, MeasurementError) as error:
+        if as_json:
+            print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+        terminal.show_error(error)
+        sys.exit(1)
+    if as_json:
+        print_json({"written": relative(target), **vars(reply)})
+        return
+    for form, cost in (("training form ", reply.before), ("inference form", reply.after)):
+        terminal.show(f"{item.label}  {form}  {cost.params:,} parameters, {cost.flops / 1e9:.4f} G FLOPs")
+    terminal.show(
+        f"largest difference on a photograph: {reply.difference_levels:.2g} of 255 grey levels "
+        f"(relative {reply.relative:.1e})"
+    )
+    terminal.show(f"written: {relative(target)}")
+    if item.declaration.checkpoint:
+        terminal.show(
+            f"{item.declaration.source} declares {item.declaration.checkpoint}: name the new file there"
+        )
+
+
+@click.group()
+def zoo() -> None:
+    """List and fetch the published checkpoints of the networks in models/."""
+
+
+@zoo.command("list")
+@json_flag
+def zoo_list(as_json: bool) -> None:
+    """List the published checkpoints."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.submissions.zoo import catalogue
+
+    if as_json:
+        print_json([vars(item) for item in catalogue()])
+        return
+    for item in catalogue():
+        size = f"{item.bytes / 1024:.0f} KiB"
+        terminal.show(f"{item.id:02d}_{item.name:<8}  {item.title:<17} {size:>9}  {item.repositories[0]}")
+
+
+@zoo.command("pull")
+@click.argument("ids", nargs=-1, required=True, type=click.IntRange(0), metavar="ID...")
+@click.option(
+    "--model-zoo", type=PATH, default=Path("model_zoo"), show_default=True, help="Folder to put them in."
+)
+@json_flag
+def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
+    """Fetch published checkpoints from their authors' repositories, verified by SHA-256.
+
+    Replaces the demonstration weights of the same id. Exit status: 0, or 1 where one cannot be fetched.
+    """
+    import sys
+    from functools import partial
+
+    from ntire_bench.cli import terminal
+    from ntire_bench.errors import MeasurementError
+    from ntire_bench.submissions.shipped_examples import folders_without_own
+    from ntire_bench.submissions.zoo import find, pull
+
+    wanted = [find(id_) for id_ in dict.fromkeys(ids)]
+    fetched, failed = [], []
+    for item in wanted:
+        try:
+            with terminal.progress_bar() as progress:
+                path = pull(item, model_zoo, progress=partial(progress, item.title))
+        except MeasurementError as error:
+            failed.append({"id": item.id, "message": str(error)})
+            terminal.show_error(error)
+            continue
+        fetched.append(relative(path))
+        terminal.show(f"{item.title}: {relative(path)}", stderr=as_json)
+    examples = folders_without_own(Path("models")) if fetched and model_zoo == Path("model_zoo") else None
+    if examples is not None:
+        place = relative(examples.models)
+        terminal.show(f"No models/ here that they belong to: copy {place} to this folder.", stderr=True)
+    if as_json:
+        print_json({"fetched": fetched, "failed": failed})
+    sys.exit(1 if failed else 0)

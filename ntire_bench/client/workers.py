@@ -1,0 +1,76 @@
+"""The workers of one launch: started together, so that their imports overlap, and closed together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from ntire_bench.client.worker import Worker
+from ntire_bench.errors import NtireBenchError
+from ntire_bench.submissions.submission import Submission
+
+__all__ = ["Crew"]
+
+
+class Crew:
+    """One worker per side; use as a context manager.
+
+    The processes start at once and import what they need while others work; `hello` waits for one. So a
+    crew that is started during an untimed phase and has settled before the next timed one costs no time.
+
+    Args:
+        sides: What they will run: the baseline and the submission, or the baseline alone.
+        scale: Enlargement factor.
+        largest_lr: (height, width) of the largest LR image that will be sent.
+        options: Further arguments of `Worker`.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Submission],
+        *,
+        scale: int,
+        largest_lr: tuple[int, int],
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        self.sides = tuple(sides)
+        self.workers: list[Worker] = []
+        self._hello: dict[int, dict[str, Any]] = {}
+        self._stack = contextlib.ExitStack()
+        try:
+            for side in sides:
+                worker = Worker(side, scale=scale, largest_lr=largest_lr, **options)
+                self.workers.append(self._stack.enter_context(worker))
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> Crew:
+        """Return the crew."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all workers."""
+        self.close()
+
+    def close(self) -> None:
+        """End all workers; may be called twice."""
+        self._stack.close()
+
+    def hello(self, number: int) -> dict[str, Any]:
+        """Wait until a worker has started, and return what it knows of the environment.
+
+        Raises:
+            UsageError: No worker comes up, or not on that device.
+            MeasurementError: It was killed.
+        """
+        if number not in self._hello:
+            self._hello[number] = self.workers[number].hello()
+        return self._hello[number]
+
+    def settle(self) -> None:
+        """Wait until all have started or failed to: what imports beside a timed call would disturb it."""
+        for number in range(len(self.workers)):
+            with contextlib.suppress(NtireBenchError):  # raised again by `hello`, when it is this one's turn
+                self.hello(number)

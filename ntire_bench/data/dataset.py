@@ -1,0 +1,296 @@
+"""LR/HR pairs of a split: found, paired, checked file by file before any model runs, and fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ntire_bench.data import pixel_cache, sample
+from ntire_bench.data.folder import CheckedImage, DatasetProblems, Problems, check_images, list_images
+from ntire_bench.data.images import Uint8, modcrop, read_bytes
+from ntire_bench.data.png import decode_png
+from ntire_bench.errors import DatasetError
+from ntire_bench.metrics.psnr import SSIM_WINDOW
+from ntire_bench.text import relative
+
+__all__ = ["DatasetProblems", "Pair", "Split", "load_splits", "read_hr", "read_lr"]
+
+_CHALLENGE = "DIV2K_LSDIR_"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One LR image and its HR image.
+
+    Attributes:
+        name: Stem of the HR file, in Unicode's composed form (NFC).
+        lr_path: The LR file.
+        hr_path: The HR file.
+        height: Of the mod-cropped HR image [pixels].
+        width: Of the mod-cropped HR image [pixels].
+        lr_sha256: Of the LR file when it was checked: what `read_lr` returns are the pixels of that content,
+            from the cache or from the file, and other content is refused. None: not compared, not cached.
+        hr_sha256: Of the HR file, alike.
+    """
+
+    name: str
+    lr_path: Path
+    hr_path: Path
+    height: int
+    width: int
+    lr_sha256: str | None = None
+    hr_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """The checked pairs of one split.
+
+    Attributes:
+        name: "valid", "test", or the NAME of a folder pair NAME_HR, NAME_LR.
+        dataset: The folders' name without _HR and _LR.
+        pairs: In the order of their names.
+        sha256: Fingerprint of all pairs' names and file contents; in the sample set of names and pixels,
+            because its files are compressed by whichever Pillow a machine has.
+        sample: True for the sample set, which is not comparable with the challenge.
+    """
+
+    name: str
+    dataset: str
+    pairs: tuple[Pair, ...]
+    sha256: str
+    sample: bool
+
+
+def load_splits(
+    names: Sequence[str],
+    data_dir: Path | None,
+    *,
+    scale: int = 4,
+    border: int = 4,
+    prefer_sample: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Split, ...]:
+    """Find and check the pairs of some splits; every file is read once, none is decoded but the sample set's.
+
+    Split K is the folder pair DIV2K_LSDIR_K_HR, DIV2K_LSDIR_K_LR where either exists, else K_HR, K_LR.
+    HR NAME.png belongs to LR NAMEx4.png, or NAME.png.
+
+    Args:
+        names: Split keys ("valid", "test", "Set5"); a repeated one counts once.
+        data_dir: Folder that holds the folder pairs. None: the first of the working directory, its data/ and
+            its parent that holds a challenge folder of `names`; where none does, the sample set.
+        scale: HR size over LR size.
+        border: Pixels that the metrics crop off every side; decides which images are too small.
+        prefer_sample: Without a `data_dir`, take the sample set even where challenge folders are near.
+        progress: Called with (files checked, files in all).
+
+    Returns:
+        One `Split` per name, in the order of `names`.
+
+    Raises:
+        DatasetProblems: Lists everything that is wrong with any of the splits.
+        DatasetError: `data_dir` is no folder, or the sample set cannot be made.
+        UsageError: The bound of the pixel cache is not a size.
+    """
+    pixel_cache.configured()
+    names = list(dict.fromkeys(names))
+    root, is_sample = _locate(names, data_dir, prefer_sample)
+    problems = Problems()
+    found: list[tuple[str, Path, dict[str, Path], dict[str, Path]]] = []
+    for name in names:
+        base = _folder_base(name, root)
+        if base is None:
+            problems.messages.append(_unknown_split(name, root, is_sample))
+            continue
+        hr_files, lr_files = (list_images(Path(f"{base}_{side}"), problems) for side in ("HR", "LR"))
+        found.append((name, base, hr_files, lr_files))
+
+    total = sum(len(hr_files) + len(lr_files) for _, _, hr_files, lr_files in found)
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    splits = []
+    for name, base, hr_files, lr_files in found:
+        partners = _match(hr_files, lr_files, scale, Path(f"{base}_HR"), Path(f"{base}_LR"), problems)
+        hr_images = check_images(hr_files, problems, advance)
+        lr_images = check_images(lr_files, problems, advance)
+        pairs = []
+        for stem, lr_stem in sorted(partners.items()):
+            hr, lr = hr_images.get(stem), lr_images.get(lr_stem)
+            if hr is None or lr is None:
+                continue
+            pair = _fit(stem, hr, lr, scale, border, problems)
+            if pair is not None:
+                pairs.append(pair)
+        splits.append(Split(name, base.name, tuple(pairs), _fingerprint(pairs, scale, is_sample), is_sample))
+    problems.raise_if_any()
+    return tuple(splits)
+
+
+def read_lr(pair: Pair) -> Uint8:
+    """Return the LR image of a pair, from the pixel cache or decoded.
+
+    Args:
+        pair: From `load_splits`.
+
+    Returns:
+        (height / scale, width / scale, 3) uint8, RGB.
+
+    Raises:
+        DatasetError: The file has to be decoded and cannot be, or is another one than was checked.
+    """
+    return _decode(pair.lr_path, pair.lr_sha256)
+
+
+def read_hr(pair: Pair, scale: int = 4) -> Uint8:
+    """Return the HR image of a pair, its bottom and right cropped to multiples of `scale`.
+
+    It comes from the pixel cache, or is decoded and put there.
+
+    Args:
+        pair: From `load_splits`.
+        scale: HR size over LR size.
+
+    Returns:
+        (height, width, 3) uint8, RGB.
+
+    Raises:
+        DatasetError: The file has to be decoded and cannot be, or is another one than was checked.
+    """
+    return modcrop(_decode(pair.hr_path, pair.hr_sha256), scale)
+
+
+def _decode(path: Path, sha256: str | None) -> Uint8:
+    if sha256 is None:
+        return decode_png(read_bytes(path), path)
+    cache = pixel_cache.configured()
+    # What is stored are the pixels of the content that was checked, whatever the file holds by now.
+    stored = cache.get(sha256) if cache is not None else None
+    if stored is not None:
+        return stored
+    data = read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        remedy = "leave the images alone during a run"
+        raise DatasetError("changed since it was checked", file=path, remedy=remedy)
+    image = decode_png(data, path)
+    if cache is not None:
+        cache.put(sha256, image)
+    return image
+
+
+def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) -> tuple[Path, bool]:
+    """Return the folder that holds the folder pairs, and whether it is the sample set's."""
+    if data_dir is not None:
+        if not os.path.isdir(data_dir):  # unlike Path.is_dir it never raises
+            found = "a file" if os.path.exists(data_dir) else "nothing there"
+            remedy = "name the folder that holds the NAME_HR and NAME_LR folders"
+            raise DatasetError(
+                "no such data folder", file=data_dir, expected="a folder", found=found, remedy=remedy
+            )
+        return data_dir, sample.is_sample_dir(data_dir)
+    for root in () if prefer_sample else (Path(), Path("data"), Path("..")):
+        if any(os.path.isdir(root / f"{_CHALLENGE}{name}_{side}") for name in names for side in ("HR", "LR")):
+            return root, False
+    return sample.sample_dir(), True
+
+
+def _folder_base(name: str, root: Path) -> Path | None:
+    """Return the path of a split's folders without _HR and _LR, or None where neither exists."""
+    for base in (root / f"{_CHALLENGE}{name}", root / name):
+        if name and any(os.path.lexists(f"{base}_{side}") for side in ("HR", "LR")):
+            return base
+    return None
+
+
+def _unknown_split(name: str, root: Path, is_sample: bool) -> str:
+    try:
+        folders = {entry for entry in os.listdir(root) if os.path.isdir(root / entry)}
+    except OSError as error:
+        remedy = "name a folder that this user may read"
+        return str(DatasetError("cannot be listed", file=root, found=error.strerror, remedy=remedy))
+    stems = {folder[:-3] for folder in folders if folder.endswith("_HR") and f"{folder[:-3]}_LR" in folders}
+    there = ", ".join(sorted(stem.removeprefix(_CHALLENGE) for stem in stems)) or "none"
+    looked = f"{_CHALLENGE}{name}_HR, {_CHALLENGE}{name}_LR, {name}_HR or {name}_LR"
+    if is_sample:
+        where, remedy = "the sample set", "give the folder that holds them with --data_dir"
+    else:
+        where, remedy = relative(root), "name one of the splits that are there, or another --data_dir"
+    return f"Split {name!r}: no folder {looked} in {where}; found the splits: {there}. Remedy: {remedy}."
+
+
+def _match(
+    hr_files: dict[str, Path],
+    lr_files: dict[str, Path],
+    scale: int,
+    hr_dir: Path,
+    lr_dir: Path,
+    problems: Problems,
+) -> dict[str, str]:
+    """Return the LR stem that belongs to each HR stem; what has no partner, or two, becomes a problem."""
+    suffix = f"x{scale}"
+    partners: dict[str, str] = {}
+    taken: set[str] = set()
+    for stem, path in hr_files.items():
+        candidates = [stem + suffix] if stem + suffix in lr_files else []
+        # An LR file "ax4" is the partner of an HR file "a" where there is one, not of an HR file "ax4".
+        if stem in lr_files and not (stem.endswith(suffix) and stem.removesuffix(suffix) in hr_files):
+            candidates.append(stem)
+        taken.update(candidates)
+        if len(candidates) == 1:
+            partners[stem] = candidates[0]
+        elif candidates:
+            both = " and ".join(lr_files[candidate].name for candidate in candidates)
+            problems.add("two LR images", path, found=f"{both} in {relative(lr_dir)}", remedy="keep one")
+        elif lr_files:  # else the LR folder itself is the problem, and is named already
+            expected = f"{path.stem}{suffix}.png in {relative(lr_dir)}"
+            remedy = "add it (`ntire-bench prepare` makes LR images), or take the HR image out"
+            problems.add("HR image without its LR image", path, expected=expected, remedy=remedy)
+    for stem, path in lr_files.items():
+        if stem not in taken and hr_files:
+            expected = f"{path.stem.removesuffix(suffix)}.png in {relative(hr_dir)}"
+            remedy = "add it, or take the LR image out"
+            problems.add("LR image without its HR image", path, expected=expected, remedy=remedy)
+    return partners
+
+
+def _fit(
+    name: str, hr: CheckedImage, lr: CheckedImage, scale: int, border: int, problems: Problems
+) -> Pair | None:
+    """Return the pair if the sizes fit together and the metrics are defined on them."""
+    height, width = hr.height - hr.height % scale, hr.width - hr.width % scale
+    smallest = 2 * border + SSIM_WINDOW
+    if min(height, width) < smallest:
+        expected = f"at least {smallest}x{smallest} after cropping to multiples of {scale}"
+        found, remedy = f"{width}x{height}", "take the pair out"
+        problems.add("image too small for SSIM", hr.path, expected=expected, found=found, remedy=remedy)
+    elif (lr.height * scale, lr.width * scale) != (height, width):
+        expected = f"{width // scale}x{height // scale} (from {hr.width}x{hr.height} of {hr.path.name})"
+        found = f"{lr.width}x{lr.height}"
+        remedy = "make it anew from the HR image (`ntire-bench prepare`)"
+        problems.add(
+            f"LR size is not HR size / {scale}", lr.path, expected=expected, found=found, remedy=remedy
+        )
+    else:
+        return Pair(name, lr.path, hr.path, height, width, lr.sha256, hr.sha256)
+    return None
+
+
+def _fingerprint(pairs: Iterable[Pair], scale: int, by_pixels: bool) -> str:
+    digest = hashlib.sha256()
+    for pair in pairs:
+        hr, lr = pair.hr_sha256, pair.lr_sha256
+        if by_pixels:
+            images = (read_hr(pair, scale), read_lr(pair))
+            hr, lr = (hashlib.sha256(image.tobytes()).hexdigest() for image in images)
+        digest.update(f"{pair.name}\0{hr}\0{lr}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,158 @@
+"""How steady a stored runtime is: round by round, call by call, and how its interval narrowed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench.errors import RecordError
+from ntire_bench.estimating.bootstrap import Samples, bootstrap
+from ntire_bench.records.record import Record, SplitResult
+
+__all__ = ["Stability", "samples_from", "stability"]
+
+Floats = npt.NDArray[np.float64]
+
+_RESAMPLES = 300
+_MOST_MOMENTS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability:
+    """What there is to draw.
+
+    Attributes:
+        launches: Rounds of each launch.
+        runtime_ms: Per round, the mean over images, the mean of the splits [ms].
+        baseline_ms: The same of the baseline; None where the submission is the baseline.
+        deviations: Of every call of the submission from its image's median, as a share, round by round.
+        half_widths: Number of rounds, from the first on, and half of the interval from them, as a share.
+    """
+
+    launches: tuple[int, ...]
+    runtime_ms: Floats
+    baseline_ms: Floats | None
+    deviations: Floats
+    half_widths: tuple[tuple[int, float], ...]
+
+    @property
+    def ratio(self) -> Floats:
+        """Per round, the runtime over the baseline's; over its own median where there is no other."""
+        base = float(np.median(self.runtime_ms)) if self.baseline_ms is None else self.baseline_ms
+        result: Floats = self.runtime_ms / base
+        return result
+
+    def document(self) -> dict[str, object]:
+        """Return all of it as plain values."""
+        return {
+            "launches": list(self.launches),
+            "runtime_ms": self.runtime_ms.tolist(),
+            "baseline_ms": None if self.baseline_ms is None else self.baseline_ms.tolist(),
+            "ratio": self.ratio.tolist(),
+            "deviations": self.deviations.tolist(),
+            "half_widths": [{"rounds": rounds, "half_width": width} for rounds, width in self.half_widths],
+        }
+
+
+def samples_from(record: Record) -> Samples:
+    """Return the timed calls of a record.
+
+    Raises:
+        RecordError: It holds none, or not how they fall into launches.
+    """
+    if record.status != "ok" or not record.splits:
+        raise RecordError(
+            f"the record of {record.submission.label} holds no runtimes",
+            remedy="evaluate the submission again",
+        )
+    own = {name: _matrix(result) for name, result in record.splits.items()}
+    rounds = {values.shape[1] for values in own.values()}
+    launches = tuple(launch.rounds for launch in record.timing.launches) if record.timing else (min(rounds),)
+    baseline = record.baseline
+    other = None
+    if baseline is not None and baseline.submission != record.submission:
+        other = {name: _matrix(baseline.splits[name]) for name in own if name in baseline.splits}
+    if rounds != {sum(launches)} or (other is not None and {v.shape[1] for v in other.values()} != rounds):
+        raise RecordError(
+            f"the record of {record.submission.label} is not of one number of rounds",
+            found=", ".join(f"{name}: {values.shape[1]}" for name, values in own.items()),
+            remedy="evaluate the submission again",
+        )
+    return Samples(launches=launches, own=own, baseline=other or None)
+
+
+def stability(record: Record) -> Stability:
+    """Return what there is to draw of a record.
+
+    Raises:
+        RecordError: See `samples_from`.
+    """
+    samples = samples_from(record)
+    own = _per_round(samples.own)
+    deviations = np.concatenate(
+        [values / np.median(values, axis=1, keepdims=True) - 1 for values in samples.own.values()]
+    )
+    widths = []
+    for rounds in _moments(samples.launches):
+        found = bootstrap(_first(samples, rounds), resamples=_RESAMPLES)
+        if found.half_width is not None:
+            widths.append((rounds, found.half_width))
+    return Stability(
+        launches=samples.launches,
+        runtime_ms=own,
+        baseline_ms=None if samples.baseline is None else _per_round(samples.baseline),
+        deviations=deviations.T.ravel(),
+        half_widths=tuple(widths),
+    )
+
+
+def _moments(launches: Sequence[int]) -> list[int]:
+    """Return after how many rounds the interval is worked out, at most 15 times: at the ends of launches.
+
+    Of one launch it is after any round from the second on; within a later one, its few rounds would pass for
+    a whole launch.
+
+    >>> _moments((3, 4, 4)), _moments((4,)), len(_moments((4,) * 40))
+    ([3, 7, 11], [2, 3, 4], 15)
+    """
+    ends = [*itertools.accumulate(launches)] if len(launches) > 1 else [*range(2, sum(launches) + 1)]
+    ends = [end for end in ends if end > 1]
+    if len(ends) <= _MOST_MOMENTS:
+        return ends
+    last = len(ends) - 1
+    return [ends[round(place * last / (_MOST_MOMENTS - 1))] for place in range(_MOST_MOMENTS)]
+
+
+def _matrix(result: SplitResult) -> Floats:
+    rows = [image.calls_ms or image.runtime_samples_ms for image in result.per_image]
+    if len({len(row) for row in rows}) != 1:
+        raise RecordError(
+            "a record's images have different numbers of samples", remedy="evaluate the submission again"
+        )
+    return np.array(rows, dtype=np.float64)
+
+
+def _per_round(side: Mapping[str, Floats]) -> Floats:
+    matrices = list(side.values())
+    result: Floats = np.mean([values.mean(axis=0) for values in matrices], axis=0)
+    return result
+
+
+def _first(samples: Samples, rounds: int) -> Samples:
+    """Return the samples of the first rounds alone."""
+    launches, left = [], rounds
+    for count in samples.launches:
+        if left > 0:
+            launches.append(min(count, left))
+            left -= count
+    return Samples(
+        launches=tuple(launches),
+        own={name: values[:, :rounds] for name, values in samples.own.items()},
+        baseline=None
+        if samples.baseline is None
+        else {name: values[:, :rounds] for name, values in samples.baseline.items()},
+    )

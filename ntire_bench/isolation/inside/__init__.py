@@ -1,0 +1,1 @@
+"""Trusted code that runs in the child, before any strange code: the launcher and the canary."""

@@ -1,0 +1,1 @@
+"""The walls: which files are seen, bubblewrap (L3), namespaces (L2), landlock (L1), system calls."""

@@ -1,0 +1,278 @@
+"""Starts a process at a level of isolation and ends it with all that it has started. Parent's side."""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ntire_bench import PACKAGE
+from ntire_bench.isolation import cgroups
+from ntire_bench.isolation import scratch as scratch_folders
+from ntire_bench.isolation.levels import bubblewrap, seccomp, syscalls
+from ntire_bench.isolation.levels import view as views
+from ntire_bench.isolation.limits import Limits, rlimits
+from ntire_bench.machine import processes
+
+__all__ = ["LEVELS", "Spawned", "spawn"]
+
+LEVELS = ("L3", "L2", "L1", "L0")
+_SCRATCH = "/scratch"  # at L2 and L3, where the worker's file system is its own
+# What a worker may know of the environment: enough to find libraries and devices, no secrets of the user.
+# By default the C library gives every large buffer back to the kernel, and each call faults all its pages in
+# anew: a fifth of RLFN's time on a CPU, and most of its scatter (docs/PERFORMANCE.md). Kept, and in huge
+# pages where the kernel has them, memory is the same for every submission and every call.
+MALLOC = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in (
+        ("hugetlb", 1),
+        ("mmap_threshold", 2**30),
+        ("trim_threshold", 2**32),
+        ("top_pad", 2**26),
+    )
+)
+_ENVIRONMENT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "CUDA_HOME",
+)
+_PACKAGE_BY_PATH = """\
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location(
+    "ntire_bench", {init!r}, submodule_search_locations=[{package!r}])
+module = sys.modules["ntire_bench"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+"""
+# -I keeps the user's settings out; where the packages lie is handed over, as they may lie in PYTHONPATH. This
+# package is found by its own path: the folder around it may be a checkout, which a worker does not see.
+_BEGIN = (
+    _PACKAGE_BY_PATH
+    + """\
+sys.path += [path for path in {paths!r} if path not in sys.path]
+from ntire_bench.isolation.limits import apply
+apply({rlimits!r})
+"""
+)
+_LAUNCH = _PACKAGE_BY_PATH + "from ntire_bench.isolation.inside.launch import main\nmain(sys.argv[1:])\n"
+_END_TIMEOUT_S = 15.0
+_EXAMPLES = re.compile(r"[/\\]examples[/\\]")  # submissions, in an installation from a wheel
+
+
+class Spawned:
+    """A process that was started at a level of isolation.
+
+    Attributes:
+        process: The first process: bubblewrap, or the launcher, or where there is none the worker.
+        level: "L0" to "L3".
+        group: Its control groups.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], level: str, group: cgroups.Group, scratch: Path | None
+    ) -> None:
+        self.process = process
+        self.level = level
+        self.group = group
+        self._scratch = scratch
+        self._lock: int | None = None
+        if scratch is not None:
+            self._lock = os.open(scratch, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_SH)  # as long as it is held, nobody clears the folder away
+
+    @property
+    def pid(self) -> int:
+        """The id of the worker itself, as seen from here."""
+        pid = self.process.pid
+        for _ in range(0 if sys.platform != "linux" else 2 if self.level in ("L2", "L3") else 1):
+            below = processes.children(pid)
+            pid = below[0] if below else pid
+        return pid
+
+    @property
+    def ended_by(self) -> int | None:
+        """The number of the signal that has ended the worker, or None."""
+        code = self.process.poll()
+        if code is None or 0 <= code <= 128:
+            return None
+        return -code if code < 0 else code - 128
+
+    def kill(self) -> None:
+        """End every process of the worker, without waiting for it."""
+        if self.level == "L3" or sys.platform != "linux":
+            # The first process of the namespace: with it the kernel ends all others, before it is gone.
+            first = processes.children(self.process.pid) or [self.process.pid]
+            for pid in first:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        elif self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """End every process of the worker and remove what it leaves on disk; may be called twice."""
+        self.kill()
+        try:
+            self.process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:  # nobody cleans up any more: do what can be done from here
+            for pid in [*processes.descendants(self.process.pid), self.process.pid]:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.group.remove()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def spawn(
+    code: str,
+    arguments: Sequence[str],
+    *,
+    level: str,
+    descriptors: Sequence[int],
+    limits: Limits,
+    files: Sequence[Path] = (),
+    hidden: Sequence[Path] = (),
+    folder: Path | None = None,
+) -> Spawned:
+    """Start an interpreter at a level of isolation; what it prints can be read from its process's stdout.
+
+    The kernel ends it with the thread that calls this: that should be one that lives as long as the program.
+
+    Args:
+        code: What it runs, with this package importable and its resource limits set.
+        arguments: It finds them in sys.argv.
+        level: One of `LEVELS`; whether it can be had is for `isolation` to say.
+        descriptors: It inherits these, and no others.
+        limits: How much it may use.
+        files: Files and folders it may read, beside the interpreter and its packages.
+        hidden: Folders it must not see, even inside those.
+        folder: Its working directory; None for its scratch folder.
+
+    Raises:
+        FileNotFoundError: There is no bubblewrap for L3.
+    """
+    linux = sys.platform == "linux"
+    _compile_package()
+    if linux:
+        syscalls.set_dumpable(False)  # this process's memory is not for others of the same user
+    seen = views.view(files, hidden) if linux else views.View(readable=())
+    paths = views.search_paths(seen) if linux and level != "L0" else [p for p in sys.path if os.path.isabs(p)]
+    own_tree = level in ("L2", "L3")
+    scratch = None if own_tree else scratch_folders.make()
+    place = _SCRATCH if scratch is None else str(scratch)
+    uid = (
+        scratch_folders.private_user(seen.readable, scratch)
+        if level == "L1" and scratch is not None
+        else None
+    )
+    begin = _BEGIN.format(
+        **_package(),
+        paths=paths,
+        rlimits=rlimits(limits, own_count=own_tree or uid is not None, gpu=seen.gpu) if linux else [],
+    )
+    command = [sys.executable, "-I", "-c", begin + code, *arguments]
+    group = cgroups.make(limits) if linux else cgroups.Group()
+    environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
+    environment |= {"HOME": place, "TMPDIR": place, "USER": "worker", "LOGNAME": "worker"}
+    environment["GLIBC_TUNABLES"] = MALLOC
+    working = place if folder is None else str(folder.resolve())
+    with contextlib.ExitStack() as stack:
+        handed = list(descriptors)
+        if linux:
+            filter_fd = None
+            filter_ = seccomp.program(sockets=True) if level == "L3" else None
+            if filter_ is not None:
+                filter_fd = _file_of(filter_, stack)
+                handed.append(filter_fd)
+            plan: dict[str, Any] = {
+                "level": level,
+                "parent": os.getpid(),
+                "cgroups": group.entrances,
+                "command": command,
+                "keep": list(descriptors),
+                "scratch": place,
+                "scratch_bytes": limits.scratch_bytes,
+                "folder": working,
+                "uid": uid,
+                **seen.as_json(),
+            }
+            if level == "L3":
+                plan["bubblewrap"] = bubblewrap.arguments(
+                    _bubblewrap(),
+                    seen,
+                    command,
+                    scratch=place,
+                    scratch_bytes=limits.scratch_bytes,
+                    folder=working,
+                    filter_fd=filter_fd,
+                )
+            plan_fd = _file_of(json.dumps(plan).encode(), stack)
+            handed.append(plan_fd)
+            launch = _LAUNCH.format(**_package())
+            command = [sys.executable, "-I", "-S", "-c", launch, str(plan_fd)]
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=handed,
+                cwd="/" if linux else place,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        except BaseException:
+            group.remove()
+            if scratch is not None:
+                shutil.rmtree(scratch, ignore_errors=True)
+            raise
+    return Spawned(process, level, group, scratch)
+
+
+@functools.cache
+def _compile_package() -> None:
+    """Compile this package's modules while that can be kept: workers cannot write beside them."""
+    if not sys.dont_write_bytecode:
+        compileall.compile_dir(PACKAGE, quiet=2, rx=_EXAMPLES)
+
+
+def _package() -> dict[str, str]:
+    return {"init": str(PACKAGE / "__init__.py"), "package": str(PACKAGE)}
+
+
+def _bubblewrap() -> str:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise FileNotFoundError("bubblewrap (bwrap) is not installed")
+    return os.path.abspath(program)
+
+
+def _file_of(content: bytes, stack: contextlib.ExitStack) -> int:
+    """Return a descriptor of a nameless file with that content, to be read from its beginning."""
+    fd = os.memfd_create("ntire_bench_plan", os.MFD_CLOEXEC)
+    stack.callback(os.close, fd)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd

@@ -1,0 +1,1 @@
+"""This computer: what it is, which processes there are, what else it was doing. Imports nothing."""

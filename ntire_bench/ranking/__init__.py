@@ -1,0 +1,1 @@
+"""From records to ranked rows: which count, the final score, noise, the gate."""

@@ -1,0 +1,294 @@
+"""One team as the ranking sees it: from a stored record, or from a baseline's measurement in a session."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ntire_bench.errors import RecordError
+from ntire_bench.protocols.protocol import Channel, Protocol
+from ntire_bench.records.record import (
+    NO_ID,
+    Complexity,
+    Finding,
+    Measurement,
+    Record,
+    SplitResult,
+    SubmissionInfo,
+)
+from ntire_bench.records.scored_costs import scored_flops, scored_params
+
+__all__ = ["JUDGED_SPLITS", "Costs", "Entry", "entry_from_baseline", "entry_from_record", "swap_channel"]
+
+JUDGED_SPLITS = ("valid", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What is scored: mean runtime per image [ms], FLOPs and parameters (both plain counts)."""
+
+    runtime_ms: float
+    flops: float
+    params: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One team as the ranking sees it, whether it comes from a record or from a published table.
+
+    Attributes:
+        id: The team's number; None where a published table gives none.
+        name: The team's or network's name.
+        channel: Channel of `psnr_db`.
+        psnr_db: Mean PSNR by split; None where it is infinite for an image.
+        other_psnr_db: The same in the other channel; empty where it is not known.
+        runtime_by_split_ms: Mean runtime per image by split.
+        costs: The team's; None where they were not measured.
+        baseline: The baseline's over the same splits in the same session; None where there are none.
+        baseline_psnr_db: The baseline's mean PSNR by split in `channel`.
+        other_baseline_psnr_db: The same in the other channel.
+        competes: False for a row that is shown and takes no rank.
+        is_baseline: Whether the entry is what its costs are divided by.
+        findings: Of the record.
+        notes: What a reader of the row must know.
+        no_psnr: Why a split has no PSNR in `channel`, where the reason is not an infinite one.
+        other_no_psnr: The same in the other channel.
+        activations: Elements of all convolution outputs; None where they are not known.
+        convs: Convolutions; None where they are not known.
+        memory_mib: Peak memory of the split valid, else of test; None where it is not known.
+        half_width: Half of the 95 % interval over the runtime, or over the ratio to the baseline's where that
+            is another one; None where it is not known.
+        score_ci95: 95 % interval of the final score; None where it is not known.
+        ratio_resamples: The runtime's ratio to the baseline's in each bootstrap resample.
+        unstable: Why the runtime is not to be ranked against stable ones.
+        launches: Starts of the workers that the runtime comes from; None where that is not known.
+    """
+
+    id: int | None
+    name: str
+    channel: Channel
+    psnr_db: Mapping[str, float | None]
+    other_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    runtime_by_split_ms: Mapping[str, float] = field(default_factory=dict)
+    costs: Costs | None
+    baseline: Costs | None
+    baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    other_baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    competes: bool = True
+    is_baseline: bool = False
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    no_psnr: Mapping[str, str] = field(default_factory=dict)
+    other_no_psnr: Mapping[str, str] = field(default_factory=dict)
+    activations: int | None = None
+    convs: int | None = None
+    memory_mib: float | None = None
+    half_width: float | None = None
+    score_ci95: tuple[float, float] | None = None
+    ratio_resamples: tuple[float, ...] = ()
+    unstable: tuple[str, ...] = ()
+    launches: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The name with the team's number as its files have it."""
+        return self.name if self.id is None else f"{self.id:02d}_{self.name}"
+
+
+def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> Entry:
+    """Turn a successful evaluation into an entry.
+
+    The splits valid and test count, as far as they were run; other splits have no threshold and count only
+    where there are no others, in which case the entry is not judged.
+
+    Args:
+        record: With status "ok".
+        protocol: Whose baseline the entry may be.
+        channel: Channel to judge in.
+
+    Returns:
+        The entry; its notes name what keeps it from being judged on both splits.
+
+    Raises:
+        RecordError: The record is of a failed evaluation, holds no split or an impossible cost.
+    """
+    who = f"the record of {record.submission.label}"
+    if record.status != "ok" or record.complexity is None or not record.splits:
+        found = (
+            "no measured split" if record.error is None else f"a failure in the phase {record.error.phase}"
+        )
+        raise RecordError(f"{who} holds no result", found=found, remedy="evaluate the submission again")
+    counted, notes = _counted_splits(record.splits)
+    baseline: Costs | None = None
+    if record.baseline is None:
+        notes.append("not judged: the record holds no measurement of the baseline")
+    elif missing := [split for split in counted if split not in record.baseline.splits]:
+        notes.append(f"not judged: the baseline was not measured on {' and '.join(missing)}")
+    else:
+        baseline = _costs(record.baseline.complexity, record.baseline.splits, counted)
+    notes += _other_data(record, protocol)
+    costs = _costs(record.complexity, record.splits, counted)
+    imported = record.imported
+    if imported is not None:
+        costs = _with_runtime(costs, imported.runtime_ms)
+        baseline = baseline and _with_runtime(baseline, imported.baseline_runtime_ms)
+    if min(dataclasses.astuple(costs)) < 0 or (baseline and min(dataclasses.astuple(baseline)) <= 0):
+        raise RecordError(
+            f"{who} holds an impossible cost",
+            expected="runtime, FLOPs and parameters of at least 0, and above 0 for the baseline",
+            found=f"{costs} over {baseline}",
+            remedy="evaluate the submission again",
+        )
+    other = _other(channel)
+    baseline_splits = {} if record.baseline is None else record.baseline.splits
+    own = record.submission
+    if record.baseline is not None:  # the one that was chosen; in a file, the row that others were divided by
+        its = record.baseline.submission
+        # Not by name alone: where the baseline has a folder of its own, another may have its id and name.
+        is_baseline = _identity(its) == _identity(own)
+    else:  # a challenge's own checkout calls it "RLFN_baseline"
+        is_baseline = (
+            re.sub(r"[\s_-]+baseline$", "", own.name.casefold()) == protocol.baseline.name.casefold()
+        )
+    competes = imported is None or not is_baseline  # a file's takes no rank, as in the challenge's own tables
+    unknown = imported.unknown if imported is not None else ()
+    return Entry(
+        id=None if record.submission.id == NO_ID else record.submission.id,
+        name=record.submission.name,
+        channel=channel,
+        psnr_db=_psnr(record.splits, channel),
+        other_psnr_db=_psnr(record.splits, other),
+        runtime_by_split_ms={split: result.runtime_ms for split, result in record.splits.items()},
+        costs=costs,
+        baseline=baseline,
+        baseline_psnr_db=_psnr(baseline_splits, channel),
+        other_baseline_psnr_db=_psnr(baseline_splits, other),
+        competes=competes,
+        is_baseline=is_baseline,
+        findings=record.findings,
+        notes=tuple(notes),
+        no_psnr=_no_psnr(record, channel),
+        other_no_psnr=_no_psnr(record, other),
+        activations=None if "complexity.activations" in unknown else record.complexity.activations,
+        convs=None if "complexity.convs" in unknown else record.complexity.convs,
+        memory_mib=_memory(record.splits),
+        **_spread(record, counted),
+    )
+
+
+def _identity(info: SubmissionInfo) -> tuple[int, str, str, Any]:
+    return info.id, info.name.casefold(), info.file, info.files
+
+
+def _spread(record: Record, counted: Collection[str]) -> dict[str, Any]:
+    """Return how well the runtime is known; figures only of the splits that count, if there are no others."""
+    timing = record.timing
+    if timing is None:
+        return {}
+    if set(counted) != set(record.splits):
+        return {"unstable": timing.unstable}
+    return {
+        "launches": len(timing.launches),
+        "half_width": timing.half_width,
+        "score_ci95": timing.score_ci95,
+        "ratio_resamples": timing.ratio_resamples,
+        "unstable": timing.unstable,
+    }
+
+
+def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -> Entry:
+    """Turn the baseline's measurement in another team's session into a row that is shown without a rank."""
+    counted, notes = _counted_splits(measurement.splits)
+    costs = _costs(measurement.complexity, measurement.splits, counted)
+    psnr, other = _psnr(measurement.splits, channel), _psnr(measurement.splits, _other(channel))
+    return Entry(
+        id=measurement.submission.id,
+        name=measurement.submission.name,
+        channel=channel,
+        psnr_db=psnr,
+        other_psnr_db=other,
+        runtime_by_split_ms={split: result.runtime_ms for split, result in measurement.splits.items()},
+        costs=costs,
+        baseline=costs,
+        baseline_psnr_db=psnr,
+        other_baseline_psnr_db=other,
+        competes=False,
+        is_baseline=True,
+        notes=(note, *notes),
+        activations=measurement.complexity.activations,
+        convs=measurement.complexity.convs,
+        memory_mib=_memory(measurement.splits),
+    )
+
+
+def swap_channel(entry: Entry) -> Entry:
+    """Return the same entry judged in the other channel, so that both verdicts can be told."""
+    return dataclasses.replace(
+        entry,
+        channel=_other(entry.channel),
+        psnr_db=entry.other_psnr_db,
+        other_psnr_db=entry.psnr_db,
+        baseline_psnr_db=entry.other_baseline_psnr_db,
+        other_baseline_psnr_db=entry.baseline_psnr_db,
+        no_psnr=entry.other_no_psnr,
+        other_no_psnr=entry.no_psnr,
+    )
+
+
+def _other_data(record: Record, protocol: Protocol) -> list[str]:
+    """Say where the images are not those that the protocol's thresholds are for."""
+    if protocol.datasets is None or record.imported is not None:  # then nobody knows the images
+        return []
+    notes = []
+    for split, dataset in (("valid", protocol.datasets.valid), ("test", protocol.datasets.test)):
+        result = record.splits.get(split)
+        if result is not None and (result.dataset, result.images) != (dataset, protocol.datasets.images):
+            wanted = f"the {protocol.datasets.images} images of {dataset}"
+            notes.append(
+                f"{split}: the threshold is for {wanted}; these are {result.images} of {result.dataset}"
+            )
+    return notes
+
+
+def _counted_splits(splits: Mapping[str, SplitResult]) -> tuple[list[str], list[str]]:
+    """Return the splits that runtime is averaged over, and what keeps the row from being complete."""
+    counted = [split for split in JUDGED_SPLITS if split in splits]
+    if len(counted) == 1:
+        return counted, [f"judged on {counted[0]} alone"]
+    if counted:
+        return counted, []
+    return list(splits), [f"not judged: no threshold holds for {', '.join(splits)}"]
+
+
+def _costs(complexity: Complexity, splits: Mapping[str, SplitResult], counted: Collection[str]) -> Costs:
+    runtime_ms = math.fsum(splits[split].runtime_ms for split in counted) / len(counted)
+    return Costs(runtime_ms=runtime_ms, flops=scored_flops(complexity), params=scored_params(complexity))
+
+
+def _with_runtime(costs: Costs, runtime_ms: float | None) -> Costs:
+    return costs if runtime_ms is None else dataclasses.replace(costs, runtime_ms=runtime_ms)
+
+
+def _no_psnr(record: Record, channel: Channel) -> dict[str, str]:
+    """Say why a split has no PSNR where that is not because SR equals HR."""
+    if record.imported is None:
+        return {}
+    if channel == "y":
+        return dict.fromkeys(record.splits, "imported results give RGB PSNR alone (--psnr-channel rgb)")
+    return record.imported.no_psnr
+
+
+def _memory(splits: Mapping[str, SplitResult]) -> float | None:
+    return next((splits[split].memory_mib for split in JUDGED_SPLITS if split in splits), None)
+
+
+def _psnr(splits: Mapping[str, SplitResult], channel: Channel) -> dict[str, float | None]:
+    return {split: r.psnr_y_db if channel == "y" else r.psnr_rgb_db for split, r in splits.items()}
+
+
+def _other(channel: Channel) -> Channel:
+    return "rgb" if channel == "y" else "y"

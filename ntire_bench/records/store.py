@@ -1,0 +1,330 @@
+"""JSON records in and out: one file per evaluation, written whole or not at all, never rewritten."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import math
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ntire_bench.errors import RecordError
+from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, SplitResult
+
+__all__ = ["Problem", "Stored", "check_writable", "load", "load_all", "save"]
+
+_RESTORE = "restore the file from a backup or delete it, and evaluate the submission again"
+_MAX_NAME = 100
+_MAX_SAME_TIME = 1000
+_Decoded = TypeVar("_Decoded", bound=Record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A record and the file it came from."""
+
+    path: Path
+    record: Record
+
+    @property
+    def created(self) -> datetime:
+        """When the evaluation began, UTC."""
+        return _as_time(self.record.created_utc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A file that should hold a record and cannot be read, and the message that says why."""
+
+    path: Path
+    message: str
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+# A record without its single images: msgspec steps over a Raw value without building what is in it.
+@dataclass(frozen=True, kw_only=True)
+class _SplitHead(SplitResult):
+    per_image: msgspec.Raw  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MeasurementHead(Measurement):
+    splits: dict[str, _SplitHead]  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RecordHead(Record):
+    splits: dict[str, _SplitHead] = dataclasses.field(default_factory=dict)  # type: ignore[assignment]
+    baseline: _MeasurementHead | None = None
+
+
+_VERSION = msgspec.json.Decoder(_Version)
+_WHOLE = msgspec.json.Decoder(Record)
+_HEADS = msgspec.json.Decoder(_RecordHead)
+
+
+def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
+    """Write a record to results_dir/{protocol}/{id}_{name}/{UTC time}.json.
+
+    The file appears under its name only when it is complete and on the disk, and no file is ever rewritten:
+    where the name is taken, a number is appended to it.
+
+    Args:
+        record: Without a value that is infinite or not a number.
+        results_dir: Made where it is missing.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        RecordError: A value is infinite or not a number, a text is not Unicode, the time is not ISO 8601, or
+            the folder cannot be written to.
+    """
+    folder = Path(results_dir) / _as_name(record.protocol.name) / _as_name(record.submission.label)
+    if bad := next(_not_finite(msgspec.to_builtins(record), "record"), None):
+        raise RecordError(
+            "the record is not stored",
+            file=folder,
+            expected="finite numbers",
+            found=bad,
+            remedy="store None and a finding where a value is infinite or unknown",
+        )
+    try:
+        stem = _as_time(record.created_utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    except (ValueError, OverflowError) as error:
+        raise RecordError(
+            "the record is not stored",
+            file=folder,
+            expected="created_utc like 2026-11-20T10:53:31.123456Z",
+            found=repr(record.created_utc),
+        ) from error
+    try:
+        data = _compact_numbers(msgspec.json.format(msgspec.json.encode(record), indent=2)) + b"\n"
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            "the record is not stored", file=folder, expected="Unicode text", found=repr(error.object)
+        ) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write_new(data, folder, stem)
+    except OSError as error:
+        raise RecordError(
+            "the record cannot be written",
+            file=folder,
+            found=error.strerror or str(error),
+            remedy="free space there, or name another folder with --results",
+        ) from error
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """See that files can be written to a folder, or to the folder that it will be made in.
+
+    Raises:
+        RecordError: They cannot.
+    """
+    try:
+        there = next(
+            path for path in (Path(folder), *Path(folder).absolute().parents) if os.path.lexists(path)
+        )
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        remedy = "name a folder that this user may write to"
+        raise RecordError(
+            "cannot be written to", file=folder, found=error.strerror or str(error), remedy=remedy
+        ) from None
+
+
+def load(path: str | os.PathLike[str]) -> Record:
+    """Read one record, whole.
+
+    Args:
+        path: Of a file that `save` wrote, of this version of the layout.
+
+    Returns:
+        The record; keys it does not know are ignored.
+
+    Raises:
+        RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
+    """
+    return _decode(Path(path), _WHOLE)
+
+
+def load_all(
+    results_dir: str | os.PathLike[str], protocol: str | None = None
+) -> tuple[list[Stored], list[Problem]]:
+    """Read every record of a results folder, without the lists of single images.
+
+    Args:
+        results_dir: The folder that was given to `save`; it need not exist.
+        protocol: Name of a protocol, to read its records only.
+
+    Returns:
+        The records, ordered by path, each split's `per_image` left empty (they are most of a file, and no
+        leaderboard needs them; see `load`), and the files that could not be read.
+    """
+    root = Path(results_dir)
+    pattern = "*/*/*.json" if protocol is None else f"{_as_name(protocol)}/*/*.json"
+    stored, problems = [], []
+    for path in sorted(root.glob(pattern)):
+        if path.name.startswith("."):
+            continue
+        try:
+            stored.append(Stored(path=path, record=_without_images(_decode(path, _HEADS))))
+        except RecordError as error:
+            problems.append(Problem(path=path, message=str(error)))
+    return stored, problems
+
+
+def _as_name(text: str) -> str:
+    """Return `text` as the name of one file: no separator, no leading dot, of a length every system takes.
+
+    >>> _as_name("../a b/c"), _as_name("00_RLFN")
+    ('_._a_b_c', '00_RLFN')
+    """
+    name = re.sub(r"[^\w.+-]", "_", text)[:_MAX_NAME]
+    return re.sub(r"^\.", "_", name) or "_"
+
+
+def _as_time(created_utc: str) -> datetime:
+    """Read an ISO 8601 time; Python 3.10 does not take the Z.
+
+    >>> _as_time("2026-11-20T10:53:31.123456Z").strftime("%Y%m%dT%H%M%S.%fZ")
+    '20261120T105331.123456Z'
+    """
+    created = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", created_utc))
+    return (created if created.tzinfo else created.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+
+
+def _not_finite(value: object, where: str) -> Iterator[str]:
+    """Yield the place of every number in nested builtins that JSON cannot hold."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            yield f"{where} = {value}"
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _not_finite(item, f"{where}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _not_finite(item, f"{where}[{index}]")
+
+
+def _compact_numbers(formatted: bytes) -> bytes:
+    """Put every list of plain numbers on one line; a line break never lies inside a JSON string.
+
+    >>> _compact_numbers(b'[' + bytes([10]) + b'  1.5,' + bytes([10]) + b'  2' + bytes([10]) + b']')
+    b'[1.5, 2]'
+    """
+    return re.sub(
+        rb"\[\n\s*(-?\d[^\[\]{}\"]*?)\n\s*\]", lambda m: b"[" + b" ".join(m[1].split()) + b"]", formatted
+    )
+
+
+def _write_new(data: bytes, folder: Path, stem: str) -> Path:
+    """Write `data` under a name that is free: complete, on the disk, and never over another file."""
+    temporary = folder / f".{stem}.{secrets.token_hex(8)}.tmp"
+    binary = getattr(os, "O_BINARY", 0)  # Windows would write other line ends
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        path = _publish(temporary, folder, stem)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):  # elsewhere, on Windows, folders cannot be opened
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    return path
+
+
+def _publish(temporary: Path, folder: Path, stem: str) -> Path:
+    for number in range(1, _MAX_SAME_TIME):
+        # "_" sorts after ".", so that the files of one moment stay in the order they were written.
+        path = folder / (f"{stem}.json" if number == 1 else f"{stem}_{number}.json")
+        try:
+            os.link(temporary, path)
+            return path
+        except FileExistsError:
+            continue
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+        # A file system without hard links: reserve the name, then move the finished file onto it.
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError:
+            continue
+        os.replace(temporary, path)
+        return path
+    raise FileExistsError(errno.EEXIST, "too many records of the same moment", str(folder / stem))
+
+
+def _without_images(record: Record) -> Record:
+    """Replace every Raw by an empty tuple: it would keep the whole file in memory."""
+
+    def empty(splits: dict[str, SplitResult]) -> dict[str, SplitResult]:
+        return {split: dataclasses.replace(result, per_image=()) for split, result in splits.items()}
+
+    baseline = record.baseline
+    if baseline is not None:
+        baseline = dataclasses.replace(baseline, splits=empty(baseline.splits))
+    return dataclasses.replace(record, splits=empty(record.splits), baseline=baseline)
+
+
+def _decode(path: Path, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(
+            "the record cannot be read",
+            file=path,
+            found=error.strerror or str(error),
+            remedy="name a record file of the results folder",
+        ) from error
+    try:
+        version = _VERSION.decode(data).schema_version
+        if version != SCHEMA_VERSION:
+            newer = version > SCHEMA_VERSION
+            raise RecordError(
+                "the record was written by a newer ntire_bench" if newer else "no such record version exists",
+                file=path,
+                expected=f"schema_version {SCHEMA_VERSION}",
+                found=f"schema_version {version}",
+                remedy="update ntire_bench" if newer else _RESTORE,
+            )
+        record = decoder.decode(data)
+        try:
+            _as_time(record.created_utc)
+        except (ValueError, OverflowError) as error:
+            raise msgspec.ValidationError(f"{error} - at `$.created_utc`") from error
+        return record
+    except msgspec.ValidationError as error:
+        raise RecordError(
+            "the record does not hold what a record must",
+            file=path,
+            expected=f"every key of schema version {SCHEMA_VERSION}",
+            found=str(error),
+            remedy=_RESTORE,
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = f"{error}" if data.strip() else "an empty file"
+        raise RecordError(
+            "the record is not JSON", file=path, expected="a JSON document", found=found, remedy=_RESTORE
+        ) from error

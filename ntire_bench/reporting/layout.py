@@ -1,0 +1,266 @@
+"""The words and numbers of a board: columns, cells and captions, before any format is put on them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ntire_bench.ranking.board import Board, LeftOut, display_name, remarks
+from ntire_bench.ranking.scoring import Row
+from ntire_bench.records.record import LAUNCHES
+from ntire_bench.text import few, relative
+
+__all__ = [
+    "COLUMNS",
+    "COMPACT",
+    "FULL",
+    "MEDIUM",
+    "Column",
+    "Style",
+    "captions",
+    "cells",
+    "score_text",
+    "title",
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: what is under one heading of it, in the order of the report's Table 1."""
+
+    group: str
+    name: str
+    unit: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The heading, one part a line."""
+        return [part for part in (self.group, self.name, self.unit) if part]
+
+
+COLUMNS = {
+    "team": Column("", "Team"),
+    "psnr_valid": Column("PSNR", "valid", "[dB]"),
+    "psnr_test": Column("PSNR", "test", "[dB]"),
+    "runtime_valid": Column("Runtime", "valid", "[ms]"),
+    "runtime_test": Column("Runtime", "test", "[ms]"),
+    "runtime": Column("Runtime", "average", "[ms]"),
+    "params": Column("Params", "", "[M]"),
+    "flops": Column("FLOPs", "", "[G]"),
+    "score_runtime": Column("Runtime", "score"),
+    "score_params": Column("Params", "score"),
+    "score_flops": Column("FLOPs", "score"),
+    "final": Column("Final", "score"),
+    "rank": Column("", "Rank"),
+}
+FULL = tuple(COLUMNS)
+MEDIUM = tuple(key for key in FULL if key not in ("runtime_valid", "runtime_test"))
+COMPACT = tuple(key for key in MEDIUM if not key.startswith("score_"))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a format writes the three things that are not plain text.
+
+    Attributes:
+        place: Turns a sub-track's rank into what follows its score.
+        below: Marks a PSNR under its threshold.
+        missing: Stands for a value that there is not.
+        note: Follows the name of a team that the captions say something about.
+        escape: Makes a name safe.
+        interval: Turns half of an interval into what follows its value.
+        tied: Follows the rank of a team that others are tied with.
+    """
+
+    place: Callable[[int], str]
+    below: Callable[[str], str]
+    missing: str
+    note: str
+    escape: Callable[[str], str]
+    interval: Callable[[str], str] = "±{}".format
+    tied: str = "≈"
+
+
+def score_text(score: float | None) -> str:
+    """Return a score as the report prints it: if it is large, with three digits and a power of ten.
+
+    >>> [score_text(value) for value in (2.594, 604.7249, 3834.6, 999.996, 1.1459e51, math.inf, None)]
+    ['2.59', '604.72', '383.46e1', '100.00e1', '114.59e49', '>1e308', '']
+    """
+    if score is None:
+        return ""
+    if math.isinf(score):
+        return ">1e308"
+    plain = f"{score:.2f}"
+    if float(plain) < 1000:
+        return plain
+    mantissa, _, exponent = f"{score:.4e}".partition("e")
+    return f"{float(mantissa) * 100:.2f}e{int(exponent) - 2}"
+
+
+def title(board: Board) -> str:
+    """Return what was ranked, where, and in which PSNR channel, in one line."""
+    device = board.device_name or "no device"
+    if device.startswith("unknown"):  # imported results
+        device = f"device {device}"
+    if board.threads is not None:
+        device += f", {board.threads} thread{'s' if board.threads != 1 else ''}"
+    parts = [board.protocol.title, device, "PSNR on Y" if board.channel == "y" else "PSNR on RGB"]
+    if board.sample and "not comparable" not in board.protocol.title:
+        parts.insert(0, "SAMPLE: not comparable with the challenge")
+    elif board.sample:
+        parts[0] = f"SAMPLE: {parts[0]}"
+    if board.source is not None:
+        parts.append("published table")
+    return " · ".join(parts)
+
+
+def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str]:
+    """Return the text of one row's cells under the columns `keys`.
+
+    Where the sub-scores have no columns of their own, their ranks stand beside the costs they follow from.
+    """
+    entry, costs, score = row.entry, row.entry.costs, row.score
+    verdicts = {verdict.split: verdict for verdict in row.verdicts}
+    decimals = board.protocol.thresholds.decimals
+
+    def psnr(split: str) -> str:
+        value = entry.psnr_db.get(split)
+        if value is None:
+            return style.missing
+        text = f"{value:.{decimals}f}"
+        fails = entry.competes and split in verdicts and verdicts[split].passed is False
+        return style.below(text) if fails else text
+
+    def runtime(split: str) -> str:
+        value = entry.runtime_by_split_ms.get(split)
+        return style.missing if value is None else f"{value:.2f}"
+
+    def with_place(text: str, place: int | None, shown: bool = True) -> str:
+        return (text or style.missing) + (style.place(place) if shown and place is not None else "")
+
+    def half_runtime() -> str:
+        return "" if entry.half_width is None else style.interval(f"{entry.half_width * 100:.1f}%")
+
+    def half_score() -> str:
+        limits = entry.score_ci95
+        if limits is None or score is None or score.final is None or score.final >= 1000:
+            return ""
+        return "" if limits[0] == limits[1] else style.interval(f"{(limits[1] - limits[0]) / 2:.2f}")
+
+    beside_costs = "score_runtime" not in keys
+    texts = {
+        "team": style.escape(display_name(entry)) + (style.note if remarks(row) else ""),
+        "psnr_valid": psnr("valid"),
+        "psnr_test": psnr("test"),
+        "runtime_valid": runtime("valid"),
+        "runtime_test": runtime("test"),
+        "runtime": with_place(
+            f"{costs.runtime_ms:.2f}{half_runtime()}" if costs else "", row.rank_runtime, beside_costs
+        ),
+        "params": with_place(f"{costs.params / 1e6:.3f}" if costs else "", row.rank_params, beside_costs),
+        "flops": with_place(f"{costs.flops / 1e9:.2f}" if costs else "", row.rank_flops, beside_costs),
+        "score_runtime": with_place(score_text(score.runtime) if score else "", row.rank_runtime),
+        "score_params": with_place(score_text(score.params) if score else "", row.rank_params),
+        "score_flops": with_place(score_text(score.flops) if score else "", row.rank_flops),
+        "final": with_place(score_text(score.final) + half_score() if score else "", None),
+        "rank": style.missing if row.rank is None else str(row.rank) + (style.tied if row.tied else ""),
+    }
+    return [texts[key] for key in keys]
+
+
+def captions(board: Board) -> list[str]:
+    """Return what stands below the table, one text per paragraph or item."""
+    if not board.rows:
+        texts = [f"No record of {board.protocol.name} can be ranked."]
+    else:
+        texts = [
+            "Lower scores are better; the baseline's costs score 7.39. Sub-track ranks are in parentheses."
+        ]
+    texts += _noise(board)
+    texts += _below_threshold(board)
+    if board.source is not None:
+        texts.append(f"Source: {board.source}.")
+    texts += board.notes
+    texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
+    texts += _imported_elsewhere(board)
+    told = ("failed", "imported")
+    texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
+    if board.superseded:
+        texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
+    return texts
+
+
+def _noise(board: Board) -> Iterator[str]:
+    """Say what the intervals are, who is tied, and whose runtime is too unsteady for a rank."""
+    rows = board.rows
+    if any(row.entry.half_width is not None for row in rows):
+        yield (
+            "± is half of a 95 % interval (bootstrap over launches and rounds): of the runtime's ratio to "
+            "the baseline's (of the baseline, its runtime's), in percent, and of the final score."
+        )
+    # The baseline out of rank may have the label of a submission that is ranked.
+    places = {row.entry.label: number for number, row in enumerate(rows) if row.rank is not None}
+    pairs = [
+        f"{display_name(row.entry)} and {display_name(rows[places[label]].entry)}"
+        for number, row in enumerate(rows)
+        for label in row.tied
+        if places[label] > number
+    ]
+    if pairs:
+        told = few(pairs, 8, between="; ", kind="pairs")
+        yield f"≈ Tied within noise, the intervals of the final scores overlap: {told}."
+    unstable = [display_name(row.entry) for row in rows if row.status == "unstable"]
+    if unstable:
+        yield f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}."
+    elif any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
+        yield "No runtime here is known to be stable: the ranks are not to be relied on."
+    for what, which in (
+        ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
+        (
+            "fewer than 3 launches, which differ by more than the intervals say",
+            [r for r in rows if _rounds_known(r) == "few"],
+        ),
+    ):
+        if which:
+            yield f"Measured in {what}: {', '.join(display_name(row.entry) for row in which)}."
+
+
+def _rounds_known(row: Row) -> str:
+    """Return "one" for a runtime measured in one round, "few" for too few launches, else ""."""
+    entry = row.entry
+    if entry.launches is None or row.rank is None or entry.is_baseline:
+        return ""
+    return "one" if entry.half_width is None else "few" if entry.launches < LAUNCHES else ""
+
+
+def _below_threshold(board: Board) -> Iterator[str]:
+    """Say which teams have no rank for their PSNR; the thresholds once where all have the same."""
+    groups: dict[str, list[str]] = {}
+    for row in board.rows:
+        if row.status != "below threshold":
+            continue
+        known = [v for v in row.verdicts if v.threshold_db is not None]
+        thresholds = " and ".join(f"{v.threshold_db:.2f} dB on {v.split}" for v in known)
+        fails = ", ".join(f"{v.split} {v.psnr_db:.2f}" for v in row.verdicts if v.passed is False)
+        groups.setdefault(thresholds, []).append(f"{display_name(row.entry)} ({fails})")
+    for thresholds, names in groups.items():
+        yield f"No rank, PSNR below the threshold of {thresholds}: {', '.join(names)}."
+
+
+def _imported_elsewhere(board: Board) -> Iterator[str]:
+    """Say once per file which imported results are not in the table, and how to see them."""
+    counts = Counter(item.reason for item in board.left_out if item.kind == "imported")
+    for reason, count in sorted(counts.items()):
+        session = re.search(r"\(session (\w+)\), device unknown$", reason)
+        how = f" (--device {session[1]} ranks them)" if session else ""
+        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason}{how}."
+
+
+def _left_out(item: LeftOut) -> str:
+    if item.kind == "unreadable":
+        return item.reason
+    return f"{item.team}: {item.reason.rstrip('.')}. [{relative(item.path)}]"

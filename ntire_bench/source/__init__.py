@@ -1,0 +1,1 @@
+"""Reads files and syntax trees that strangers wrote; runs nothing of them."""

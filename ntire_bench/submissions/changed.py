@@ -1,0 +1,74 @@
+"""Which submissions a branch changes, for a gate on pull requests; git is asked, no file is opened."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from ntire_bench.errors import UsageError
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue
+
+__all__ = ["changed_since"]
+
+_ID = re.compile(r"(?:team)?(\d+)(?![0-9])", re.IGNORECASE)
+
+
+def changed_since(
+    base: str, catalogue: Catalogue, models: Path, model_zoo: Path
+) -> tuple[list[int], list[str]]:
+    """Return the submissions whose model file, declaration or checkpoint changed since a commit.
+
+    Args:
+        base: The commit, branch or tag that the branch goes off from.
+        catalogue: Of the two folders as they are now.
+        models: Folder of the model files, in a git checkout.
+        model_zoo: Folder of the checkpoints, in the same checkout.
+
+    Returns:
+        The ids, and the changed files that look like parts of a submission and belong to none.
+
+    Raises:
+        UsageError: git is not there, or knows no such commit.
+    """
+    owners: dict[Path, int] = {}
+    for item in catalogue.submissions.values():
+        for file in (item.file, item.file.with_suffix(".toml"), item.checkpoint):
+            if file is not None:
+                owners[file.resolve()] = item.id
+    known = {*catalogue.submissions, *catalogue.problems}
+    ids: set[int] = set()
+    strays: list[str] = []
+    for path in _changed_files(base, models, model_zoo):
+        match = _ID.match(path.stem)
+        if path.resolve() in owners:
+            ids.add(owners[path.resolve()])
+        elif match is not None and int(match[1]) in known:
+            ids.add(int(match[1]))  # a checkpoint that was taken away, or one of several
+        elif path.exists() and path.suffix.lower() in (".py", ".toml", *CHECKPOINT_SUFFIXES):
+            strays.append(str(path))
+    return sorted(ids), strays
+
+
+def _changed_files(base: str, models: Path, model_zoo: Path) -> list[Path]:
+    if shutil.which("git") is None:
+        raise UsageError("git is not installed", remedy="install it, or name the IDs")
+    top = Path(_git(models, "rev-parse", "--show-toplevel").rstrip("\n"))
+    folders = [str(folder.resolve()) for folder in (models, model_zoo)]
+    names = _git(models, "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--", *folders)
+    here = Path.cwd().resolve()
+    paths = [top / name for name in names.split("\0") if name]
+    return [path.relative_to(here) if path.is_relative_to(here) else path for path in paths]
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode != 0:
+        found = (done.stderr.strip().splitlines() or ["no message"])[0]
+        raise UsageError(
+            "git cannot tell what changed", file=folder, found=found, remedy="run in a checkout that has BASE"
+        )
+    return done.stdout

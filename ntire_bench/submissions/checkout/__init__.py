@@ -1,0 +1,1 @@
+"""The branches of a challenge's select_model, followed without running it."""

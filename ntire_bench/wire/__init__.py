@@ -1,0 +1,4 @@
+"""What crosses between the parent and a worker: frames, requests, replies.
+
+Both sides import it; it runs nothing.
+"""

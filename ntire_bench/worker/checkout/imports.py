@@ -1,0 +1,96 @@
+"""Imports among the files of a checkout, with stand-ins for packages that are not installed. Worker only.
+
+Python's import system stays as it is: it finds the files, and this only has a say in how one is compiled. So
+relative imports, packages and changes of sys.path work as in the checkout's own run.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from ntire_bench.worker.loading.missing_packages import StandIns
+
+__all__ = ["serve"]
+
+
+def serve(root: Path) -> StandIns:
+    """Have the files of a checkout that are imported from now on get stand-ins; for good, in this process.
+
+    Args:
+        root: The checkout; its folder is, or will be, among the places that modules are looked for in.
+
+    Returns:
+        What stands in, for all of the files.
+    """
+    folder = Path(os.path.realpath(root))
+
+    def inside(path: str | None) -> bool:
+        return path is not None and Path(os.path.realpath(path)).is_relative_to(folder)
+
+    def own(top: str) -> bool:
+        place = folder / top
+        if not top or place.is_dir() or place.is_symlink() or place.with_name(f"{top}.py").is_file():
+            return True
+        try:
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):  # a module that says nothing of where it is from
+            return False
+        places = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
+        return any(inside(place) for place in places)
+
+    stand_ins = StandIns(own)
+
+    def served(spec: ModuleSpec | None) -> ModuleSpec | None:
+        if spec is not None and type(spec.loader) is SourceFileLoader and inside(spec.origin):
+            spec.loader = _Loader(spec.loader.name, spec.loader.path, stand_ins)
+            return spec
+        return None
+
+    class Finder:
+        """Finds what Python's own search along sys.path finds, as far as it is the checkout's."""
+
+        @staticmethod
+        def find_spec(
+            name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        ) -> ModuleSpec | None:
+            """Return where a module is, or None to let others look."""
+            return served(PathFinder.find_spec(name, path, target))
+
+    first = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
+    sys.meta_path.insert(first, Finder)
+    by_path = importlib.util.spec_from_file_location
+
+    def spec_from_file_location(*args: Any, **kwargs: Any) -> ModuleSpec | None:  # noqa: ANN401 - as the original
+        spec = by_path(*args, **kwargs)
+        return served(spec) or spec
+
+    importlib.util.spec_from_file_location = spec_from_file_location
+    return stand_ins
+
+
+class _Loader(SourceFileLoader):
+    """Loads a file of a checkout from its text, never from what was compiled before."""
+
+    def __init__(self, name: str, path: str, stand_ins: StandIns) -> None:
+        super().__init__(name, path)
+        self._stand_ins = stand_ins
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return the file's code, in which imports at its top level are answered."""
+        tree = ast.parse(self.get_data(self.path), filename=self.path)
+        tree.body = list(self._stand_ins.answered(tree.body))
+        code: CodeType = compile(ast.fix_missing_locations(tree), self.path, "exec", dont_inherit=True)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the file in its module."""
+        self._stand_ins.attach(module)
+        super().exec_module(module)

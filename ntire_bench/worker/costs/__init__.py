@@ -1,0 +1,1 @@
+"""Counts parameters and FLOPs, and watches what a forward pass really does."""

@@ -1,0 +1,168 @@
+"""Costs that do not depend on the machine: parameters, FLOPs, activations, convolutions. Worker only."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+
+from ntire_bench.errors import SubmissionError
+from ntire_bench.records.record import Complexity
+from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.costs.influence import hidden_work
+from ntire_bench.worker.costs.observe import observe, uncompiled
+from ntire_bench.worker.network.upscaler import Upscaler, blame
+
+__all__ = ["audit", "count_parameters", "measure"]
+
+# Convolutions and matrix products, as fvcore names them.
+_PRODUCTS = ("conv", "addmm", "bmm", "einsum", "matmul", "mm", "linear")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """fvcore's count: in all, of convolutions and matrix products, and what it did not count."""
+
+    total: int
+    products: int
+    uncounted: dict[str, int]
+    uncalled: set[str]
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of parameters: sum of numel over parameters(), shared ones once.
+
+    >>> count_parameters(nn.Conv2d(3, 4, 3))
+    112
+    """
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Complexity:
+    """Count a network's costs on a random image.
+
+    FLOPs are fvcore's total, which counts a multiply-accumulate once and knows convolutions, matrix products,
+    interpolations and some norms; the operators it met and gives no cost are returned beside it, as are the
+    modules that its trace never entered. Where fvcore cannot trace a network, such as one with scripted or
+    compiled modules, the operators that ran are counted by the same rules.
+
+    Args:
+        upscaler: The loaded network.
+        input_shape: (N, C, H, W).
+
+    Returns:
+        The costs; their `audit` holds "observed", an `observation.Observation`, "counter", "fvcore" or
+        "operators", "traced_products", fvcore's count of convolutions and matrix products, and "not_traced",
+        why fvcore failed.
+
+    Raises:
+        SubmissionError: The network fails on this input.
+    """
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(input_shape, generator=generator).mul_(upscaler.data_range).to(upscaler.device)
+    try:
+        # Never in tiles: their overlaps would count for activations and not for FLOPs.
+        observed = _observed(upscaler, image, whole=True, finite=False)[1]
+    except SubmissionError as error:
+        if upscaler.own_forward is None:
+            raise
+        # The network alone does not take such an image: what a checkout's loop does with it is counted.
+        observed = _observed(upscaler, image, whole=False, finite=False)[1]
+        traced: _Traced | str = str(error.what)
+    else:
+        with torch.no_grad():
+            # Padded like any image; the line above has found out how far.
+            traced = _fvcore(upscaler, upscaler.pad(image))
+    failed = isinstance(traced, str)
+    counts = _Traced(observed.counted, observed.products, {}, set()) if isinstance(traced, str) else traced
+    audited: dict[str, Any] = {
+        "observed": dataclasses.asdict(observed),
+        "counter": "operators" if failed else "fvcore",
+        "traced_products": counts.products,
+        "not_traced": traced if failed else None,
+    }
+    return Complexity(
+        params=count_parameters(upscaler.network),
+        flops=counts.total,
+        activations=observed.activations,
+        convs=observed.convs,
+        input_shape=input_shape,
+        uncounted_ops=dict(sorted(counts.uncounted.items())),
+        uncalled_modules=tuple(sorted(counts.uncalled)),
+        audit=audited,
+    )
+
+
+def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
+    """Run an image under observation, as it is run when it is timed; look for work that was not seen.
+
+    Args:
+        upscaler: The loaded network; its padding stays what it is.
+        image: Float 1CHW in [0, data_range].
+
+    Returns:
+        The SR image, float 1CHW, and what was seen.
+
+    Raises:
+        SubmissionError: The network fails on this image.
+    """
+    before = dict(upscaler.found_pads)
+    try:
+        output, observed = _observed(upscaler, image, whole=False, finite=True)
+        if observed.unread:
+            hidden, work = hidden_work(upscaler, image, observed.unread)
+            observed = dataclasses.replace(observed, hidden=hidden, hidden_work=work)
+        return output, observed
+    finally:
+        upscaler.found_pads = before
+
+
+def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool, finite: bool) -> tuple[Tensor, Observation]:
+    """Observe the pass that succeeds: a network that needs padding fails before."""
+    seen: list[Observation] = []
+
+    def forward(lr: Tensor) -> Tensor:
+        run = upscaler.whole if whole else upscaler.forward
+        output, observation = observe(upscaler, lr, run, twice=not whole)
+        seen.append(observation)
+        return output
+
+    # Noise of the cost input's size need not give finite values; an image must.
+    return upscaler.checked(image, forward, bare=whole, finite=finite), seen[-1]
+
+
+def _fvcore(upscaler: Upscaler, image: Tensor) -> _Traced | str:
+    """Return fvcore's count, or why there is none."""
+    analysis = FlopCountAnalysis(upscaler.network, image)
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+    try:
+        with uncompiled(), _hooks_kept(upscaler.network):
+            operators = analysis.by_operator()
+            return _Traced(
+                total=round(analysis.total()),
+                products=round(sum(operators[name] for name in _PRODUCTS)),
+                uncounted=dict(analysis.unsupported_ops()),
+                uncalled=set(analysis.uncalled_modules()),
+            )
+    except Exception as error:
+        return blame(error, upscaler.file)
+
+
+@contextlib.contextmanager
+def _hooks_kept(network: nn.Module) -> Iterator[None]:
+    """Take away the hooks that are added within the context: fvcore leaves its own behind when it fails."""
+    lists = [
+        hooks for module in network.modules() for hooks in (module._forward_hooks, module._forward_pre_hooks)
+    ]
+    before = [set(hooks) for hooks in lists]
+    try:
+        yield
+    finally:
+        for hooks, kept in zip(lists, before, strict=True):
+            for key in set(hooks) - kept:
+                del hooks[key]

@@ -1,0 +1,94 @@
+"""Weights that change the output although no operator was seen to read them, and their cost. Worker only.
+
+Only inputs and outputs are used here, so nothing that computes out of sight can hide from it: a weight that
+matters changes the SR image when it changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ntire_bench.worker.network.upscaler import Upscaler
+
+__all__ = ["hidden_work"]
+
+_BUDGET_S = 5.0
+_MOST_TENSORS = 64
+
+
+def hidden_work(upscaler: Upscaler, image: Tensor, names: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Return which of some parameters change the output, and the least that they cost.
+
+    The largest element of a weight tensor is changed, and the LR pixels are counted whose SR pixels change:
+    each of the tensor's elements is used at least once for each of them, unless its work is done at a lower
+    resolution or once for the image.
+
+    Args:
+        upscaler: The loaded network.
+        image: Float 1CHW in [0, data_range]; small, as it is run once for each parameter.
+        names: Parameters that no operator was seen to read; those of fewer than two dimensions are left out.
+
+    Returns:
+        Names, and multiply-accumulates on this image: of as many as could be tried in a few seconds, the
+        largest first.
+    """
+    known = dict(upscaler.network.named_parameters())
+    weights = [(name, known[name]) for name in names if name in known and known[name].ndim >= 2]
+    weights = sorted((pair for pair in weights if pair[1].numel()), key=lambda pair: -pair[1].numel())
+    if not weights:
+        return (), 0
+    with torch.inference_mode():
+        before = upscaler.forward(image)
+        # What differs between equal calls, such as noise that it adds or sums in another order, says nothing.
+        noise = 4 * (upscaler.forward(image) - before).abs().max()
+        with contextlib.ExitStack() as stack:
+            for _, weight in weights:
+                stack.enter_context(_changed(weight))
+            if not _differs(upscaler.forward(image), before, noise).any():  # training branches, not run
+                return (), 0
+        found, work = [], 0
+        end = time.monotonic() + _BUDGET_S
+        for name, weight in weights[:_MOST_TENSORS]:
+            with _changed(weight):
+                cells = _cells(_differs(upscaler.forward(image), before, noise), upscaler.scale)
+            if cells:
+                found.append(name)
+                work += weight.numel() * cells
+            if time.monotonic() > end:
+                break
+    return tuple(found), work
+
+
+@contextlib.contextmanager
+def _changed(weight: Tensor) -> Iterator[None]:
+    """Change the largest element of a tensor, in place, and put it back."""
+    flat = weight.detach().view(-1) if weight.is_contiguous() else weight.detach().as_strided((1,), (1,))
+    place = int(flat.abs().argmax())
+    kept = flat[place].clone()
+    flat[place] = kept * -2 - 1
+    try:
+        yield
+    finally:
+        flat[place] = kept
+
+
+def _differs(output: Tensor, before: Tensor, noise: Tensor) -> Tensor:
+    return ~((output - before).abs() <= noise)  # what is no number differs
+
+
+def _cells(changed: Tensor, scale: int) -> int:
+    """Return how many LR pixels have a changed value among their SR pixels.
+
+    >>> changed = torch.zeros(1, 3, 8, 8, dtype=torch.bool)
+    >>> changed[0, 1, 5, 2] = True
+    >>> _cells(changed, 4)
+    1
+    """
+    rows, columns = changed.shape[-2] // scale, changed.shape[-1] // scale
+    blocks = changed.reshape(-1, rows, scale, columns, scale)
+    return int(blocks.any(dim=4).any(dim=2).any(dim=0).sum())

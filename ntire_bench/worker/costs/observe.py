@@ -1,0 +1,104 @@
+"""A forward pass under observation: the audit's count of what runs when nothing is traced. Worker only."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.costs.conduct import repeated, watched
+from ntire_bench.worker.costs.operator_watch import OperatorWatch
+from ntire_bench.worker.costs.origin import Kind, Use
+from ntire_bench.worker.network.upscaler import Upscaler
+
+__all__ = ["observe", "uncompiled"]
+
+_MOST_NAMES = 12
+_FOREIGN_FROM = 1000  # elements; smaller tensors from elsewhere hide no work worth the name
+
+
+def _tensors(output: object) -> Iterator[Tensor]:
+    """Yield what a network returns: one tensor, or several of which a checkout's own loop takes one."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (list, tuple)):
+        yield from (part for part in output if isinstance(part, Tensor))
+    elif isinstance(output, dict):
+        yield from (part for part in output.values() if isinstance(part, Tensor))
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """Run compiled modules as they were written; they give the same image, and torch counts what it runs."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def observe(
+    upscaler: Upscaler, image: Tensor, forward: Callable[[Tensor], Tensor], *, twice: bool = False
+) -> tuple[Tensor, Observation]:
+    """Run a forward pass under observation.
+
+    Args:
+        upscaler: The loaded network.
+        image: Float 1CHW in [0, data_range].
+        forward: What is run on it, such as `upscaler.forward`.
+        twice: Whether another image may be run, where tensors from elsewhere must be told from constants.
+
+    Returns:
+        What `forward` returned, and what was seen.
+    """
+    with uncompiled(), torch.no_grad(), watched() as conduct, OperatorWatch(upscaler, image) as seen:
+        output = forward(image)
+    with uncompiled(), torch.no_grad():
+        threads = repeated(conduct, lambda: forward(image))
+    sources = seen.provenance.sources
+    undeclared = [source for source in sources if source.undeclared]
+    foreign = 0
+    if twice and sum(source.undeclared for source in undeclared) > _FOREIGN_FROM:
+        other = image.flip(-1, -2) * 0.9
+        with uncompiled(), torch.no_grad(), OperatorWatch(upscaler, other) as again:
+            forward(other)
+        constant = {source.print for source in again.provenance.sources}
+        changing = [source for source in undeclared if source.print not in constant]
+        foreign = sum(source.undeclared for source in changing)
+        undeclared = [source for source in undeclared if source.print in constant]
+    from_image = any(Kind.IMAGE in seen.provenance.of(tensor).kind for tensor in _tensors(output))
+    if foreign or not from_image:  # what comes from elsewhere would pass for weights, and what follows too
+        undeclared = []
+    packed = sum(source.undeclared for source in undeclared if source.recast and source.names)
+    undeclared = [source for source in undeclared if not (source.recast and source.names)]
+    weights = sum(source.undeclared for source in undeclared if Use.WEIGHT in source.use)
+    constants = sum(
+        source.undeclared for source in undeclared if Use.WEIGHT not in source.use and Use.OTHER in source.use
+    )
+    excess = {how: seen.derived.excess(how) for how in ("generated", "packed", "expanded")}
+    excess["packed"] += packed
+    padded = upscaler.pad(image)
+    return output, Observation(
+        pixels=padded.shape[-2] * padded.shape[-1],
+        products=seen.products,
+        counted=seen.products + seen.besides,
+        convs=seen.convs,
+        activations=seen.activations,
+        by_hand=seen.by_hand,
+        lookups=seen.lookups,
+        uncounted=dict(seen.uncounted.most_common(_MOST_NAMES)),
+        unknown=tuple(sorted(set(seen.unknown)))[:_MOST_NAMES],
+        weights=weights,
+        constants=constants,
+        **(excess if from_image and not foreign else {}),
+        foreign=foreign,
+        unwritten=seen.provenance.unwritten,
+        from_image=from_image,
+        unread=seen.provenance.unread(),
+        threads=threads,
+        files=tuple(conduct.files[:_MOST_NAMES]),
+    )

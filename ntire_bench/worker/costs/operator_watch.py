@@ -1,0 +1,209 @@
+"""Sees every operator that torch runs: counts it, and follows where its tensors come from. Worker only.
+
+Operators are seen below autograd, so a custom autograd.Function, a scripted module or a hook hides nothing;
+operators that a submission defines itself are looked into. What is computed elsewhere, in another thread, by
+NumPy or by native code, is not seen, but what it gave enters as a tensor from nowhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ntire_bench.worker.costs import operator_costs as costs
+from ntire_bench.worker.costs.derived_weights import DerivedWeights
+from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
+from ntire_bench.worker.costs.origin import Kind, Origin, Use
+from ntire_bench.worker.costs.provenance import Provenance
+from ntire_bench.worker.network.upscaler import Upscaler
+
+__all__ = ["OperatorWatch"]
+
+_FEWEST_PRODUCTS = 2  # elements that a sum must add for each that it gives, to be a sum of products
+_STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 4)} | {
+    "aten::_native_batch_norm_legit_no_training": (3, 4),
+    "aten::_native_batch_norm_legit": (3, 4),
+    "aten::batch_norm": (3, 4),
+}
+
+
+class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operator while it is active.
+
+    Args:
+        upscaler: Whose parameters are the declared weights.
+        image: The network's input.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch imports its compiler, 0.8 s, to keep it out of a method that nothing here compiles.
+        return False
+
+    def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.provenance = Provenance(upscaler.network)
+        self.provenance.produced(image, Origin(Kind.IMAGE))
+        self.derived = DerivedWeights(self.provenance)
+        self.products = self.besides = self.by_hand = self.lookups = self.convs = self.activations = 0
+        self.uncounted: Counter[str] = Counter()
+        self.unknown: list[str] = []
+        self._facts: dict[OpOverload[..., Any], Facts] = {}
+        self._device = image.device
+
+    # torch calls this with an operator, the types involved and the operator's own arguments: anything at all.
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
+        """Run an operator, and note what it read, what it gave and what it cost."""
+        kwargs = kwargs or {}
+        facts = self._facts.get(func)
+        if facts is None:
+            facts = self._facts[func] = facts_of(func)
+        if facts.composite:  # seen whole in inference mode only
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if not facts.native or costs.is_several(facts.name):
+            return self._inside(func, facts, args, kwargs)
+        origin = self._before(facts, args, kwargs)
+        result = func(*args, **kwargs)
+        self._after(facts, args, kwargs, result, origin)
+        return result
+
+    def _inside(
+        self, func: OpOverload[..., Any], facts: Facts, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:  # noqa: ANN401
+        """Run an operator that is not torch's own so that the operators within it are seen."""
+        cost = None
+        if facts.name in costs.CONVOLUTIONS:  # as torchvision's
+            result = func(*args, **kwargs)
+            cost = costs.product(facts.name, args, next(tensors_in(result)))
+            self.products += cost or 0
+        else:
+            composite = "CompositeExplicitAutograd"
+            own = [composite] if facts.native else [self._device.type.upper(), composite]
+            keys = [key for key in own if has_kernel(func, key)]
+            if keys:
+                with self:
+                    result = func._op_dk(getattr(torch._C.DispatchKey, keys[0]), *args, **kwargs)
+            else:
+                result = func(*args, **kwargs)
+        strange = [tensor for tensor in tensors_in(result) if not self.provenance.known(tensor)]
+        if strange and cost is None:
+            self.unknown.append(facts.name)
+        # Not a reading: what such an operator does with a weight is not known.
+        origin = self.provenance.merged(tensors_in((args, kwargs)), Use.NOTHING) if strange else Origin()
+        for tensor in strange:
+            self.provenance.produced(tensor, origin)
+        return result
+
+    def _before(self, facts: Facts, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
+        """Return the origin of what an operator is about to compute, and note what it reads."""
+        if facts.reads_nothing:
+            return Origin(Kind.RANDOM if facts.random else Kind.NOTHING)
+        if facts.view:
+            return Origin()
+        reads = [
+            value
+            for place, value in (*enumerate(args), *kwargs.items())
+            if not (facts.overwrites and place in facts.writes)
+        ]
+        if facts.name in costs.LOOKUPS:
+            origin = self._looked_up(args, kwargs)
+        elif facts.name in _STATISTICS:
+            places = _STATISTICS[facts.name]
+            self.provenance.merged(tensors_in([args[place] for place in places]), Use.STATISTIC)
+            origin = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
+        else:
+            origin = self.provenance.merged(tensors_in(reads), Use.OTHER)
+        kind = origin.kind
+        kind |= Kind.RANDOM if facts.random else Kind.NOTHING
+        kind |= Kind.RANGE if facts.range else Kind.NOTHING
+        if facts.bits and Kind.IMAGE not in kind:
+            kind |= Kind.BITS
+        return Origin(kind, origin.sources)
+
+    def _looked_up(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
+        """Note a lookup: where the image decides the place, the table is a weight."""
+        tables = [args[0]] if args else []
+        places = self.provenance.merged(tensors_in([*args[1:], *kwargs.values()]), Use.PLACE)
+        by_image = Kind.IMAGE in places.kind
+        table = self.provenance.merged(tensors_in(tables), Use.WEIGHT if by_image else Use.OTHER)
+        if by_image and Kind.IMAGE not in table.kind:
+            for number in table.sources:
+                self.provenance.sources[number].use |= Use.WEIGHT
+            self.lookups += max((tensor.numel() for tensor in tensors_in(args[1:])), default=0)
+        kind = table.kind | places.kind
+        return Origin(kind, frozenset() if Kind.IMAGE in kind else table.sources | places.sources)
+
+    def _after(
+        self, facts: Facts, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any, origin: Origin  # noqa: ANN401
+    ) -> None:  # fmt: skip
+        """Note what an operator gave and what it cost."""
+        written = [
+            tensor
+            for place, value in (*enumerate(args), *kwargs.items())
+            if place in facts.writes
+            for tensor in tensors_in(value)
+        ]
+        results = list(tensors_in(result))
+        if facts.view and facts.bits:
+            for tensor in results:
+                self.provenance.recast(tensor)
+        if not facts.view:
+            self._cost(facts, args, results or written, origin)
+        if Kind.IMAGE not in origin.kind or not costs.is_multiplication(facts.name):
+            pass
+        elif not self._weighted(args):
+            origin = Origin(origin.kind | Kind.PRODUCT)
+        for tensor in written:
+            self.provenance.written(tensor, origin)
+        for tensor in results:
+            # Views, and results that are an argument: their storage is known, or is read later as a source.
+            if not facts.view and not any(tensor is one for one in written):
+                self.provenance.produced(tensor, origin, unwritten=facts.room)
+
+    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> None:
+        if not results:
+            return
+        result = results[0]
+        cost = costs.product(facts.name, args, result)
+        if cost is not None:
+            self.products += cost
+            if facts.name in costs.CONVOLUTIONS:
+                self.convs += 1
+                self.activations += result.numel()
+            for factor in tensors_in(args[:1] if "embedding_bag" in facts.name else args):  # not the places
+                own = self.provenance.of(factor)
+                if Kind.IMAGE not in own.kind:
+                    self.derived.note(factor, own)
+            return
+        besides = costs.besides(facts.name, args, result)
+        if besides:
+            self.besides += besides
+            return
+        if Kind.IMAGE not in origin.kind:  # what does not depend on the image can be done beforehand
+            return
+        estimate = costs.estimate(facts.name, args, result)
+        by_hand = costs.fourier(facts.name, args, result)
+        if costs.is_multiplication(facts.name) and self._weighted(args):
+            by_hand = result.numel() * (4 if result.is_complex() else 1)
+        elif facts.name in ("aten::sum", "aten::mean") and isinstance(args[0], Tensor):
+            is_product = Kind.PRODUCT in self.provenance.of(args[0]).kind
+            if is_product and args[0].numel() >= _FEWEST_PRODUCTS * result.numel():
+                by_hand = args[0].numel()
+        self.by_hand += by_hand
+        if estimate or by_hand:
+            self.uncounted[facts.name] += max(estimate, by_hand)
+
+    def _weighted(self, args: Sequence[Any]) -> bool:
+        """Return whether a factor of a multiplication is a weight, and not a plain number."""
+        kinds = [self.provenance.of(tensor).kind for tensor in tensors_in(args)]
+        made = Kind.WEIGHT | Kind.RANDOM | Kind.RANGE
+        return any(Kind.IMAGE not in kind and kind & made for kind in kinds)

@@ -1,0 +1,178 @@
+"""Where every tensor of a forward pass comes from: the image, a weight, a constant, or nowhere. Worker only.
+
+Origins belong to storages, because views share one. A storage is known by a weak reference, which keeps its
+address from being used again, and not by the address, which the next tensor may get.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from ntire_bench.worker.costs.origin import (
+    Kind,
+    Origin,
+    Source,
+    Use,
+    View,
+    distinct,
+    has_storage,
+    print_of,
+    room_of,
+    view_of,
+)
+
+__all__ = ["Provenance"]
+
+
+@dataclass
+class _Storage:
+    """One storage: its origin, whether it is a source, and which views of it have been written."""
+
+    origin: Origin
+    number: int | None = None
+    unwritten: int = 0
+    written: set[View] = field(default_factory=set)
+
+
+class Provenance:
+    """Knows the origin of every storage of one forward pass.
+
+    Args:
+        network: Its parameters are what is declared.
+
+    Attributes:
+        sources: In the order in which they were met.
+        unwritten: Elements that were read although no operator had written them.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.sources: list[Source] = []
+        self.unwritten = 0
+        self._storages: dict[Hashable, _Storage] = {}
+        self._kept: list[
+            Tensor
+        ] = []  # tensors without a storage are known by their identity, and kept for it
+        self._numbers: dict[int, int] = {}
+        regions: dict[int, tuple[int, int, list[tuple[str, int]]]] = {}
+        for name, parameter in network.named_parameters():
+            if has_storage(parameter):
+                storage = parameter.untyped_storage()
+                size = (storage.nbytes(), parameter.element_size())
+                *_, inside = regions.setdefault(storage.data_ptr(), (*size, []))
+                inside.append((name, parameter.numel()))
+        self._regions = [(start, *region) for start, region in sorted(regions.items())]
+
+    def produced(self, tensor: Tensor, origin: Origin, *, unwritten: bool = False) -> None:
+        """Note a new tensor that an operator gave; `unwritten` if it is only room for one."""
+        self._storages[self._key(tensor)] = _Storage(origin, unwritten=tensor.numel() if unwritten else 0)
+
+    def known(self, tensor: Tensor) -> bool:
+        """Return whether an operator has given or written this tensor's storage, or read it before."""
+        return self._key(tensor) in self._storages
+
+    def written(self, tensor: Tensor, origin: Origin) -> None:
+        """Note that an operator wrote into a tensor; the rest of its storage stays what it was."""
+        key = self._key(tensor)
+        storage = self._storages.get(key)
+        if storage is None:
+            storage = self._storages[key] = _Storage(Origin())
+            if tensor.numel() * tensor.element_size() < room_of(
+                tensor
+            ):  # else nothing is left of what it was
+                storage.number = self._source(tensor)
+                storage.origin = Origin(Kind.WEIGHT, frozenset((storage.number,)))
+        view = view_of(tensor)
+        if view not in storage.written:
+            storage.written.add(view)
+            storage.unwritten = max(0, storage.unwritten - distinct(tensor))
+        before, kind = storage.origin, (storage.origin.kind & ~Kind.PRODUCT) | origin.kind
+        from_image = Kind.IMAGE in kind
+        storage.origin = Origin(kind, frozenset() if from_image else before.sources | origin.sources)
+
+    def recast(self, tensor: Tensor) -> None:
+        """Note that a computed tensor's bits are read as another type; sources tell it by their elements."""
+        storage = self._storages.get(self._key(tensor))
+        if storage is not None and Kind.IMAGE not in storage.origin.kind:
+            storage.origin = Origin(storage.origin.kind | Kind.BITS, storage.origin.sources)
+
+    def of(self, tensor: Tensor, use: Use = Use.NOTHING) -> Origin:
+        """Return the origin of a tensor that is read; one that nobody produced is a source from now on.
+
+        Args:
+            tensor: An operator's argument.
+            use: What for; NOTHING where only its shape or its place in memory matters.
+        """
+        key = self._key(tensor)
+        storage = self._storages.get(key)
+        if storage is None:
+            number = self._source(tensor)
+            origin = Origin(Kind.WEIGHT, frozenset((number,)))
+            storage = self._storages[key] = _Storage(origin, number)
+        if storage.number is None and not storage.unwritten:
+            return storage.origin
+        view = view_of(tensor)
+        if view in storage.written:
+            return storage.origin
+        if use and storage.number is not None:
+            self._read(self.sources[storage.number], tensor, view, use)
+        if use:
+            self.unwritten += min(storage.unwritten, distinct(tensor))
+        # What nobody has written may be anything.
+        return Origin(storage.origin.kind | Kind.IMAGE) if storage.unwritten else storage.origin
+
+    def source_of(self, tensor: Tensor) -> int | None:
+        """Return the number of the source that a tensor is, or None if it was computed."""
+        storage = self._storages.get(self._key(tensor))
+        return None if storage is None else storage.number
+
+    def merged(self, tensors: Iterable[Tensor], use: Use) -> Origin:
+        """Return the origin of what is computed from some tensors."""
+        kind, sources = Kind.NOTHING, frozenset[int]()
+        for tensor in tensors:
+            origin = self.of(tensor, use)
+            kind |= origin.kind
+            sources |= origin.sources
+        return Origin(kind & ~Kind.PRODUCT, frozenset() if Kind.IMAGE in kind else sources)
+
+    def unread(self) -> tuple[str, ...]:
+        """Return the names of the parameters that no operator read."""
+        read = {name for source in self.sources if source.views for name in source.names}
+        return tuple(name for *_, inside in self._regions for name, _ in inside if name not in read)
+
+    @staticmethod
+    def _read(source: Source, tensor: Tensor, view: View, use: Use) -> None:
+        source.use |= use
+        if view not in source.views:
+            source.views[view] = distinct(tensor)
+            if tensor.element_size() < source.itemsize:
+                source.recast, source.itemsize = True, tensor.element_size()
+        if source.print is None and source.undeclared:
+            source.print = print_of(tensor)
+
+    def _key(self, tensor: Tensor) -> Hashable:
+        if has_storage(tensor):
+            return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+        self._kept.append(tensor)
+        return id(tensor)
+
+    def _source(self, tensor: Tensor) -> int:
+        """Return the number of a source; storages over a parameter's memory are that parameter's."""
+        names: tuple[str, ...] = ()
+        declared = 0
+        room, itemsize = room_of(tensor), tensor.element_size()
+        place = tensor.data_ptr() if has_storage(tensor) else 0
+        # Empty tensors have no place, and a region begins at one.
+        index = bisect.bisect_right(self._regions, place, key=lambda region: region[0]) - 1 if place else -1
+        if index >= 0 and place < sum(self._regions[index][:2]):
+            start, room, itemsize, inside = self._regions[index]
+            if start in self._numbers:
+                return self._numbers[start]
+            names, declared = tuple(name for name, _ in inside), sum(numel for _, numel in inside)
+            self._numbers[start] = len(self.sources)
+        self.sources.append(Source(names, declared, room, itemsize))
+        return len(self.sources) - 1

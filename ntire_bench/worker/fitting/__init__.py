@@ -1,0 +1,1 @@
+"""Finds the constructor arguments with which a class takes a checkpoint."""

@@ -1,0 +1,102 @@
+"""What in a model file may build the network, and why nothing of it does. Worker only."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from ntire_bench.errors import SubmissionError
+from ntire_bench.worker.fitting.search import Attempt
+from ntire_bench.worker.loading import missing_packages, packages
+from ntire_bench.worker.network.checkpoint import StateDict
+
+__all__ = ["classes", "declare", "factories", "no_fit", "no_network"]
+
+_FACTORY = re.compile(
+    r"^(make|get|build|create|define|init)_?\w*(model|net|network|arch|generator|sr)\w*$", re.I
+)
+_FACTORY_NAMES = {"model", "net", "network", "make", "build"}
+
+
+def classes(module: ModuleType) -> list[type[nn.Module]]:
+    """Return the nn.Module classes that the file itself defines, each once."""
+    own = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, nn.Module) and value.__module__ == module.__name__
+    ]
+    return list(dict.fromkeys(own))
+
+
+def factories(module: ModuleType) -> list[Callable[..., Any]]:
+    """Return the functions of the file that make a network, by their names, such as make_model."""
+    own = [
+        value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and (_FACTORY.match(name) or name.lower() in _FACTORY_NAMES)
+    ]
+    return list(dict.fromkeys(own))
+
+
+def declare(example: str) -> str:
+    """Return the remedy for a network that is not told, by an example."""
+    return f'declare it in the file, such as SUBMISSION = {{"model": "{example}"}}'
+
+
+def no_network(module: ModuleType, file: Path) -> SubmissionError:
+    """Return the message for a file without a network."""
+    missing = missing_packages.missing(module)
+    if missing:
+        return packages.missing(file, missing)
+    return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
+
+
+def no_fit(
+    module: ModuleType, file: Path, checkpoint: Path, states: list[StateDict], attempts: list[Attempt]
+) -> SubmissionError:
+    """Return the message for a checkpoint that nothing in the file takes.
+
+    Args:
+        module: The executed file.
+        file: It, for the message.
+        checkpoint: The checkpoint.
+        states: The state dicts in it.
+        attempts: What was tried.
+    """
+    best: dict[str, Attempt] = {}
+    for attempt in attempts:
+        if attempt.name not in best or attempt.likeness > best[attempt.name].likeness:
+            best[attempt.name] = attempt
+    ordered = sorted(best.values(), key=lambda attempt: -attempt.likeness)
+    # Building blocks of the network are classes too; their reasons would only hide the one that matters.
+    told = [a for a in ordered if a.likeness >= 0.05][:3]
+    missing = missing_packages.missing(module)
+    wanting = [a for a in ordered if a.missing]
+    if not told and wanting:
+        return packages.missing(file, "; ".join(f"{a.call}: {a.reason}" for a in wanting[:3]))
+    told = told or [a for a in ordered if a.likeness < 0][:3]
+    found = [f"{attempt.call}: {attempt.reason}" for attempt in told]
+    tensors = states[0].tensors
+    if rest := [attempt.name for attempt in ordered if attempt not in told]:
+        shown = ", ".join(rest[:8]) + (" ..." if len(rest) > 8 else "")
+        found.append(f"none or few of the names (first {next(iter(tensors))}) in {shown}")
+    if len(attempts) > len(ordered):
+        found[-1] += f" ({len(attempts)} ways to build the network were tried)"
+    if missing:
+        found.append(f"not to be imported: {missing}")
+    keys = ", ".join(state.where or "its top" for state in states)
+    return SubmissionError(
+        f"no network of this file takes {checkpoint.name} strictly",
+        file=file,
+        expected=f"the {len(tensors)} tensors of the checkpoint (state dict at {keys})",
+        found="; ".join(found),
+        remedy="put the matching checkpoint into model_zoo/, or declare model, args, state_key in SUBMISSION",
+    )

@@ -1,0 +1,339 @@
+"""Which class or function of a model file builds the network, and with which arguments. Worker only.
+
+In this order: what the submission declares, a function build_model(), a function such as make_model() that
+takes no arguments, else the one class of the file that takes the checkpoint strictly, else such a function
+with arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ntire_bench.errors import SubmissionError
+from ntire_bench.records.record import Finding, Inference
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.text import few
+from ntire_bench.worker.fitting.fit import Fit, fit
+from ntire_bench.worker.fitting.search import Attempt
+from ntire_bench.worker.fitting.shapes import difference, likeness, shapes_of
+from ntire_bench.worker.fitting.signature import Blueprint
+from ntire_bench.worker.fitting.source_text import EMPTY
+from ntire_bench.worker.loading import as_declared
+from ntire_bench.worker.loading import builders as candidates
+from ntire_bench.worker.loading.input_range import contradicted, infer_data_range
+from ntire_bench.worker.loading.needs import not_strict, without_need
+from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
+from ntire_bench.worker.loading.sr_output import settle_output
+from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
+from ntire_bench.worker.loading.trial_run import RANGES, Trial
+from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.upscaler import Upscaler, ready
+
+__all__ = ["Construction"]
+
+_FEW_NAMES = 3
+_SAME_NETWORK = 0.5  # likeness from which tensors are weights of this network, if not quite
+_STRICT = "the value with which the checkpoint loads strictly"
+
+
+@dataclass
+class Construction:
+    """A network to be built, and all that tells how.
+
+    Attributes:
+        module: The executed model file.
+        file: It, for messages.
+        name: NAME in its file name.
+        checkpoint: The checkpoint, or None for a network without one.
+        states: The state dicts in it, the most likely first.
+        declaration: What the submission says of itself.
+        scale: Enlargement factor.
+        device: Where the network is to lie.
+        probe: A real LR image, uint8 HWC, to try the network on; a part of it where a network is slow.
+        slow: How slow, and in which precision, where it does.
+        inferred: Gains all that was not declared.
+        findings: Gains what a reader of the result must know.
+    """
+
+    module: ModuleType
+    file: Path
+    name: str
+    checkpoint: Path | None
+    states: list[StateDict]
+    declaration: Declaration
+    scale: int
+    device: torch.device
+    probe: npt.NDArray[np.uint8]
+    inferred: list[Inference] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    slow: TrialImage | None = None
+
+    def build(self) -> tuple[Upscaler, str]:
+        """Return the network, ready to run, and the class or function that built it.
+
+        Raises:
+            SubmissionError: No class takes the checkpoint, or two answers fit; or the constructor raises.
+        """
+        declared = self.declaration.model
+        if declared is not None:
+            made = getattr(self.module, declared, None)
+            if not callable(made):
+                raise SubmissionError(
+                    f"{self.declaration.source} declares the model {declared!r}",
+                    file=self.file,
+                    expected="a class or function of the file",
+                    found=", ".join(c.__name__ for c in candidates.classes(self.module)) or "no class",
+                    remedy="correct the name",
+                )
+            return self._build_with(made, declared), declared
+        if callable(made := getattr(self.module, "build_model", None)):
+            self.inferred.append(Inference(key="model", value="build_model", how="the file defines it"))
+            return self._build_with(made, "build_model"), "build_model"
+        return self._infer()
+
+    def _build_with(self, build: Any, model: str) -> Upscaler:  # noqa: ANN401 - a stranger's class or function
+        if self.checkpoint is None or not self.declaration.strict:
+            network = as_declared.build(build, model, self.file, self.declaration.args)
+            if self.checkpoint is not None:
+                self.findings += as_declared.load_loosely(network, self.states, self.checkpoint)
+            upscaler = self._upscaler(network)
+            output = settle_output(upscaler, self.probe, self.declaration)
+            return self._ranged(upscaler, output)
+        found, attempts = fit(build, self.states, self.declaration.args, self.scale)
+        if found is None:
+            for strictly, states in self._ways():
+                if not strictly and (loose := self._loosely([build], states)):
+                    self._note(loose[0].fit, loose[0].how, strictly=False)
+                    return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
+            raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
+        # Of what is declared the defaults are part; only what has none is open.
+        found.choices = [choice for choice in found.choices if choice.name in found.derived]
+        if found.choices:
+            variant = self._workbench().settled(found)
+            self._note(variant.fit, variant.how)
+            return self._ranged(variant.upscaler, variant.output, variant.trial)
+        self._note(found, {})
+        upscaler = self._upscaler(found.network)
+        return self._ranged(upscaler, settle_output(upscaler, self.probe, self.declaration))
+
+    def _infer(self) -> tuple[Upscaler, str]:
+        classes, factories = candidates.classes(self.module), candidates.factories(self.module)
+        if not classes and not factories:
+            raise candidates.no_network(self.module, self.file)
+        if self.checkpoint is None:
+            raise SubmissionError(
+                "does not say which class is the network, and has no checkpoint to tell",
+                file=self.file,
+                found=", ".join(cls.__name__ for cls in classes),
+                remedy=candidates.declare((classes or factories)[-1].__name__),
+            )
+        attempts: list[Attempt] = []
+        variants: list[Variant] = []
+        for strictly, states in self._ways():
+            if strictly:
+                variants = self._strictly(classes, factories, states, attempts)
+            else:
+                variants = self._loosely(classes, states)
+            if variants:
+                break
+        else:
+            raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
+        chosen, how = self._one_of(variants, strictly)
+        self.inferred.append(Inference(key="model", value=chosen.name, how=how))
+        self._note(chosen.fit, chosen.how, strictly=strictly)
+        return self._ranged(chosen.upscaler, chosen.output, chosen.trial), chosen.name
+
+    def _ways(self) -> list[tuple[bool, list[StateDict]]]:
+        """Return which state dicts are tried, in turn, and whether strictly.
+
+        Parts of state dicts come last, as a mere block of the network may fit them; but not averaged weights
+        beside raw ones, which would be taken with the averaged ones left over.
+        """
+        whole = [state for state in self.states if not state.part]
+        averaged = [state for state in self.states if state.averaged_beside_raw]
+        parts = [state for state in self.states if state.part]
+        ways = [(True, whole), (True, averaged), (False, whole), (True, parts), (False, parts)]
+        return [(strictly, states) for strictly, states in ways if states]
+
+    def _strictly(
+        self,
+        classes: Sequence[type[nn.Module]],
+        factories: Sequence[Callable[..., Any]],
+        states: Sequence[StateDict],
+        attempts: list[Attempt],
+    ) -> list[Variant]:
+        """Return the networks that take one of the state dicts as it is."""
+        settled = [made for made in factories if _takes_nothing(made)]
+        for group in (settled, classes, factories):
+            found = self._fits(group, states, attempts)
+            if group is settled:
+                found = [one for one in found if not one.derived]
+                for one in found:
+                    one.choices = []  # the author's own arguments
+            if variants := self._variants(found):
+                return variants
+        return []
+
+    def _fits(
+        self, builders: Sequence[Callable[..., Any]], states: Sequence[StateDict], attempts: list[Attempt]
+    ) -> list[Fit]:
+        fits = []
+        for build in builders:
+            found, failed = fit(build, states, self.declaration.args, self.scale)
+            fits += [found] if found is not None else []
+            attempts += failed
+        # A state dict as it was saved goes before one with a prefix removed, which may fit a part of the
+        # network.
+        order = {id(state): number for number, state in enumerate(states)}
+        first = min((order[id(found.state)] for found in fits), default=0)
+        return [found for found in fits if order[id(found.state)] == first]
+
+    def _variants(self, fits: Sequence[Fit]) -> list[Variant]:
+        """Run each network; one whose arguments cannot be told is an answer only if it is the only one."""
+        variants, refusals = [], []
+        for found in fits:
+            try:
+                variants.append(self._workbench().settled(found))
+            except SubmissionError as refusal:
+                refusals.append(refusal)
+        if refusals and not any(variant.trial.works for variant in variants):
+            raise refusals[0]
+        if refusals and len(fits) > 1:
+            names = [found.name for found in fits]
+            raise self._several(names, "; ".join(str(refusal.what) for refusal in refusals))
+        return variants
+
+    def _loosely(self, builders: Sequence[Callable[..., Any]], states: Sequence[StateDict]) -> list[Variant]:
+        """Return networks that have all they need of a checkpoint that is not quite theirs.
+
+        It may hold more, such as remains of training branches, or lack what only training needs; authors load
+        it with strict=False. That nothing needed is missing is shown by the image: it must be one of this LR
+        image, and the same whatever the tensors hold that the checkpoint lacks.
+        """
+        found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in builders]
+        variants = self._variants([one for one in found if one is not None])
+        variants = [variant for variant in variants if variant.trial.works]
+        for variant in [variant for variant in variants if variant.fit.state.missing]:
+            spoilt = without_need(variant, self.probe, self._upscaler)
+            if spoilt is None:
+                variants.remove(variant)
+            else:
+                variant.upscaler = spoilt
+        # Where a class has what another leaves over, the other is a part of the network, or an older one.
+        least = min((_not_common(variant) for variant in variants), default=0)
+        return [variant for variant in variants if _not_common(variant) == least]
+
+    def _one_of(self, variants: list[Variant], strictly: bool) -> tuple[Variant, str]:
+        if len(variants) == 1:
+            what = "class" if isinstance(getattr(self.module, variants[0].name, None), type) else "function"
+            how = f"the only {what} of the file that takes the checkpoint{' strictly' * strictly}"
+            return variants[0], how
+        chosen = choose(variants, self.name)
+        if chosen is None:
+            told = "; ".join(f"{v.name}: {v.trial.told()}" for v in variants)
+            raise self._several([v.name for v in variants], told)
+        return chosen
+
+    def _several(self, names: list[str], told: str) -> SubmissionError:
+        toml = self.file.with_suffix(".toml").name
+        lines = " or ".join(f'`model = "{name}"`' for name in names)
+        return SubmissionError(
+            "several classes take the checkpoint strictly",
+            file=self.file,
+            expected=f"one class that does, or one that is named {self.name}",
+            found=f"{', '.join(names)} ({told})",
+            remedy=f"{candidates.declare(names[0])}; or put {lines} into {toml} beside it "
+            "(check --write with --set does so)",
+        )
+
+    def _note(self, found: Fit, how: dict[str, str], *, strictly: bool = True) -> None:
+        if not strictly:
+            message = not_strict(found.state)
+            self.findings.append(Finding(code="checkpoint-not-strict", severity="warning", message=message))
+            self.inferred.append(Inference(key="strict", value="False", how=message))
+        if not found.state.averaged:
+            self._note_averaged(found)
+        for key, value in found.derived.items():
+            self.inferred.append(
+                Inference(
+                    key=f"args.{key}", value=repr(value), how=how.get(key) or found.how.get(key, _STRICT)
+                )
+            )
+        if found.state.key and self.declaration.state_key is None:
+            where = "where the state dict lies in the checkpoint"
+            self.inferred.append(Inference(key="state_key", value=found.state.key, how=where))
+        if found.state.prefix and self.declaration.prefix is None:
+            where = "names of the state dict begin with it, and the network's do not"
+            self.inferred.append(Inference(key="prefix", value=found.state.prefix, how=where))
+        if found.state.converted:
+            how_told = "the checkpoint holds no tensors"
+            self.inferred.append(Inference(key="converted", value=found.state.converted, how=how_told))
+        if found.state.dropped:
+            value = few(found.state.dropped, _FEW_NAMES)
+            where = "in the checkpoint beside the network's tensors"
+            self.inferred.append(Inference(key="left_out", value=value, how=where))
+
+    def _note_averaged(self, found: Fit) -> None:
+        """Say so where averaged weights lie in the checkpoint and raw ones had to be taken."""
+        shapes = shapes_of(found.network)
+        for state in self.states:
+            if state.averaged and likeness(shapes, state.shapes) >= _SAME_NETWORK:
+                message = (
+                    f"the weights taken are not the averaged ones, which the checkpoint holds too (at "
+                    f"{state.where}) and which do not fit the network: {difference(shapes, state)}"
+                )
+                self.findings.append(Finding(code="averaged-not-taken", severity="warning", message=message))
+                return
+
+    def _workbench(self) -> Workbench:
+        declared = self.declaration.data_range
+        ranges = RANGES if declared is None else (float(declared),)
+        return Workbench(self._upscaler, lambda: self.probe, self.declaration, ranges)
+
+    def _upscaler(self, network: nn.Module) -> Upscaler:
+        ready(network, self.file, self.device)
+        declaration = self.declaration
+        upscaler = Upscaler(
+            network,
+            self.file,
+            self.scale,
+            self.device,
+            data_range=float(declaration.data_range or 1),
+            pad_to=declaration.pad_to,
+            pad_declared=declaration.pad_to is not None,
+            tile=declaration.tile,
+        )
+        if self.slow is None:
+            found = trial_image(upscaler, self.probe)
+            self.probe = found.image
+            self.slow = found
+        return upscaler
+
+    def _ranged(self, upscaler: Upscaler, output: Inference | None, trial: Trial | None = None) -> Upscaler:
+        self.inferred += [output] if output is not None else []
+        if self.declaration.data_range is None:
+            self.inferred.append(infer_data_range(upscaler, self.probe, trial))
+        elif contradiction := contradicted(upscaler, self.probe, self.declaration.source, trial):
+            self.findings.append(contradiction)
+        return upscaler
+
+
+def _not_common(variant: Variant) -> int:
+    """Return how many tensors a checkpoint has that the network has not, and the other way round."""
+    return len(variant.fit.state.dropped) + len(variant.fit.state.missing)
+
+
+def _takes_nothing(build: Callable[..., Any]) -> bool:
+    try:
+        return all(parameter.default is not EMPTY for parameter in Blueprint.of(build).parameters)
+    except (TypeError, ValueError):
+        return False

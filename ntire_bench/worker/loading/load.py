@@ -1,0 +1,126 @@
+"""One model file and its checkpoint to an eval-mode network and its input range. Worker only."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ntire_bench.errors import SubmissionError
+from ntire_bench.records.record import Finding, Inference
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.worker.loading import missing_packages, packages
+from ntire_bench.worker.loading.construction import Construction
+from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
+from ntire_bench.worker.network import checkpoint as checkpoints
+from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.upscaler import Upscaler, blame
+
+__all__ = ["Loaded", "import_file", "load"]
+
+
+@dataclass
+class Loaded:
+    """A network ready to run.
+
+    Attributes:
+        upscaler: The network and how to run it.
+        model: The class or function that built it.
+        inferred: All that was not declared.
+        findings: What a reader of the result must know.
+        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
+        precision: The types of less than 32 bits that a slow network computes in; "" for none.
+    """
+
+    upscaler: Upscaler
+    model: str
+    inferred: list[Inference] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    pixel_s: float | None = None
+    precision: str = ""
+
+
+def load(
+    file: Path,
+    name: str,
+    checkpoint: Path | None,
+    declaration: Declaration,
+    *,
+    scale: int,
+    device: torch.device,
+    probe: npt.NDArray[np.uint8],
+    allow_pickle: bool = False,
+) -> Loaded:
+    """Build the network of a submission and load its checkpoint.
+
+    Args:
+        file: The model file; it is executed.
+        name: NAME in its file name.
+        checkpoint: The checkpoint, or None for a network without one.
+        declaration: What the submission says of itself.
+        scale: Enlargement factor.
+        device: Where the network is to lie.
+        probe: A real LR image, uint8 HWC, to find the input range with.
+        allow_pickle: Whether the checkpoint may run code as it is loaded.
+
+    Raises:
+        SubmissionError: The file does not run, no class takes the checkpoint, or the range cannot be told.
+    """
+    # Only where the file mentions CUDA: the answers stand in the way of timed calls, if ever so little.
+    answered = answer_on_cpu() if device.type == "cpu" and b"cuda" in _text(file) else {}
+    module = import_file(file)
+    states: list[StateDict] = []
+    if checkpoint is not None:
+        content = checkpoints.read(checkpoint, allow_pickle=allow_pickle)
+        states = checkpoints.state_dicts(content, checkpoint, declaration.state_key, declaration.prefix)
+    construction = Construction(module, file, name, checkpoint, states, declaration, scale, device, probe)
+    upscaler, model = construction.build()
+    inferred = [*construction.inferred, *missing_packages.used(module)]
+    if answered:
+        how = f"the file calls {', '.join(answered)}, and the network runs on the CPU"
+        inferred.append(Inference(key="cuda", value="cpu", how=how))
+    loaded = Loaded(upscaler, model, inferred, construction.findings)
+    if construction.slow is not None:
+        loaded.pixel_s, loaded.precision = construction.slow.pixel_s, construction.slow.precision
+    return loaded
+
+
+def _text(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SubmissionError(
+            "cannot be read", file=file, found=error.strerror or str(error), remedy="check the file"
+        ) from None
+
+
+def import_file(file: Path) -> ModuleType:
+    """Execute a model file and return it as a module.
+
+    Raises:
+        SubmissionError: The file raises, or wants a package that is not there.
+    """
+    name = f"submission_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise SubmissionError("cannot be imported", file=file, expected="a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and torch.jit look their module up by name
+    arguments, sys.argv = sys.argv, [str(file)]  # a parser of its own must not meet this program's words
+    try:
+        missing_packages.execute(_text(file), str(file), module)
+    except ModuleNotFoundError as error:
+        raise packages.missing(file, blame(error, file), module=error.name) from error
+    except (Exception, SystemExit) as error:
+        raise SubmissionError(
+            "raises when it is imported", file=file, found=blame(error, file), remedy="mend the file"
+        ) from error
+    finally:
+        sys.argv = arguments
+    return module

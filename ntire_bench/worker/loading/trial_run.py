@@ -1,0 +1,155 @@
+"""Runs a network on one real LR image, to tell whether it works as it was built. Worker only."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from ntire_bench.errors import SubmissionError
+from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+
+__all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "RANGES", "Trial", "detail_gain_db", "run"]
+
+# Published x4 networks (AGDN, EFDN, ESPAN, LKDN, RLFN, SPAN on Set5 and three photographs): 48 to 68 dB at
+# their own range, 15 dB or more above the other.
+LEAST_DB = 25.0
+CLEAR_LEAD_DB = 8.0
+RANGES = (1.0, 255.0)
+_SAME = 0.5 / 255  # of white; merged branches differ by far less, other computations by more
+
+
+@dataclass
+class Trial:
+    """What a network makes of an LR image at one input range, or at both.
+
+    Attributes:
+        likeness: PSNR of the LR image and the SR image reduced bicubically [dB], by range; -inf if it fails.
+        images: The SR image in [0, 1], by range.
+        failure: Of the first range at which it fails.
+        count: Runs the network once more and counts; called at most once, and only where costs are compared.
+    """
+
+    likeness: dict[float, float] = field(default_factory=dict)
+    images: dict[float, torch.Tensor] = field(default_factory=dict)
+    failure: SubmissionError | None = None
+    count: Callable[[], int | None] = lambda: None
+
+    @functools.cached_property
+    def flops(self) -> int | None:
+        """Torch's count of one run [operations, two per multiply-accumulate]; None if it cannot count it."""
+        return self.count()
+
+    @property
+    def best(self) -> float:
+        """The range at which it is liker."""
+        return max(self.likeness, key=lambda key: self.likeness[key])
+
+    @property
+    def best_db(self) -> float:
+        """How like it is there."""
+        return self.likeness[self.best]
+
+    @property
+    def works(self) -> bool:
+        """Whether it gives an SR image of this LR image at any range."""
+        return self.best_db >= LEAST_DB
+
+    def same(self, other: Trial) -> bool:
+        """Whether both give the same image at each range."""
+        return self.images.keys() == other.images.keys() and all(
+            float((image - other.images[key]).abs().max()) < _SAME for key, image in self.images.items()
+        )
+
+    def told(self) -> str:
+        """Return the likeness at each range as a person reads it."""
+        return ", ".join(
+            f"{value:.1f} dB at range {key:g}" if key in self.images else f"it fails at range {key:g}"
+            for key, value in self.likeness.items()
+        )
+
+
+def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, ...] = RANGES) -> Trial:
+    """Run a network on an LR image and compare what the SR image reduces to with it.
+
+    The LR image is the bicubic reduction of its HR image, so the SR image of a network that works must reduce
+    to it closely. Likeness of the SR image to the bicubic enlargement would not do: it counts against a
+    network that recovers detail, and some networks are nearer to the enlargement at the wrong range.
+
+    Args:
+        upscaler: A loaded network; its padding may be inferred on the way, its range is left as it was.
+        probe: A real LR image, uint8 HWC.
+        ranges: The values of white to try.
+    """
+    trial, before = Trial(), upscaler.data_range
+    for data_range in ranges:
+        upscaler.data_range = data_range
+        try:
+            sr = _sr(upscaler, probe)
+        except SubmissionError as error:  # the wrong range may overflow, say
+            trial.failure = trial.failure or error
+            trial.likeness[data_range] = -math.inf
+            continue
+        trial.images[data_range] = sr
+        trial.likeness[data_range] = _psnr_db(_reduced(sr, upscaler.scale), to_tensor(probe, 1.0).double())
+    upscaler.data_range = before
+    if trial.images:
+        trial.count = functools.partial(_flops, upscaler, probe)
+    return trial
+
+
+def detail_gain_db(upscaler: Upscaler, probe: npt.NDArray[np.uint8], data_range: float) -> float:
+    """Return how much better than bicubic a network enlarges the reduced LR image, by PSNR [dB].
+
+    The LR image takes the part of HR: reduced once more, it is enlarged by the network and bicubically, and
+    both are compared with it.
+
+    Args:
+        upscaler: A network that works.
+        probe: A real LR image, uint8 HWC.
+        data_range: The value of white.
+    """
+    scale, before = upscaler.scale, upscaler.data_range
+    height, width = (side // scale * scale for side in probe.shape[:2])
+    truth = to_tensor(probe[:height, :width], 1.0).double()
+    small = (_reduced(truth, scale).clamp(0, 1) * 255).round()
+    lr = small[0].permute(1, 2, 0).to(torch.uint8).numpy()
+    upscaler.data_range = data_range
+    try:
+        own = _psnr_db(_sr(upscaler, lr), truth, border=scale)
+    finally:
+        upscaler.data_range = before
+    bicubic = functional.interpolate(small / 255, scale_factor=scale, mode="bicubic").clamp(0, 1)
+    return own - _psnr_db(bicubic, truth, border=scale)
+
+
+def _flops(upscaler: Upscaler, lr: npt.NDArray[np.uint8]) -> int | None:
+    try:
+        with FlopCounterMode(display=False) as counter:
+            _sr(upscaler, lr)
+    except Exception:  # of the counter's own: the network has just run on this image
+        return None
+    return int(counter.get_total_flops())
+
+
+def _sr(upscaler: Upscaler, lr: npt.NDArray[np.uint8]) -> torch.Tensor:
+    with torch.inference_mode():
+        output = upscaler.checked(to_tensor(lr, upscaler.data_range).to(upscaler.device))
+        return (output.cpu().double() / upscaler.data_range).clamp(0.0, 1.0)
+
+
+def _reduced(image: torch.Tensor, scale: int) -> torch.Tensor:
+    # The cubic part of MATLAB's imresize.
+    return functional.interpolate(image, scale_factor=1 / scale, mode="bicubic", antialias=True)
+
+
+def _psnr_db(image: torch.Tensor, truth: torch.Tensor, border: int = 0) -> float:
+    error = (image - truth).square()[..., border : -border or None, border : -border or None].mean()
+    return float(-10 * torch.log10(error.clamp_min(1e-12)))

@@ -1,0 +1,238 @@
+"""The untrusted side: runs one submission, answers the parent's requests, holds no ground truth.
+
+Started by `sandbox.Sandbox` as a process of its own. Requests and replies cross two pipes as JSON; LR and SR
+pixels cross two shared buffers. Every number that leaves here is a claim of the submission's process.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import mmap
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ntire_bench.errors import NtireBenchError, SubmissionError
+from ntire_bench.submissions.branch import Asked
+from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire import channel
+from ntire_bench.worker.checkout import load as checkout_loader
+from ntire_bench.worker.costs import count, fusion
+from ntire_bench.worker.loading import load as loader
+from ntire_bench.worker.network import device, timing
+from ntire_bench.worker.network.pixels import write_planes
+from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+
+__all__ = ["main"]
+
+
+class _Worker:
+    """Handles requests: one method per operation, named after it."""
+
+    def __init__(self, device_name: str, lr: mmap.mmap, sr: mmap.mmap, allow_pickle: bool) -> None:
+        self.allow_pickle = allow_pickle
+        self.device = device.select(device_name)
+        self.lr = np.frombuffer(lr, np.uint8)
+        self.sr = torch.frombuffer(sr, dtype=torch.uint8)
+        self.loaded: loader.Loaded | None = None
+        self.peak_is_fresh = False
+        self.threads = 1
+
+    @property
+    def _upscaler(self) -> Upscaler:
+        if self.loaded is None:
+            raise RuntimeError("no submission is loaded")
+        return self.loaded.upscaler
+
+    def _image(self, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        return self.lr[: height * width * 3].reshape(height, width, 3)
+
+    def hello(self, threads: int) -> dict[str, Any]:
+        self.threads = threads
+        device.apply_settings(threads)
+        return device.describe(self.device)
+
+    def null_run(self, height: int, width: int, scale: int) -> dict[str, Any]:
+        """Run torch's nearest neighbour, before anything is loaded: what a call costs without network."""
+        if self.loaded is not None:
+            raise RuntimeError("a submission is loaded")
+        nearest = nn.Upsample(scale_factor=scale)
+        return self._timed(Upscaler(nearest, Path(), scale, self.device, data_range=255.0), height, width)
+
+    def begin_round(self) -> dict[str, Any]:
+        device.apply_settings(self.threads)
+        return {}
+
+    def load(
+        self,
+        file: str,
+        name: str,
+        checkpoint: str | None,
+        declaration: dict[str, Any],
+        scale: int,
+        height: int,
+        width: int,
+    ) -> dict[str, Any]:
+        self.loaded = loader.load(
+            Path(file),
+            name,
+            None if checkpoint is None else Path(checkpoint),
+            Declaration(**{**declaration, "args": ast.literal_eval(declaration["args"])}),
+            scale=scale,
+            device=self.device,
+            probe=self._image(height, width).copy(),
+            allow_pickle=self.allow_pickle,
+        )
+        return self._loaded_reply(can_fuse=fusion.can_fuse(self._upscaler.network))
+
+    def load_checkout(
+        self,
+        id_: int,
+        root: str,
+        script: str,
+        file: str,
+        parameter: str,
+        attribute: str | None,
+        as_text: bool,
+        checkpoints: list[str],
+        scale: int,
+    ) -> dict[str, Any]:
+        asked = Asked(
+            id=id_,
+            root=Path(root),
+            script=Path(script),
+            file=Path(file),
+            parameter=parameter,
+            attribute=attribute,
+            as_text=as_text,
+            checkpoints=tuple(map(Path, checkpoints)),
+        )
+        self.loaded = checkout_loader.load(
+            asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle
+        )
+        return self._loaded_reply(can_fuse=False)  # it is measured as the checkout runs it
+
+    def _loaded_reply(self, *, can_fuse: bool) -> dict[str, Any]:
+        if self.loaded is None:
+            raise RuntimeError("no submission is loaded")
+        return {
+            "model": self.loaded.model,
+            "data_range": self._upscaler.data_range,
+            "tile": self._upscaler.tile,
+            "can_fuse": can_fuse,
+            "inferred": [dataclasses.asdict(item) for item in self.loaded.inferred],
+            "findings": [dataclasses.asdict(item) for item in self.loaded.findings],
+            "pixel_s": self.loaded.pixel_s,
+            "precision": self.loaded.precision,
+        }
+
+    def complexity(self, input_shape: list[int]) -> dict[str, Any]:
+        n, c, h, w = input_shape
+        return dataclasses.asdict(count.measure(self._upscaler, (n, c, h, w)))
+
+    def audit(self, height: int, width: int) -> dict[str, Any]:
+        upscaler = self._upscaler
+        image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+        output, seen = count.audit(upscaler, image)
+        write_planes(output, upscaler.data_range, self.sr)
+        return dataclasses.asdict(seen)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"params": count.count_parameters(self._upscaler.network)}
+
+    def fuse(self, height: int, width: int, input_shape: list[int], keep: bool) -> dict[str, Any]:
+        n, c, h, w = input_shape
+        result, checkpoint = fusion.fuse(self._upscaler, self._image(height, width).copy(), (n, c, h, w))
+        if not keep:
+            return {**result, "size": 0}
+        if len(checkpoint) > len(self.sr):
+            raise RuntimeError(f"a checkpoint of {len(checkpoint)} bytes does not fit {len(self.sr)}")
+        self.sr[: len(checkpoint)] = torch.frombuffer(bytearray(checkpoint), dtype=torch.uint8)
+        return {**result, "size": len(checkpoint)}
+
+    def warm_up(self, height: int, width: int, calls: int) -> dict[str, Any]:
+        first_ms = 0.0
+        with torch.inference_mode():
+            image = to_tensor(self._image(height, width), self._upscaler.data_range).to(self.device)
+            for call in range(calls):
+                _, runtime_ms = timing.timed(self._upscaler.checked, image)
+                first_ms = runtime_ms if call == 0 else first_ms
+        return {"pad_to": self._upscaler.multiple(image), "first_ms": first_ms}
+
+    def run(self, height: int, width: int) -> dict[str, Any]:
+        return self._timed(self._upscaler, height, width)
+
+    def _timed(self, upscaler: Upscaler, height: int, width: int) -> dict[str, Any]:
+        with torch.inference_mode():
+            image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+            try:
+                output, runtime_ms = timing.timed(upscaler.forward, image)
+            except Exception as error:
+                raise upscaler.failure(error, image) from error
+            upscaler.verify(output, image)
+            write_planes(output, upscaler.data_range, self.sr)
+        return {"runtime_ms": runtime_ms}
+
+    def reset_memory(self) -> dict[str, Any]:
+        self.peak_is_fresh = device.reset_peak_memory(self.device)
+        return {}
+
+    def peak_memory(self) -> dict[str, Any]:
+        return {"memory_mib": device.peak_memory_mib(self.device) if self.peak_is_fresh else None}
+
+    def flags(self) -> dict[str, Any]:
+        return {"flags": device.settings()}
+
+
+def _error(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, NtireBenchError):
+        kind = "submission" if isinstance(error, SubmissionError) else "measurement"
+        return {
+            "kind": kind,
+            "what": error.what,
+            "file": None if error.file is None else str(error.file),
+            "expected": error.expected,
+            "found": error.found,
+            "remedy": error.remedy,
+            "traceback": "",
+        }
+    text = "".join(traceback.format_exception(error))
+    return {"kind": "program", "what": f"{type(error).__name__}: {error}", "traceback": text[-20_000:]}
+
+
+def main(arguments: list[str]) -> None:
+    """Answer requests until the parent closes the pipe.
+
+    Args:
+        arguments: Device name, four inherited descriptors (requests, replies, LR, SR), and whether a
+            checkpoint may run code ("True").
+    """
+    device_name = arguments[0]
+    requests, replies, lr_fd, sr_fd = map(int, arguments[1:5])
+    allow_pickle = arguments[5] == "True"
+    lr = mmap.mmap(lr_fd, 0, prot=mmap.PROT_READ)
+    sr = mmap.mmap(sr_fd, 0)
+    worker: _Worker | None = None
+    while True:
+        try:
+            number, request = channel.receive(requests)
+        except channel.ChannelClosed:
+            return
+        operation = str(request.pop("operation"))
+        try:
+            if worker is None:
+                worker = _Worker(device_name, lr, sr, allow_pickle)
+            reply = {"ok": getattr(worker, operation)(**request)}
+        except Exception as error:
+            reply = {"error": _error(error)}
+        channel.send(replies, number, reply)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

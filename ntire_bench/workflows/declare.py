@@ -1,0 +1,196 @@
+"""Writes down what a check inferred, so that the next run infers nothing: models/team05_NAME.toml."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.measuring.resolve import Check
+from ntire_bench.records.record import SubmissionInfo
+from ntire_bench.submissions import declaration as declarations
+from ntire_bench.submissions.declaration import Declaration, toml_value
+from ntire_bench.submissions.submission import Submission
+
+__all__ = ["proven", "refuse_if_declared", "settled", "text"]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest has a field of its own
+_INFERRED_ANYWAY = {
+    "stand_in",
+    "cuda",
+    "left_out",
+    "converted",
+    "padded_sizes",
+}  # of this machine, or of the checkpoint as it is
+
+
+def settled(submission: Submission, settings: Sequence[str]) -> Submission:
+    """Return a submission with KEY=VALUE added to what it declares; values as TOML writes them.
+
+    Raises:
+        UsageError: It is not KEY=VALUE, or the submission is a branch of a checkout.
+        SubmissionError: There is no such key, or it has no such value.
+    """
+    if not settings:
+        return submission
+    if submission.branch is not None:
+        raise UsageError(
+            "a checkout's submissions are not declared",
+            file=submission.file,
+            found=f"--set {settings[0]}",
+            remedy="its own test_demo.py builds them: check without --set",
+        )
+    changed = declarations.parse_settings(settings, submission.declaration, submission.file)
+    return dataclasses.replace(submission, declaration=changed)
+
+
+def refuse_if_declared(submission: Submission) -> None:
+    """Refuse to write beside or over a declaration.
+
+    Raises:
+        UsageError: The submission declares something already, or is a branch of a checkout.
+    """
+    toml = submission.file.with_suffix(".toml")
+    source = submission.declaration.source
+    if submission.branch is not None:
+        raise UsageError(
+            "a checkout's submissions are not declared",
+            file=submission.file,
+            remedy="its own test_demo.py builds them: check without --write",
+        )
+    if source == "SUBMISSION":
+        raise UsageError(
+            "declares SUBMISSION, which is not overwritten",
+            file=submission.file,
+            remedy="complete it by hand, or remove it and run check --write again",
+        )
+    if source or toml.exists():
+        raise UsageError(
+            "is there already, and is not overwritten",
+            file=toml,
+            remedy="complete it by hand, or remove it and run check --write again",
+        )
+
+
+def text(found: SubmissionInfo, declaration: Declaration) -> str:
+    """Return the TOML that declares how a submission was resolved.
+
+    Args:
+        found: What a check says of it.
+        declaration: What was declared for that check.
+
+    Raises:
+        SubmissionError: A value cannot be written in TOML.
+    """
+    values: dict[str, Any] = {"model": found.model, "data_range": round(found.data_range or 0)}
+    args: dict[str, Any] = _deep_copy(declaration.args)
+    for item in found.inferred:
+        try:
+            if item.key.startswith("args."):
+                _put(args, item.key.split(".")[1:], ast.literal_eval(item.value))
+            elif item.key in ("output", "strict"):
+                values[item.key] = ast.literal_eval(item.value)
+            elif item.key in _INFERRED:
+                values[item.key] = item.value
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, AttributeError):
+            raise _not_writable(found, f"{item.key} = {item.value[:80]}") from None
+    for key in ("state_key", "prefix", "tile", "pad_to", "output"):
+        declared = getattr(declaration, key)
+        values.update({key: declared} if declared is not None else {})
+    values.update({} if declaration.strict else {"strict": False})
+    values.update({"pad_to": found.pad_to} if found.pad_to else {})
+    if declaration.checkpoint == "" or found.checkpoint is None:
+        values["checkpoint"] = False
+    elif Path(found.checkpoint).stem.lower() != Path(found.file).stem.lower():
+        values["checkpoint"] = Path(found.checkpoint).name
+    try:
+        lines = [f"{key} = {toml_value(value)}" for key, value in values.items() if value is not None]
+        lines += ["", "[args]"] if args else []
+        lines += [f"{_key(key)} = {toml_value(value)}" for key, value in args.items()]
+    except ValueError as error:
+        raise _not_writable(found, str(error)) from None
+    file = Path(found.file).name
+    head = f"# How {file} is built and run; written by `ntire-bench check {found.id} --write`.\n"
+    return head + "\n".join(lines) + "\n"
+
+
+def proven(first: Check, submission: Submission, again: Callable[[], Check]) -> Path:
+    """Write the declaration of a submission, and keep it if a second check by it comes to the same.
+
+    Args:
+        first: The check that inferred it.
+        submission: What was checked.
+        again: Finds the submission anew, and checks it.
+
+    Returns:
+        The file.
+
+    Raises:
+        SubmissionError: The declaration does not give the same network; it is removed then.
+        UsageError: There is one already, or it cannot be written.
+    """
+    toml = submission.file.with_suffix(".toml")
+    content = text(first.submission, submission.declaration)
+    try:
+        with toml.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        refuse_if_declared(submission)
+        raise
+    except OSError as error:
+        raise UsageError(
+            "cannot be written", file=toml, found=error.strerror, remedy="choose a folder one may write to"
+        ) from None
+    try:
+        second = again()
+        differing = _difference(first, second)
+    except BaseException:
+        toml.unlink()
+        raise
+    if differing:
+        toml.unlink()
+        raise SubmissionError(
+            "would be resolved otherwise by the declaration of what was inferred",
+            file=submission.file,
+            found=differing,
+            remedy="declare it by hand, or define a function build_model()",
+        )
+    return toml
+
+
+def _difference(first: Check, second: Check) -> str:
+    one, two = first.submission, second.submission
+    pairs = [(key, getattr(one, key), getattr(two, key)) for key in ("model", "data_range", "pad_to", "tile")]
+    pairs += [(k, getattr(first.complexity, k), getattr(second.complexity, k)) for k in ("params", "flops")]
+    told = [f"{key} {before} and then {after}" for key, before, after in pairs if before != after]
+    left = [item.key for item in two.inferred if item.key not in _INFERRED_ANYWAY]
+    told += [f"{', '.join(left)} inferred again"] if left else []
+    return "; ".join(told)
+
+
+def _put(into: dict[str, Any], path: Sequence[str], value: Any) -> None:  # noqa: ANN401
+    for part in path[:-1]:
+        into = into.setdefault(part, {})
+    into[path[-1]] = value
+
+
+def _deep_copy(value: Any) -> Any:  # noqa: ANN401
+    return {k: _deep_copy(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else toml_value(name)
+
+
+def _not_writable(found: SubmissionInfo, what: str) -> SubmissionError:
+    return SubmissionError(
+        "was resolved with a value that TOML cannot hold",
+        file=found.file,
+        found=what,
+        remedy="define a function build_model() that passes it",
+    )

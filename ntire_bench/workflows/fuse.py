@@ -1,0 +1,113 @@
+"""Writes the inference checkpoint of a submission whose checkpoint is in training form."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench.client.worker import MOST_DIFFERENCE, FuseReply, Worker
+from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.records.record import Isolation
+from ntire_bench.submissions.submission import DEPLOY_SUFFIX, Submission
+
+__all__ = ["default_output", "write_fused"]
+
+_BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in: 48 MiB at x4
+
+
+def default_output(submission: Submission, model_zoo: Path) -> Path:
+    """Return where the inference checkpoint goes: beside the other, where it is found before it."""
+    return model_zoo / f"{submission.file.stem}{DEPLOY_SUFFIX}.pth"
+
+
+def write_fused(
+    submission: Submission,
+    output: Path,
+    probe: npt.NDArray[np.uint8],
+    protocol: Protocol,
+    *,
+    device: str,
+    isolation: Isolation,
+) -> FuseReply:
+    """Merge a submission's network in a worker, write the result, and load it again in another worker.
+
+    Args:
+        submission: Its checkpoint is in training form.
+        output: File to write; replaced only by a checkpoint that loads and costs what it should.
+        probe: A real LR image, uint8 HWC, to compare the two forms on.
+        protocol: For scale and cost input.
+        device: "auto", "cpu", "cuda", "cuda:N".
+        isolation: What `isolation.isolation_for` returned.
+
+    Returns:
+        What merging changed.
+
+    Raises:
+        SubmissionError: There is nothing to merge, it fails, or the result does not load.
+        UsageError: The file cannot be written.
+    """
+    side = (_BUFFER_SIDE, _BUFFER_SIDE)
+    with Worker(
+        submission, scale=protocol.scale, largest_lr=side, device=device, isolation=isolation
+    ) as worker:
+        worker.hello()
+        worker.load(probe)
+        reply, checkpoint = worker.fuse(probe, protocol.cost_input, keep=True)
+    if not reply.saves:
+        raise SubmissionError(
+            "is in inference form already: fusing it saves nothing",
+            file=submission.checkpoint or submission.file,
+            remedy="submit it as it is",
+        )
+    if not reply.same:
+        raise SubmissionError(
+            "merging its training branches changes what the network computes",
+            file=submission.file,
+            expected=f"the same image to a relative difference under {MOST_DIFFERENCE:g}",
+            found=f"{reply.relative:.2g}",
+            remedy="look for a branch that is left out, or padding that meets a bias",
+        )
+    temporary = _write(checkpoint, output)
+    try:
+        merged = dataclasses.replace(submission, checkpoint=temporary)
+        with Worker(
+            merged, scale=protocol.scale, largest_lr=probe.shape[:2], device=device, isolation=isolation
+        ) as worker:
+            worker.hello()
+            worker.load(probe)
+            counted = worker.complexity(protocol.cost_input)
+        if (counted.params, counted.flops) != (reply.after.params, reply.after.flops):
+            raise SubmissionError(
+                "its fused checkpoint loads into another network than merging made",
+                file=submission.file,
+                expected=f"{reply.after.params:,} parameters, {reply.after.flops:,} FLOPs",
+                found=f"{counted.params:,} and {counted.flops:,}",
+                remedy="give the class an argument deploy whose value True builds the fused form",
+            )
+        os.replace(temporary, output)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    return reply
+
+
+def _write(content: bytes, output: Path) -> Path:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".fused_", suffix=output.suffix or ".pth", dir=output.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+    except OSError as error:
+        remedy = "name a file in a folder that this user may write to"
+        raise UsageError(
+            "cannot be written", file=output, found=error.strerror or str(error), remedy=remedy
+        ) from None
+    return Path(name)
