@@ -16,9 +16,9 @@ test: lint
 	$(BIN)/pytest -m timing tests/attacks/test_conduct.py
 
 # What the best level of isolation that this machine has is in the way of, or is shown by; no more than that.
-ISOLATION := tests/test_isolation.py tests/test_bare_machine.py tests/test_cli.py tests/attacks/test_conduct.py \
-             tests/test_fuse.py::test_merged_weights_are_the_sum_of_the_branches \
-             tests/test_challenge_root.py::test_check_loads_a_branch_in_its_worker
+ISOLATION := tests/isolation tests/cli/test_cli.py tests/attacks/test_conduct.py \
+             tests/workflows/test_fuse.py::test_merged_weights_are_the_sum_of_the_branches \
+             tests/submissions/checkout/test_find.py::test_check_loads_a_branch_in_its_worker
 
 test-isolation: $(VENV)/.installed-dev
 	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadscope -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)

@@ -14,6 +14,7 @@ import pytest
 import toys
 from pairs import smooth
 from PIL import Image
+from places import HELPERS
 from record_factory import make_record
 
 from ntire_bench.data.images import write_png
@@ -21,7 +22,7 @@ from ntire_bench.records import store
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compares with what Linux gives")
 SYSTEMS = ["darwin", "win32"]
-SCRIPT = Path(__file__).with_name("as_if_on.py")
+SCRIPT = HELPERS / "as_if_on.py"
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 import toys
+from awkward_files import cuda, truth, write  # noqa: F401 - fixtures
 from click.testing import CliRunner
-from test_drop_in import cuda, truth, write  # noqa: F401 - fixtures
 from toys import DECLARED, TOY, found, toy, write_toy
 
 from ntire_bench.cli import group

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from record_factory import make_failure, make_record
-from test_noise import timed
+from timed_records import timed
 
 from ntire_bench.cli import group
 from ntire_bench.errors import RecordError, UsageError

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import places
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from ntire_bench.records import store
 from ntire_bench.records.record import Record, Score
 from ntire_bench.text import relative
 
-FIXTURES = Path(__file__).parent / "fixtures" / "records"
+FIXTURES = places.FIXTURES / "records"
 
 
 def test_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_like_a_record(tmp_path: Path)
         "os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)\n"
         "store.save(make_record(), sys.argv[1])\n"
     )
-    search = os.pathsep.join([str(Path(__file__).parent), str(Path(store.__file__).parents[1])])
+    search = os.pathsep.join([str(places.HELPERS), str(places.ROOT)])
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": search}, check=False
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import bare_machine
 import pytest
+from places import HELPERS
 
 from ntire_bench.isolation.choose import try_level
 
@@ -30,7 +31,7 @@ def look(path: str, hidden: str) -> tuple[dict[str, str | None], dict[str, str |
     """Return where a process finds two programs, and why it has no isolation of each level."""
     environment = {**os.environ, "PATH": path, bare_machine.HIDE: hidden}
     done = subprocess.run(
-        [sys.executable, "-c", LOOK, str(Path(__file__).parent)],
+        [sys.executable, "-c", LOOK, str(HELPERS)],
         env=environment,
         capture_output=True,
         text=True,

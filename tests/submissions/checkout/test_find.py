@@ -23,6 +23,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from pairs import smooth, write_pairs
+from places import HELPERS, ROOT
 
 from ntire_bench.cli import group, terminal
 from ntire_bench.errors import SubmissionError, UsageError
@@ -127,7 +128,7 @@ def images(tmp_path_factory):
 
 def run_all(how, root, images, out, ids):
     """Run branches in processes forked from one that has imported torch; return what each left."""
-    words = [sys.executable, Path(__file__).with_name("challenge_runner.py"), how, root, images, out, *ids]
+    words = [sys.executable, HELPERS / "challenge_runner.py", how, root, images, out, *ids]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         list(map(str, words)), capture_output=True, text=True, timeout=300, check=False, env=environment
@@ -1033,7 +1034,7 @@ def test_published_networks_in_a_checkout_give_their_published_values(call, shar
         (checkout_root / folder).mkdir(parents=True)
     chain = ""
     for id_, (file, network, title, _) in PUBLISHED.items():
-        source = Path(__file__).resolve().parents[1] / "models" / file
+        source = ROOT / "models" / file
         (checkout_root / "models" / file).write_bytes(source.read_bytes())
         (checkout_root / "model_zoo" / f"{title}.pth").symlink_to(shared / "weights" / f"{title}.pth")
         chain += (

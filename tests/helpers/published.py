@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from places import ROOT
 from torch import nn
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def load_model_file(name: str) -> ModuleType:

@@ -307,7 +307,6 @@ def test_the_parents_death_ends_the_worker(tmp_path, submit, state):
     submit("exec('while True: pass')")
     parent = textwrap.dedent(f"""
         import sys, numpy as np
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
         from pathlib import Path
         from ntire_bench.client.worker import Worker
         from ntire_bench.isolation.choose import isolation_for
