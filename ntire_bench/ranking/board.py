@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Channel, Protocol
-from ntire_bench.ranking import reference, scoring
+from ntire_bench.ranking import ranks, reference
 from ntire_bench.ranking.board_notes import imported_notes, isolation_notes, other_channel_notes, row_notes
 from ntire_bench.ranking.entry import Entry, entry_from_baseline, entry_from_record
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.left_out import LeftOut
-from ntire_bench.ranking.scoring import Row
+from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.selection import select
 from ntire_bench.records.store import Problem, Stored
 from ntire_bench.text import one_line
@@ -81,7 +81,7 @@ def build(
     entries = [entry_from_record(item.record, protocol, channel) for item in selection.chosen]
     if not any(entry.is_baseline for entry in entries):
         entries += _session_baseline(selection.chosen, channel)
-    rows = tuple(scoring.rank(entries, protocol))
+    rows = tuple(ranks.rank(entries, protocol))
     unreadable = (
         LeftOut(team="", path=str(problem.path), kind="unreadable", reason=one_line(problem.message))
         for problem in problems
@@ -126,7 +126,7 @@ def board_from_reference(name: str) -> Board:
         protocol=protocol,
         channel="rgb",
         device_name=protocol.baseline.published_device,
-        rows=tuple(scoring.rank(reference.reference_entries(name), protocol)),
+        rows=tuple(ranks.rank(reference.reference_entries(name), protocol)),
         notes=known.remarks,
         source=known.source,
     )

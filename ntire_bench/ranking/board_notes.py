@@ -8,7 +8,7 @@ from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
 from ntire_bench.ranking.groups import team_name
-from ntire_bench.ranking.scoring import Row
+from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
 

@@ -24,7 +24,7 @@ from ntire_bench.challenge_results import file as results_file
 from ntire_bench.challenge_results import table
 from ntire_bench.ranking.board import Board, build
 from ntire_bench.ranking.entry import Costs, Entry
-from ntire_bench.ranking.scoring import rank
+from ntire_bench.ranking.ranks import rank
 from ntire_bench.records import store
 from ntire_bench.reporting.render import render
 

@@ -14,7 +14,7 @@ from ntire_bench.challenge_results import to_records
 from ntire_bench.cli import group
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking.board import Board, build
-from ntire_bench.ranking.scoring import Row
+from ntire_bench.ranking.ranks import Row
 from ntire_bench.records import store
 from ntire_bench.records.record import Finding, Record
 from ntire_bench.reporting import layout

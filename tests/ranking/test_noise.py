@@ -14,7 +14,7 @@ from timed_records import timed
 
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking import board as leaderboard
-from ntire_bench.ranking import noise, scoring
+from ntire_bench.ranking import noise, ranks
 from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.records.record import Record
 from ntire_bench.records.store import Stored
@@ -23,8 +23,8 @@ from ntire_bench.reporting import render
 RULES = protocols.load("ntire2024")
 
 
-def rows(*records: Record) -> dict[str, scoring.Row]:
-    ranked = scoring.rank([entry_from_record(record, RULES, "y") for record in records], RULES)
+def rows(*records: Record) -> dict[str, ranks.Row]:
+    ranked = ranks.rank([entry_from_record(record, RULES, "y") for record in records], RULES)
     return {row.entry.name: row for row in ranked}
 
 
