@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -55,8 +56,8 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
     """Rank entries: the ranked first, then those below a threshold, not judged, and baselines out of rank.
 
     Ranks come from unrounded numbers, among the ranked entries only; entries that tie share the smaller rank
-    (1, 2, 2, 4). Final scores that overflow are ordered by their logarithms. Sub-ranks order the sub-scores,
-    that is the ratios to each session's baseline, so that they cannot contradict them.
+    (1, 2, 2, 4). Final scores that overflow are ordered by their logarithms. Sub-ranks order the ratios to
+    each session's baseline, as the sub-scores do, so that the two cannot contradict each other.
 
     Args:
         entries: Of one device and one set of images; the caller sees to that.
@@ -65,62 +66,73 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
     Returns:
         One row per entry, in the order a leaderboard shows them.
     """
-    keyed = []
-    for entry in entries:
-        verdicts = judge(entry, protocol)
-        keyed.append((_final_key(entry, protocol.weights), entry, verdicts, _status(entry, verdicts)))
-    keyed = _without_unstable(keyed)
-    keyed.sort(key=lambda k: (_STATUS_ORDER.index(k[3]), k[0], -1 if k[1].id is None else k[1].id, k[1].name))
-    ranked = [(key, entry.costs, entry.baseline) for key, entry, _, status in keyed if status == "ranked"]
-    pairs = [(costs, base) for _, costs, base in ranked if costs is not None and base is not None]
-    places = zip(
-        _places([key for key, _, _ in ranked]),
+    rows = _without_unstable([_row_without_rank(entry, protocol) for entry in entries])
+    rows.sort(key=lambda row: _order(row, protocol.weights))
+    ranked = [row for row in rows if row.status == "ranked"]
+    others = [row for row in rows if row.status != "ranked"]
+    return [*_with_ranks(ranked, protocol.weights), *others]
+
+
+def _row_without_rank(entry: Entry, protocol: Protocol) -> Row:
+    verdicts = judge(entry, protocol)
+    return Row(
+        entry=entry,
+        status=_status(entry, verdicts),
+        score=_score_of(entry, protocol.weights),
+        verdicts=verdicts,
+    )
+
+
+def _without_unstable(rows: Sequence[Row]) -> list[Row]:
+    """Take the rank from unstable runtimes where at least one team's runtime is known to be stable.
+
+    A runtime of one round is not known to be stable. The baseline does not count: its ratio to itself is 1
+    however its runtime was measured.
+    """
+    teams = [row.entry for row in rows if row.status == "ranked" and not row.entry.is_baseline]
+    if not any(not entry.unstable and entry.half_width is not None for entry in teams):
+        return list(rows)
+    return [
+        dataclasses.replace(row, status="unstable")
+        if row.status == "ranked" and row.entry.unstable and not row.entry.is_baseline
+        else row
+        for row in rows
+    ]
+
+
+def _with_ranks(rows: Sequence[Row], weights: Weights) -> list[Row]:
+    """Return rows that are all ranked, with their ranks and what noise makes of them."""
+    entries = [row.entry for row in rows]
+    pairs = [(e.costs, e.baseline) for e in entries if e.costs is not None and e.baseline is not None]
+    columns = zip(
+        rows,
+        _places([_final_key(entry, weights) for entry in entries]),
         _places([costs.runtime_ms / base.runtime_ms for costs, base in pairs]),
         _places([costs.flops / base.flops for costs, base in pairs]),
         _places([costs.params / base.params for costs, base in pairs]),
+        noise.ties(entries),
+        noise.shares(entries, weights),
         strict=True,
     )
-    within_noise = noise.ties([entry for _, entry, _, status in keyed if status == "ranked"])
-    shares = iter(noise.shares([e for _, e, _, s in keyed if s == "ranked"], protocol.weights))
-    rows = []
-    for _, entry, verdicts, status in keyed:
-        final, runtime, flops, params = next(places) if status == "ranked" else (None, None, None, None)
-        rows.append(
-            Row(
-                entry=entry,
-                status=status,
-                score=_score_of(entry, protocol.weights),
-                verdicts=verdicts,
-                rank=final,
-                rank_runtime=runtime,
-                rank_flops=flops,
-                rank_params=params,
-                tied=within_noise.get(id(entry), ()),
-                rank_shares=next(shares) if status == "ranked" else {},
-            )
-        )
-    return rows
-
-
-def _without_unstable(
-    keyed: list[tuple[tuple[float, float], Entry, tuple[Verdict, ...], Status]],
-) -> list[tuple[tuple[float, float], Entry, tuple[Verdict, ...], Status]]:
-    """Take the rank from unstable runtimes where some are known to be stable to rank them against.
-
-    One round tells nothing of that. The baseline's ratio to itself is exact however its runtime was measured.
-    """
-    stable = any(
-        s == "ranked" and not e.unstable and e.half_width is not None and not e.is_baseline
-        for _, e, _, s in keyed
-    )
-    if not stable:
-        return keyed
     return [
-        (key, entry, verdicts, "unstable")
-        if status == "ranked" and entry.unstable and not entry.is_baseline
-        else (key, entry, verdicts, status)
-        for key, entry, verdicts, status in keyed
+        dataclasses.replace(
+            row,
+            rank=final,
+            rank_runtime=runtime,
+            rank_flops=flops,
+            rank_params=params,
+            tied=tied,
+            rank_shares=shares,
+        )
+        for row, final, runtime, flops, params, tied, shares in columns
     ]
+
+
+def _order(row: Row, weights: Weights) -> tuple[int, tuple[float, float], int, str]:
+    """Sort by status, then by final score, then by the team's number and name."""
+    entry = row.entry
+    number = -1 if entry.id is None else entry.id
+    return _STATUS_ORDER.index(row.status), _final_key(entry, weights), number, entry.name
 
 
 def _status(entry: Entry, verdicts: Sequence[Verdict]) -> Status:
