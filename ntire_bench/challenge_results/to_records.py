@@ -175,7 +175,7 @@ def _newest(
     newest = {}
     for name in {record.protocol.name for record in records}:
         there = (item for item in store.load_all(results, name)[0] if item.record.imported is not None)
-        for item in sorted(there, key=lambda item: (item.created, len(item.path.name), item.path.name)):
+        for item in sorted(there, key=lambda item: item.order):
             newest[_row_of(item.record)] = item
     return newest
 

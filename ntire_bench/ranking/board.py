@@ -11,7 +11,7 @@ from ntire_bench.ranking import ranks, reference
 from ntire_bench.ranking.board_notes import imported_notes, isolation_notes, other_channel_notes, row_notes
 from ntire_bench.ranking.entry import Entry, entry_from_baseline, entry_from_record
 from ntire_bench.ranking.groups import team_name
-from ntire_bench.ranking.left_out import LeftOut
+from ntire_bench.ranking.left_out import LeftOut, unreadable
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.selection import select
 from ntire_bench.records.store import Problem, Stored
@@ -28,6 +28,8 @@ class Board:
         protocol: The rules.
         channel: PSNR channel that thresholds were compared in.
         device_name: Where the runtimes were measured; None where there are no rows.
+        imported: True where the rows are of a challenge's results file: then the device is unknown, and
+            `device_name` names the file.
         threads: CPU threads, where that device is a CPU.
         rows: In the order to show them: ranked, below threshold, not judged, baselines out of rank.
         left_out: What is not in the table, and why.
@@ -40,6 +42,7 @@ class Board:
     protocol: Protocol
     channel: Channel
     device_name: str | None
+    imported: bool = False
     threads: int | None = None
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
@@ -82,17 +85,15 @@ def build(
     if not any(entry.is_baseline for entry in entries):
         entries += _session_baseline(selection.chosen, channel)
     rows = tuple(ranks.rank(entries, protocol))
-    unreadable = (
-        LeftOut(team="", path=str(problem.path), kind="unreadable", reason=one_line(problem.message))
-        for problem in problems
-    )
+    device_ = selection.device
     return Board(
         protocol=protocol,
         channel=channel,
-        device_name=selection.device_name and one_line(selection.device_name),
-        threads=selection.threads,
+        device_name=one_line(device_.name) if device_ is not None else None,
+        imported=bool(imported),
+        threads=device_.threads if device_ is not None else None,
         rows=rows,
-        left_out=(*selection.left_out, *unreadable),
+        left_out=(*selection.left_out, *map(unreadable, problems)),
         notes=(
             *notes,
             *other_channel_notes(rows, protocol),

@@ -40,6 +40,14 @@ class Stored:
         """When the evaluation began, UTC."""
         return _as_time(self.record.created_utc)
 
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """A key that sorts records from the oldest to the newest.
+
+        Those of one moment are T.json, T_2.json ... T_10.json: the longer name is the later one.
+        """
+        return self.created, len(self.path.name), self.path.name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:

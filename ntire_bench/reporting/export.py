@@ -99,7 +99,10 @@ def document(board: Board) -> dict[str, Any]:
         "sample": board.sample,
         "source": board.source,
         "rows": [_row_document(row) for row in board.rows],
-        "left_out": [asdict(item) for item in board.left_out],
+        "left_out": [
+            {"team": item.team, "path": item.path, "kind": item.kind, "reason": item.reason}
+            for item in board.left_out
+        ],
         "notes": list(board.notes),
         "superseded": board.superseded,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,7 +105,7 @@ def score_text(score: float | None) -> str:
 def title(board: Board) -> str:
     """Return what was ranked, where, and in which PSNR channel, in one line."""
     device = board.device_name or "no device"
-    if device.startswith("unknown"):  # imported results
+    if board.imported:  # the name then begins with "unknown"
         device = f"device {device}"
     if board.threads is not None:
         device += f", {board.threads} thread{'s' if board.threads != 1 else ''}"
@@ -255,11 +254,9 @@ def _below_threshold(board: Board) -> Iterator[str]:
 
 def _imported_elsewhere(board: Board) -> Iterator[str]:
     """Say once per file which imported results are not in the table, and how to see them."""
-    counts = Counter(item.reason for item in board.left_out if item.kind == "imported")
-    for reason, count in sorted(counts.items()):
-        session = re.search(r"\(session (\w+)\), device unknown$", reason)
-        how = f" (--device {session[1]} ranks them)" if session else ""
-        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason}{how}."
+    counts = Counter((item.reason, item.session) for item in board.left_out if item.kind == "imported")
+    for (reason, session), count in sorted(counts.items()):
+        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason} (--device {session} ranks them)."
 
 
 def _left_out(item: LeftOut) -> str:
