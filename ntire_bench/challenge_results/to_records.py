@@ -1,4 +1,4 @@
-"""A challenge's own results file as records, so that the leaderboard ranks it by a protocol's rule."""
+"""Turns the rows of a challenge's own results file into records, which a leaderboard can rank."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class ImportedRow:
 
 
 def find_baseline(file: ResultsFile, protocol: Protocol, named: str | None = None) -> ResultsRow:
-    """Return the row that all costs are divided by.
+    """Return the row of the baseline, by which all costs are divided.
 
     Args:
-        file: Holds it.
-        protocol: Its baseline's name is looked for: "00_RLFN_baseline", "RLFN" and the like for RLFN.
-        named: What the user calls the row, with or without its number; None to look for the protocol's.
+        file: The results file.
+        protocol: The rules, which name the baseline: RLFN is found as "RLFN", "00_RLFN_baseline" and so on.
+        named: The row that the user names, with or without its number; None to look for the protocol's.
 
     Raises:
-        UsageError: No row or several have that name.
+        UsageError: No row has that name, or several have.
 
     >>> rows = tuple(ResultsRow(model=m, where=m, values={}) for m in ("00_RLFN_baseline", "07_RLFN-T"))
     >>> file = ResultsFile(path=Path("results.json"), sha256="", format="json", rows=rows)
@@ -82,7 +82,7 @@ def find_baseline(file: ResultsFile, protocol: Protocol, named: str | None = Non
 def to_records(
     file: ResultsFile, protocol: Protocol, baseline: ResultsRow, created_utc: str | None = None
 ) -> list[Record]:
-    """Return one record per row, in the file's order; a row that cannot be ranked is a failed one.
+    """Return one record per row, in the file's order; a row that cannot be ranked becomes a failed record.
 
     Args:
         file: The results file.
@@ -129,7 +129,7 @@ def to_records(
 
 
 def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[ImportedRow]:
-    """Store records, but for those whose team's newest record of the same file says the same already.
+    """Store each record, unless the newest stored record of the same row has the same content.
 
     Args:
         records: Of one import.
@@ -151,12 +151,13 @@ def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Imp
 
 
 def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> list[store.Stored]:
-    """Return what earlier imports of the same session stored and the file does not hold any more.
+    """Return the stored records of earlier imports whose rows are no longer in the file.
 
-    Such rows are still ranked beside the file's: nothing that was stored is ever removed.
+    They are of the same session, so they are still ranked beside the file's rows: stored records are never
+    removed.
 
     Args:
-        records: Of one import, which are stored.
+        records: The records of this import, already stored.
         results: The results folder.
     """
     records = list(records)
@@ -169,7 +170,7 @@ def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> lis
 def _newest(
     records: Iterable[Record], results: str | os.PathLike[str]
 ) -> dict[tuple[str, str, str, str], store.Stored]:
-    """Return the newest imported record of each row, of the protocols that some records have."""
+    """Return the newest stored record of each imported row, under the protocols that the records name."""
     newest = {}
     for name in {record.protocol.name for record in records}:
         there = (item for item in store.load_all(results, name)[0] if item.record.imported is not None)
@@ -253,7 +254,7 @@ def _implausible_speeds(parsed: ParsedRow, baseline: Measurement) -> Iterator[Fi
 
 
 def _storable(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a row's values as JSON can hold them."""
+    """Return a row's values for JSON, which has no infinity and no NaN: these become texts."""
 
     def number(value: float) -> float | str:
         return value if math.isfinite(value) else str(value)
@@ -272,7 +273,7 @@ def _row_of(record: Record) -> tuple[str, str, str, str]:
 
 
 def _content(record: Record) -> bytes:
-    """Return all that a record says but when it was imported, and from which state of its file."""
+    """Return what a record says, without the time of its import and the hash of its file."""
     imported = record.imported and dataclasses.replace(record.imported, file_sha256="")
     return msgspec.json.encode(dataclasses.replace(record, created_utc="", imported=imported))
 
@@ -282,7 +283,7 @@ def _without_number(model: str) -> str:
 
 
 def _stem(model: str) -> str:
-    """Return a name without number and without the word baseline.
+    """Return a name in small letters, without number and without the word baseline.
 
     >>> [_stem(name) for name in ("00_RLFN_baseline", "RLFN (baseline)", "05_SPAN-T")]
     ['rlfn', 'rlfn', 'span-t']

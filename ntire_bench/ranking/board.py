@@ -1,4 +1,4 @@
-"""A ranked table with all that a reader needs to judge it. How it looks is in `render`."""
+"""A ranked table with all that a reader needs to judge it; the formats are in reporting/."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["Board", "board_from_reference", "build"]
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """The rows of one ranking, and an account of what is not in it.
+    """The rows of one ranking, and what was left out of it.
 
     Attributes:
         protocol: The rules.
-        channel: PSNR channel that thresholds were compared in.
+        channel: PSNR channel that was compared with the thresholds.
         device_name: Where the runtimes were measured; None where there are no rows.
         imported: True where the rows are of a challenge's results file: then the device is unknown, and
             `device_name` names the file.
@@ -35,7 +35,7 @@ class Board:
         left_out: What is not in the table, and why.
         notes: What a reader must know about the table, one sentence or two each.
         sample: True where the embedded sample set was used: not comparable with the challenge.
-        superseded: How many records another one of the same team has replaced.
+        superseded: How many records were replaced by a newer one of the same team.
         source: Where a published table comes from; None for measured ones.
     """
 
@@ -64,14 +64,14 @@ def build(
     Args:
         stored: Records, as `store.load_all` reads them; those of other protocols are ignored.
         protocol: The rules as they are now; records made under another version of its file are left out.
-        channel: To judge in; where it is None the protocol's, and RGB for imported results, which give no
-            other.
+        channel: PSNR channel to judge in; None takes the protocol's; for imported results it takes RGB, the
+            only one that they hold.
         device: Part of a device's name, or "cuda" or "cpu", to rank that one (see `selection.select`).
-        problems: Files that could not be read, to be listed.
+        problems: Files that could not be read; they are listed as left out.
 
     Returns:
-        The board. Where no record is of the baseline itself, the baseline's row is of the newest session, out
-        of rank.
+        The board. Where the baseline was not evaluated as a submission, its row shows what the newest session
+        measured of it, and takes no rank.
 
     Raises:
         UsageError: There are usable records, and none was measured on `device`.
@@ -79,7 +79,7 @@ def build(
     selection = select(stored, protocol, device)
     imported = [item.record.imported for item in selection.chosen if item.record.imported is not None]
     notes = imported_notes(selection.chosen, protocol, channel) if imported else []
-    # What a file gives is RGB PSNR, and the challenge compared it with the same thresholds.
+    # A results file holds RGB PSNR only, and the challenge compared it with these thresholds.
     channel = channel or ("rgb" if imported else protocol.psnr_channel)
     entries = [entry_from_record(item.record, protocol, channel) for item in selection.chosen]
     if not any(entry.is_baseline for entry in entries):

@@ -14,7 +14,7 @@ from ntire_bench.reporting.layout import COLUMNS, Style
 
 __all__ = ["html_style", "to_html"]
 
-# Bars end at this many times the baseline's score at most: a longer one would make all others too short to see.
+# No bar is longer than this many times the baseline's score: the others would be too short to see.
 _WIDEST = 3.0
 _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # as the table orders them
 _STATUS = {

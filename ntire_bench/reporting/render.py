@@ -88,7 +88,7 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
 class TerminalBoard:
     """A board that a rich console prints: as many columns as fit, then the captions.
 
-    Where the console is too narrow, first the runtimes of the splits are left out and then the sub-scores; the
+    Where the console is too narrow, the runtimes of the splits are left out first, then the sub-scores; the
     ranks of the sub-tracks are then shown beside the costs.
     """
 

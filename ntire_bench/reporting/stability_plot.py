@@ -32,7 +32,7 @@ def plot(record: Record, found: Stability, path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            "is no picture that can be drawn",
+            "the suffix names no format that pictures can be drawn in",
             file=path,
             expected=" or ".join(SUFFIXES),
             remedy="change its suffix",
@@ -94,5 +94,5 @@ def plot(record: Record, found: Stability, path: Path) -> None:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
     except OSError as error:
         raise RecordError(
-            "cannot be written", file=path, found=error.strerror or str(error), remedy="choose another --plot"
+            "the picture cannot be written", file=path, found=error.strerror or str(error), remedy="choose another --plot"
         ) from None
