@@ -79,8 +79,8 @@ def read_table(text: str, path: str | os.PathLike[str]) -> tuple[list[TextRow], 
         The rows, and the headings that this program does not know. A cell that is empty or "-" has no value.
 
     Raises:
-        RecordError: The header lacks a name, parameters, FLOPs or a runtime of valid or test; a line has more or
-            fewer cells than the header; a cell is not a number; a name is empty.
+        RecordError: The header lacks a name, parameters, FLOPs or a runtime of valid or test; a line has more
+            or fewer cells than the header; a cell is not a number; a name is empty.
     """
     lines = [(number, line) for number, line in enumerate(_lines(text), 1) if line.strip()]
     if not lines:

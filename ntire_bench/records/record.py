@@ -365,8 +365,8 @@ class Timing:
         score_ci95: 95 % interval of the final score; None where there was one round.
         ratio_resamples: `ratio` of every bootstrap resample, to tell how often a team takes each rank.
         unstable: Why the runtime cannot be ranked against stable ones; empty where it is stable.
-        attested: Whether the parent's own clock agreed with the runtimes that the worker reported. Where True,
-            the samples are the worker's, where False the parent's. None in records of versions that did not
+        attested: Whether the parent's own clock agreed with the runtimes that the worker reported. Where it
+            did, the samples are the worker's; else the parent's. None in records of versions that did not
             check.
         monitor: What was sampled during the rounds: clocks, temperatures, power, load by other programs.
     """

@@ -94,5 +94,8 @@ def plot(record: Record, found: Stability, path: Path) -> None:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
     except OSError as error:
         raise RecordError(
-            "the picture cannot be written", file=path, found=error.strerror or str(error), remedy="choose another --plot"
+            "the picture cannot be written",
+            file=path,
+            found=error.strerror or str(error),
+            remedy="choose another --plot",
         ) from None
