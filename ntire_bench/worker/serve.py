@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from ntire_bench.errors import NtireBenchError, SubmissionError
-from ntire_bench.submissions.branch import Asked
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.wire import channel
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.wire.messages import BranchRequest
 from ntire_bench.worker.checkout import load as checkout_loader
 from ntire_bench.worker.costs import count, fusion
 from ntire_bench.worker.loading import load as loader
@@ -103,7 +103,7 @@ class _Worker:
         checkpoints: list[str],
         scale: int,
     ) -> dict[str, Any]:
-        asked = Asked(
+        asked = BranchRequest(
             id=id_,
             root=Path(root),
             script=Path(script),

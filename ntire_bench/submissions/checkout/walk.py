@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ntire_bench.source.syntax import argument_defaults
+from ntire_bench.source.syntax import argument_defaults, names_changed
 from ntire_bench.source.values import UNKNOWN, Budget, Id, IdText, Namespace, Values
-from ntire_bench.worker.checkout.slicer import names_changed
 
 __all__ = ["File", "Reading", "Selector", "Walk", "parameters"]
 

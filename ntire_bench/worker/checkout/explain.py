@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.branch import Asked
 from ntire_bench.text import few
+from ntire_bench.wire.messages import BranchRequest
 from ntire_bench.worker.checkout.torch_load import CheckpointReads
 from ntire_bench.worker.loading import packages
 from ntire_bench.worker.network import checkpoint as checkpoints
@@ -26,7 +26,7 @@ _POINTER = b"version https://git-lfs"
 
 
 def explain(
-    error: BaseException, asked: Asked, reads: CheckpointReads, device: torch.device
+    error: BaseException, asked: BranchRequest, reads: CheckpointReads, device: torch.device
 ) -> SubmissionError:
     """Return an exception of select_model as a message.
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -18,14 +17,14 @@ from torch import Tensor, nn
 from ntire_bench import PACKAGE
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.source.syntax import argument_defaults
-from ntire_bench.submissions import declaration
-from ntire_bench.submissions.branch import SELECT_MODEL, Asked
+from ntire_bench.source.files import parse
+from ntire_bench.source.syntax import argument_defaults, names_read
+from ntire_bench.wire.messages import SELECT_MODEL, BranchRequest
 from ntire_bench.worker.checkout import explain, imports
-from ntire_bench.worker.checkout.loop import MAKE, Loop, find_loop
+from ntire_bench.worker.checkout.loop import Loop, find_loop
+from ntire_bench.worker.checkout.probe import Probe, arguments_of, define_step, resembles
 from ntire_bench.worker.checkout.read_only import protect
 from ntire_bench.worker.checkout.script import Absent, Script
-from ntire_bench.worker.checkout.slicer import names_read
 from ntire_bench.worker.checkout.torch_load import CheckpointReads
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
 from ntire_bench.worker.loading.load import Loaded
@@ -35,7 +34,7 @@ from ntire_bench.worker.network.upscaler import Upscaler, ready
 __all__ = ["load"]
 
 
-def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool = False) -> Loaded:
+def load(asked: BranchRequest, *, scale: int, device: torch.device, allow_pickle: bool = False) -> Loaded:
     """Build a network by running the checkout's select_model.
 
     The process is the checkout's from here on: its folder is the working directory and the first place where
@@ -56,7 +55,7 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
     if device.index is not None:
         torch.cuda.set_device(device)  # where .cuda() puts things
     reads = CheckpointReads(on_cpu=device.type == "cpu", allow_pickle=allow_pickle)
-    tree = declaration.parse(asked.script)
+    tree = parse(asked.script)
     select = next(
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL
     )
@@ -136,7 +135,7 @@ def _answers_told(answered: Counter[str], reads: CheckpointReads) -> Inference:
     return Inference(key="device", value="cpu", how=how)
 
 
-def _move_in(asked: Asked) -> None:
+def _move_in(asked: BranchRequest) -> None:
     sys.dont_write_bytecode = True
     os.chdir(asked.root)
     own = PACKAGE.parent
@@ -177,7 +176,7 @@ class _Returned:
     tile: int | Sequence[int] | None
 
 
-def _unpacked(result: object, asked: Asked) -> _Returned:
+def _unpacked(result: object, asked: BranchRequest) -> _Returned:
     found = type(result).__name__
     if isinstance(result, (tuple, list)) and len(result) >= 3:
         network, name, data_range, tile = (*result, None)[:4]
@@ -206,90 +205,14 @@ def _step(
     side = min(509, max(67, 2 * max(sides, default=0) + 1))  # no multiple of what a loop may pad to
     pixels = torch.randint(0, 256, (1, 3, side, side + 6), device=roles["device"])
     lr = pixels.float() / 255 * roles["data_range"]
-    probe = _Probe(script, loop, roles, scale, lr)
+    probe = Probe(script, loop, roles, scale, lr)
     if loop.whole is not None:
-        whole = _Probe(script, loop.whole, roles, scale, lr)
+        whole = Probe(script, loop.whole, roles, scale, lr)
         if whole.seen is not None and not probe.sees_as(whole):
             probe, loop = whole, loop.whole
-    if loop.surmised and probe.seen is not None and not _resembles(probe.seen, lr):
+    if loop.surmised and probe.seen is not None and not resembles(probe.seen, lr):
         return None, None
-    return _Step(_made(script, loop, _given(loop, roles)), probe.taken()), loop
-
-
-def _given(loop: Loop, roles: dict[str, Any]) -> dict[str, Any]:
-    return {
-        own: roles[role] if role in roles else Absent(own, f"only the loop in {loop.function}() has it")
-        for own, role in loop.roles.items()
-    }
-
-
-def _made(script: Script, loop: Loop, given: dict[str, Any]) -> Callable[[Tensor], Any]:
-    script.define(loop.code)
-    step: Callable[[Tensor], Any] = script.namespace[MAKE](**given)
-    return step
-
-
-class _Probe:
-    """One run of a loop with a network that costs nothing: which way it takes, what the network is given."""
-
-    def __init__(self, script: Script, loop: Loop, roles: dict[str, Any], scale: int, lr: Tensor) -> None:
-        self.loop = loop
-        self.lines: set[int] = set()
-        network = _StandIn(scale)
-        given = {own: network if loop.roles[own] == "model" else v for own, v in _given(loop, roles).items()}
-        code = None
-
-        def note(frame: FrameType, event: str, _: object) -> None:
-            outer = frame.f_back
-            if event == "call" and outer is not None and outer.f_code is code:
-                self.lines.add(outer.f_lineno)
-
-        try:
-            step = _made(script, loop, given)
-            code = getattr(step, "__code__", None)
-            sys.setprofile(note)
-            with torch.inference_mode():
-                step(lr)
-        except Exception:  # it asks more of the network than a stand-in has: all the ways are told then
-            self.lines.clear()
-        finally:
-            sys.setprofile(None)
-        self.seen = network.seen
-
-    def taken(self) -> str:
-        """Return the calls that were made, or all there are where that cannot be told."""
-        lines = {text: range(first, last + 1) for text, (first, last) in self.loop.lines.items()}
-        made = [text for text in self.loop.calls if any(line in lines[text] for line in self.lines)]
-        return " or ".join(made or self.loop.calls)
-
-    def sees_as(self, other: _Probe) -> bool:
-        """Return whether the network is given the same as in another loop."""
-        one, two = self.seen, other.seen
-        if one is None or two is None or one.shape != two.shape:
-            return False
-        return torch.allclose(one.float(), two.float(), rtol=1e-4, atol=1e-4)
-
-
-def _resembles(seen: Tensor, lr: Tensor) -> bool:
-    """Return whether what reaches a network has four dimensions and the range of the LR tensor."""
-    return seen.dim() == 4 and 0.5 <= float(seen.float().abs().max() / lr.max()) <= 2.0
-
-
-class _StandIn(nn.Module):
-    """A network that costs nothing, to see which way a loop takes and what it is given first."""
-
-    def __init__(self, scale: int) -> None:
-        super().__init__()
-        self.scale = scale
-        self.seen: Tensor | None = None
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a method that the real network may have
-        """Return a method that does nothing, such as model.fuse()."""
-        return lambda *_, **__: self
-
-    def forward(self, lr: Tensor, *_: object, **__: object) -> Tensor:
-        self.seen = lr.clone() if self.seen is None else self.seen
-        return lr.new_zeros(*lr.shape[:-2], self.scale * lr.shape[-2], self.scale * lr.shape[-1])
+    return _Step(define_step(script, loop, arguments_of(loop, roles)), probe.taken()), loop
 
 
 @dataclass(frozen=True)

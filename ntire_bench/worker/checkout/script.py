@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from ntire_bench.source.syntax import argument_defaults
-from ntire_bench.worker.checkout.slicer import names_read
+from ntire_bench.source.syntax import argument_defaults, names_read
 
 __all__ = ["Absent", "Arguments", "Script"]
 

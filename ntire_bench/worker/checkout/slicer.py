@@ -9,166 +9,28 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
-__all__ = [
-    "IMAGE",
-    "LR",
-    "READING",
-    "TO_TENSOR",
-    "USUAL",
-    "WHITE",
-    "Slicer",
-    "converts",
-    "inner_bodies",
-    "made_from",
-    "names_bound",
-    "names_changed",
-    "names_read",
-]
+from ntire_bench.source.syntax import (
+    called_name,
+    inner_bodies,
+    names_bound,
+    names_changed,
+    names_read,
+    root_of,
+)
+from ntire_bench.worker.checkout import conversions
+from ntire_bench.worker.checkout.conversions import IMAGE, LR, READING, TO_TENSOR, WHITE
+
+__all__ = ["USUAL", "Slicer"]
 
 # Methods of a network that leave it as a worker has it: in eval mode, on its device, without gradients.
 _HARMLESS = frozenset(
     "eval train to cuda cpu requires_grad_ zero_grad forward parameters named_parameters state_dict".split()
 )
-LR = "__lr__"
-WHITE = "__white__"  # the data range, where a conversion of the loop has another
-_TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
-# What these take for white is their second argument, or 1.
-_OWN_RANGE = re.compile(r"tensor2uint|uint2tensor\d*")
-_THREE_DIMENSIONS = re.compile(r"uint2tensor3|img2tensor")
-TO_TENSOR = re.compile(r"uint2tensor\d*|img2tensor|image_to_tensor")
-IMAGE = re.compile(r"imread\w*")
-READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothing of the above is found
-# The LR tensor as the image it came from: 255 / white of it is whole numbers, but for rounding.
-_AS_IMAGE = (
-    f"({LR}[0].permute(1, 2, 0).float() * (255.0 / {WHITE})).round().to('cpu').numpy().astype('uint8')"
-)
-# An image as uint2tensor4 makes a tensor of it, by white.
-_AS_TENSOR = (
-    "__import__('torch').from_numpy(__import__('numpy').ascontiguousarray({}))"
-    ".permute(2, 0, 1).float().div(255.0 / {})"
-)
 # What loops call these where they do not get them from select_model by name.
 USUAL = {"model": "model", "net": "model", "model_name": "name", "name": "name", "data_range": "data_range"}
 USUAL |= {"tile": "tile", "args": "args", "device": "device"}
-
-
-def names_read(node: ast.AST | Iterable[ast.AST]) -> set[str]:
-    """Return the names that are read anywhere in a tree."""
-    nodes = [node] if isinstance(node, ast.AST) else node
-    return {
-        part.id
-        for each in nodes
-        for part in ast.walk(each)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    }
-
-
-def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
-    """Return the names that are bound, or changed by an assignment to a part of what they hold."""
-    found: set[str] = set()
-    for node in nodes:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
-                found.add(part.id)
-            elif isinstance(part, (ast.Subscript, ast.Attribute)) and isinstance(part.ctx, ast.Store):
-                root = _root(part)
-                found |= {root.id} if isinstance(root, ast.Name) else set()
-            elif isinstance(part, (ast.Import, ast.ImportFrom)):
-                found |= {alias.asname or alias.name.split(".")[0] for alias in part.names}
-            elif isinstance(part, (ast.FunctionDef, ast.ClassDef)):
-                found.add(part.name)
-    return found
-
-
-def _root(node: ast.expr) -> ast.expr:
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node
-
-
-def _called(node: ast.Call) -> str:
-    return ast.unparse(node.func).split(".")[-1]
-
-
-def inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """Yield the lists of statements inside a statement; changing one changes the statement."""
-    for part in ("body", "orelse", "finalbody"):
-        if isinstance(getattr(statement, part, None), list):
-            yield getattr(statement, part)
-    for handler in getattr(statement, "handlers", []):
-        yield handler.body
-
-
-def _conversion(statement: ast.stmt, made: Set[str] | None) -> ast.expr | None:
-    """Return what a statement turns into an image, statements inside it aside.
-
-    Args:
-        statement: Of a loop.
-        made: Names that hold what a network made, or a network; None where that is not known. What else is
-            turned into an image, such as LR to be looked at, does not count.
-    """
-    if any(True for _ in inner_bodies(statement)):
-        return None
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Call) and node.args and _TO_IMAGE.fullmatch(_called(node)):
-            output = node.args[0]
-            if made is not None and not names_read(output) & made:
-                continue
-            if isinstance(output, (ast.List, ast.Tuple)) and len(output.elts) == 1:
-                output = output.elts[0]
-            white = _white(node)
-            return output if white is None else _scaled(output, f"{WHITE} / {white}", white)
-    return None
-
-
-def _white(call: ast.Call) -> str | None:
-    """Return what a conversion takes for white: a number; None where it is told by what may be the range."""
-    if not _OWN_RANGE.fullmatch(_called(call)):
-        return None
-    given = call.args[1] if len(call.args) > 1 else next((part.value for part in call.keywords), None)
-    if given is None:
-        return "1"
-    number = isinstance(given, ast.Constant) and isinstance(given.value, (int, float)) and given.value > 0
-    return ast.unparse(given) if number else None
-
-
-def _scaled(tensor: ast.expr, factor: str, white: str) -> ast.expr:
-    """Return a tensor times a factor, where the data range is not what the conversion takes for white."""
-    text = ast.unparse(tensor)
-    scaled = ast.parse(f"({text}) if {WHITE} == {white} else ({text}) * ({factor})", mode="eval").body
-    return ast.copy_location(scaled, tensor)
-
-
-def converts(body: Sequence[ast.stmt], made: Set[str] | None = None) -> bool:
-    """Return whether an image is made of a tensor, of those names if they are given, in these statements."""
-    return any(
-        _conversion(statement, made) is not None
-        or any(converts(inner, made) for inner in inner_bodies(statement))
-        for statement in body
-        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef))
-    )
-
-
-def made_from(body: Sequence[ast.stmt], names: Set[str], modules: Set[str]) -> set[str]:
-    """Return names, and those of all that is made with what they hold, over however many steps.
-
-    Args:
-        body: Statements in which that happens.
-        names: To begin with.
-        modules: Names that imports bind, which hold nothing of the kind.
-    """
-    found = set(names)
-    steps: list[tuple[set[str], set[str]]] = []
-    for node in (part for top in body for part in ast.walk(top)):
-        if isinstance(node, ast.For):
-            steps.append((names_read(node.iter), names_bound([node.target])))
-        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.withitem)):
-            steps.append((names_read(node), names_changed([node]) - modules))
-    while more := {name for read, bound in steps if read & found for name in bound} - found:
-        found |= more
-    return found
 
 
 class Slicer:
@@ -216,7 +78,7 @@ class Slicer:
     def _one(
         self, statement: ast.stmt, needed: set[str], after: Sequence[ast.stmt]
     ) -> tuple[list[ast.stmt], set[str]]:
-        output = _conversion(statement, self.made)
+        output = conversions.converted(statement, self.made)
         if output is not None:
             output = self._cropped(statement, copy.deepcopy(output), after)
             end = ast.copy_location(ast.Return(self._started(output)), statement)
@@ -248,7 +110,7 @@ class Slicer:
             if image not in names_bound([statement]):
                 continue
             only = statement.body if isinstance(statement, ast.If) and not statement.orelse else [statement]
-            index = _crop(only[0], image) if len(only) == 1 else None
+            index = conversions.crop_index(only[0], image) if len(only) == 1 else None
             if index is not None:
                 cropped: ast.expr = ast.Subscript(output, index, ast.Load())
                 if isinstance(statement, ast.If):
@@ -291,7 +153,7 @@ class Slicer:
 
     def _changes_nothing(self, statement: ast.Expr) -> bool:
         """Return whether a call is one of a module, as torch.cuda.synchronize(), or like model.eval()."""
-        root = _root(statement.value)
+        root = root_of(statement.value)
         if not (isinstance(root, ast.Name) and isinstance(statement.value, ast.Call)):
             return True
         role = self.roles.get(root.id, USUAL.get(root.id))
@@ -299,7 +161,7 @@ class Slicer:
         return (
             root.id in self.modules
             or (role is not None and not network)
-            or (network and _called(statement.value) in _HARMLESS)
+            or (network and called_name(statement.value) in _HARMLESS)
         )
 
     def _is_given(self, statement: ast.stmt, bound: set[str]) -> bool:
@@ -351,16 +213,18 @@ class Slicer:
 
         class Start(ast.NodeTransformer):
             def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
-                if slicer.reading is TO_TENSOR and IMAGE.fullmatch(_called(node)):
+                if slicer.reading is TO_TENSOR and IMAGE.fullmatch(called_name(node)):
                     # Other ways to a tensor than that call, if there are any, begin with the image.
-                    return ast.copy_location(_image(node), node)
-                if slicer.reading.fullmatch(_called(node)):
+                    return ast.copy_location(conversions.lr_image(node), node)
+                if slicer.reading.fullmatch(called_name(node)):
                     slicer.starts = True
-                    name = _called(node)
-                    lr = ast.parse(f"{LR}[0]" if _THREE_DIMENSIONS.fullmatch(name) else LR, mode="eval").body
-                    white = _white(node)
+                    name = called_name(node)
+                    lr = ast.parse(
+                        f"{LR}[0]" if conversions.THREE_DIMENSIONS.fullmatch(name) else LR, mode="eval"
+                    ).body
+                    white = conversions.white_of(node)
                     if white is not None:
-                        lr = _scaled(lr, f"{white} / {WHITE}", white)
+                        lr = conversions.scaled(lr, f"{white} / {WHITE}", white)
                     return ast.copy_location(lr, node)
                 self.generic_visit(node)
                 return node
@@ -376,51 +240,21 @@ class Slicer:
 
         class Start(ast.NodeTransformer):
             def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
-                name, text = _called(node), None
+                name, text = called_name(node), None
                 if IMAGE.fullmatch(name):
                     slicer.starts = True
-                    return ast.copy_location(_image(node), node)
+                    return ast.copy_location(conversions.lr_image(node), node)
                 self.generic_visit(node)
-                if _OWN_RANGE.fullmatch(name) and TO_TENSOR.fullmatch(name) and node.args:
+                if conversions.OWN_RANGE.fullmatch(name) and TO_TENSOR.fullmatch(name) and node.args:
                     # The checkout's own may lie beside imports of what is not installed.
-                    text = _AS_TENSOR.format(ast.unparse(node.args[0]), _white(node) or WHITE)
-                    text += "" if _THREE_DIMENSIONS.fullmatch(name) else ".unsqueeze(0)"
+                    text = conversions.AS_TENSOR.format(
+                        ast.unparse(node.args[0]), conversions.white_of(node) or WHITE
+                    )
+                    text += "" if conversions.THREE_DIMENSIONS.fullmatch(name) else ".unsqueeze(0)"
                 return node if text is None else ast.copy_location(ast.parse(text, mode="eval").body, node)
 
         started: ast.expr = Start().visit(expression)
         return started
-
-
-def _image(reading: ast.Call) -> ast.expr:
-    """Return the LR image as a call that reads a file gives it: uint8 HWC, RGB or as OpenCV has it."""
-    order = "[..., ::-1]" if ast.unparse(reading.func).split(".")[0] == "cv2" else ""
-    return ast.parse(f"{_AS_IMAGE}{order}", mode="eval").body
-
-
-def _crop(statement: ast.stmt, image: str) -> ast.expr | None:
-    """Return the index of a tensor that crops it as `image = image[:h, :w, :]` crops an image."""
-    value = statement.value if isinstance(statement, ast.Assign) else None
-    if not (isinstance(value, ast.Subscript) and ast.unparse(value.value) == image):
-        return None
-    parts = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
-    colours = ast.unparse(parts[2]) if len(parts) > 2 else ":"
-    if len(parts) > 3 or colours not in (":", "...") or not all(isinstance(p, ast.Slice) for p in parts[:2]):
-        return None
-    sides = [*parts[:2], *([ast.Slice()] if len(parts) < 2 else [])]
-    return ast.Tuple([ast.Constant(...), *sides], ast.Load())
-
-
-def names_changed(statements: Iterable[ast.AST]) -> set[str]:
-    """Return the names that are bound, or whose methods are called, as in outputs.append(sr)."""
-    calls = [
-        node.value
-        for top in statements
-        for node in ast.walk(top)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    ]
-    methods = [call.func for call in calls if isinstance(call.func, ast.Attribute)]
-    roots = {root.id for method in methods if isinstance(root := _root(method), ast.Name)}
-    return names_bound(statements) | roots
 
 
 def _plain(target: ast.expr) -> bool:
