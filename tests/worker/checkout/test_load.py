@@ -131,11 +131,7 @@ def test_a_loop_that_scales_again_what_its_reading_is_taken_for_is_not_followed(
 
 @pytest.mark.slow
 def test_a_tile_of_nothing_is_the_branchs_fault_and_no_crime(call, own_root):
-    script = own_root / "test_demo.py"
-    text = script.read_text(encoding="utf-8")
-    first = text.index("    if model_id == 0:")
-    branch = "    if model_id == 98:\n        return torch.nn.Conv2d(3, 48, 3), '98_A', 1.0, 0\n"
-    script.write_text(text[:first] + branch + text[first:], encoding="utf-8")
+    checkout.add_branch(own_root, 98, "        return torch.nn.Conv2d(3, 48, 3), '98_A', 1.0, 0\n")
     result = call("check", 98, "--challenge-root", own_root)
     assert result.exit_code == 1
     assert "a tile of at least 1 pixel" in result.stderr and "correct the branch" in result.stderr
