@@ -16,7 +16,7 @@ def test_a_loop_is_cut_down_to_what_leads_to_the_image():
     )
     roles = {"device": "device", "net": "model", "tile": "tile", "__white__": "data_range"}
     assert loop.roles == roles  # the last for tensor2uint(sr, 1)
-    assert loop.calls == ["forward(lr, net, tile)"]
+    assert list(loop.calls) == ["forward(lr, net, tile)"]
     code = ast.unparse(loop.code)
     assert "lr = __lr__.to(device)" in code
     assert "return sr" in code
