@@ -26,8 +26,8 @@ from ntire_bench.worker.checkout import load as checkout_loader
 from ntire_bench.worker.costs import count, fusion
 from ntire_bench.worker.loading import load as loader
 from ntire_bench.worker.network import device, timing
-from ntire_bench.worker.network.pixels import write_planes
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor, write_planes
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["main"]
 

@@ -24,6 +24,7 @@ from ntire_bench.client.worker import Worker
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.messages import LoadReply
 
 LR = np.ascontiguousarray(smooth(0)[:24, :32])
 CUE = np.full_like(LR, 7)  # a dark image, at which a toy does what it was written for, and not while it loads
@@ -74,7 +75,7 @@ def gone(pid: int, within_s: float = 10.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory) -> tuple[Worker, dict[str, object], client.LoadReply]:
+def good(tmp_path_factory) -> tuple[Worker, dict[str, object], LoadReply]:
     """A worker with a toy that prints, resident while others misbehave."""
     folder = tmp_path_factory.mktemp("good")
     say = "__import__('sys').stdout.write('{' * 3_000_000)"

@@ -14,16 +14,17 @@ import msgspec
 import numpy as np
 import torch
 
-from ntire_bench.client.worker import WarmUp
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.side import Contender
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
 from ntire_bench.submissions.declaration import parse, read
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.messages import WarmUp
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
-from ntire_bench.worker.network.upscaler import Upscaler, ready, to_tensor, to_uint8
+from ntire_bench.worker.network.pixels import to_tensor, to_uint8
+from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 CPU = torch.device("cpu")
 

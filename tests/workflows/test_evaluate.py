@@ -22,7 +22,7 @@ from record_factory import make_complexity
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ntire_bench.client import workers as module
-from ntire_bench.client.worker import Call, LoadReply, WarmUp
+from ntire_bench.client.worker import Call
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.estimating.stopping import LAUNCHES, StopRule
@@ -32,6 +32,7 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
 from ntire_bench.records.record import Record
 from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.wire.messages import LoadReply, WarmUp
 from ntire_bench.workflows.evaluate import Options, evaluate
 
 RULES = protocols.load("ntire2024")

@@ -23,7 +23,8 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.costs import count
-from ntire_bench.worker.network.upscaler import Upscaler, blame, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 __all__ = ["can_fuse", "fuse"]
 
@@ -92,7 +93,7 @@ def fuse(
         input_shape: (N, C, H, W) that costs are counted on.
 
     Returns:
-        The fields of `client.FuseReply` but for the size, and the merged state dict as torch.save writes it.
+        The fields of `FuseReply` but for the size, and the merged state dict as torch.save writes it.
 
     Raises:
         SubmissionError: The network has no such method, or it fails.

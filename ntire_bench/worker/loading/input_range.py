@@ -10,7 +10,8 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
 from ntire_bench.worker.loading import trial_run as trials
 from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, LEAST_DB, RANGES, Trial
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["contradicted", "infer_data_range"]
 

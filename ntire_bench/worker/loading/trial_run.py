@@ -14,7 +14,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "RANGES", "Trial", "detail_gain_db", "run"]
 
