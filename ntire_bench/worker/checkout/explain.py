@@ -14,8 +14,8 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.submissions.branch import Asked
 from ntire_bench.text import few
 from ntire_bench.worker.checkout.torch_load import CheckpointReads
-from ntire_bench.worker.loading import packages
 from ntire_bench.worker.network import checkpoint as checkpoints
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.upscaler import wants_gpu
 
 __all__ = ["explain"]

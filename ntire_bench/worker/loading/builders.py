@@ -13,7 +13,8 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
-from ntire_bench.worker.loading import missing_packages, packages
+from ntire_bench.worker.loading import missing_packages
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.checkpoint import StateDict
 
 __all__ = ["classes", "declare", "factories", "no_fit", "no_network"]

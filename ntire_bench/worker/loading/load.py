@@ -15,10 +15,11 @@ import torch
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
 from ntire_bench.submissions.declaration import Declaration
-from ntire_bench.worker.loading import missing_packages, packages
+from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.loading.construction import Construction
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
 from ntire_bench.worker.network import checkpoint as checkpoints
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, blame
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.submissions.declaration import TILE_OVERLAP
-from ntire_bench.worker.loading import packages
+from ntire_bench.worker.network import packages
 
 __all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "wants_gpu"]
 

@@ -18,8 +18,8 @@ from click.testing import Result
 from pairs import smooth, write_pairs
 
 from ntire_bench.worker.checkout import imports as checkout_imports
-from ntire_bench.worker.loading import packages
 from ntire_bench.worker.loading.missing_packages import MissingPackage, StandIns
+from ntire_bench.worker.network import packages
 
 # The files of a checkout
 
