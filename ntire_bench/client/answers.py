@@ -11,16 +11,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from ntire_bench.errors import MeasurementError, NtireBenchError, SubmissionError
-from ntire_bench.records.record import Complexity
 from ntire_bench.text import one_line
-from ntire_bench.wire.messages import FuseReply, LoadReply, WarmUp
+from ntire_bench.wire.messages import (
+    Counted,
+    ErrorReply,
+    Flags,
+    FuseReply,
+    LoadReply,
+    Parameters,
+    PeakMemory,
+    Timed,
+    WarmUp,
+)
 from ntire_bench.wire.observation import Observation
 
 __all__ = [
     "ForgedAnswerError",
-    "costs",
+    "counted",
     "error",
     "flags",
     "fused",
@@ -57,35 +67,44 @@ def loaded(reply: object, longest_s: float) -> LoadReply:
         raise ForgedAnswerError(f"a data range of {result.data_range}")
     if result.tile is not None and result.tile < 1:
         raise ForgedAnswerError(f"tiles of {result.tile}")
-    if result.pixel_s is not None and not 0 < result.pixel_s <= longest_s:
-        raise ForgedAnswerError(f"a run of {result.pixel_s} s for each pixel")
+    pixel_s = None if result.slow is None else result.slow.pixel_s
+    if pixel_s is not None and not 0 < pixel_s <= longest_s:
+        raise ForgedAnswerError(f"a run of {pixel_s} s for each pixel")
     if len(result.findings) + len(result.inferred) > _MOST_FINDINGS:
         raise ForgedAnswerError(f"{len(result.findings)} findings")
     return result
 
 
-def costs(reply: object, input_shape: tuple[int, int, int, int]) -> Complexity:
+def counted(reply: object, input_shape: tuple[int, int, int, int]) -> Counted:
     """Return a network's costs on an input of that shape (N, C, H, W)."""
-    result = _convert(reply, Complexity)
-    counts = (result.params, result.flops, result.activations, result.convs)
-    if result.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
-        raise ForgedAnswerError(f"costs of {counts} on an input of {result.input_shape}")
-    observation(result.audit.get("observed"))
+    result = _convert(reply, Counted)
+    costs = result.costs
+    counts = (costs.params, costs.flops, costs.activations, costs.convs)
+    traced = costs.audit.traced_products
+    if costs.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
+        raise ForgedAnswerError(f"costs of {counts} on an input of {costs.input_shape}")
+    if traced is UNSET or not 0 <= traced <= _MOST or costs.audit.counter is UNSET:
+        raise ForgedAnswerError("costs that do not say how they were counted")
+    _check_counts(result.observed)
     return result
 
 
 def observation(reply: object) -> Observation:
     """Return what was seen of a forward pass."""
     seen = _convert(reply, Observation)
-    numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
-    if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
-        raise ForgedAnswerError("counts that are none")
+    _check_counts(seen)
     return seen
 
 
-def parameters(reply: dict[str, Any]) -> int:
+def _check_counts(seen: Observation) -> None:
+    numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
+    if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
+        raise ForgedAnswerError("counts that are none")
+
+
+def parameters(reply: object) -> int:
     """Return a number of parameters."""
-    count = _convert(reply.get("params"), int)
+    count = _convert(reply, Parameters).params
     if not 0 <= count <= _MOST:
         raise ForgedAnswerError(f"{count} parameters")
     return count
@@ -114,53 +133,59 @@ def warm_up(reply: object, longest_s: float) -> WarmUp:
     return result
 
 
-def runtime_ms(reply: dict[str, Any], longest_s: float) -> float:
+def runtime_ms(reply: object, longest_s: float) -> float:
     """Return the runtime of a timed call [ms], which can have taken no longer than the whole of it."""
-    claimed_ms = _convert(reply.get("runtime_ms"), float)
+    claimed_ms = _convert(reply, Timed).runtime_ms
     if not 0 < claimed_ms <= longest_s * 1000:
         raise ForgedAnswerError(f"a runtime of {claimed_ms} ms")
     return claimed_ms
 
 
-def memory_mib(reply: dict[str, Any]) -> float | None:
+def memory_mib(reply: object) -> float | None:
     """Return a memory peak [MiB], or None where it cannot be measured."""
-    if reply.get("memory_mib") is None:
-        return None
-    peak = _convert(reply["memory_mib"], float)
-    if not 0 <= peak <= _MOST:
+    peak = _convert(reply, PeakMemory).memory_mib
+    if peak is not None and not 0 <= peak <= _MOST:
         raise ForgedAnswerError(f"a memory peak of {peak} MiB")
     return peak
 
 
-def flags(reply: dict[str, Any]) -> dict[str, bool | int | str]:
+def flags(reply: object) -> dict[str, bool | int | str]:
     """Return torch's settings."""
-    return _convert(reply.get("flags"), dict[str, bool | int | str])
+    return _convert(reply, Flags).flags
 
 
-def error(reply: Any, file: Path) -> NtireBenchError:  # noqa: ANN401 - what JSON holds
+def error(reply: object, file: Path) -> NtireBenchError:
     """Return the error that a worker's answer tells of.
 
     Args:
         reply: The worker's.
         file: The model file, for a fault of this program's in the worker.
     """
-    if not isinstance(reply, dict) or reply.get("kind") not in ("submission", "measurement", "program"):
-        raise ForgedAnswerError("an error of no known kind")
-    what = one_line(str(reply.get("what")), _MOST_TEXT)
-    if reply["kind"] == "program":
-        lines = str(reply.get("traceback", ""))[-_MOST_TRACEBACK:].splitlines()
+    try:
+        told = msgspec.convert(reply, ErrorReply)
+    except msgspec.ValidationError:
+        raise ForgedAnswerError("an error of no known kind") from None
+    what = one_line(told.what, _MOST_TEXT)
+    if told.kind == "program":
+        lines = told.traceback[-_MOST_TRACEBACK:].splitlines()
         trace = "\n".join("| " + "".join(c if c.isprintable() else " " for c in line) for line in lines)
         return MeasurementError(
             f"the harness failed inside the worker: {what}\n{trace}",
             file=file,
             remedy="report this with the lines above, unless the submission patches torch",
         )
-    kind = SubmissionError if reply["kind"] == "submission" else MeasurementError
-    text = {
-        key: None if reply.get(key) is None else one_line(str(reply[key]), _MOST_TEXT)
-        for key in ("file", "expected", "found", "remedy")
-    }
-    return kind(what, **text)
+    kind = SubmissionError if told.kind == "submission" else MeasurementError
+    return kind(
+        what,
+        file=_one_line(told.file),
+        expected=_one_line(told.expected),
+        found=_one_line(told.found),
+        remedy=_one_line(told.remedy),
+    )
+
+
+def _one_line(text: str | None) -> str | None:
+    return None if text is None else one_line(text, _MOST_TEXT)
 
 
 def _convert(value: object, type_: type[_Answer]) -> _Answer:

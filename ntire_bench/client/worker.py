@@ -18,10 +18,10 @@ from ntire_bench.client import answers
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.machine.environment import compute_threads
-from ntire_bench.records.record import Complexity, Isolation
+from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.wire.messages import FuseReply, LoadReply, WarmUp
+from ntire_bench.wire.messages import Counted, FuseReply, LoadReply, Slow, WarmUp
 from ntire_bench.wire.observation import Observation
 
 __all__ = ["Call", "Worker"]
@@ -77,7 +77,7 @@ class Worker:
         self._submission = submission
         self._scale = scale
         self._threads = compute_threads() if threads is None else threads
-        self._precision = ""
+        self._slow: Slow | None = None
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
             submission.file,
@@ -168,13 +168,13 @@ class Worker:
 
     def _loaded(self, reply: dict[str, Any]) -> LoadReply:
         result = self._checked(lambda: answers.loaded(reply, LOAD_TIMEOUT_S))
-        self._precision = result.precision
+        self._slow = result.slow
         return result
 
-    def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
+    def complexity(self, input_shape: tuple[int, int, int, int]) -> Counted:
         """Return the network's costs on an input of that shape (N, C, H, W)."""
         reply = self._call("complexity", CALL_TIMEOUT_S, input_shape=input_shape)
-        return self._checked(lambda: answers.costs(reply, input_shape))
+        return self._checked(lambda: answers.counted(reply, input_shape))
 
     def audit(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], Observation]:
         """Run an LR image (uint8 HWC) once under observation; return the SR image and what was seen."""
@@ -212,6 +212,11 @@ class Worker:
         height, width = self._put(lr)
         reply = self._call("warm_up", CALL_TIMEOUT_S, height=height, width=width, calls=calls)
         return self._checked(lambda: answers.warm_up(reply, CALL_TIMEOUT_S))
+
+    @property
+    def slow(self) -> Slow | None:
+        """How slow the network is; None for one that is not, and before it is loaded."""
+        return self._slow
 
     @property
     def threads(self) -> int:
@@ -293,13 +298,13 @@ class Worker:
         try:
             reply = self._sandbox.call(operation, timeout_s, **parameters)
         except TookTooLongError as error:
-            if not self._precision:
+            if self._slow is None or not self._slow.precision:
                 raise
             raise SubmissionError(
                 error.what,
                 file=error.file,
-                found=f"a network that computes in {self._precision}, for which a CPU may take a hundred "
-                "times as long as for float32",
+                found=f"a network that computes in {self._slow.precision}, for which a CPU may take a "
+                "hundred times as long as for float32",
                 remedy="evaluate it on a GPU, or on fewer and smaller images",
             ) from error
         if "error" in reply:

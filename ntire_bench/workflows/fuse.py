@@ -83,7 +83,7 @@ def write_fused(
         ) as worker:
             worker.hello()
             worker.load(probe)
-            counted = worker.complexity(protocol.cost_input)
+            counted = worker.complexity(protocol.cost_input).costs
         if (counted.params, counted.flops) != (reply.after.params, reply.after.flops):
             raise SubmissionError(
                 "its fused checkpoint loads into another network than merging made",

@@ -20,7 +20,7 @@ from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
 from ntire_bench.submissions.declaration import parse, read
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.wire.messages import WarmUp
+from ntire_bench.wire.messages import Counted, WarmUp, plain
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.network.pixels import to_tensor, to_uint8
@@ -35,8 +35,8 @@ class InProcess:
 
     upscaler: Upscaler
 
-    def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
-        return through_json(count.measure(self.upscaler, input_shape), Complexity)
+    def complexity(self, input_shape: tuple[int, int, int, int]) -> Counted:
+        return through_json(count.measure(self.upscaler, input_shape), Counted)
 
     def audit(self, lr: np.ndarray) -> tuple[np.ndarray, Observation]:
         sr, seen = count.audit(self.upscaler, self._tensor(lr))
@@ -63,7 +63,7 @@ class InProcess:
 
 
 def through_json(value: Any, type_: Any) -> Any:
-    return msgspec.convert(json.loads(json.dumps(dataclasses.asdict(value))), type_, strict=False)
+    return msgspec.convert(json.loads(json.dumps(plain(value))), type_, strict=False)
 
 
 def submission(file: Path) -> Submission:

@@ -21,6 +21,7 @@ from ntire_bench.records.record import Finding, Inference
 from ntire_bench.source.syntax import argument_defaults
 from ntire_bench.submissions import declaration
 from ntire_bench.submissions.branch import SELECT_MODEL, Asked
+from ntire_bench.wire.messages import Slow
 from ntire_bench.worker.checkout import explain, imports
 from ntire_bench.worker.checkout.loop import MAKE, Loop, find_loop
 from ntire_bench.worker.checkout.read_only import protect
@@ -116,7 +117,8 @@ def load(asked: Asked, *, scale: int, device: torch.device, allow_pickle: bool =
         findings.append(_partly_followed(asked.script, dropped))
     types = [parameter.dtype for parameter in given.model.parameters()]
     precision = reduced(types) if device.type == "cpu" else ""
-    return Loaded(upscaler, type(given.model).__name__, inferred, findings, precision=precision)
+    slow = Slow(precision=precision) if precision else None
+    return Loaded(upscaler, type(given.model).__name__, inferred, findings, slow)
 
 
 def _returned_told(given: _Returned) -> list[Inference]:

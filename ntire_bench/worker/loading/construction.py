@@ -57,8 +57,8 @@ class Construction:
         declaration: What the submission says of itself.
         scale: Enlargement factor.
         device: Where the network is to lie.
-        probe: A real LR image, uint8 HWC, to try the network on; a part of it where a network is slow.
-        slow: How slow, and in which precision, where it does.
+        probe: A real LR image, uint8 HWC, to try the network on; becomes a part of it for a slow network.
+        trial_image: That part, and how slow the network is; None until a network has been built.
         inferred: Gains all that was not declared.
         findings: Gains what a reader of the result must know.
     """
@@ -74,7 +74,7 @@ class Construction:
     probe: npt.NDArray[np.uint8]
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    slow: TrialImage | None = None
+    trial_image: TrialImage | None = None
 
     def build(self) -> tuple[Upscaler, str]:
         """Return the network, ready to run, and the class or function that built it.
@@ -313,10 +313,9 @@ class Construction:
             pad_declared=declaration.pad_to is not None,
             tile=declaration.tile,
         )
-        if self.slow is None:
-            found = trial_image(upscaler, self.probe)
-            self.probe = found.image
-            self.slow = found
+        if self.trial_image is None:
+            self.trial_image = trial_image(upscaler, self.probe)
+            self.probe = self.trial_image.image
         return upscaler
 
     def _ranged(
