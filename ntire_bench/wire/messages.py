@@ -174,4 +174,12 @@ def plain(message: object) -> Any:  # noqa: ANN401 - what JSON holds
     >>> plain(Timed(1.5))
     {'runtime_ms': 1.5}
     """
-    return msgspec.to_builtins(message)
+    return msgspec.to_builtins(message, enc_hook=_simple)
+
+
+def _simple(value: object) -> str | int | float:
+    """Return a text or number of a class of its own, such as torch's version, as Python's own."""
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    raise NotImplementedError(f"{type(value).__name__} in a message")

@@ -115,9 +115,8 @@ def _module_missing(name: str, root: Path, file: Path, found: str) -> Submission
             found=found,
             remedy=f"put {name.replace('.', '/')}.py into the checkout: it is not complete",
         )
-    return packages.missing(
-        file, found, f"install {first} beside ntire_bench, or have the team do without it", module=name
-    )
+    otherwise = f"install {first} beside ntire_bench, or have the team do without it"
+    return packages.needed(file, found, [packages.Missing(found, first)], otherwise)
 
 
 def _is_program(filename: str) -> bool:

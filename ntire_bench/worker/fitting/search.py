@@ -19,6 +19,7 @@ from ntire_bench.worker.fitting.shapes import difference, likeness, loosely
 from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.weightless import NoNetwork, WeightlessNetworks
 from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.packages import Missing, missing_by
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["Attempt", "Search"]
@@ -37,14 +38,14 @@ class Attempt:
         call: It and its arguments.
         reason: Why it does not fit.
         likeness: From 0, no tensor in common with the checkpoint, to 1; below 0 where nothing was built.
-        missing: It is a package that is not installed.
+        missing: The package that is not installed, if that is why.
     """
 
     name: str
     call: str
     reason: str
     likeness: float = -1.0
-    missing: bool = False
+    missing: Missing | None = None
 
 
 class Search:
@@ -153,7 +154,8 @@ class Search:
             self.fail(args, str(error), -1.0)
             return -1.0, None
         except Exception as error:
-            self.fail(args, blame(error), -1.0, missing=isinstance(error, ModuleNotFoundError))
+            missing = missing_by(error) if isinstance(error, ModuleNotFoundError) else None
+            self.fail(args, blame(error), -1.0, missing)
             return -1.0, None
         best, reason = -1.0, ""
         for state in self.states:
@@ -187,7 +189,7 @@ class Search:
         own = top(list(self.networks.shapes(args)))
         return any(3 * len(top(list(s.shapes)) & own) >= len(top(list(s.shapes))) for s in self.states)
 
-    def fail(self, args: dict[str, Any], reason: str, alike: float, *, missing: bool = False) -> None:
+    def fail(self, args: dict[str, Any], reason: str, alike: float, missing: Missing | None = None) -> None:
         """Remember what was tried in vain, once."""
         call = f"{self.name}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         if call not in self._told:

@@ -34,7 +34,7 @@ def build(made: Any, model: str, file: Path, args: dict[str, Any]) -> nn.Module:
         signature = Signature.of(made)
         network = signature.call(flatten(signature, args))
     except ModuleNotFoundError as error:
-        raise packages.missing(file, blame(error, file), module=error.name) from error
+        raise packages.needed(file, blame(error, file), [packages.missing_by(error)]) from error
     except Exception as error:
         call = f"{model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         raise SubmissionError(

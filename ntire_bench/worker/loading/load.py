@@ -114,7 +114,7 @@ def import_file(file: Path) -> ModuleType:
     try:
         missing_packages.execute(_text(file), str(file), module)
     except ModuleNotFoundError as error:
-        raise packages.missing(file, blame(error, file), module=error.name) from error
+        raise packages.needed(file, blame(error, file), [packages.missing_by(error)]) from error
     except (Exception, SystemExit) as error:
         raise SubmissionError(
             "raises when it is imported", file=file, found=blame(error, file), remedy="mend the file"

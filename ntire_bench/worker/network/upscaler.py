@@ -233,7 +233,8 @@ class Upscaler:
         if isinstance(error, ModuleNotFoundError) and error.name:
             top = error.name.split(".")[0]
             otherwise = f"install {top} beside ntire_bench, or have the team do without it"
-            return packages.missing(self.file, blame(error, self.file), otherwise, module=top)
+            missing = [packages.missing_by(error)]
+            return packages.needed(self.file, blame(error, self.file), missing, otherwise)
         height, width = lr.shape[-2:]
         remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
         if self.own_forward is not None:
