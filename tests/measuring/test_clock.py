@@ -17,8 +17,8 @@ import torch
 from ntire_bench.client.worker import Call, Worker
 from ntire_bench.machine import environment, monitor
 from ntire_bench.measuring.background import Beside
-from ntire_bench.measuring.clock import Window, agrees, dithered, measure_overhead, window_of
-from ntire_bench.measuring.quality import Verifier
+from ntire_bench.measuring.clock import agrees, measure_overhead
+from ntire_bench.measuring.replays import Verifier, Window, dithered, window_of
 from ntire_bench.worker.network import device
 
 
