@@ -21,7 +21,7 @@ import json, shutil, sys
 sys.path.insert(0, sys.argv[1])
 import bare_machine
 bare_machine.hide(bare_machine.wanted())
-from ntire_bench.isolation import try_level
+from ntire_bench.isolation.choose import try_level
 found = {name: shutil.which(name) for name in ("ours", "beside")}
 print(json.dumps([found, {level: try_level(level).reason for level in ("L0", "L1", "L2", "L3")}]))
 """
