@@ -17,7 +17,7 @@ def relative(path: str | os.PathLike[str]) -> str:
     Returns:
         The relative path where the file lies at most one folder above the working directory, else `path`.
 
-    >>> relative(Path.cwd() / "models" / "team00_RLFN.py")
+    >>> relative(os.path.join(os.getcwd(), "models", "team00_RLFN.py"))
     'models/team00_RLFN.py'
     """
     try:

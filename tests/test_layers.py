@@ -1,306 +1,299 @@
-"""Who imports whom: torch stays in the worker, the reporting half stays light, and no edge is unlisted.
+"""Which folder imports which: torch stays in worker/, the reporting half stays light, no edge is unlisted.
 
-The table below is docs/ARCHITECTURE.md's; a test holds the two together.
+The tables below are docs/ARCHITECTURE.md's; a test holds the two together. What other folders may import of a
+folder, its face, is said by the docstring of its `__init__.py`.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
+from places import ROOT
 
-PACKAGE = Path(__file__).resolve().parents[1] / "ntire_bench"
+import ntire_bench
 
-# What a module may import from the package, besides errors. At any level: in functions and for types too.
+PACKAGE = ROOT / "ntire_bench"
+
+# What the modules of a folder may import from other folders, at any level: in functions and for types too.
+# Everybody may import errors and text.
 MAY_IMPORT: dict[str, str] = {
-    "errors": "",
-    "channel": "",
-    "protocol": "",
+    "protocols": "",
     "records": "",
-    "static_value": "",
-    "command_line": "",
-    "loop_slice": "",
-    "branch_walk": "command_line loop_slice static_value",
-    "branches": "branch_walk static_value",
-    "given_file": "",
-    "checkout": "given_file",
-    "declaration": "given_file",
-    "submission": "checkout declaration given_file",
-    "baseline_rule": "",
-    "baseline_choice": "baseline_rule submission",
-    "challenge_root": "branch_walk branches checkout declaration given_file static_value submission",
-    "png": "",
-    "images": "png",
-    "cache_dir": "",
-    "pixel_cache": "cache_dir",
+    "source": "",
     "metrics": "",
-    "estimate": "",
-    "steadiness": "estimate",
-    "stopping": "estimate records steadiness",
-    "image_folder": "images png",
-    "sample": "cache_dir images",
-    "dataset": "image_folder images metrics pixel_cache png sample",
-    "prepare": "image_folder images",
-    "environment": "records",
-    "monitor": "",
-    "beside": "",
-    "syscalls": "",
-    "seccomp": "syscalls",
-    "landlock": "syscalls",
-    "view": "",
-    "processes": "",
-    "limits": "",
-    "namespaces": "syscalls",
-    "launch": "landlock namespaces processes seccomp syscalls",
-    "bubblewrap": "namespaces view",
-    "cgroups": "limits",
-    "scratch": "",
-    "spawn": "bubblewrap cgroups limits processes scratch seccomp syscalls view",
-    "watch": "limits processes spawn",
-    "canary": "processes syscalls",
-    "isolation": "canary limits processes records spawn view",
-    "sandbox": "channel isolation limits records spawn watch",
-    "client": "checkout environment observation records sandbox submission",
-    "measure": "attest contender dataset estimate quality records rounds steadiness",
-    "contender": "client records submission",
-    "crew": "client submission",
-    "attest": "client",
-    "quality": "attest records",
-    "rounds": "attest beside contender dataset images metrics monitor quality submission",
-    "resolve": "audit client contender environment given_file isolation protocol records submission",
-    "session": "attest beside contender crew dataset environment isolation measure monitor protocol "
-    "records resolve rounds stopping submission",
-    "declare": "declaration records resolve submission",
-    "evaluate": "contender crew dataset entries protocol records scoring session submission",
-    "rehearsal": "baseline_choice dataset evaluate protocol records stopping submission",
-    "fused_checkpoint": "client protocol records submission",
-    "shipped_examples": "",
-    "zoo": "submission",
-    "campaign": "baseline_choice contender crew dataset environment evaluate protocol records resolve rounds "
-    "session store submission",
-    "checkpoint": "",
-    "packages": "",
-    "inference": "declaration packages",
-    "source_text": "",
-    "blueprint": "source_text",
-    "shapes": "checkpoint",
-    "arguments": "blueprint checkpoint source_text",
-    "prototypes": "blueprint shapes",
-    "sensitivity": "arguments checkpoint prototypes shapes",
-    "search": "arguments blueprint checkpoint inference prototypes sensitivity shapes",
-    "fitting": "arguments blueprint checkpoint inference search shapes source_text",
-    "stand_in_answers": "",
-    "stand_ins": "records stand_in_answers",
-    "checkout_imports": "stand_ins",
-    "trial": "inference",
-    "trial_image": "inference",
-    "outputs": "declaration inference records",
-    "variants": "declaration fitting inference outputs records trial",
-    "needs": "checkpoint inference trial variants",
-    "candidates": "checkpoint packages search stand_ins",
-    "as_declared": "blueprint checkpoint inference packages records shapes",
-    "checkout_loop": "loop_slice",
-    "checkout_script": "command_line loop_slice",
-    "read_only": "",
-    "gpu_calls": "",
-    "checkout_reads": "checkpoint",
-    "checkout_errors": "checkout checkout_reads checkpoint inference packages",
-    "input_range": "inference records trial",
-    "construction": "as_declared blueprint candidates checkpoint declaration fitting inference input_range "
-    "needs outputs records search shapes source_text trial trial_image variants",
-    "loader": "checkpoint construction declaration gpu_calls inference packages records stand_ins",
-    "checkout_loader": "checkout checkout_errors checkout_imports checkout_loop checkout_reads "
-    "checkout_script command_line declaration gpu_calls inference loader loop_slice "
-    "read_only records trial_image",
-    "observation": "",
-    "scored_costs": "records",
-    "evidence": "observation records scored_costs",
-    "audit_wording": "",
-    "flops_rules": "audit_wording evidence records scored_costs",
-    "audit_rules": "audit_wording evidence flops_rules records scored_costs",
-    "audit": "audit_rules client contender evidence observation records",
-    "conduct": "",
-    "operator_costs": "",
-    "operator_facts": "",
-    "origin": "",
-    "provenance": "origin",
-    "derived_weights": "origin provenance",
-    "operator_watch": "derived_weights inference operator_costs operator_facts origin provenance",
-    "observer": "conduct inference observation operator_watch origin",
-    "influence": "inference",
-    "complexity": "inference influence observation observer records",
-    "timing": "",
-    "planes": "",
-    "device": "",
-    "fusion": "complexity inference",
-    "worker": "channel checkout checkout_loader complexity declaration device fusion inference loader planes "
-    "timing",
-    "entries": "protocol records scored_costs",
-    "noise": "entries estimate protocol",
-    "scoring": "entries noise protocol records",
-    "stability": "estimate records",
-    "stability_text": "records stability",
-    "stability_plot": "records stability",
-    "store": "records",
-    "reference": "entries protocol",
-    "selection": "entries protocol records store",
-    "leaderboard": "entries protocol reference scoring selection store",
-    "layout": "leaderboard records scoring",
-    "results_table": "entries leaderboard selection",
-    "results_file": "results_table selection",
-    "imported_row": "entries protocol records results_file",
-    "importing": "entries imported_row protocol records results_file scoring store",
-    "export": "entries layout leaderboard records scoring selection",
-    "page": "layout leaderboard scoring",
-    "render": "export layout leaderboard page results_table",
-    "gate": "entries protocol records scoring",
-    "changed": "submission",
-    "console": "checkout gate isolation records resolve submission zoo",
-    "cli_options": "",
-    "cli_catalogue": "baseline_choice challenge_root cli_options console shipped_examples submission",
-    "cli_check": "baseline_choice cli_catalogue cli_options cli_output console declare evaluate "
-    "protocol rehearsal resolve sample submission",
-    "cli_output": "console leaderboard protocol render store",
-    "cli_run": "baseline_choice campaign changed cli_catalogue cli_options cli_output console evaluate "
-    "export gate protocol selection session stopping store submission zoo",
-    "cli_stability": "cli_options cli_output console protocol stability stability_plot stability_text store",
-    "cli_import": "cli_options cli_output console export importing protocol results_file store",
-    "cli_weights": "baseline_choice cli_options cli_output console fused_checkpoint isolation protocol "
-    "sample shipped_examples submission zoo",
-    "cli": "cli_catalogue cli_check cli_import cli_options cli_output cli_run cli_stability cli_weights "
-    "console leaderboard prepare render results_table",
+    "data": "metrics",
+    "wire": "records",
+    "machine": "records",
+    "estimating": "records",
+    "submissions": "source wire",
+    "isolation": "machine records",
+    "worker": "records source wire",
+    "client": "isolation machine records submissions wire",
+    "audit": "client records wire",
+    "ranking": "protocols records",
+    "challenge_results": "protocols ranking records",
+    "reporting": "challenge_results estimating ranking records",
+    "measuring": "audit client data estimating isolation machine metrics protocols records source "
+    "submissions",
+    "workflows": "client data estimating isolation machine measuring protocols ranking records submissions "
+    "wire",
+    "cli": "challenge_results data estimating isolation measuring protocols ranking records reporting "
+    "submissions workflows",
 }
-TORCH = {
-    "arguments", "as_declared", "blueprint", "candidates", "checkout_errors", "checkout_imports",
-    "checkout_loader", "checkout_reads", "checkpoint", "complexity", "construction", "derived_weights",
-    "device", "fitting", "fusion", "gpu_calls", "inference", "influence", "input_range", "loader",
-    "needs", "observer", "operator_costs", "operator_facts", "operator_watch", "origin", "outputs",
-    "planes", "prototypes", "provenance", "search", "sensitivity", "shapes", "source_text",
-    "stand_in_answers", "stand_ins", "timing", "trial", "trial_image", "variants", "worker",
-}  # fmt: skip
-REPORTING = {
-    "cli", "cli_catalogue", "cli_check", "cli_import", "cli_options", "cli_output", "cli_run",
-    "cli_weights", "console", "entries", "errors", "export", "gate", "imported_row", "importing",
-    "layout", "leaderboard", "protocol", "records", "reference", "render", "results_file",
-    "results_table", "scored_costs", "scoring", "selection", "store",
-}  # fmt: skip
-HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy"}
+# The same between a folder, by its name alone, and the folders in it.
+MAY_IMPORT_INSIDE: dict[str, str] = {
+    "submissions": "",
+    "submissions/checkout": "submissions",
+    "isolation": "isolation/inside isolation/levels",
+    "isolation/inside": "isolation/levels",
+    "isolation/levels": "",
+    "worker": "worker/checkout worker/costs worker/loading worker/network",
+    "worker/network": "",
+    "worker/fitting": "worker/network",
+    "worker/costs": "worker/network",
+    "worker/loading": "worker/fitting worker/network",
+    "worker/checkout": "worker/loading worker/network",
+}
+# Modules beside the folders: nothing in a folder imports them, but errors and text.
+BESIDE = {
+    "__main__": "cli",
+    "api": "data estimating measuring metrics protocols ranking records reporting submissions workflows",
+    "errors": "",
+    "text": "",
+}
+ALL_MAY_IMPORT = {"errors", "text"}
 
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__"))
+HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy", "matplotlib"}
+# Light when they are imported: a leaderboard builds anywhere, and the command starts fast.
+REPORTING = ("protocols", "records", "ranking", "challenge_results", "reporting", "cli")
+# On the way of a worker's first process, which starts without any installed package.
+FIRST_PROCESS = ("machine", "isolation", "isolation/inside", "isolation/levels")
 
 
-@cache
-def imports(module: str, *, at_import_only: bool) -> frozenset[str]:
-    """Return the dotted names that a module imports, with or without those in functions and for types."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-    names: set[str] = set()
+@dataclass(frozen=True)
+class Import:
+    """One name that a module imports.
 
-    def visit(node: ast.AST) -> None:
+    Attributes:
+        module: The module it is imported from, dotted; of another package, that package.
+        name: The name; None for a module as a whole.
+        early: Whether it is imported when the importing module is.
+    """
+
+    module: str
+    name: str | None
+    early: bool
+
+
+def modules() -> list[str]:
+    """Return all modules, dotted, without the `__init__` files."""
+    files = [path for path in PACKAGE.rglob("*.py") if "examples" not in path.parts]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    return sorted(name for name in names if not name.endswith(".__init__"))
+
+
+def folder(module: str) -> str:
+    """Return the folder of a module of ours, such as "worker/network"; "" for one beside the folders."""
+    return "/".join(module.split(".")[1:-1])
+
+
+@functools.cache
+def imports(module: str) -> frozenset[Import]:
+    """Return what a module imports."""
+    path = ROOT / (module.replace(".", "/") + ".py")
+    path = path if path.is_file() else path.with_suffix("") / "__init__.py"
+    found: set[Import] = set()
+
+    def visit(node: ast.AST, early: bool) -> None:
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            found.update(Import(alias.name, None, early) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} has a relative import, which this test does not follow"
-            if node.module == "ntire_bench":
-                names.update(f"ntire_bench.{alias.name}" for alias in node.names)
-            else:
-                names.add(str(node.module))
-        elif at_import_only and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            return
-        elif at_import_only and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            return
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = (ROOT / (whole.replace(".", "/") + ".py")).is_file()
+                found.add(
+                    Import(whole, None, early) if is_module else Import(str(node.module), alias.name, early)
+                )
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            early = False
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            early = False
         for child in ast.iter_child_nodes(node):
-            visit(child)
+            visit(child, early)
 
-    visit(tree)
-    return frozenset(names)
-
-
-def own(module: str, *, at_import_only: bool) -> set[str]:
-    """Return the package's modules that a module imports."""
-    found = {
-        name.split(".")[1]
-        for name in imports(module, at_import_only=at_import_only)
-        if "ntire_bench." in name
-    }
-    return found & set(MODULES)
+    visit(ast.parse(path.read_text(encoding="utf-8")), True)
+    return frozenset(found)
 
 
-def foreign(module: str) -> set[str]:
-    """Return the top-level packages that a module imports when it is imported."""
-    return {name.split(".")[0] for name in imports(module, at_import_only=True)} - {"ntire_bench"}
+def own(module: str, *, early: bool = False) -> set[str]:
+    """Return the modules of the package that a module imports, all or those at its import."""
+    known = set(modules())
+    return {one.module for one in imports(module) if one.module in known and (one.early or not early)}
+
+
+def foreign(module: str, *, early: bool = True) -> set[str]:
+    """Return the other packages that a module imports, all or those at its import."""
+    found = {one.module.split(".")[0] for one in imports(module) if one.early or not early}
+    return found - {"ntire_bench"}
 
 
 def reach(module: str) -> set[str]:
-    """Return a module and all that is imported with it."""
-    seen = {module}
-    todo = [module]
+    """Return a module and all modules of the package that are imported with it."""
+    seen, todo = {module}, [module]
     while todo:
-        new = own(todo.pop(), at_import_only=True) - seen
+        new = own(todo.pop(), early=True) - seen
         seen |= new
         todo += new
     return seen
 
 
-def test_every_module_is_in_the_table_and_the_table_holds_no_other():
-    assert sorted(MAY_IMPORT) == MODULES
+def edges() -> dict[str, set[str]]:
+    """Return for every folder the folders that its modules import, both as "worker/network"."""
+    found: dict[str, set[str]] = {folder(module): set() for module in modules()}
+    for module in modules():
+        for other in own(module):
+            if folder(other) not in (folder(module), ""):
+                found[folder(module)].add(folder(other))
+    return found
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_are_listed(module):
-    unlisted = own(module, at_import_only=False) - set(MAY_IMPORT[module].split()) - {"errors"}
-    assert not unlisted, (
-        f"{module} imports {unlisted}, which neither this table nor docs/ARCHITECTURE.md lists"
-    )
+def top(place: str) -> str:
+    return place.split("/")[0]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_listed_imports_exist(module):
-    stale = set(MAY_IMPORT[module].split()) - own(module, at_import_only=False)
-    assert not stale, (
-        f"{module} does not import {stale}; take it out of this table and of docs/ARCHITECTURE.md"
-    )
+def outer_edges() -> dict[str, set[str]]:
+    """Return the edges between the folders at the top."""
+    found: dict[str, set[str]] = {}
+    for place, others in edges().items():
+        if place:
+            found.setdefault(top(place), set()).update(top(other) for other in others)
+    return {place: others - {place} for place, others in found.items()}
 
 
-def test_the_table_is_the_one_that_is_documented():
-    text = (PACKAGE.parent / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\w+)( \(T\))? \| [^|]+ \|([^|]*)\|$", text, re.MULTILINE)
-    documented = {name: cell.replace(",", " ").split() for name, _, cell in rows if name != "module"}
-    assert documented == {name: listed.split() for name, listed in MAY_IMPORT.items()}
-    assert {name for name, marked, _ in rows if marked} == TORCH
+def inner_edges() -> dict[str, set[str]]:
+    """Return the edges between a folder and the folders in it."""
+    nested = {top(place) for place in edges() if "/" in place}
+    return {
+        place: {other for other in others if top(other) == top(place)}
+        for place, others in edges().items()
+        if top(place) in nested
+    }
 
 
-@pytest.mark.parametrize("at_import_only", [True, False], ids=["at import", "anywhere"])
-def test_no_import_cycle(at_import_only):
-    graph = {module: own(module, at_import_only=at_import_only) for module in MODULES}
+def test_folders_import_what_the_table_lists_and_no_other():
+    assert outer_edges() == {place: set(listed.split()) for place, listed in MAY_IMPORT.items()}
+
+
+def test_folders_inside_of_a_folder_import_what_the_table_lists_and_no_other():
+    assert inner_edges() == {place: set(listed.split()) for place, listed in MAY_IMPORT_INSIDE.items()}
+
+
+def test_beside_the_folders_lie_few_modules_and_only_errors_and_text_are_for_all():
+    beside = {module.split(".")[1] for module in modules() if folder(module) == ""}
+    assert beside == set(BESIDE)
+    for name, listed in BESIDE.items():
+        others = {folder(other) for other in own(f"ntire_bench.{name}")} - {""}
+        # `cli` is imported by its own __init__, which names the commands.
+        faces = {one.module.split(".")[1] for one in imports(f"ntire_bench.{name}") if one.name}
+        assert others | (faces & set(MAY_IMPORT)) == set(listed.split()), name
+    for module in modules():
+        if folder(module):
+            used = {other.split(".")[1] for other in own(module) if folder(other) == ""}
+            assert used <= ALL_MAY_IMPORT, module
+
+
+def test_the_tables_are_those_that_are_documented():
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w/]+) \| [^|]+ \|([^|]*)\|$", text, re.MULTILINE)
+    documented = [(name, cell.replace(",", " ").split()) for name, cell in rows if name != "folder"]
+    tables = [*MAY_IMPORT.items(), *MAY_IMPORT_INSIDE.items()]
+    assert documented == [(name, listed.split()) for name, listed in tables]
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["at import", "anywhere"])
+def test_no_import_cycle(early):
+    graph = {module: own(module, early=early) for module in modules()}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_torch_is_imported_by_the_workers_modules_alone():
+def test_no_cycle_of_folders():
+    graphlib.TopologicalSorter({place: others for place, others in edges().items() if place}).prepare()
+
+
+# Faces
+
+
+def face(place: str) -> set[str]:
+    """Return what a folder's docstring says that others import of it."""
+    text = (PACKAGE / place / "__init__.py").read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    said = re.findall(r"^Others import[: ]\s*([\w\s.,]+)\.$", docstring, re.MULTILINE)
+    assert len(said) == 1, f'{place}/__init__.py must say once "Others import: module, module.name."'
+    return set(said[0].replace(",", " ").split()) - {"nothing"}
+
+
+@pytest.mark.parametrize("place", sorted(place for place in edges() if place and place != "cli"))
+def test_others_import_of_a_folder_what_its_docstring_names(place):
+    begin = "ntire_bench." + place.replace("/", ".") + "."
+    used: set[str] = set()
+    allowed = face(place)
+    for module in modules():
+        if folder(module) == place:
+            continue
+        for one in imports(module):
+            if folder(one.module) == place and one.module.startswith(begin):
+                leaf = one.module.rpartition(".")[2]
+                fine = {leaf} if one.name is None else {leaf, f"{leaf}.{one.name}"}
+                assert fine & allowed, f"{module} imports {leaf}.{one.name or ''} of {place}, not in its face"
+                used |= fine & allowed
+    started = {
+        "launch",
+        "canary",
+        "serve",
+    }  # by their names in a text, as the first thing that a process runs
+    assert used >= allowed - started, f"nobody imports {allowed - started - used} of {place}"
+
+
+def test_init_files_import_nothing():
+    for path in PACKAGE.rglob("__init__.py"):
+        if path.parent in (PACKAGE, PACKAGE / "cli") or "examples" in path.parts:
+            continue
+        (statement,) = ast.parse(path.read_text(encoding="utf-8")).body
+        assert isinstance(statement, ast.Expr), f"{path} holds more than a docstring"
+
+
+# What is heavy, and where
+
+
+def test_torch_is_imported_by_the_worker_alone():
     importing = {
-        module
-        for module in MODULES
-        if any(name.split(".")[0] in ("torch", "fvcore") for name in imports(module, at_import_only=False))
+        top(folder(module)) for module in modules() if foreign(module, early=False) & {"torch", "fvcore"}
     }
-    assert importing <= TORCH
-    assert {"inference", "loader", "complexity", "timing", "device", "worker"} <= importing
+    assert importing == {"worker"}
 
 
-def test_no_module_of_the_parent_imports_one_of_the_workers():
-    for module in set(MODULES) - TORCH:
-        assert not own(module, at_import_only=False) & TORCH, module
-    assert not any("worker" in own(module, at_import_only=False) for module in MODULES)
+@pytest.mark.parametrize("place", FIRST_PROCESS)
+def test_a_workers_first_process_needs_the_standard_library_alone(place):
+    if place.startswith("isolation/"):
+        for module in [one for one in modules() if folder(one) == place]:
+            for part in reach(module):
+                assert foreign(part) <= sys.stdlib_module_names, f"{module} imports {part}"
 
 
-@pytest.mark.parametrize("module", sorted(REPORTING))
-def test_the_reporting_half_is_light_when_it_is_imported(module):
-    for part in reach(module):
-        assert not foreign(part) & HEAVY, f"{module} imports {part}, which imports {foreign(part) & HEAVY}"
+@pytest.mark.parametrize("place", REPORTING)
+def test_the_reporting_half_is_light_when_it_is_imported(place):
+    for module in [one for one in modules() if top(folder(one)) == place]:
+        for part in reach(module):
+            found = foreign(part) & HEAVY
+            assert not found, f"{module} imports {part}, which imports {found}"
 
 
 def loaded_by(code: str) -> set[str]:
@@ -313,8 +306,13 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_the_parent_never_loads_torch():
-    parents = ", ".join(f"ntire_bench.{module}" for module in MODULES if module not in TORCH)
+    parents = ", ".join(module for module in modules() if top(folder(module)) != "worker" and folder(module))
     assert not loaded_by(f"import {parents}") & {"torch", "fvcore", "cv2", "skimage", "pandas"}
+
+
+def test_the_package_itself_loads_nothing():
+    assert not loaded_by("import ntire_bench") & (HEAVY | {"numpy", "rich", "msgspec", "PIL", "click"})
+    assert ntire_bench.PACKAGE == PACKAGE
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

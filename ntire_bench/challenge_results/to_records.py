@@ -54,7 +54,7 @@ def find_baseline(file: ResultsFile, protocol: Protocol, named: str | None = Non
 
     >>> rows = tuple(ResultsRow(model=m, where=m, values={}) for m in ("00_RLFN_baseline", "07_RLFN-T"))
     >>> file = ResultsFile(path=Path("results.json"), sha256="", format="json", rows=rows)
-    >>> from ntire_bench import protocol
+    >>> from ntire_bench.protocols import protocol
     >>> find_baseline(file, protocol.load("ntire2024")).model
     '00_RLFN_baseline'
     """

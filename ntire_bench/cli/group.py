@@ -187,10 +187,10 @@ def leaderboard(
 def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, force: bool, as_json: bool) -> None:
     """Make LR images from HR images as MATLAB's imresize does, bit for bit."""
     from ntire_bench.cli import terminal
+    from ntire_bench.data.prepare import folder_beside
     from ntire_bench.data.prepare import prepare as make
 
-    stem = hr_dir.name[:-3] if hr_dir.name.endswith("_HR") else hr_dir.name
-    target = lr_dir or hr_dir.with_name(f"{stem}_LR")
+    target = lr_dir or folder_beside(hr_dir)
     with terminal.progress_bar() as progress:
         written = make(
             hr_dir,

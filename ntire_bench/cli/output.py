@@ -30,33 +30,15 @@ def stored_board(results: Path, protocol_name: str | None, channel: str | None, 
         channel: "y" or "rgb"; None takes the protocol's.
         device: Name of the device whose records are ranked; None takes the one with the most teams.
     """
-    from ntire_bench.protocols import protocol
-    from ntire_bench.ranking import board as leaderboard
-    from ntire_bench.records import store
+    from ntire_bench.cli import terminal
+    from ntire_bench.ranking.stored import board_of_records, protocols_with_records
 
     if protocol_name is None:
-        protocol_name = _protocol_with_records(results)
-    rules = protocol.load(protocol_name)
-    stored, problems = store.load_all(results, rules.name)
-    judged_in = as_channel(channel) if channel else None
-    return leaderboard.build(stored, rules, judged_in, device, problems)
-
-
-def _protocol_with_records(results: Path) -> str:
-    """Return the default protocol, or where it has no records the first that has."""
-    from ntire_bench.cli import terminal
-    from ntire_bench.protocols import protocol
-
-    having = [name for name in protocol.available() if any((results / name).glob("*/*.json"))]
-    chosen = protocol.DEFAULT_PROTOCOL
-    if having and chosen not in having:
-        chosen = having[0]
-    others = [name for name in having if name != chosen]
-    if others:
-        terminal.show(
-            f"Showing {chosen}; there are records of {', '.join(others)} too (--protocol).", stderr=True
-        )
-    return chosen
+        having = protocols_with_records(results)
+        if len(having) > 1:
+            text = f"Showing {having[0]}; there are records of {', '.join(having[1:])} too (--protocol)."
+            terminal.show(text, stderr=True)
+    return board_of_records(results, protocol_name, as_channel(channel) if channel else None, device)
 
 
 def show_board(board: Board) -> None:

@@ -12,7 +12,16 @@ from ntire_bench.data.folder import Problems, check_images, list_images
 from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, read_png, write_png
 from ntire_bench.errors import DatasetError
 
-__all__ = ["prepare"]
+__all__ = ["folder_beside", "prepare"]
+
+
+def folder_beside(hr_dir: Path) -> Path:
+    """Return the folder that LR images go to where none is named: NAME_LR beside NAME_HR.
+
+    >>> folder_beside(Path("data/DIV2K_LSDIR_valid_HR")).name, folder_beside(Path("data/mine")).name
+    ('DIV2K_LSDIR_valid_LR', 'mine_LR')
+    """
+    return hr_dir.with_name(f"{hr_dir.name.removesuffix('_HR')}_LR")
 
 
 def prepare(

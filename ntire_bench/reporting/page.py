@@ -11,7 +11,7 @@ from ntire_bench.ranking.scoring import Row
 from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import COLUMNS, Style
 
-__all__ = ["to_html"]
+__all__ = ["html_style", "to_html"]
 
 _WIDEST = 3.0  # times the baseline's score: a longer bar would leave nothing of the others
 _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # as the table orders them
@@ -143,15 +143,19 @@ def _columns() -> list[tuple[str, list[str]]]:
     return [(name, COLUMNS[name].lines) for name in names]
 
 
-def _row(board: Board, row: Row, place: int, scale: float) -> str:
-    style = Style(
+def html_style(row: Row) -> Style:
+    """Return how the cells of a row are written in HTML."""
+    return Style(
         place=lambda number: f"<sup>({number})</sup>",
         below=lambda text: f"{text}↓",
         missing="–",
         note='<sup title="{}">†</sup>'.format(html.escape("; ".join(remarks(row)), quote=True)),
         escape=html.escape,
     )
-    texts = dict(zip(COLUMNS, layout.cells(board, row, layout.FULL, style), strict=True))
+
+
+def _row(board: Board, row: Row, place: int, scale: float) -> str:
+    texts = dict(zip(COLUMNS, layout.cells(board, row, layout.FULL, html_style(row)), strict=True))
     values = _values(row)
     failed = {f"psnr_{v.split}" for v in row.verdicts if v.passed is False and row.entry.competes}
     kind = "first" if row.rank == 1 else "unranked" if row.rank is None else ""

@@ -186,4 +186,4 @@ def test_what_lies_beside_an_installed_package_is_not_taken_for_them(installed, 
 def test_a_checkout_has_them_beside_the_package(root):
     spec = importlib.util.find_spec("ntire_bench.submissions.shipped_examples")
     assert spec is not None and spec.origin is not None
-    assert Path(spec.origin).parents[1] == root
+    assert Path(spec.origin).parents[2] == root

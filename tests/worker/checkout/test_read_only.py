@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import os, shutil, sys, tempfile
-from ntire_bench.read_only import protect
+from ntire_bench.worker.checkout.read_only import protect
 folder, other = sys.argv[1:3]
 os.chdir(folder)
 protect(folder)

@@ -1,0 +1,33 @@
+"""A board as a piece of HTML for a notebook: plain tags, no style sheet and no script of its own."""
+
+from __future__ import annotations
+
+import html
+
+from ntire_bench.ranking.board import Board
+from ntire_bench.reporting import layout
+from ntire_bench.reporting.page import html_style
+
+__all__ = ["to_fragment"]
+
+
+def to_fragment(board: Board) -> str:
+    """Return a board as a table with its title above and its captions below.
+
+    Every name comes from strangers and stands as text.
+    """
+    heads = ["<br>".join(html.escape(line) for line in column.lines) for column in layout.COLUMNS.values()]
+    lines = [
+        "<div>",
+        f"<p><strong>{html.escape(layout.title(board))}</strong></p>",
+        "<table>",
+        f"<thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>",
+        "<tbody>",
+    ]
+    for row in board.rows:
+        cells = layout.cells(board, row, layout.FULL, html_style(row))
+        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    lines += ["</tbody>", "</table>", "<ul>"]
+    lines += [f"<li>{html.escape(text)}</li>" for text in layout.captions(board)]
+    lines += ["</ul>", "</div>"]
+    return "\n".join(lines) + "\n"
