@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
-from ntire_bench.measuring.session import Options, Session, isolation_of
+from ntire_bench.measuring.options import Options, isolation_of
+from ntire_bench.measuring.session import Session
 from ntire_bench.measuring.side import BaselineError, Contender, Progress
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
