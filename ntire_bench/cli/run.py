@@ -31,7 +31,7 @@ from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.measuring.session import Options
+    from ntire_bench.measuring.options import Options
     from ntire_bench.protocols.protocol import Protocol
     from ntire_bench.submissions.submission import Catalogue, Submission
     from ntire_bench.workflows.campaign import Data
@@ -347,7 +347,7 @@ def _evaluation_options(
     """Return the options of an evaluation; no `effort` is one round, which is enough for PSNR."""
     from ntire_bench.cli import terminal
     from ntire_bench.estimating.stopping import StopRule
-    from ntire_bench.measuring.session import Options, isolation_of
+    from ntire_bench.measuring.options import Options, isolation_of
 
     stop = StopRule(rounds=1)
     if effort is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["shares", "ties"]
+__all__ = ["rank_shares", "shares", "ties"]
 
 
 def ties(ranked: Sequence[Entry]) -> list[tuple[str, ...]]:
@@ -56,8 +56,6 @@ def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float
         return [{} for _ in ranked]
     import numpy as np
 
-    from ntire_bench.estimating.bootstrap import rank_shares
-
     count = min(known)
     finals = []
     for entry in ranked:
@@ -69,6 +67,33 @@ def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float
         with np.errstate(over="ignore"):
             finals.append(weights.runtime * np.exp(2 * ratios) + fixed)
     return list(rank_shares(finals))
+
+
+def rank_shares(finals: Sequence[npt.NDArray[np.float64]]) -> list[dict[int, float]]:
+    """Return, for each team, the share of resamples in which it takes each rank.
+
+    Args:
+        finals: Resampled final scores per team, each of the same length; lower is better.
+
+    Returns:
+        Per team the ranks it takes at all, with their shares; teams that tie share the smaller rank.
+
+    >>> import numpy as np
+    >>> rank_shares([np.array([1.0, 1.0, 3.0, 3.0]), np.array([2.0, 2.0, 2.0, 2.0])])
+    [{1: 0.5, 2: 0.5}, {1: 0.5, 2: 0.5}]
+    """
+    import numpy as np
+
+    table = np.stack(finals)
+    ordered = np.sort(table, axis=0)
+    ranks = np.empty(table.shape, dtype=np.int64)
+    for number in range(table.shape[1]):
+        ranks[:, number] = 1 + np.searchsorted(ordered[:, number], table[:, number])
+    shares = []
+    for row in ranks:
+        taken, counts = np.unique(row, return_counts=True)
+        shares.append({int(rank): float(count) / len(row) for rank, count in zip(taken, counts, strict=True)})
+    return shares
 
 
 def _shuffled(entry: Entry) -> npt.NDArray[np.float64]:

@@ -149,3 +149,11 @@ def test_a_chain_of_many_overlaps_is_found_by_its_sweep():
             o.label for o in entries if o is not entry and o.score_ci95[0] <= high and low <= o.score_ci95[1]
         }
         assert set(tied) == expected
+
+
+def test_shares_of_ranks():
+    finals = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 2.0, 2.0]), np.array([9.0] * 4)]
+    shares = noise.rank_shares(finals)
+    assert shares[0] == {1: 0.5, 2: 0.5}  # first at 1 < 2 and at the tie 2 = 2
+    assert shares[1] == {1: 0.75, 2: 0.25}
+    assert shares[2] == {3: 1.0}
