@@ -8,22 +8,25 @@ from pathlib import Path
 __all__ = ["SCRIPT", "SELECT_MODEL", "BranchRequest"]
 
 SCRIPT = "test_demo.py"
+"""The file of a challenge's checkout that runs the networks."""
+
 SELECT_MODEL = "select_model"
+"""The function in it that builds them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BranchRequest:
-    """Which branch is wanted; see `submissions.branch.Branch`.
+    """Which branch of a challenge's checkout a worker is to load.
 
     Attributes:
-        id: The number.
+        id: Its number.
         root: The checkout.
         script: Its test_demo.py.
-        file: The model file, for messages.
-        parameter: The parameter of select_model that tells it the number.
-        attribute: The attribute of it that is the number; None where the parameter is.
+        file: The branch's model file, which messages name.
+        parameter: The parameter of select_model that holds the number.
+        attribute: The attribute of that parameter that is the number; None where the parameter itself is.
         as_text: Whether the number is given as text.
-        checkpoints: Files that the branch is known to name.
+        checkpoints: The checkpoint files that the branch is known to name.
     """
 
     id: int

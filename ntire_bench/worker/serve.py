@@ -22,7 +22,7 @@ from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.wire import channel
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import BranchRequest
-from ntire_bench.worker.checkout import load as checkout_loader
+from ntire_bench.worker.checkout.load import load as load_branch
 from ntire_bench.worker.costs import count, fusion
 from ntire_bench.worker.loading import load as loader
 from ntire_bench.worker.network import device, timing
@@ -113,9 +113,7 @@ class _Worker:
             as_text=as_text,
             checkpoints=tuple(map(Path, checkpoints)),
         )
-        self.loaded = checkout_loader.load(
-            asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle
-        )
+        self.loaded = load_branch(asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
         return self._loaded_reply(can_fuse=False)  # it is measured as the checkout runs it
 
     def _loaded_reply(self, *, can_fuse: bool) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.nd
     from ntire_bench.errors import NtireBenchError
     from ntire_bench.submissions.checkout import find
     from ntire_bench.wire.messages import BranchRequest
-    from ntire_bench.worker.checkout import load as checkout_loader
+    from ntire_bench.worker.checkout.load import load
     from ntire_bench.worker.costs import count as complexity
     from ntire_bench.worker.network.upscaler import to_tensor, to_uint8
 
@@ -50,7 +50,7 @@ def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.nd
         checkpoints=branch.checkpoints,
     )
     try:
-        loaded = checkout_loader.load(asked, scale=4, device=torch.device("cpu"))
+        loaded = load(asked, scale=4, device=torch.device("cpu"))
         upscaler = loaded.upscaler
         told: dict[str, Any] = {
             "inferred": [dataclasses.asdict(item) for item in loaded.inferred],
