@@ -72,7 +72,7 @@ class _Worker:
         return device.describe(self.device)
 
     def null_run(self, height: int, width: int, scale: int) -> Timed:
-        """Run torch's nearest neighbour, before anything is loaded: what a call costs without network."""
+        """Run torch's nearest neighbour before anything is loaded: what a call costs without a network."""
         if self.loaded is not None:
             raise RuntimeError("a submission is loaded")
         nearest = nn.Upsample(scale_factor=scale)
@@ -126,7 +126,7 @@ class _Worker:
             checkpoints=tuple(map(Path, checkpoints)),
         )
         self.loaded = load_branch(asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
-        return self._loaded_reply(can_fuse=False)  # it is measured as the checkout runs it
+        return self._loaded_reply(can_fuse=False)  # a branch is measured as its checkout runs it
 
     def _loaded_reply(self, *, can_fuse: bool) -> LoadReply:
         if self.loaded is None:

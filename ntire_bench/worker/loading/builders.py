@@ -1,4 +1,4 @@
-"""What in a model file may build the network, and why nothing of it does. Worker only."""
+"""Which classes and functions of a file may build the network, and why none of them does. Worker only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def classes(module: ModuleType) -> list[type[nn.Module]]:
 
 
 def factories(module: ModuleType) -> list[Callable[..., Any]]:
-    """Return the functions of the file that make a network, by their names, such as make_model."""
+    """Return the functions of the file whose names say that they make a network, such as make_model."""
     own = [
         value
         for name, value in vars(module).items()
@@ -48,7 +48,7 @@ def factories(module: ModuleType) -> list[Callable[..., Any]]:
 
 
 def declare(example: str) -> str:
-    """Return the remedy for a network that is not told, by an example."""
+    """Return the remedy where nothing says which class is the network: how to declare it, by an example."""
     return f'declare it in the file, such as SUBMISSION = {{"model": "{example}"}}'
 
 
@@ -66,8 +66,8 @@ def no_fit(
     """Return the message for a checkpoint that nothing in the file takes.
 
     Args:
-        module: The executed file.
-        file: It, for the message.
+        module: The model file, executed.
+        file: Its path, for the message.
         checkpoint: The checkpoint.
         states: The state dicts in it.
         attempts: What was tried.
@@ -94,7 +94,7 @@ def no_fit(
     if len(attempts) > len(ordered):
         found[-1] += f" ({len(attempts)} ways to build the network were tried)"
     if missing:
-        found.append(f"not to be imported: {_reasons(missing)}")
+        found.append(f"imports that failed: {_reasons(missing)}")
     keys = ", ".join(state.where or "its top" for state in states)
     return SubmissionError(
         f"no network of this file takes {checkpoint.name} strictly",

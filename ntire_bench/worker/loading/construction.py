@@ -46,11 +46,11 @@ _STRICT = "the value with which the checkpoint loads strictly"
 
 @dataclass
 class Construction:
-    """A network to be built, and all that tells how.
+    """A network to be built, and all that says how.
 
     Attributes:
-        module: The executed model file.
-        file: It, for messages.
+        module: The model file, executed.
+        file: Its path, for messages.
         name: NAME in its file name.
         checkpoint: The checkpoint, or None for a network without one.
         states: The state dicts in it, the most likely first.
@@ -59,8 +59,8 @@ class Construction:
         device: Where the network is to lie.
         probe: A real LR image, uint8 HWC, to try the network on; becomes a part of it for a slow network.
         trial_image: That part, and how slow the network is; None until a network has been built.
-        inferred: Gains all that was not declared.
-        findings: Gains what a reader of the result must know.
+        inferred: All that was found out rather than declared; grows in `build`.
+        findings: What a reader of the result must know; grows in `build`.
     """
 
     module: ModuleType
@@ -80,7 +80,7 @@ class Construction:
         """Return the network, ready to run, and the class or function that built it.
 
         Raises:
-            SubmissionError: No class takes the checkpoint, or two answers fit; or the constructor raises.
+            SubmissionError: No class takes the checkpoint, or several do; or the constructor raises.
         """
         declared = self.declaration.model
         if declared is not None:
@@ -114,7 +114,7 @@ class Construction:
                     self._note(loose[0].fit, loose[0].how, strictly=False)
                     return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
             raise builders.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
-        # Of what is declared the defaults are part; only what has none is open.
+        # A declaration accepts the defaults; only arguments without one are open.
         found.choices = [choice for choice in found.choices if choice.name in found.derived]
         if found.choices:
             variant = self._workbench().settled(found)
@@ -152,10 +152,10 @@ class Construction:
         return self._ranged(chosen.upscaler, chosen.output, chosen.trial), chosen.name
 
     def _ways(self) -> list[tuple[bool, list[StateDict]]]:
-        """Return which state dicts are tried, in turn, and whether strictly.
+        """Return the groups of state dicts in the order they are tried, and whether strictly.
 
-        Parts of state dicts come last, as a mere block of the network may fit them; but not averaged weights
-        beside raw ones, which would be taken with the averaged ones left over.
+        Parts of state dicts come last, as a mere block of the network may fit them. Averaged weights that lie
+        beside raw ones come earlier: else the raw ones would be taken and the averaged ones left over.
         """
         whole = [state for state in self.states if not state.part]
         averaged = [state for state in self.states if state.averaged_beside_raw]
@@ -177,7 +177,7 @@ class Construction:
             if group is settled:
                 found = [one for one in found if not one.derived]
                 for one in found:
-                    one.choices = []  # the author's own arguments
+                    one.choices = []  # these functions take no arguments: all are the author's own
             if variants := self._variants(found):
                 return variants
         return []
@@ -197,7 +197,7 @@ class Construction:
         return [found for found in fits if order[id(found.state)] == first]
 
     def _variants(self, fits: Sequence[Fit]) -> list[Variant]:
-        """Run each network; one whose arguments cannot be told is an answer only if it is the only one."""
+        """Run each network. Where arguments of one stay open, that is an error if there are others."""
         variants, refusals = [], []
         for found in fits:
             try:
@@ -214,11 +214,11 @@ class Construction:
     def _loosely(
         self, candidates: Sequence[Callable[..., Any]], states: Sequence[StateDict]
     ) -> list[Variant]:
-        """Return networks that have all they need of a checkpoint that is not quite theirs.
+        """Return networks that work with a checkpoint that does not fit them exactly.
 
         It may hold more, such as remains of training branches, or lack what only training needs; authors load
-        it with strict=False. That nothing needed is missing is shown by the image: it must be one of this LR
-        image, and the same whatever the tensors hold that the checkpoint lacks.
+        it with strict=False. The image shows that nothing needed is missing: it must reduce to the LR image,
+        and must not change with what is in the tensors that the checkpoint lacks.
         """
         found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in candidates]
         variants = self._variants([one for one in found if one is not None])
@@ -229,7 +229,7 @@ class Construction:
                 variants.remove(variant)
             else:
                 variant.upscaler = spoilt
-        # Where a class has what another leaves over, the other is a part of the network, or an older one.
+        # A class that leaves more tensors over than another is a part of the network, or an older version.
         least = min((_not_common(variant) for variant in variants), default=0)
         return [variant for variant in variants if _not_common(variant) == least]
 
@@ -284,7 +284,7 @@ class Construction:
             self.inferred.append(Inference(key="left_out", value=value, how=where))
 
     def _note_averaged(self, found: Fit) -> None:
-        """Say so where averaged weights lie in the checkpoint and raw ones had to be taken."""
+        """Add a finding where the checkpoint holds averaged weights and raw ones had to be taken."""
         shapes = shapes_of(found.network)
         for state in self.states:
             if state.averaged and likeness(shapes, state.shapes) >= _SAME_NETWORK:
@@ -330,7 +330,7 @@ class Construction:
 
 
 def _not_common(variant: Variant) -> int:
-    """Return how many tensors a checkpoint has that the network has not, and the other way round."""
+    """Return how many tensors only the checkpoint or only the network has."""
     return len(variant.fit.state.dropped) + len(variant.fit.state.missing)
 
 

@@ -1,4 +1,4 @@
-"""One model file and its checkpoint to an eval-mode network and its input range. Worker only."""
+"""Loads one model file and its checkpoint: a network in eval mode, and its input range. Worker only."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def load(
     Raises:
         SubmissionError: The file does not run, no class takes the checkpoint, or the range cannot be told.
     """
-    # Only where the file mentions CUDA: the answers stand in the way of timed calls, if ever so little.
+    # Only where the file mentions CUDA: the changed functions would slow timed calls, if only a little.
     answered = answer_on_cpu() if device.type == "cpu" and b"cuda" in _text(file) else {}
     module = import_file(file)
     states: list[StateDict] = []
@@ -110,7 +110,7 @@ def import_file(file: Path) -> ModuleType:
         raise SubmissionError("cannot be imported", file=file, expected="a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and torch.jit look their module up by name
-    arguments, sys.argv = sys.argv, [str(file)]  # a parser of its own must not meet this program's words
+    arguments, sys.argv = sys.argv, [str(file)]  # the file may parse a command line, and this is not its own
     try:
         missing_packages.execute(_text(file), str(file), module)
     except ModuleNotFoundError as error:
