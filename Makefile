@@ -24,7 +24,7 @@ test-all: test
 # What the best level of isolation that this machine has is in the way of, or is shown by; no more than that.
 ISOLATION := tests/isolation tests/cli/test_cli.py tests/attacks/test_conduct.py \
              tests/workflows/test_fuse.py::test_merged_weights_are_the_sum_of_the_branches \
-             tests/submissions/checkout/test_find.py::test_check_loads_a_branch_in_its_worker
+             tests/submissions/checkout/test_commands.py::test_check_loads_a_branch_in_its_worker
 
 test-isolation: $(VENV)/.installed-dev
 	$(BIN)/pytest $(BESIDE) -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)

@@ -1,11 +1,13 @@
-"""What a worker answers: it fills these classes, and the parent converts its answers to the same ones.
+"""What a worker is asked and what it answers: the same classes on both sides.
 
-What crosses is JSON. `plain` makes it of a message; in the parent, `client.answers` makes a message of it.
+What crosses is JSON. `plain` makes it of a message. In the worker, `received` makes a request of it again; in
+the parent, `client.answers` makes a reply of it and checks that it can be true.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +17,9 @@ from ntire_bench.wire.observation import Observation
 
 __all__ = [
     "MOST_DIFFERENCE",
+    "SCRIPT",
+    "SELECT_MODEL",
+    "BranchRequest",
     "Counted",
     "ErrorReply",
     "Flags",
@@ -29,6 +34,33 @@ __all__ = [
 ]
 
 MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
+SCRIPT = "test_demo.py"
+SELECT_MODEL = "select_model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchRequest:
+    """Which branch is wanted; see `submissions.branch.Branch`.
+
+    Attributes:
+        id: The number.
+        root: The checkout.
+        script: Its test_demo.py.
+        file: The model file, for messages.
+        parameter: The parameter of select_model that tells it the number.
+        attribute: The attribute of it that is the number; None where the parameter is.
+        as_text: Whether the number is given as text.
+        checkpoints: Files that the branch is known to name.
+    """
+
+    id: int
+    root: Path
+    script: Path
+    file: Path
+    parameter: str
+    attribute: str | None
+    as_text: bool
+    checkpoints: tuple[Path, ...]
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 from ntire_bench.errors import NtireBenchError, SubmissionError
-from ntire_bench.submissions.branch import Asked
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.wire import channel
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import (
+    BranchRequest,
     Counted,
     ErrorReply,
     Flags,
@@ -115,7 +115,7 @@ class _Worker:
         checkpoints: list[str],
         scale: int,
     ) -> LoadReply:
-        asked = Asked(
+        asked = BranchRequest(
             id=id_,
             root=Path(root),
             script=Path(script),

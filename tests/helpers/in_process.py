@@ -18,7 +18,8 @@ from ntire_bench.measuring import resolve
 from ntire_bench.measuring.side import Contender
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
-from ntire_bench.submissions.declaration import parse, read
+from ntire_bench.source.files import parse
+from ntire_bench.submissions.declaration import read
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import Counted, WarmUp, plain
 from ntire_bench.wire.observation import Observation

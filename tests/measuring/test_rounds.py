@@ -18,8 +18,8 @@ from ntire_bench.measuring.clock import Overhead
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.side import Contender, Timeline
 from ntire_bench.records.record import Launch, SubmissionInfo
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import WarmUp
 
 HEIGHT, WIDTH = 80, 96

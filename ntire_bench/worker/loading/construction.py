@@ -20,8 +20,8 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.text import few
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.fitting.fit import Fit, fit
 from ntire_bench.worker.fitting.search import Attempt
 from ntire_bench.worker.fitting.shapes import difference, likeness, shapes_of

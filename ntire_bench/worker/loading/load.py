@@ -14,7 +14,7 @@ import torch
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import Slow
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.loading.construction import Construction

@@ -17,7 +17,7 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Inference
-from ntire_bench.submissions.declaration import Declaration, toml_value
+from ntire_bench.wire.declaration import Declaration, toml_value
 from ntire_bench.worker.fitting.fit import Choice, Fit
 from ntire_bench.worker.loading import trial_run
 from ntire_bench.worker.loading.sr_output import settle_output

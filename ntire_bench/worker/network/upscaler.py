@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.declaration import TILE_OVERLAP
+from ntire_bench.wire.declaration import TILE_OVERLAP
 from ntire_bench.worker.network import packages
 
 __all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "wants_gpu"]

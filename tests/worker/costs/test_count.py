@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.loading import load
 from ntire_bench.worker.network.upscaler import Upscaler
