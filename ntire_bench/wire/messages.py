@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from ntire_bench.records.record import Complexity, Finding, Inference
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.observation import Observation
 
 __all__ = [
@@ -25,17 +26,40 @@ __all__ = [
     "Flags",
     "FuseReply",
     "LoadReply",
+    "LoadRequest",
     "Parameters",
     "PeakMemory",
     "Slow",
     "Timed",
     "WarmUp",
     "plain",
+    "received",
 ]
 
 MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
 SCRIPT = "test_demo.py"
 SELECT_MODEL = "select_model"
+
+_Request = TypeVar("_Request")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRequest:
+    """Which submission is to be loaded: a model file, and what belongs to it.
+
+    Attributes:
+        file: The model file.
+        name: NAME in its file name.
+        checkpoint: The checkpoint; None for a network without one.
+        declaration: What the submission declares of itself, without its `args`.
+        args: Those, as Python writes them: JSON would make a list of a tuple.
+    """
+
+    file: Path
+    name: str
+    checkpoint: Path | None
+    declaration: Declaration
+    args: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +233,26 @@ def plain(message: object) -> Any:  # noqa: ANN401 - what JSON holds
     return msgspec.to_builtins(message, enc_hook=_simple)
 
 
+def received(value: object, type_: type[_Request]) -> _Request:
+    """Return a request as its class, of what JSON holds. Only a worker uses it: it trusts what is asked.
+
+    >>> request = LoadRequest(
+    ...     file=Path("a.py"), name="A", checkpoint=None, declaration=Declaration(), args="{}"
+    ... )
+    >>> received(plain(request), LoadRequest) == request
+    True
+    """
+    return msgspec.convert(value, type_, dec_hook=_path)
+
+
+def _path(type_: type, value: object) -> object:
+    return type_(value)
+
+
 def _simple(value: object) -> str | int | float:
-    """Return a text or number of a class of its own, such as torch's version, as Python's own."""
+    """Return a path as text, and a text or number of another class, such as torch's version, as Python's."""
+    if isinstance(value, Path):
+        return str(value)
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind(value)

@@ -20,7 +20,6 @@ from torch import nn
 
 from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.wire import channel
-from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import (
     BranchRequest,
     Counted,
@@ -28,11 +27,13 @@ from ntire_bench.wire.messages import (
     Flags,
     FuseReply,
     LoadReply,
+    LoadRequest,
     Parameters,
     PeakMemory,
     Timed,
     WarmUp,
     plain,
+    received,
 )
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.checkout.load import load as load_branch
@@ -81,21 +82,13 @@ class _Worker:
     def begin_round(self) -> None:
         device.apply_settings(self.threads)
 
-    def load(
-        self,
-        file: str,
-        name: str,
-        checkpoint: str | None,
-        declaration: dict[str, Any],
-        scale: int,
-        height: int,
-        width: int,
-    ) -> LoadReply:
+    def load(self, request: dict[str, Any], scale: int, height: int, width: int) -> LoadReply:
+        wanted = received(request, LoadRequest)
         self.loaded = load(
-            Path(file),
-            name,
-            None if checkpoint is None else Path(checkpoint),
-            Declaration(**{**declaration, "args": ast.literal_eval(declaration["args"])}),
+            wanted.file,
+            wanted.name,
+            wanted.checkpoint,
+            dataclasses.replace(wanted.declaration, args=ast.literal_eval(wanted.args)),
             scale=scale,
             device=self.device,
             probe=self._image(height, width).copy(),
@@ -103,29 +96,9 @@ class _Worker:
         )
         return self._loaded_reply(can_fuse=fusion.can_fuse(self._upscaler.network))
 
-    def load_checkout(
-        self,
-        id_: int,
-        root: str,
-        script: str,
-        file: str,
-        parameter: str,
-        attribute: str | None,
-        as_text: bool,
-        checkpoints: list[str],
-        scale: int,
-    ) -> LoadReply:
-        asked = BranchRequest(
-            id=id_,
-            root=Path(root),
-            script=Path(script),
-            file=Path(file),
-            parameter=parameter,
-            attribute=attribute,
-            as_text=as_text,
-            checkpoints=tuple(map(Path, checkpoints)),
-        )
-        self.loaded = load_branch(asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
+    def load_checkout(self, request: dict[str, Any], scale: int) -> LoadReply:
+        wanted = received(request, BranchRequest)
+        self.loaded = load_branch(wanted, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
         return self._loaded_reply(can_fuse=False)  # a branch is measured as its checkout runs it
 
     def _loaded_reply(self, *, can_fuse: bool) -> LoadReply:
