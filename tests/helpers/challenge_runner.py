@@ -35,7 +35,7 @@ def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.nd
     from ntire_bench.wire.messages import BranchRequest
     from ntire_bench.worker.checkout.load import load
     from ntire_bench.worker.costs import count as complexity
-    from ntire_bench.worker.network.upscaler import to_tensor, to_uint8
+    from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 
     submission = find.find(root).get(id_)
     branch = submission.branch

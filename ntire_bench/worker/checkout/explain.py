@@ -16,8 +16,8 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.text import few
 from ntire_bench.wire.messages import SELECT_MODEL, BranchRequest
 from ntire_bench.worker.checkout.torch_load import CheckpointReads
-from ntire_bench.worker.loading import packages
 from ntire_bench.worker.network import checkpoint as checkpoints
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.upscaler import wants_gpu
 
 __all__ = ["explain"]
@@ -143,7 +143,7 @@ def _module_missing(failure: _Failure) -> SubmissionError | None:
             remedy=f"put {stem.replace('.', '/')}.py into the checkout: it is not complete",
         )
     otherwise = f"install {first} beside ntire_bench, or have the team do without it"
-    return packages.missing(failure.file, found, otherwise, module=name)
+    return packages.needed(failure.file, found, [packages.Missing(found, first)], otherwise)
 
 
 def _not_readable(failure: _Failure) -> SubmissionError | None:

@@ -17,7 +17,7 @@ from ntire_bench import PACKAGE
 from ntire_bench.errors import SubmissionError
 from ntire_bench.source.files import parse
 from ntire_bench.source.syntax import argument_defaults, function_named, names_read, parameters
-from ntire_bench.wire.messages import SELECT_MODEL, BranchRequest
+from ntire_bench.wire.messages import SELECT_MODEL, BranchRequest, Slow
 from ntire_bench.worker.checkout import imports, notes
 from ntire_bench.worker.checkout.explain import explain
 from ntire_bench.worker.checkout.loop import Loop, find_loop
@@ -89,7 +89,8 @@ def load(request: BranchRequest, *, scale: int, device: torch.device, allow_pick
     findings = list(notes.findings(request.script, step, omitted))
     types = [parameter.dtype for parameter in given.model.parameters()]
     precision = reduced(types) if device.type == "cpu" else ""
-    return Loaded(upscaler, type(given.model).__name__, inferred, findings, precision=precision)
+    slow = Slow(precision=precision) if precision else None
+    return Loaded(upscaler, type(given.model).__name__, inferred, findings, slow)
 
 
 def _enter(request: BranchRequest) -> None:

@@ -1,12 +1,13 @@
-"""Where every tensor of a forward pass comes from: the image, a weight, a constant, or nowhere. Worker only.
+"""Where every tensor of a forward pass comes from: the image, weights, constants, or elsewhere. Worker only.
 
-Origins belong to storages, because views share one. A storage is known by a weak reference, which keeps its
-address from being used again, and not by the address, which the next tensor may get.
+Origins belong to storages, because views share one. A storage is known by a weak reference and not by its
+address: the reference keeps the address from being used for the next tensor.
 """
 
 from __future__ import annotations
 
 import bisect
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
@@ -26,7 +27,7 @@ from ntire_bench.worker.costs.origin import (
     view_of,
 )
 
-__all__ = ["Provenance"]
+__all__ = ["DerivedWeights", "Provenance"]
 
 
 @dataclass
@@ -68,11 +69,11 @@ class Provenance:
         self._regions = [(start, *region) for start, region in sorted(regions.items())]
 
     def produced(self, tensor: Tensor, origin: Origin, *, unwritten: bool = False) -> None:
-        """Note a new tensor that an operator gave; `unwritten` if it is only room for one."""
+        """Note a new tensor that an operator made; `unwritten` if it is uninitialized memory."""
         self._storages[self._key(tensor)] = _Storage(origin, unwritten=tensor.numel() if unwritten else 0)
 
     def known(self, tensor: Tensor) -> bool:
-        """Return whether an operator has given or written this tensor's storage, or read it before."""
+        """Return whether an operator has made, written or read this tensor's storage before."""
         return self._key(tensor) in self._storages
 
     def written(self, tensor: Tensor, origin: Origin) -> None:
@@ -95,13 +96,13 @@ class Provenance:
         storage.origin = Origin(kind, frozenset() if from_image else before.sources | origin.sources)
 
     def recast(self, tensor: Tensor) -> None:
-        """Note that a computed tensor's bits are read as another type; sources tell it by their elements."""
+        """Note that a computed tensor's bits are read as another type; `Source.recast` says so of sources."""
         storage = self._storages.get(self._key(tensor))
         if storage is not None and Kind.IMAGE not in storage.origin.kind:
             storage.origin = Origin(storage.origin.kind | Kind.BITS, storage.origin.sources)
 
     def of(self, tensor: Tensor, use: Use = Use.NOTHING) -> Origin:
-        """Return the origin of a tensor that is read; one that nobody produced is a source from now on.
+        """Return the origin of a tensor that is read; one that no operator made is a source from now on.
 
         Args:
             tensor: An operator's argument.
@@ -122,7 +123,7 @@ class Provenance:
             self._read(self.sources[storage.number], tensor, view, use)
         if use:
             self.unwritten += min(storage.unwritten, distinct(tensor))
-        # What nobody has written may be anything.
+        # Memory that nobody has written may hold anything, so also what was computed from the image.
         return Origin(storage.origin.kind | Kind.IMAGE) if storage.unwritten else storage.origin
 
     def source_of(self, tensor: Tensor) -> int | None:
@@ -161,7 +162,7 @@ class Provenance:
         return id(tensor)
 
     def _source(self, tensor: Tensor) -> int:
-        """Return the number of a source; storages over a parameter's memory are that parameter's."""
+        """Return the number of a source; a storage in a parameter's memory counts as that parameter."""
         names: tuple[str, ...] = ()
         declared = 0
         room, itemsize = room_of(tensor), tensor.element_size()
@@ -176,3 +177,44 @@ class Provenance:
             self._numbers[start] = len(self.sources)
         self.sources.append(Source(names, declared, room, itemsize))
         return len(self.sources) - 1
+
+
+class DerivedWeights:
+    """The factors of convolutions and matrix products that do not depend on the image.
+
+    A factor that was there before is marked as a weight. One that forward computes counts by its elements,
+    equal tensors once, and is compared with what it was computed from: half-precision copies, merged branches
+    and unpacked numbers.
+
+    Args:
+        provenance: Of the same pass.
+    """
+
+    def __init__(self, provenance: Provenance) -> None:
+        self._provenance = provenance
+        self._elements: dict[str, dict[tuple[int, str, str], int]] = defaultdict(dict)
+        self._sources: dict[str, set[int]] = defaultdict(set)
+
+    def note(self, factor: Tensor, origin: Origin) -> None:
+        """Note a factor whose origin holds no image."""
+        for number in origin.sources:
+            self._provenance.sources[number].use |= Use.WEIGHT
+        if self._provenance.source_of(factor) is not None:
+            return
+        if Kind.BITS in origin.kind:
+            how = "packed"
+        elif origin.kind & (Kind.RANDOM | Kind.RANGE):
+            how = "generated"
+        else:
+            how = "expanded"
+        self._elements[how][print_of(factor)] = distinct(factor)
+        self._sources[how] |= origin.sources
+
+    def excess(self, how: str) -> int:
+        """Return by how many elements computed weights exceed what they were computed from.
+
+        Args:
+            how: "packed", "generated" or "expanded".
+        """
+        before = sum(self._provenance.sources[number].read for number in self._sources[how])
+        return max(0, sum(self._elements[how].values()) - before)

@@ -1,4 +1,4 @@
-"""Solves for constructor arguments by how the shapes of a network's tensors change with them. Worker only."""
+"""Computes constructor arguments from how the shapes of a network's tensors change with them. Worker only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ntire_bench.worker.fitting.arguments import widths
 from ntire_bench.worker.fitting.shapes import Shapes, likeness
-from ntire_bench.worker.fitting.weightless import Prototypes
+from ntire_bench.worker.fitting.weightless import WeightlessNetworks
 from ntire_bench.worker.network.checkpoint import StateDict
 
 __all__ = ["solutions"]
@@ -21,22 +21,22 @@ def solutions(
     name: str,
     value: Any,  # noqa: ANN401 - of whatever type the constructor takes
     args: dict[str, Any],
-    prototypes: Prototypes,
+    networks: WeightlessNetworks,
     states: Sequence[StateDict],
     touched: dict[str, set[str]],
 ) -> list[Any]:
-    """Return the values of an argument for which more shapes would be the checkpoint's.
+    """Return the values of an argument with which more shapes would be the checkpoint's.
 
     Args:
         name: Of the argument.
-        value: Its present one; of a list, all elements are solved for at once and one by one.
+        value: Its present one. Of a list, all elements are computed together, and one by one.
         args: All arguments.
-        prototypes: Of the network.
+        networks: Builds them and remembers their shapes.
         states: State dicts of the checkpoint.
-        touched: Gains the names of the tensors that each argument has been seen to change; an argument is
-            left alone while all of those are as they are in the checkpoint.
+        touched: The names of the tensors that each argument has been seen to change; grows here. An argument
+            is left alone while all of its tensors are as they are in the checkpoint.
     """
-    own = prototypes.shapes_or_none(args)
+    own = networks.shapes_or_none(args)
     if own is None:
         return []
     state = max(states, key=lambda state: likeness(own, state.shapes))
@@ -46,7 +46,7 @@ def solutions(
     seen = touched.setdefault(name, set())
 
     def solved(number: Any, changed: Callable[[Any], dict[str, Any]]) -> list[Any]:  # noqa: ANN401
-        return _solved(number, own, changed, prototypes, state, seen)
+        return _solved(number, own, changed, networks, state, seen)
 
     if _is_number(value):
         return solved(value, lambda number: {**args, name: number})
@@ -74,14 +74,14 @@ def _solved(
     value: Any,  # noqa: ANN401
     own: Shapes,
     changed: Callable[[Any], dict[str, Any]],
-    prototypes: Prototypes,
+    networks: WeightlessNetworks,
     state: StateDict,
     seen: set[str],
 ) -> list[Any]:
     trials = []
     steps = (value + 1, value * 2, value // 2) if isinstance(value, int) else (value * 2, value + 0.5)
     for other in steps:
-        shapes = None if other in (value, 0) else prototypes.shapes_or_none(changed(other))
+        shapes = None if other in (value, 0) else networks.shapes_or_none(changed(other))
         if shapes is not None and shapes != own:
             trials.append((other, shapes))
             seen |= {n for n in own.keys() | shapes.keys() if own.get(n, ()) != shapes.get(n, ())}
@@ -98,8 +98,8 @@ def _solve(
     """Return the values of a number for which shapes would be the checkpoint's, the most supported first.
 
     A side that grows with an argument mostly grows in proportion, or by a fixed amount per unit, or as a
-    square does (a window's positions): two builds tell the line, and the checkpoint's side the value. The
-    number of tensors tells a number of blocks alike.
+    square does (a window's positions). Two builds give the line, and the checkpoint's side then gives the
+    value. In the same way the number of tensors gives a number of blocks.
 
     Args:
         value: What the network was built with.

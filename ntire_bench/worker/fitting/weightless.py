@@ -1,4 +1,4 @@
-"""Builds networks without memory, for the shapes of their tensors alone. Worker only."""
+"""Builds networks without memory for weights, only for the shapes of their tensors. Worker only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ntire_bench.worker.fitting.shapes import Shapes, shapes_of
-from ntire_bench.worker.fitting.signature import Blueprint
+from ntire_bench.worker.fitting.signature import Signature
 
-__all__ = ["NoNetwork", "Prototypes"]
+__all__ = ["NoNetwork", "WeightlessNetworks"]
 
-MAX_S = 40.0  # of computing, for one class; a constructor that runs the network takes its time
+MAX_S = 40.0  # of computing, for one class; a constructor that runs the network is slow
 # On the meta device, torch fills with normal noise by way of its compiler, and importing that takes a second.
 # There are no values there: uniform noise makes the same checks.
 _NORMAL: set[object] = {torch.Tensor.normal_, nn.init.normal_}
@@ -31,22 +31,22 @@ _USUAL_SHARE = 0.1
 
 
 class NoNetwork(Exception):
-    """What was called does not return a network."""
+    """What was called returns no network."""
 
 
 class _TooLarge(Exception):
     """A network that takes far longer to build than others of its class."""
 
 
-class Prototypes:
-    """Networks of one blueprint, remembered by their arguments.
+class WeightlessNetworks:
+    """Builds networks of one signature, and remembers their shapes by their arguments.
 
     Args:
-        blueprint: Of the class or function.
+        signature: Of the class or function.
     """
 
-    def __init__(self, blueprint: Blueprint) -> None:
-        self.blueprint = blueprint
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
         self.known: dict[str, Shapes | None] = {}
         self.quickest_s = float("inf")
         self.more_time()
@@ -57,14 +57,14 @@ class Prototypes:
         return time.process_time() > self.until
 
     def more_time(self) -> None:
-        """Start the time anew."""
+        """Start the time for building again."""
         self.until = time.process_time() + MAX_S
 
     def shapes(self, args: dict[str, Any]) -> Shapes:
         """Return the shapes of a network's tensors.
 
         Raises:
-            NoNetwork: It is none.
+            NoNetwork: What was built is no network.
             Exception: What the constructor raises.
         """
         key = repr(sorted(args.items()))
@@ -76,19 +76,19 @@ class Prototypes:
         usual = self.quickest_s < _USUAL_SHARE * _LONGEST_S
         try:
             with _Weightless(begin + _LONGEST_S if usual else float("inf")):
-                network = self.blueprint.call(args)
+                network = self.signature.call(args)
             self.quickest_s = min(self.quickest_s, time.process_time() - begin)
         except _TooLarge:
             raise
         except Exception:  # such as .item() in a constructor; if it is not for the device, it raises again
-            network = self.blueprint.call(args)
+            network = self.signature.call(args)
         if not isinstance(network, nn.Module):
             raise NoNetwork(f"gives a {type(network).__name__}, not an nn.Module")
         self.known[key] = found = shapes_of(network)
         return found
 
     def shapes_or_none(self, args: dict[str, Any]) -> Shapes | None:
-        """Return the shapes if these arguments allow to build the network, and there is time."""
+        """Return the shapes; None where these arguments build no network, or where the time is over."""
         key = repr(sorted(args.items()))
         if key in self.known or self.late:
             return self.known.get(key)
@@ -99,10 +99,10 @@ class Prototypes:
 
 
 class _Weightless(TorchFunctionMode):
-    """Makes what may be weights on torch's meta device, without memory; small tables are made for real.
+    """Makes what may be weights on torch's meta device, without memory; other tensors are real.
 
     Args:
-        until: The process time at which the building is given up.
+        until: The process time at which building is given up.
     """
 
     def __init__(self, until: float) -> None:

@@ -44,7 +44,7 @@ STATE_KEYS = (
     "weights",
 )
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "generator.")
-# A prefix that a trainer gives to one network among others, or to the network inside a class of its own.
+# A prefix that training code gives to one network among others, or to the network inside a wrapper.
 _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch)\w*\.", re.IGNORECASE)
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
 # As in state_dict_ema, and in modelEMA.
@@ -63,7 +63,7 @@ _SAVE = "save it again with torch.save(network.state_dict(), path)"
 
 @dataclass(frozen=True)
 class StateDict:
-    """A state dict, and how it was got out of the checkpoint.
+    """A state dict, and how it was taken out of the checkpoint.
 
     Attributes:
         tensors: By name, as a network takes them.
@@ -71,8 +71,8 @@ class StateDict:
         prefix: What was taken off the names.
         dropped: Names of tensors beside the network's, which were left out.
         part: Whether it is that part of a larger state dict whose names begin with `prefix`.
-        converted: How its tensors were made, where they lie in the checkpoint as something else.
-        missing: Names of the network's tensors that it lacks, where it is taken all the same.
+        converted: How its tensors were made, where the checkpoint holds something else; "" elsewhere.
+        missing: Names of the network's tensors that it lacks, where it is loaded without them.
     """
 
     tensors: dict[str, Tensor]
@@ -106,7 +106,7 @@ class StateDict:
 
     @property
     def where(self) -> str:
-        """Key and prefix as a person reads them."""
+        """Key and prefix in words."""
         return f"{self.key} without the prefix {self.prefix!r}".strip() if self.prefix else self.key
 
     @functools.cached_property
@@ -223,7 +223,7 @@ def _check_unzipped_size(path: Path) -> None:
 
 
 def _read_running_code(path: Path) -> Any:  # noqa: ANN401
-    """Read a checkpoint that holds pickled objects: whatever they do as they come to life, they do here."""
+    """Read a checkpoint that holds pickled objects: unpickling them runs their code, in this process."""
     try:
         return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
@@ -236,7 +236,7 @@ def _read_running_code(path: Path) -> Any:  # noqa: ANN401
 
 
 def plain_types() -> list[Any]:
-    """Return what training scripts keep beside the weights and what runs no code: numbers and options."""
+    """Return types that training scripts keep beside the weights and that run no code: numbers, options."""
     scalar, array = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
     types = {type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"}
     return [scalar, array, np.ndarray, np.dtype, *types, codecs.encode, argparse.Namespace, defaultdict, dict]
@@ -302,7 +302,7 @@ def state_dicts(
     # Averaged weights go before raw ones, however deep either lies.
     found.sort(key=lambda state: not state.averaged)
     parts = []
-    for state in found:  # last, for what is left out may have been a part of the network
+    for state in found:  # parts come last: what they leave out may belong to the network
         named = [match[0] for name in state.tensors if (match := _STUDENT.match(name))]
         for several in dict.fromkeys((*_OF_SEVERAL, *named)):
             having = [name for name in state.tensors if name.startswith(several)]
@@ -314,9 +314,10 @@ def state_dicts(
 
 
 def _state(value: Any, key: str) -> StateDict | None:  # noqa: ANN401
-    """Return a state dict, mostly tensors; numbers and texts, such as an epoch, may lie among them.
+    """Return a value as a state dict, or None if it is none: it must be a dictionary that is mostly tensors.
 
-    One of NumPy arrays counts as well, where there is no tensor at all beside them.
+    Numbers and texts, such as an epoch, may lie among them. NumPy arrays count as tensors where there is no
+    tensor at all.
     """
     if not isinstance(value, Mapping) or not value or not all(isinstance(name, str) for name in value):
         return None

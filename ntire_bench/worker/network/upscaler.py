@@ -10,48 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.wire.declaration import TILE_OVERLAP
-from ntire_bench.worker.loading import packages
+from ntire_bench.worker.network import packages
 
-__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "to_tensor", "to_uint8", "wants_gpu"]
+__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "wants_gpu"]
 
 _GPU = re.compile(r"\b(cuda|nvcc|nvidia|gpus?|triton|cudnn)\b|CUDA_HOME", re.IGNORECASE)
 PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
 
 
-def to_tensor(image: npt.NDArray[np.uint8], data_range: float) -> Tensor:
-    """Return a uint8 HWC image as a float32 1CHW tensor in [0, data_range].
-
-    >>> to_tensor(np.full((1, 1, 3), 255, np.uint8), 1.0).flatten().tolist()
-    [1.0, 1.0, 1.0]
-    """
-    tensor = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1).unsqueeze(0).contiguous()
-    return tensor if data_range == 255.0 else tensor.div_(255.0).mul_(data_range)
-
-
-def to_uint8(output: Tensor, data_range: float) -> Tensor:
-    """Return a float 1CHW tensor in [0, data_range] as a uint8 HWC tensor: clamped, scaled, rounded once.
-
-    Halves round to even, as NumPy's round and therefore the challenge's own code do.
-
-    >>> to_uint8(torch.tensor([-1.0, 0.5, 1.5]).reshape(1, 3, 1, 1), 1.0).flatten().tolist()
-    [0, 128, 255]
-    """
-    image = output.detach().squeeze(0).permute(1, 2, 0).clamp(0.0, data_range)  # a copy: the rest is in place
-    if data_range != 255.0:
-        image.mul_(255.0 / data_range)
-    return image.round_().to(torch.uint8)
-
-
 def blame(error: BaseException, file: Path | None = None) -> str:
-    """Return an exception as one line: its type, its message, and the line of `file` it came through.
+    """Return an exception on one line: its type, its message, and the line of `file` it passed through.
 
     >>> blame(ValueError("x"))
     'ValueError: x'
@@ -70,7 +44,7 @@ def ready(network: nn.Module, file: Path, device: torch.device) -> None:
         SubmissionError: The network's own methods fail at it.
     """
     try:
-        network.eval()  # its return value is not used: a train() of the network's own may forget to give one
+        network.eval()  # its result is not used: a train() that the network defines may return nothing
         for parameter in network.parameters():  # not requires_grad_(), which scripted modules do not have
             parameter.requires_grad_(False)
         network.to(device)
@@ -84,7 +58,7 @@ def ready(network: nn.Module, file: Path, device: torch.device) -> None:
 
 
 def wants_gpu(error: BaseException) -> bool:
-    """Return whether an exception speaks of a GPU, which on the CPU means that there should be one.
+    """Return whether an exception mentions a GPU: on a CPU that means that one is needed.
 
     >>> wants_gpu(AssertionError("Torch not compiled with CUDA enabled"))
     True
@@ -103,11 +77,12 @@ class Upscaler:
         device: Where the network lies.
         data_range: 1.0 or 255.0.
         pad_to: The multiple that every input is padded to, as declared; None where nothing was.
-        pad_declared: Whether that is all; else what a size must be padded to is found on its first error.
-        found_pads: The multiples that were found so, by (height, width) of the image.
+        pad_declared: Whether only that is used; else the multiple for a size is found on its first error.
+        found_pads: The multiples that were found that way, by (height, width) of the image.
         tile: Side of the tiles [LR pixels]; None to run images whole.
-        output: The way to the SR image in what the network returns, key by key; empty if it returns that.
-        own_forward: What runs an image instead of this class, padding and tiles included; None for none.
+        output: Keys that lead to the SR image in what the network returns; empty if it returns that itself.
+        own_forward: The part of a checkout's loop that runs an image in place of this class, padding and
+            tiles included; None for none.
     """
 
     network: nn.Module
@@ -161,14 +136,14 @@ class Upscaler:
         return _padded(lr, self.multiple(lr))
 
     def bare(self, lr: Tensor) -> tuple[Any, Tensor] | None:
-        """Run the network itself, and find out what its input must be padded to, without keeping that.
+        """Run the network itself, with the first padding that it accepts, and remember nothing of it.
 
         Args:
             lr: Float 1CHW tensor in [0, data_range].
 
         Returns:
-            What the network returned, unchecked, and the padded input; None where it fails all the same,
-            which is told when it is run.
+            What the network returned, unchecked, and the padded input. None where it fails at every padding:
+            the run that follows says so.
         """
         for multiple in (self.multiple(lr), *(() if self.pad_declared else PAD_CANDIDATES)):
             padded = _padded(lr, multiple)
@@ -204,20 +179,20 @@ class Upscaler:
         bare: bool = False,
         finite: bool = True,
     ) -> Tensor:
-        """Run the network, find the padding this size needs on the first error, and check what it gives.
+        """Run the network, find the padding that this size needs if it fails, and check what it returns.
 
         Args:
             lr: Float 1CHW tensor in [0, data_range].
             forward: What to run; `self.forward` by default.
-            bare: Whether that is the network alone, whose output may not be an SR image yet where
-                `own_forward` makes it one.
+            bare: Whether `forward` is the network alone. Where there is an `own_forward`, its output need not
+                be an SR image yet, and is not checked.
             finite: Whether the values must be finite: on real images, and not on noise.
 
         Returns:
             Float 1CHW tensor, 4H x 4W.
 
         Raises:
-            SubmissionError: The network fails, or gives something that is no SR image.
+            SubmissionError: The network fails, or returns something that is no SR image.
         """
         forward = forward or self.forward
         height, width = lr.shape[-2:]
@@ -236,7 +211,7 @@ class Upscaler:
             if height % multiple or width % multiple or self.tile is not None:
                 with contextlib.suppress(
                     Exception
-                ):  # the next multiple is the answer; `first` is what is told
+                ):  # the next multiple may do; if none does, `first` is raised
                     return self._verified(forward, lr, finite)
         if before is None:
             self.found_pads.pop((height, width), None)
@@ -259,7 +234,8 @@ class Upscaler:
         if isinstance(error, ModuleNotFoundError) and error.name:
             top = error.name.split(".")[0]
             otherwise = f"install {top} beside ntire_bench, or have the team do without it"
-            return packages.missing(self.file, blame(error, self.file), otherwise, module=top)
+            missing = [packages.missing_by(error)]
+            return packages.needed(self.file, blame(error, self.file), missing, otherwise)
         height, width = lr.shape[-2:]
         remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
         if self.own_forward is not None:
