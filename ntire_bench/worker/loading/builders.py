@@ -15,7 +15,7 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = ["classes", "declare", "factories", "no_fit", "no_network"]
 

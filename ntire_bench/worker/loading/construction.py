@@ -34,7 +34,7 @@ from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
 from ntire_bench.worker.loading.sr_output import settle_output
 from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
 from ntire_bench.worker.loading.trial_run import RANGES, TrialRun
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 __all__ = ["Construction"]

@@ -10,7 +10,7 @@ from torch import nn
 
 from ntire_bench.worker.loading import trial_run
 from ntire_bench.worker.loading.rivals import Variant
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["not_strict", "without_need"]
