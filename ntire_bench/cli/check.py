@@ -22,8 +22,8 @@ from ntire_bench.errors import UsageError
 from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.measuring import resolve
     from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.workflows import check as checking
 
 __all__ = ["check"]
 
@@ -73,9 +73,9 @@ def check(
     from ntire_bench.cli import terminal
     from ntire_bench.data import sample
     from ntire_bench.errors import MeasurementError, SubmissionError
-    from ntire_bench.measuring import resolve
     from ntire_bench.protocols import protocol
     from ntire_bench.submissions.baseline_choice import without_namesakes
+    from ntire_bench.workflows import check as checking
     from ntire_bench.workflows import declare
 
     if not strict and (baseline_choice is not None or baseline_dir is not None):
@@ -89,9 +89,9 @@ def check(
         found = open_catalogue(models, model_zoo, challenge_root, baseline_choice, baseline_dir)
         return without_namesakes(found, rules.baseline.name)
 
-    def checked(given: tuple[str, ...]) -> resolve.Check:
+    def checked(given: tuple[str, ...]) -> checking.Check:
         chosen = declare.settled(there().get(id), given)
-        return resolve.check(
+        return checking.check(
             chosen,
             sample.probe_lr(),
             rules,
@@ -102,7 +102,7 @@ def check(
             tell=lambda text: terminal.show(text, stderr=True),
         )
 
-    def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
+    def with_rehearsal(found: checking.Check, chosen: Submission) -> checking.Check:
         from ntire_bench.workflows.evaluate import Options
         from ntire_bench.workflows.rehearse import rehearse, together
 

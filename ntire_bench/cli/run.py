@@ -31,7 +31,7 @@ from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.measuring.session import Options
+    from ntire_bench.measuring.options import Options
     from ntire_bench.protocols.protocol import Protocol
     from ntire_bench.submissions.submission import Catalogue, Submission
     from ntire_bench.workflows.campaign import Data
@@ -98,7 +98,7 @@ def run(
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal
-    from ntire_bench.ranking import selection
+    from ntire_bench.ranking.groups import device_of
     from ntire_bench.records import store
     from ntire_bench.reporting.export import document
     from ntire_bench.submissions.zoo import unfetched
@@ -158,7 +158,7 @@ def run(
                 style = "red" if outcome.record.error else None
                 terminal.show(terminal.record_line(outcome.record), stderr=True, style=style)
     known = [o.record.environment for o in outcomes if not o.record.error and o.record.environment]
-    measured_on = str(selection.device_of(known[0])) if known else None
+    measured_on = str(device_of(known[0])) if known else None
     board = stored_board(results, data.protocol.name, channel, measured_on)
     if as_json:
         print_json(
@@ -347,7 +347,7 @@ def _evaluation_options(
     """Return the options of an evaluation; no `effort` is one round, which is enough for PSNR."""
     from ntire_bench.cli import terminal
     from ntire_bench.estimating.stopping import StopRule
-    from ntire_bench.measuring.session import Options, isolation_of
+    from ntire_bench.measuring.options import Options, isolation_of
 
     stop = StopRule(rounds=1)
     if effort is not None:

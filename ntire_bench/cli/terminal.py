@@ -17,11 +17,11 @@ from ntire_bench.text import one_line, relative
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ntire_bench.measuring.resolve import Check
     from ntire_bench.ranking.gate import Gate
     from ntire_bench.records.record import Isolation, Record, Timing
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.workflows.check import Check
 
 __all__ = [
     "catalogue_lines",

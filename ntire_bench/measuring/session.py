@@ -13,8 +13,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,95 +24,28 @@ from ntire_bench.errors import MeasurementError, SubmissionError
 from ntire_bench.estimating.stopping import (
     LAUNCHES,
     StopReason,
-    StopRule,
     fixed_rounds,
     more_rounds,
     pilot_rounds,
     rounds_per_launch,
 )
-from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.machine import environment
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.background import Beside
-from ntire_bench.measuring.clock import Overhead, dithered, measure_overhead
+from ntire_bench.measuring.clock import Overhead, measure_overhead
+from ntire_bench.measuring.options import Options, sides_of, start_crew
+from ntire_bench.measuring.replays import dithered
 from ntire_bench.measuring.results import conclude, samples_of, warm_up
 from ntire_bench.measuring.rounds import Rounds, Side
 from ntire_bench.measuring.side import Contender, Progress, Timeline, blamed
-from ntire_bench.protocols.protocol import Channel, Protocol
-from ntire_bench.records.record import Environment, Finding, Isolation, Launch, Timing
+from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.records.record import Environment, Finding, Launch, Timing
 from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Options", "Session", "isolation_of", "start_crew"]
+__all__ = ["Session"]
 
 _PROBE_SIDE = 128  # LR pixels; the input range is told on a crop of this size
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How an evaluation is made.
-
-    Attributes:
-        psnr_channel: Channel that thresholds are compared in.
-        stop: How long rounds go on.
-        device: "auto", "cpu", "cuda", "cuda:N".
-        ssim: Whether SSIM is computed too.
-        save_dir: Where SR images go; None to keep none.
-        isolation: One of `isolation.ISOLATION_CHOICES`.
-        allow_pickle: Whether checkpoints may run code as they are loaded.
-        threads: CPU threads that workers compute with; None takes `environment.compute_threads()`.
-        tell: Told of a long time that is foreseen.
-    """
-
-    psnr_channel: Channel
-    stop: StopRule = field(default_factory=StopRule)
-    device: str = "auto"
-    ssim: bool = False
-    save_dir: Path | None = None
-    isolation: str = "auto"
-    allow_pickle: bool = False
-    threads: int | None = None
-    tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
-
-
-def _sides(submission: Submission, baseline: Submission) -> list[Submission]:
-    return [submission] if submission.is_same_as(baseline) else [baseline, submission]
-
-
-def start_crew(
-    submission: Submission,
-    baseline: Submission,
-    splits: Sequence[Split],
-    scale: int,
-    options: Options,
-    *,
-    alone: bool = False,
-) -> Workers:
-    """Start the workers of a launch, or the submission's alone.
-
-    They import what they need while this process goes on.
-    """
-    sizes = [(pair.height // scale, pair.width // scale) for split in splits for pair in split.pairs]
-    largest = max(sizes, key=lambda size: size[0] * size[1])
-    return Workers(
-        [submission] if alone else _sides(submission, baseline),
-        scale=scale,
-        largest_lr=largest,
-        device=options.device,
-        threads=options.threads,
-        isolation=isolation_of(options, splits),
-        hidden=sorted({pair.hr_path.parent for split in splits for pair in split.pairs}),
-    )
-
-
-def isolation_of(options: Options, splits: Sequence[Split]) -> Isolation:
-    """Return the isolation that workers get; the canary tries to read an HR image of these.
-
-    Raises:
-        UsageError: What the options ask for cannot be had.
-    """
-    ground_truth = [split.pairs[0].hr_path for split in splits]
-    return isolation_for(options.isolation, ground_truth, allow_pickle=options.allow_pickle)
 
 
 class Session:
@@ -159,7 +90,7 @@ class Session:
         self.launches: list[Launch] = []
         self.timing: Timing | None = None
         self.wall_s: dict[str, float] = {}
-        self._sides = _sides(submission, baseline)
+        self._sides = sides_of(submission, baseline)
         self._start = functools.partial(start_crew, submission, baseline, splits, protocol.scale, options)
         self._splits, self._protocol, self._options, self._rule = splits, protocol, options, options.stop
         self._sizes = {(pair.height, pair.width): pair for split in splits for pair in split.pairs}
@@ -245,9 +176,9 @@ class Session:
 
     def _greet(self, crew: Workers) -> tuple[dict[str, Any], list[Overhead]]:
         """Wait for the workers, and measure in each what a call takes beside the network."""
-        sides = [None] * len(crew.workers) if not self.contenders else self.contenders
+        known = [None] * len(crew.workers) if not self.contenders else self.contenders
         hellos = []
-        for worker, side, contender in zip(crew.workers, self._sides, sides, strict=True):
+        for worker, side, contender in zip(crew.workers, self._sides, known, strict=True):
             if contender is None:
                 is_baseline = side is not self._sides[-1]
                 info = resolve.describe(side) if is_baseline else self.info

@@ -67,6 +67,10 @@ class _Worker:
     def _image(self, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return self.lr[: height * width * 3].reshape(height, width, 3)
 
+    def _tensor(self, upscaler: Upscaler, height: int, width: int) -> torch.Tensor:
+        """Return the LR image that lies in the buffer, as a network takes it."""
+        return to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+
     def hello(self, threads: int) -> dict[str, Any]:
         self.threads = threads
         device.apply_settings(threads)
@@ -120,7 +124,7 @@ class _Worker:
 
     def audit(self, height: int, width: int) -> Observation:
         upscaler = self._upscaler
-        image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+        image = self._tensor(upscaler, height, width)
         output, seen = count.audit(upscaler, image)
         write_planes(output, upscaler.data_range, self.sr)
         return seen
@@ -141,7 +145,7 @@ class _Worker:
     def warm_up(self, height: int, width: int, calls: int) -> WarmUp:
         first_ms = 0.0
         with torch.inference_mode():
-            image = to_tensor(self._image(height, width), self._upscaler.data_range).to(self.device)
+            image = self._tensor(self._upscaler, height, width)
             for call in range(calls):
                 _, runtime_ms = timing.timed(self._upscaler.checked, image)
                 first_ms = runtime_ms if call == 0 else first_ms
@@ -152,7 +156,7 @@ class _Worker:
 
     def _timed(self, upscaler: Upscaler, height: int, width: int) -> Timed:
         with torch.inference_mode():
-            image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+            image = self._tensor(upscaler, height, width)
             try:
                 output, runtime_ms = timing.timed(upscaler.forward, image)
             except Exception as error:

@@ -12,9 +12,9 @@ from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.machine import environment
+from ntire_bench.measuring.options import start_crew
 from ntire_bench.measuring.resolve import describe, file_sha256
 from ntire_bench.measuring.rounds import sr_path
-from ntire_bench.measuring.session import start_crew
 from ntire_bench.measuring.side import Progress
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Protocol

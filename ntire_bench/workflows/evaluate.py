@@ -11,11 +11,12 @@ from datetime import datetime, timezone
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
-from ntire_bench.measuring.session import Options, Session, isolation_of
+from ntire_bench.measuring.options import Options, isolation_of
+from ntire_bench.measuring.session import Session
 from ntire_bench.measuring.side import BaselineError, Contender, Progress
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
-from ntire_bench.ranking.entry import entry_from_record
+from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.records.record import ErrorInfo, Finding, Measurement, ProtocolInfo, Record, Timing
 from ntire_bench.submissions.submission import Submission
 
@@ -123,7 +124,7 @@ def _scored(record: Record, protocol: Protocol) -> Record:
     )
 
 
-def _with_interval(timing: Timing | None, entry: scoring.Entry, protocol: Protocol) -> Timing | None:
+def _with_interval(timing: Timing | None, entry: Entry, protocol: Protocol) -> Timing | None:
     """Complete the interval of the final score, which follows from that of the runtime's ratio."""
     if timing is None or timing.ratio_ci95 is None or entry.costs is None or entry.baseline is None:
         return timing

@@ -17,10 +17,10 @@ import pytest
 from in_process import examine, submission
 
 from ntire_bench.data import sample
-from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Complexity, Finding
 from ntire_bench.records.scored_costs import scored_flops, scored_params
+from ntire_bench.workflows.check import check
 
 FOLDER = Path(__file__).parent
 REJECT, WARNING, INFO = "reject", "warning", "info"
@@ -212,7 +212,7 @@ def test_every_finding_is_documented() -> None:
     ],
 )
 def test_a_worker_finds_the_same(folder: str, name: str, code: str | None) -> None:
-    checked = resolve.check(
+    checked = check(
         submission(FOLDER / folder / f"{name}.py"),
         sample.probe_lr(),
         protocol.load(),

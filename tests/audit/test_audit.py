@@ -16,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from ntire_bench.audit import rules
 from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.data import sample
-from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
 from ntire_bench.records.record import Audit, Complexity
@@ -25,6 +24,7 @@ from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.costs.observe import observe
 from ntire_bench.worker.network.upscaler import Upscaler
+from ntire_bench.workflows.check import check
 
 CPU = torch.device("cpu")
 IMAGE = torch.rand(1, 3, 40, 24, generator=torch.Generator().manual_seed(0))
@@ -298,7 +298,7 @@ def test_the_published_baseline_raises_no_finding(shared: Path, root: Path, tmp_
     (item,) = [item for item in zoo.catalogue() if item.title == "rlfn_ntire_x4"]
     (tmp_path / item.file_name).symlink_to(shared / "weights" / f"{item.title}.pth")
     entry = submission.find(root / "models", tmp_path).get(item.id)
-    checked = resolve.check(entry, sample.probe_lr(), protocol.load(), device="cpu", isolation="none")
+    checked = check(entry, sample.probe_lr(), protocol.load(), device="cpu", isolation="none")
     audit = checked.complexity.audit
     assert checked.findings == ()
     assert audit.products == audit.traced_products

@@ -61,7 +61,7 @@ def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.nd
             "ready": not upscaler.network.training
             and not any(p.requires_grad for p in upscaler.network.parameters()),
         }
-        counted = complexity.measure(upscaler, (1, 3, 256, 256))
+        counted = complexity.measure(upscaler, (1, 3, 256, 256)).costs
         told |= {"params": counted.params, "flops": counted.flops}
         sr = []
         for file in lr_files(images):

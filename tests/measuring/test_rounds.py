@@ -335,7 +335,7 @@ def test_a_fault_beside_the_calls_is_not_swallowed(decoded, monkeypatch):
     def broken(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr(rounds.metrics, "psnr", broken)
+    monkeypatch.setattr(rounds, "psnr", broken)
     for spare in (0, 2):
         with pytest.raises(KeyError, match="ours"):
             session([contender("team", [])], [split(3)], (1,), spare)

@@ -23,7 +23,7 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.wire.messages import FuseReply
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.network.pixels import to_tensor
-from ntire_bench.worker.network.upscaler import Upscaler, blame
+from ntire_bench.worker.network.upscaler import Upscaler, blame, ready
 
 __all__ = ["can_fuse", "fuse"]
 
@@ -121,9 +121,7 @@ def fuse(
             raise SubmissionError(
                 f"{name}() fails", file=upscaler.file, found=blame(error, upscaler.file), remedy=remedy
             ) from error
-        network.eval()
-        for parameter in network.parameters():
-            parameter.requires_grad_(False)
+        ready(network, upscaler.file, upscaler.device)
         second = upscaler.checked(image)
     after = count.measure(upscaler, input_shape).costs
     difference = float((first.double() - second.double()).abs().max())

@@ -15,7 +15,7 @@ import torch
 
 from ntire_bench.worker.fitting.signature import Signature, flatten
 from ntire_bench.worker.fitting.source_text import EMPTY, Parameter
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = ["Start", "has_few_values", "is_deploy_flag", "other_numbers", "start", "variations", "widths"]
 

@@ -18,7 +18,7 @@ from ntire_bench.worker.fitting.search import Attempt, Search
 from ntire_bench.worker.fitting.shapes import COUNTER
 from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.source_text import EMPTY
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["Choice", "Fit", "fit"]

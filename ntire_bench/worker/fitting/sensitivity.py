@@ -10,7 +10,7 @@ from typing import Any
 from ntire_bench.worker.fitting.arguments import widths
 from ntire_bench.worker.fitting.shapes import Shapes, likeness
 from ntire_bench.worker.fitting.weightless import WeightlessNetworks
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = ["solutions"]
 

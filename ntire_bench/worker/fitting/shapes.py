@@ -10,7 +10,7 @@ import torch  # noqa: F401 - the example below
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = [
     "COUNTER",

@@ -12,7 +12,7 @@ from ntire_bench.records.record import Finding
 from ntire_bench.worker.fitting.shapes import mismatch
 from ntire_bench.worker.fitting.signature import Signature, flatten
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["build", "load_loosely"]

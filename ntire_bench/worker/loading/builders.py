@@ -15,9 +15,9 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
-__all__ = ["classes", "declare", "factories", "no_fit", "no_network"]
+__all__ = ["classes", "declare", "factories", "no_fit", "no_network", "several"]
 
 _FACTORY = re.compile(
     r"^(make|get|build|create|define|init)_?\w*(model|net|network|arch|generator|sr)\w*$", re.I
@@ -58,6 +58,27 @@ def no_network(module: ModuleType, file: Path) -> SubmissionError:
     if missing:
         return packages.needed(file, _reasons(missing), missing)
     return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
+
+
+def several(file: Path, name: str, names: list[str], told: str) -> SubmissionError:
+    """Return the message for a checkpoint that several classes take.
+
+    Args:
+        file: The model file.
+        name: NAME in its file name.
+        names: The classes.
+        told: What speaks for each of them.
+    """
+    toml = file.with_suffix(".toml").name
+    lines = " or ".join(f'`model = "{one}"`' for one in names)
+    return SubmissionError(
+        "several classes take the checkpoint strictly",
+        file=file,
+        expected=f"one class that does, or one that is named {name}",
+        found=f"{', '.join(names)} ({told})",
+        remedy=f"{declare(names[0])}; or put {lines} into {toml} beside it "
+        "(check --write with --set does so)",
+    )
 
 
 def no_fit(

@@ -7,6 +7,7 @@ with arguments.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,28 +21,23 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.text import few
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.fitting.fit import Fit, fit
 from ntire_bench.worker.fitting.search import Attempt
-from ntire_bench.worker.fitting.shapes import difference, likeness, shapes_of
 from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.source_text import EMPTY
 from ntire_bench.worker.loading import as_declared, builders
 from ntire_bench.worker.loading.input_range import contradicted, infer_data_range
-from ntire_bench.worker.loading.needs import not_strict, without_need
+from ntire_bench.worker.loading.needs import without_need
+from ntire_bench.worker.loading.notes import findings_on, inferred_from
 from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
 from ntire_bench.worker.loading.sr_output import settle_output
 from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
 from ntire_bench.worker.loading.trial_run import RANGES, TrialRun
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 __all__ = ["Construction"]
-
-_FEW_NAMES = 3
-_SAME_NETWORK = 0.5  # likeness from which tensors are weights of this network, if not quite
-_STRICT = "the value with which the checkpoint loads strictly"
 
 
 @dataclass
@@ -208,7 +204,9 @@ class Construction:
             raise refusals[0]
         if refusals and len(fits) > 1:
             names = [found.name for found in fits]
-            raise self._several(names, "; ".join(str(refusal.what) for refusal in refusals))
+            raise builders.several(
+                self.file, self.name, names, "; ".join(str(refusal.what) for refusal in refusals)
+            )
         return variants
 
     def _loosely(
@@ -220,18 +218,20 @@ class Construction:
         it with strict=False. The image shows that nothing needed is missing: it must reduce to the LR image,
         and must not change with what is in the tensors that the checkpoint lacks.
         """
-        found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in candidates]
-        variants = self._variants([one for one in found if one is not None])
-        variants = [variant for variant in variants if variant.trial.works]
-        for variant in [variant for variant in variants if variant.fit.state.missing]:
-            spoilt = without_need(variant, self.probe, self._upscaler)
-            if spoilt is None:
-                variants.remove(variant)
-            else:
-                variant.upscaler = spoilt
+        fits = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in candidates]
+        variants = self._variants([found for found in fits if found is not None])
+        working = [variant for variant in variants if variant.trial.works]
+        complete = [one for one in map(self._with_all_it_needs, working) if one is not None]
         # A class that leaves more tensors over than another is a part of the network, or an older version.
-        least = min((_not_common(variant) for variant in variants), default=0)
-        return [variant for variant in variants if _not_common(variant) == least]
+        least = min(map(_not_common, complete), default=0)
+        return [variant for variant in complete if _not_common(variant) == least]
+
+    def _with_all_it_needs(self, variant: Variant) -> Variant | None:
+        """Return a network that does not need what its checkpoint lacks; None for one that does."""
+        if not variant.fit.state.missing:
+            return variant
+        upscaler = without_need(variant, self.probe, self._upscaler)
+        return None if upscaler is None else dataclasses.replace(variant, upscaler=upscaler)
 
     def _one_of(self, variants: list[Variant], strictly: bool) -> tuple[Variant, str]:
         if len(variants) == 1:
@@ -240,60 +240,13 @@ class Construction:
             return variants[0], how
         chosen = choose(variants, self.name)
         if chosen is None:
-            told = "; ".join(f"{v.name}: {v.trial.told()}" for v in variants)
-            raise self._several([v.name for v in variants], told)
+            told = "; ".join(f"{variant.name}: {variant.trial.told()}" for variant in variants)
+            raise builders.several(self.file, self.name, [v.name for v in variants], told)
         return chosen
 
-    def _several(self, names: list[str], told: str) -> SubmissionError:
-        toml = self.file.with_suffix(".toml").name
-        lines = " or ".join(f'`model = "{name}"`' for name in names)
-        return SubmissionError(
-            "several classes take the checkpoint strictly",
-            file=self.file,
-            expected=f"one class that does, or one that is named {self.name}",
-            found=f"{', '.join(names)} ({told})",
-            remedy=f"{builders.declare(names[0])}; or put {lines} into {toml} beside it "
-            "(check --write with --set does so)",
-        )
-
     def _note(self, found: Fit, how: dict[str, str], *, strictly: bool = True) -> None:
-        if not strictly:
-            message = not_strict(found.state)
-            self.findings.append(Finding(code="checkpoint-not-strict", severity="warning", message=message))
-            self.inferred.append(Inference(key="strict", value="False", how=message))
-        if not found.state.averaged:
-            self._note_averaged(found)
-        for key, value in found.derived.items():
-            self.inferred.append(
-                Inference(
-                    key=f"args.{key}", value=repr(value), how=how.get(key) or found.how.get(key, _STRICT)
-                )
-            )
-        if found.state.key and self.declaration.state_key is None:
-            where = "where the state dict lies in the checkpoint"
-            self.inferred.append(Inference(key="state_key", value=found.state.key, how=where))
-        if found.state.prefix and self.declaration.prefix is None:
-            where = "names of the state dict begin with it, and the network's do not"
-            self.inferred.append(Inference(key="prefix", value=found.state.prefix, how=where))
-        if found.state.converted:
-            how_told = "the checkpoint holds no tensors"
-            self.inferred.append(Inference(key="converted", value=found.state.converted, how=how_told))
-        if found.state.dropped:
-            value = few(found.state.dropped, _FEW_NAMES)
-            where = "in the checkpoint beside the network's tensors"
-            self.inferred.append(Inference(key="left_out", value=value, how=where))
-
-    def _note_averaged(self, found: Fit) -> None:
-        """Add a finding where the checkpoint holds averaged weights and raw ones had to be taken."""
-        shapes = shapes_of(found.network)
-        for state in self.states:
-            if state.averaged and likeness(shapes, state.shapes) >= _SAME_NETWORK:
-                message = (
-                    f"the weights taken are not the averaged ones, which the checkpoint holds too (at "
-                    f"{state.where}) and which do not fit the network: {difference(shapes, state)}"
-                )
-                self.findings.append(Finding(code="averaged-not-taken", severity="warning", message=message))
-                return
+        self.inferred += inferred_from(found, how, self.declaration, strictly=strictly)
+        self.findings += findings_on(found, self.states, strictly=strictly)
 
     def _workbench(self) -> Workbench:
         declared = self.declaration.data_range

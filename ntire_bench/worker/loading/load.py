@@ -19,9 +19,9 @@ from ntire_bench.wire.messages import Slow
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.loading.construction import Construction
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
-from ntire_bench.worker.network import checkpoint as checkpoints
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.checkpoint import read
+from ntire_bench.worker.network.state_dict import StateDict, state_dicts
 from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 __all__ = ["Loaded", "import_file", "load"]
@@ -77,8 +77,8 @@ def load(
     module = import_file(file)
     states: list[StateDict] = []
     if checkpoint is not None:
-        content = checkpoints.read(checkpoint, allow_pickle=allow_pickle)
-        states = checkpoints.state_dicts(content, checkpoint, declaration.state_key, declaration.prefix)
+        content = read(checkpoint, allow_pickle=allow_pickle)
+        states = state_dicts(content, checkpoint, declaration.state_key, declaration.prefix)
     construction = Construction(module, file, name, checkpoint, states, declaration, scale, device, probe)
     upscaler, model = construction.build()
     inferred = [*construction.inferred, *missing_packages.used(module)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,9 @@ from torch import nn
 
 from ntire_bench.worker.loading import trial_run
 from ntire_bench.worker.loading.rivals import Variant
-from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler
 
-__all__ = ["not_strict", "without_need"]
+__all__ = ["without_need"]
 
 _SAME = 1e-6  # of white
 
@@ -47,24 +46,3 @@ def without_need(
         return None
     difference = float((trial.images[best] - variant.trial.images[best]).abs().max())
     return again if difference < _SAME else None
-
-
-def not_strict(state: StateDict) -> str:
-    """Return in words what a checkpoint has beyond a network, and what it lacks.
-
-    >>> not_strict(StateDict({}, "", dropped=("up.bias",)))
-    'the checkpoint holds 1 tensor that the network has not (first up.bias); save it anew from this network'
-    """
-    told = []
-    if state.dropped:
-        told.append(f"holds {_tensors(state.dropped)} that the network has not (first {state.dropped[0]})")
-    if state.missing:
-        told.append(
-            f"lacks {_tensors(state.missing)} of the network (first {state.missing[0]}), and the SR image is "
-            f"the same whatever {'it holds' if len(state.missing) == 1 else 'they hold'}"
-        )
-    return f"the checkpoint {' and '.join(told)}; save it anew from this network"
-
-
-def _tensors(names: Sequence[str]) -> str:
-    return f"{len(names)} tensor{'' if len(names) == 1 else 's'}"
