@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +21,6 @@ from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import (
-    BranchRequest,
     Counted,
     FuseReply,
     LoadReply,
@@ -156,16 +154,7 @@ class Worker:
         return self._loaded(reply)
 
     def _load_checkout(self, branch: Branch) -> LoadReply:
-        request = BranchRequest(
-            id=self._submission.id,
-            root=branch.root.resolve(),
-            script=branch.script.resolve(),
-            file=self._submission.file.resolve(),
-            parameter=branch.parameter,
-            attribute=branch.attribute,
-            as_text=branch.as_text,
-            checkpoints=tuple(Path(os.path.abspath(path)) for path in branch.checkpoints),
-        )
+        request = branch.request(self._submission.id, self._submission.file)
         reply = self._call("load_checkout", LOAD_TIMEOUT_S, request=plain(request), scale=self._scale)
         return self._loaded(reply)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.source import files
+from ntire_bench.wire.messages import BranchRequest
 
 __all__ = ["Branch"]
 
@@ -41,6 +43,24 @@ class Branch:
     tile: int | None
     files: tuple[Path, ...]
     checkpoints: tuple[Path, ...]
+
+    def request(self, id_: int, file: Path) -> BranchRequest:
+        """Return what a worker is asked for; it works in another folder, so all paths are absolute.
+
+        Args:
+            id_: The number of the branch.
+            file: Its model file.
+        """
+        return BranchRequest(
+            id=id_,
+            root=self.root.resolve(),
+            script=self.script.resolve(),
+            file=file.resolve(),
+            parameter=self.parameter,
+            attribute=self.attribute,
+            as_text=self.as_text,
+            checkpoints=tuple(Path(os.path.abspath(path)) for path in self.checkpoints),
+        )
 
     def sources_sha256(self) -> str:
         """Return a hash that changes with all that the branch may be made of.

@@ -32,23 +32,12 @@ def lr_files(folder: Path) -> list[Path]:
 def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
     from ntire_bench.errors import NtireBenchError
     from ntire_bench.submissions.checkout import find
-    from ntire_bench.wire.messages import BranchRequest
     from ntire_bench.worker.checkout.load import load
     from ntire_bench.worker.costs import count as complexity
     from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 
     submission = find.find(root).get(id_)
-    branch = submission.branch
-    asked = BranchRequest(
-        id=id_,
-        root=branch.root,
-        script=branch.script,
-        file=submission.file,
-        parameter=branch.parameter,
-        attribute=branch.attribute,
-        as_text=branch.as_text,
-        checkpoints=branch.checkpoints,
-    )
+    asked = submission.branch.request(id_, submission.file)
     try:
         loaded = load(asked, scale=4, device=torch.device("cpu"))
         upscaler = loaded.upscaler
