@@ -67,7 +67,7 @@ def test_padding_in_the_loop_is_kept():
 
 def test_a_variable_of_a_comprehension_takes_no_name_from_the_loop():
     code = code_of(
-        "h, w = lr.shape[2:]\nparts = [w for w in args.parts]\nsr = net(lr, parts)[..., :w * 4]\n"
+        "h, w = lr.shape[2:]\nparts = [0 for w in args.parts]\nsr = net(lr, parts)[..., :w * 4]\n"
         "sr = util.tensor2uint(sr, white)"
     )
     assert "h, w = lr.shape[2:]" in code
