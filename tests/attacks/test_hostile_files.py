@@ -150,7 +150,7 @@ def test_values_that_grow_without_end_are_unknown(tmp_path, body):
 def test_calls_that_multiply_are_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(values, "Budget", functools.partial(values.Budget, 20_000))
     functions = "".join(f"def f{i}():\n" + f"    f{i + 1}()\n" * 60 for i in range(6))
-    with pytest.raises(UsageError, match="no branch that can be told"):
+    with pytest.raises(UsageError, match="no branch that can be read"):
         challenge_root.find(select_model(tmp_path, "f0()", functions))
 
 
