@@ -214,7 +214,7 @@ def gate(
     """
     from ntire_bench.cli import terminal
     from ntire_bench.protocols import protocol
-    from ntire_bench.ranking.gate import Gate, not_judged
+    from ntire_bench.ranking.gate import Answer, not_judged
     from ntire_bench.ranking.gate import gate as judge
     from ntire_bench.records import store
     from ntire_bench.submissions import submission
@@ -224,7 +224,7 @@ def gate(
     if [bool(ids), record_file is not None, changed is not None].count(True) != 1:
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
-    answers: list[Gate] = []
+    answers: list[Answer] = []
     strays: list[str] = []
     if record_file is not None:
         record = store.load(record_file)

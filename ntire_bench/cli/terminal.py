@@ -17,7 +17,7 @@ from ntire_bench.text import one_line, relative
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ntire_bench.ranking.gate import Gate
+    from ntire_bench.ranking.gate import Answer
     from ntire_bench.records.record import Isolation, Record, Timing
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.submission import Catalogue, Submission
@@ -277,7 +277,7 @@ def _rounds_line(timing: Timing) -> str:
     return f"{some}{reached}: {why}"
 
 
-def gate_lines(answer: Gate) -> Iterator[str]:
+def gate_lines(answer: Answer) -> Iterator[str]:
     """Describe what the gate decided."""
     word = {"pass": "PASS", "below": "BELOW", "not judged": "NOT JUDGED"}[answer.outcome]
     details = answer.reason or "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts)
