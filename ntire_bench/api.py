@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.records.record import Record
     from ntire_bench.reporting.render import Format
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
 
 __all__ = [
     "Leaderboard",
@@ -354,12 +355,12 @@ def _find(
     model: int | PathLike, models: PathLike, model_zoo: PathLike | None
 ) -> tuple[Catalogue, Submission]:
     """Return the submissions beside a model, and the model itself."""
-    from ntire_bench.submissions import submission as submissions
+    from ntire_bench.submissions import models_folder
 
     file = None if isinstance(model, int) else Path(model)
     folder = Path(models) if file is None else file.parent
     zoo = folder.parent / "model_zoo" if model_zoo is None else Path(model_zoo)
-    catalogue = submissions.find(folder, zoo)
+    catalogue = models_folder.find(folder, zoo)
     if file is None:
         assert isinstance(model, int)
         return catalogue, catalogue.get(model)

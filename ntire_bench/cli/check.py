@@ -23,7 +23,8 @@ from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.measuring import resolve
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
 
 __all__ = ["check"]
 

@@ -33,7 +33,8 @@ from ntire_bench.text import one_line, relative
 if TYPE_CHECKING:
     from ntire_bench.measuring.session import Options
     from ntire_bench.protocols.protocol import Protocol
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
     from ntire_bench.workflows.campaign import Data
 
 __all__ = ["INTERRUPTED", "DefaultId", "gate", "run"]

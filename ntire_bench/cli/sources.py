@@ -14,7 +14,8 @@ from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
 
 __all__ = ["baseline_options", "open_catalogue", "sources", "tell_baseline"]
 
@@ -69,13 +70,13 @@ def open_catalogue(
     Raises:
         UsageError: A folder is not there, or --challenge-root goes with --models or --model-zoo.
     """
-    from ntire_bench.submissions import baseline_choice, submission
+    from ntire_bench.submissions import baseline_choice, models_folder
     from ntire_bench.submissions.checkout import find as checkouts
 
     if challenge_root is None:
         if examples:
             models, model_zoo = _or_examples(models, model_zoo)
-        catalogue = submission.find(models, model_zoo)
+        catalogue = models_folder.find(models, model_zoo)
     else:
         for name in ("models", "model_zoo"):
             if _is_given(name):

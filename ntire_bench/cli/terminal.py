@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ntire_bench.ranking.gate import Gate
     from ntire_bench.records.record import Isolation, Record, Timing
     from ntire_bench.submissions.branch import Branch
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
 
 __all__ = [
     "catalogue_lines",

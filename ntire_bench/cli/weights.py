@@ -50,13 +50,13 @@ def fuse(
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.isolation.choose import isolation_for
     from ntire_bench.protocols import protocol
-    from ntire_bench.submissions import submission
+    from ntire_bench.submissions import models_folder
     from ntire_bench.submissions.baseline_choice import without_namesakes
     from ntire_bench.workflows.fuse import default_output, write_fused
 
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
     try:
-        there = submission.find(models, model_zoo, prefer_training=True)
+        there = models_folder.find(models, model_zoo, prefer_training=True)
         item = without_namesakes(there, rules.baseline.name).get(id)
         target = output or default_output(item, model_zoo)
         walls = isolation_for(isolation.level, allow_pickle=isolation.allow_pickle)

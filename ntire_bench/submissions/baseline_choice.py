@@ -9,7 +9,9 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.submissions import baseline_rule
 from ntire_bench.submissions.baseline_rule import Ruling
-from ntire_bench.submissions.submission import Catalogue, Submission, Unusable, find
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import one_line
 
 __all__ = ["choose", "find_folder", "told", "without_namesakes"]

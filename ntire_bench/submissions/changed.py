@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from ntire_bench.errors import UsageError
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 
 __all__ = ["changed_since"]
 

@@ -24,7 +24,8 @@ import msgspec
 
 from ntire_bench import PACKAGE
 from ntire_bench.errors import MeasurementError, UsageError
-from ntire_bench.submissions.submission import Catalogue, CheckpointMissing
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.submission import CheckpointMissing
 from ntire_bench.text import relative
 
 if sys.version_info >= (3, 11):

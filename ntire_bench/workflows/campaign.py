@@ -21,7 +21,8 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records import store
 from ntire_bench.records.record import LAUNCHES, ErrorInfo, ProtocolInfo, Record, SubmissionInfo
 from ntire_bench.submissions import baseline_choice
-from ntire_bench.submissions.submission import Catalogue, Submission, Unusable
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import relative
 from ntire_bench.workflows.evaluate import Options, evaluate
 

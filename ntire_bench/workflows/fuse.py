@@ -15,7 +15,8 @@ from ntire_bench.client.worker import MOST_DIFFERENCE, FuseReply, Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Isolation
-from ntire_bench.submissions.submission import DEPLOY_SUFFIX, Submission
+from ntire_bench.submissions.models_folder import DEPLOY_SUFFIX
+from ntire_bench.submissions.submission import Submission
 
 __all__ = ["default_output", "write_fused"]
 

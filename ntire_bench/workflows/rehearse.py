@@ -12,7 +12,8 @@ from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records.record import Finding
 from ntire_bench.submissions import baseline_choice
-from ntire_bench.submissions.submission import Catalogue, Submission
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.evaluate import Options, evaluate
 
 __all__ = ["ROUNDS", "rehearse", "together"]

@@ -21,8 +21,9 @@ from ntire_bench.ranking import board as leaderboard
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import render
 from ntire_bench.source import files, values
+from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import find as challenge_root
-from ntire_bench.submissions.submission import Catalogue, find
+from ntire_bench.submissions.models_folder import find
 from ntire_bench.text import one_line
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")

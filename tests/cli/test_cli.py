@@ -309,15 +309,15 @@ def test_a_fault_of_ours_keeps_its_traceback(here, monkeypatch):
     def broken(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr("ntire_bench.submissions.submission.find", broken)
+    monkeypatch.setattr("ntire_bench.submissions.models_folder.find", broken)
     with pytest.raises(KeyError, match="ours"):
         CliRunner().invoke(group.main, ["list"], catch_exceptions=False)
 
 
 def test_a_fault_of_ours_is_a_traceback_for_who_sees_it(place):
     code = (
-        "from ntire_bench import cli\nfrom ntire_bench.submissions import submission\n"
-        "submission.find = lambda *_: {}['ours']\ncli.main(['list'])"
+        "from ntire_bench import cli\nfrom ntire_bench.submissions import models_folder\n"
+        "models_folder.find = lambda *_: {}['ours']\ncli.main(['list'])"
     )
     done = process(cwd=place, program=(sys.executable, "-c", code))
     assert done.code == 1 and "Traceback" in done.stderr and "KeyError: 'ours'" in done.stderr

@@ -25,7 +25,8 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
 from ntire_bench.records.record import ErrorInfo, Launch, Measurement, Record, Timing
 from ntire_bench.submissions import baseline_choice
-from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows import campaign
 from ntire_bench.workflows.campaign import Data, Outcome, choose_data
 from ntire_bench.workflows.evaluate import Options

@@ -21,10 +21,11 @@ from ntire_bench.source.files import is_file
 from ntire_bench.source.values import TooMuchError
 from ntire_bench.submissions import declaration
 from ntire_bench.submissions.branch import SCRIPT, SELECT_MODEL, Branch
+from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import branches
 from ntire_bench.submissions.checkout.walk import Reading, Selector
 from ntire_bench.submissions.declaration import Declaration
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
 
 __all__ = ["find"]
 
