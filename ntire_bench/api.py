@@ -117,13 +117,13 @@ def evaluate(
     from ntire_bench.measuring.session import Options
     from ntire_bench.records import store
     from ntire_bench.submissions import baseline_choice
-    from ntire_bench.workflows import campaign
     from ntire_bench.workflows import evaluate as workflow
+    from ntire_bench.workflows.data import choose_data
 
     catalogue, submission = _find(model, models, model_zoo)
     if results is not None:
         store.check_writable(results)
-    data = campaign.choose_data(tuple(splits), None if data_dir is None else Path(data_dir), protocol)
+    data = choose_data(tuple(splits), None if data_dir is None else Path(data_dir), protocol)
     folder = None if baseline_dir is None else baseline_choice.find_folder(Path(baseline_dir))
     catalogue = dataclasses.replace(
         catalogue,

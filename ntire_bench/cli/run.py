@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Protocol
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.submissions.submission import Submission
-    from ntire_bench.workflows.campaign import Data
+    from ntire_bench.workflows.data import Data
 
 __all__ = ["INTERRUPTED", "DefaultId", "gate", "run"]
 
@@ -323,7 +323,7 @@ def _choose_data(
     splits: str | None, include_test: bool, data_dir: Path | None, protocol_name: str | None
 ) -> Data:
     from ntire_bench.cli import terminal
-    from ntire_bench.workflows import campaign
+    from ntire_bench.workflows.data import choose_data
 
     names = [name.strip() for name in (splits or "valid").split(",") if name.strip()]
     if include_test and "test" not in names:
@@ -331,7 +331,7 @@ def _choose_data(
     if not names:
         raise UsageError("no split is named", remedy="give --splits valid,test or the like")
     with terminal.progress_bar() as progress:
-        return campaign.choose_data(
+        return choose_data(
             names, data_dir, protocol_name, lambda done, total: progress("checking images", done, total)
         )
 

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ntire_bench.client.workers import Crew
-from ntire_bench.data.dataset import Split, load_splits
-from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.machine import environment
+from ntire_bench.errors import SubmissionError
 from ntire_bench.measuring.resolve import describe, file_sha256
-from ntire_bench.measuring.rounds import sr_path
 from ntire_bench.measuring.session import start_crew
 from ntire_bench.measuring.side import Progress
-from ntire_bench.protocols import protocol as protocols
-from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records import store
-from ntire_bench.records.record import LAUNCHES, ErrorInfo, ProtocolInfo, Record, SubmissionInfo
+from ntire_bench.records.record import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
 from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import relative
+from ntire_bench.workflows.data import Data
 from ntire_bench.workflows.evaluate import Options, evaluate
+from ntire_bench.workflows.resume import _done
 
-__all__ = ["Data", "Outcome", "already_done", "choose_data", "run"]
-
-
-@dataclass(frozen=True)
-class Data:
-    """The images of a campaign and the rules that go with them.
-
-    Attributes:
-        splits: Checked pairs.
-        protocol: The rules.
-    """
-
-    splits: tuple[Split, ...]
-    protocol: Protocol
-
-    @property
-    def sample(self) -> bool:
-        """Whether this is the sample set, which is not comparable with the challenge."""
-        return any(split.sample for split in self.splits)
+__all__ = ["Outcome", "run"]
 
 
 @dataclass(frozen=True)
@@ -60,130 +39,6 @@ class Outcome:
     label: str
     record: Record
     path: Path
-
-
-def choose_data(
-    split_names: Sequence[str],
-    data_dir: Path | None,
-    protocol_name: str | None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Data:
-    """Check the images and choose the rules.
-
-    Args:
-        split_names: "valid", "test", or the NAME of folder pairs NAME_HR, NAME_LR.
-        data_dir: Folder of the pairs; None looks beside the checkout and falls back to the sample set.
-        protocol_name: None takes the default protocol, or "sample" on the sample set.
-        progress: Told of every file checked.
-
-    Raises:
-        DatasetError: The images are not fit; lists every problem.
-        UsageError: The protocol does not go with the images.
-    """
-    named = None if protocol_name is None else protocols.load(protocol_name)
-    rules = named or protocols.load()
-    splits = load_splits(
-        split_names,
-        data_dir,
-        scale=rules.scale,
-        border=rules.border,
-        prefer_sample=rules.fits_any_images,
-        progress=progress,
-    )
-    data = Data(splits, rules)
-    if not data.sample:
-        return data
-    if named is None:
-        return Data(splits, protocols.load(protocols.SAMPLE_PROTOCOL))
-    if not rules.fits_any_images:
-        raise UsageError(
-            f"protocol {rules.name} is judged on DIV2K_LSDIR images, and there are none here",
-            remedy=f"name their folder with --data_dir, or use --protocol {protocols.SAMPLE_PROTOCOL}",
-        )
-    return data
-
-
-def already_done(
-    submission: Submission,
-    stored: Iterable[store.Stored],
-    data: Data,
-    options: Options,
-    baseline: SubmissionInfo | None = None,
-) -> Path | None:
-    """Return the record that makes an evaluation unnecessary, or None.
-
-    It must be of the same files, rules, images, CPU model and threads, at an isolation that is enough, with
-    as many rounds, and have succeeded; it must hold SSIM where that is wanted, and where SR images are to be
-    kept they must be there. The model of a GPU is not compared: it is not known before a worker runs.
-
-    Args:
-        submission: What is to be evaluated.
-        stored: Records of the same protocol.
-        data: Images and rules.
-        options: Rounds, device, SSIM, SR images.
-        baseline: The baseline as it is now; None to leave it uncompared.
-
-    Raises:
-        SubmissionError: The submission's files cannot be read.
-    """
-    if options.save_dir is not None and not _images_saved(submission, data, options.save_dir):
-        return None
-    files = describe(submission).files
-    cpu = environment.cpu_model()
-    threads = options.threads or environment.compute_threads()
-    wanted = {split.name: split.sha256 for split in data.splits}
-    for item in stored:
-        record, base = item.record, item.record.baseline
-        there = {name: result.dataset_sha256 for name, result in record.splits.items()}
-        device = record.environment.device if record.environment else ""
-        if (
-            record.status == "ok"
-            and (record.submission.id, record.submission.name) == (submission.id, submission.name)
-            and record.submission.files == files
-            and (baseline is None or (base is not None and _same(base.submission, baseline)))
-            and record.protocol.sha256 == data.protocol.sha256
-            and _measured_enough(record, options)
-            and wanted.items() <= there.items()
-            and not (options.ssim and any(record.splits[name].ssim_y is None for name in wanted))
-            and (options.device == "auto" or options.device.split(":")[0] == device)
-            and record.environment is not None
-            and record.environment.cpu == cpu
-            and (device != "cpu" or record.environment.threads == threads)
-            and _isolated_enough(record, options.isolation)
-        ):
-            return item.path
-    return None
-
-
-def _measured_enough(record: Record, options: Options) -> bool:
-    timing, rule = record.timing, options.stop
-    if rule.rounds is not None:
-        return record.rounds >= rule.rounds
-    if timing is None or record.environment is None:
-        return False
-    precise = timing.half_width is not None and timing.half_width <= rule.target(record.environment.device)
-    if precise and len(timing.launches) >= LAUNCHES and record.rounds >= rule.min_rounds:
-        return True
-    if timing.stopped == "max-time":  # no sooner than it would be now
-        return timing.max_time_s is not None and timing.max_time_s >= rule.max_time_s
-    return record.rounds >= rule.max_rounds
-
-
-def _same(one: SubmissionInfo, other: SubmissionInfo) -> bool:
-    return (one.id, one.name, one.files) == (other.id, other.name, other.files)
-
-
-def _isolated_enough(record: Record, wanted: str) -> bool:
-    level = record.isolation.level if record.isolation is not None else ""
-    if wanted == "required":
-        return level in ("L2", "L3")
-    return wanted in ("auto", "none") or level == wanted
-
-
-def _images_saved(submission: Submission, data: Data, save_dir: Path) -> bool:
-    return all(
-        sr_path(save_dir, submission, split, pair).is_file() for split in data.splits for pair in split.pairs
-    )
 
 
 def run(
@@ -255,21 +110,6 @@ def run(
             else:
                 record = _unusable(item, data, options)
             yield Outcome(item.label, record, store.save(record, results))
-
-
-def _done(
-    item: Submission | Unusable,
-    stored: Iterable[store.Stored],
-    data: Data,
-    options: Options,
-    baseline: SubmissionInfo | None,
-) -> Path | None:
-    if not isinstance(item, Submission):
-        return None
-    try:
-        return already_done(item, stored, data, options, baseline)
-    except SubmissionError:  # its files cannot be read: the evaluation says so
-        return None
 
 
 class _Starter:
