@@ -71,7 +71,7 @@ def check(
     Exit status: 0 in order, 1 rejected, 2 wrong use.
     """
     see_that_it_can_measure()
-    from ntire_bench.cli import terminal
+    from ntire_bench.cli import terminal, wording
     from ntire_bench.data import sample
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.measuring import resolve
@@ -137,7 +137,7 @@ def check(
     if as_json:
         print_json({"ok": not rejected, **vars(found), "written": written and relative(written)})
     else:
-        for line in terminal.check_lines(found):
+        for line in wording.check_lines(found):
             terminal.show(line)
         if strict and not found.findings:
             terminal.show("Nothing was found that an organizer would object to.")

@@ -41,7 +41,7 @@ def import_(
     """
     from ntire_bench.challenge_results import file as results_file
     from ntire_bench.challenge_results import to_records
-    from ntire_bench.cli import terminal
+    from ntire_bench.cli import terminal, wording
     from ntire_bench.protocols import protocol
     from ntire_bench.records import store
     from ntire_bench.reporting.export import document
@@ -92,7 +92,7 @@ def import_(
             )
             terminal.show(one_line(text), stderr=True)
         for record in failed:
-            terminal.show(terminal.record_line(record), stderr=True, style="red")
+            terminal.show(wording.record_line(record), stderr=True, style="red")
     sys.exit(1 if failed else 0)
 
 

@@ -25,7 +25,7 @@ from click.testing import CliRunner
 from pairs import smooth, write_pairs
 from places import HELPERS, ROOT
 
-from ntire_bench.cli import group, terminal
+from ntire_bench.cli import group, wording
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.source.values import UNKNOWN
 from ntire_bench.submissions.checkout import branches, find
@@ -1011,7 +1011,7 @@ def test_gate_judges_a_branch(call, root, images):
 
 
 def test_lines_of_a_catalogue_name_the_branch(catalogue):
-    lines = list(terminal.catalogue_lines(catalogue))
+    lines = list(wording.catalogue_lines(catalogue))
     assert any("test_demo.py, line " in line for line in lines)
     assert lines[-1] == catalogue.ignored[0]
 
