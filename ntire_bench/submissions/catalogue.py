@@ -19,10 +19,10 @@ class Catalogue:
     Attributes:
         submissions: Those that can be tried, by id.
         problems: Those that cannot, by id.
-        ignored: What looks like a submission and is none, with the remedy.
-        models: The folder or file searched.
+        ignored: One sentence for each file that is no submission by its name, with the remedy.
+        models: The folder or file that was searched.
         baseline_choice: Id or name of the submission to take for the baseline; None: as the protocol says.
-        baseline_folder: Where the baseline is to be looked for, if not among these; see `baseline_choice`.
+        baseline_folder: What --baseline-dir holds; None to look for the baseline among these submissions.
     """
 
     submissions: dict[int, Submission]
@@ -37,19 +37,23 @@ class Catalogue:
         """Whether the submissions are branches of a checkout's select_model."""
         return any(item.branch is not None for item in self.submissions.values())
 
-    def get(self, id_: int) -> Submission:
-        """Return one submission.
+    @property
+    def entries(self) -> dict[int, Submission | Unusable]:
+        """All of them, in the order of their ids."""
+        both: dict[int, Submission | Unusable] = {**self.submissions, **self.problems}
+        return dict(sorted(both.items()))
+
+    def entry(self, id_: int) -> Submission | Unusable:
+        """Return one submission, also where it cannot be tried.
 
         Raises:
-            SubmissionError: The id is there, but cannot be tried.
             UsageError: The id is not there; the message names near matches and all that are.
         """
-        if id_ in self.submissions:
-            return self.submissions[id_]
-        if id_ in self.problems:
-            raise self.problems[id_].error
-        known = {f"{i:02d}": s.label for i, s in self.submissions.items()}
-        known.update({f"{i:02d}": f"{p.label} (cannot be used)" for i, p in self.problems.items()})
+        entries = self.entries
+        if id_ in entries:
+            return entries[id_]
+        known = {f"{item.id:02d}": item.label for item in self.submissions.values()}
+        known |= {f"{item.id:02d}": f"{item.label} (cannot be used)" for item in self.problems.values()}
         near = difflib.get_close_matches(f"{id_:02d}", known, n=3, cutoff=0.5)
         there = ", ".join(known[i] for i in sorted(known)) or "nothing"
         hint = f"; near: {', '.join(known[i] for i in near)}" if near else ""
@@ -60,3 +64,15 @@ class Catalogue:
             found=there + hint,
             remedy="choose one of these" + ("" if self.is_checkout else f", or add {missing}"),
         )
+
+    def get(self, id_: int) -> Submission:
+        """Return one submission that can be tried.
+
+        Raises:
+            SubmissionError: The id is there, but cannot be tried.
+            UsageError: The id is not there; the message names near matches and all that are.
+        """
+        found = self.entry(id_)
+        if isinstance(found, Unusable):
+            raise found.error
+        return found

@@ -18,7 +18,7 @@ from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, CheckpointMissing, Submission, Unusable
 from ntire_bench.text import few, relative
 
-__all__ = ["DEPLOY_SUFFIX", "find"]
+__all__ = ["DEPLOY_SUFFIX", "find", "id_of"]
 
 DEPLOY_SUFFIX = "_deploy"  # of a checkpoint that `fuse` wrote beside the one in training form
 _STEM = re.compile(r"(?:team)?(?P<id>\d+)_(?P<name>.+)", re.IGNORECASE)
@@ -31,7 +31,7 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
     Args:
         models: Folder of team{ID}_{Name}.py or {ID}_{Name}.py files.
         model_zoo: Folder of checkpoints whose names begin with the same id.
-        prefer_training: Of NAME.pth and NAME_deploy.pth take the first, which `fuse` made the second of.
+        prefer_training: Of NAME.pth and the NAME_deploy.pth that `fuse` made of it, take the first.
 
     Returns:
         The submissions and, for each id that cannot be used, why.
@@ -75,6 +75,16 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
     return Catalogue(submissions, problems, tuple(ignored), models)
 
 
+def id_of(path: Path) -> int | None:
+    """Return the team's number that a file's name begins with; None where it begins with none.
+
+    >>> id_of(Path("team05_Net.pth")), id_of(Path("7-net.pth")), id_of(Path("net.pth"))
+    (5, 7, None)
+    """
+    match = _ID_PREFIX.match(path.stem)
+    return None if match is None else int(match["id"])
+
+
 def _why_ignored(file: Path, match: re.Match[str] | None) -> str:
     if not _unicode(file.name):
         remedy = f"rename {file.name!a}: its name is not Unicode"
@@ -93,10 +103,10 @@ def _unicode(name: str) -> bool:
 def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
     found: dict[int, list[Path]] = {}
     for path in sorted(model_zoo.iterdir()) if model_zoo.is_dir() else []:
-        match = _ID_PREFIX.match(path.stem)
+        id_ = id_of(path)
         usable = path.suffix.lower() in CHECKPOINT_SUFFIXES and _unicode(path.name)
-        if match and usable and (is_file(path) or _leads_nowhere(path)):
-            found.setdefault(int(match["id"]), []).append(path)
+        if id_ is not None and usable and (is_file(path) or _leads_nowhere(path)):
+            found.setdefault(id_, []).append(path)
     return found
 
 
@@ -121,7 +131,9 @@ def _read(
 
 
 def _leads_nowhere(path: Path) -> bool:
-    return os.path.islink(path) and not os.path.exists(path)  # which raise for no name, however long
+    """Return whether a path is a link to what is not there."""
+    # Not the methods of Path: those raise where a name is too long.
+    return os.path.islink(path) and not os.path.exists(path)
 
 
 def _refuse_link_to_nothing(path: Path) -> None:
@@ -136,7 +148,7 @@ def _refuse_link_to_nothing(path: Path) -> None:
 
 
 def _refuse_link_to_other(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Refuse a link to what is no file of this kind: a worker may read what it points to."""
+    """Refuse a link to a file of another kind: a worker could read whatever it points to."""
     real = path.resolve()
     if path.is_symlink() and real.suffix.lower() not in suffixes:
         raise SubmissionError(

@@ -33,9 +33,9 @@ class Submission:
         checkpoint: The checkpoint; None where the submission declares that it has none.
         declaration: What the submission says of itself.
         has_build_model: Whether the file defines a function build_model().
-        branch: Where it lies in a challenge's checkout; None for a file of models/. With it, `file` and
-            `checkpoint` are the first of those that the branch names, and test_demo.py builds the network.
-        baseline_because: Why it is the baseline, where that was inferred; empty for all else.
+        branch: The branch of a challenge's select_model that it is; None for a file of models/. Then `file`
+            and `checkpoint` are the first that the branch names, and test_demo.py builds the network.
+        baseline_because: Why it is taken for the baseline, where that was inferred; else empty.
     """
 
     id: int
@@ -53,7 +53,7 @@ class Submission:
         return f"{self.id:02d}_{self.name}"
 
     def is_same_as(self, other: Submission) -> bool:
-        """Return whether both are one: of one id and made of the same files, by whatever path."""
+        """Return whether both have the same id and the same files, whatever paths lead to them."""
         return self._place() == other._place()
 
     def _place(self) -> tuple[int, Path, Path | None, Path | None]:
@@ -62,9 +62,9 @@ class Submission:
 
     @property
     def readable(self) -> tuple[Path, ...]:
-        """All that its process must be able to read."""
+        """All files and folders that its process must be able to read."""
         own = [self.file, self.checkpoint]
-        if self.branch is not None:  # a checkpoint may be a link to somewhere else
+        if self.branch is not None:  # its checkpoints may be links out of the checkout
             named = (*self.branch.checkpoints, *_behind_linked_zoo(self.branch.root))
             there = [path for path in named if is_file(path) and path.resolve().suffix == path.suffix]
             hops = [hop for path in there for hop in _hops(Path(os.path.abspath(path)))]
@@ -73,21 +73,21 @@ class Submission:
 
     @property
     def outside(self) -> tuple[Path, ...]:
-        """Files beside a checkout that its process can read, as links in the checkout lead to them."""
+        """Files outside of the checkout that its process can read: links in the checkout lead there."""
         root = None if self.branch is None else self.branch.root.resolve()
         real = dict.fromkeys(path.resolve() for path in self.readable)
         return () if root is None else tuple(path for path in real if not path.is_relative_to(root))
 
     @property
     def workdir(self) -> Path | None:
-        """The working directory that its code counts on; None where it may be any."""
+        """The working directory that its code relies on; None where any will do."""
         return None if self.branch is None else self.branch.root.resolve()
 
 
 def _behind_linked_zoo(root: Path) -> Iterator[Path]:
-    """Yield the checkpoints in a checkout's model_zoo/ where that is a link, as to a larger disk.
+    """Yield the checkpoints in a checkout's model_zoo/, where that folder is a link, to a larger disk say.
 
-    Not the folder itself, nor links inside it: those are strangers' as well, and may lead to anything.
+    Not the whole folder: it too is a stranger's, and may hold links that lead to anything.
     """
     folder = root / "model_zoo"
     if folder.is_symlink():
@@ -96,11 +96,11 @@ def _behind_linked_zoo(root: Path) -> Iterator[Path]:
 
 
 def _hops(path: Path) -> Iterator[Path]:
-    """Yield where a path leads, link by link, of folders too: each must be there for the next to be found.
+    """Yield the paths that a path leads to, link by link; folders on the way may be links too.
 
-    The last may come twice.
+    All of them must be readable for the file to be found. The last one may come twice.
     """
-    for _ in range(40):  # as many as Linux follows
+    for _ in range(40):  # Linux follows as many
         steps = [*reversed(path.parents), path]
         link = next((step for step in steps if step.is_symlink()), None)
         if link is None:
