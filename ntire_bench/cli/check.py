@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ntire_bench.cli.options import (
-    IsolationWanted,
+    Machine,
     json_flag,
-    machine,
+    machine_options,
     protocol_option,
     see_that_it_can_measure,
 )
-from ntire_bench.cli.output import print_json
-from ntire_bench.cli.sources import baseline_options, open_catalogue, sources
+from ntire_bench.cli.output import print_json, tell_error
+from ntire_bench.cli.sources import Sources, open_catalogue, sources_and_baseline
 from ntire_bench.errors import UsageError
 from ntire_bench.text import one_line, relative
 
@@ -31,9 +31,8 @@ __all__ = ["check"]
 
 @click.command()
 @click.argument("id", type=click.IntRange(0))
-@sources
-@baseline_options
-@machine
+@sources_and_baseline
+@machine_options
 @protocol_option
 @click.option(
     "--write", "keep", is_flag=True, help="Write what was inferred into a TOML file beside the model file."
@@ -53,13 +52,8 @@ __all__ = ["check"]
 @json_flag
 def check(
     id: int,  # noqa: A002 - what a user reads in the usage line
-    models: Path,
-    model_zoo: Path,
-    challenge_root: Path | None,
-    baseline_choice: str | None,
-    baseline_dir: Path | None,
-    device: str,
-    isolation: IsolationWanted,
+    sources: Sources,
+    machine: Machine,
     protocol_name: str | None,
     keep: bool,
     settings: tuple[str, ...],
@@ -79,7 +73,7 @@ def check(
     from ntire_bench.submissions.baseline_choice import without_namesakes
     from ntire_bench.workflows import declare
 
-    if not strict and (baseline_choice is not None or baseline_dir is not None):
+    if not strict and (sources.baseline_choice is not None or sources.baseline_dir is not None):
         raise UsageError(
             "only a strict check runs a baseline",
             remedy="add --strict, or leave --baseline and --baseline-dir out",
@@ -87,8 +81,7 @@ def check(
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
 
     def there() -> Catalogue:
-        found = open_catalogue(models, model_zoo, challenge_root, baseline_choice, baseline_dir)
-        return without_namesakes(found, rules.baseline.name)
+        return without_namesakes(open_catalogue(sources), rules.baseline.name)
 
     def checked(given: tuple[str, ...]) -> resolve.Check:
         chosen = declare.settled(there().get(id), given)
@@ -96,25 +89,17 @@ def check(
             chosen,
             sample.probe_lr(),
             rules,
-            device=device,
-            isolation=isolation.level,
-            allow_pickle=isolation.allow_pickle,
             audit_lr=sample.large_lr() if strict else None,  # the sample set's own images are all small
-            tell=lambda text: terminal.show(text, stderr=True),
+            tell=terminal.tell,
+            **vars(machine),
         )
 
     def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
-        from ntire_bench.workflows.evaluate import Options
+        from ntire_bench.workflows.options import options_for
         from ntire_bench.workflows.rehearse import rehearse, together
 
-        options = Options(
-            psnr_channel=rules.psnr_channel,
-            device=device,
-            isolation=isolation.level,
-            allow_pickle=isolation.allow_pickle,
-            tell=lambda text: terminal.show(text, stderr=True),
-        )
-        more = rehearse(chosen, there(), options, lambda text: terminal.show(one_line(text), stderr=True))
+        options = options_for(rules, tell=terminal.tell, **vars(machine))
+        more = rehearse(chosen, there(), options, lambda text: terminal.tell(one_line(text)))
         return dataclasses.replace(found, findings=together(found.findings, more))
 
     written: Path | None = None
@@ -128,11 +113,9 @@ def check(
         if keep:
             written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
     except (SubmissionError, MeasurementError) as error:
-        if as_json:
-            print_json({"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
-        terminal.show_error(error)
+        tell_error(error, as_json, ok=False)
         sys.exit(1)
-    terminal.tell_isolation(found.isolation, isolation.level)
+    terminal.tell_isolation(found.isolation, machine.isolation)
     rejected = any(finding.severity == "reject" for finding in found.findings)
     if as_json:
         print_json({"ok": not rejected, **vars(found), "written": written and relative(written)})
@@ -142,5 +125,5 @@ def check(
         if strict and not found.findings:
             terminal.show("Nothing was found that an organizer would object to.")
         if written is not None:
-            terminal.show(f"written: {relative(written)}", stderr=True)
+            terminal.tell(f"written: {relative(written)}")
     sys.exit(1 if rejected else 0)

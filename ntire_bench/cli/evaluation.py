@@ -1,4 +1,4 @@
-"""What run and gate have in common: images, options of an evaluation, and what Ctrl-C leaves."""
+"""What run and gate have in common: what they are asked for, images, options, and how Ctrl-C ends them."""
 
 from __future__ import annotations
 
@@ -6,93 +6,123 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntire_bench.cli.options import Effort, IsolationWanted
-from ntire_bench.cli.output import as_channel
-from ntire_bench.errors import UsageError
+from ntire_bench.cli.options import Effort, Images, Machine, taken_as
+from ntire_bench.cli.sources import Sources
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
     from ntire_bench.measuring.session import Options
+    from ntire_bench.protocols.protocol import Channel
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.data import Data
 
-__all__ = ["INTERRUPTED"]
+__all__ = [
+    "INTERRUPTED",
+    "Request",
+    "images_and_options",
+    "interruptible",
+    "refuse_unknown",
+    "taken_as_request",
+]
 
 INTERRUPTED = 130  # as shells report a process that Ctrl-C ended
 
 
-def _refuse_unknown(catalogue: Catalogue, ids: Sequence[int]) -> None:
-    """Refuse ids, and a baseline that is named, before the images are checked, which may take minutes."""
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks for alike with run and gate: on what, by which rules, where.
+
+    Attributes:
+        images: Which images are used.
+        protocol_name: Rules; None for the default of the images.
+        channel: Channel to compare with the thresholds in; None: as the protocol says.
+        machine: Device and isolation.
+        sources: Where the submissions lie.
+    """
+
+    images: Images
+    protocol_name: str | None
+    channel: Channel | None
+    machine: Machine
+    sources: Sources
+
+
+taken_as_request = taken_as("request", Request)
+
+
+def refuse_unknown(catalogue: Catalogue, ids: Sequence[int]) -> None:
+    """Refuse ids that are not there, and a named baseline, before the images are checked: that takes minutes.
+
+    Raises:
+        UsageError: An id, or the baseline that an option names, is not there.
+        SubmissionError: That baseline cannot be tried.
+    """
     from ntire_bench.submissions.baseline_choice import choose
 
     for id_ in ids:
-        if id_ not in catalogue.problems:
-            catalogue.get(id_)
+        catalogue.entry(id_)
     if catalogue.baseline_choice is not None:
         choose(catalogue, catalogue.baseline_choice)
 
 
-def _choose_data(
-    splits: str | None, include_test: bool, data_dir: Path | None, protocol_name: str | None
-) -> Data:
-    from ntire_bench.cli import terminal
+def images_and_options(
+    request: Request, effort: Effort, *, ssim: bool = False, save_dir: Path | None = None
+) -> tuple[Data, Options]:
+    """Check the images, and say what is to be known of images and isolation before anything is measured.
+
+    Args:
+        request: What the user asks for.
+        effort: How long runtimes are measured.
+        ssim: Whether SSIM is computed too.
+        save_dir: Where SR images go; None keeps none.
+
+    Returns:
+        Images and rules, and the options of an evaluation.
+
+    Raises:
+        DatasetError: The images are not fit; lists every problem.
+        UsageError: The protocol does not go with the images, or the isolation cannot be had.
+    """
+    from ntire_bench.cli import terminal, wording
+    from ntire_bench.measuring.session import isolation_of
     from ntire_bench.workflows.data import choose_data
+    from ntire_bench.workflows.options import options_for
 
-    names = [name.strip() for name in (splits or "valid").split(",") if name.strip()]
-    if include_test and "test" not in names:
-        names.append("test")
-    if not names:
-        raise UsageError("no split is named", remedy="give --splits valid,test or the like")
+    names = request.images.split_names
     with terminal.progress_bar() as progress:
-        return choose_data(
-            names, data_dir, protocol_name, lambda done, total: progress("checking images", done, total)
+        data = choose_data(
+            names,
+            request.images.data_dir,
+            request.protocol_name,
+            lambda done, total: progress("checking images", done, total),
         )
-
-
-def _evaluation_options(
-    data: Data,
-    effort: Effort | None,
-    channel: str | None,
-    device: str,
-    ssim: bool,
-    save_dir: Path | None,
-    isolation: IsolationWanted,
-) -> Options:
-    """Return the options of an evaluation; no `effort` is one round, which is enough for PSNR."""
-    from ntire_bench.cli import terminal
-    from ntire_bench.estimating.stopping import StopRule
-    from ntire_bench.measuring.session import Options, isolation_of
-
-    stop = StopRule(rounds=1)
-    if effort is not None:
-        stop = StopRule(
-            rounds=effort.rounds,
-            min_rounds=min(data.protocol.rounds, effort.max_rounds),
-            precision=effort.precision,
-            max_rounds=effort.max_rounds,
-            max_time_s=effort.max_time_s,
-        )
-    options = Options(
-        stop=stop,
-        threads=None if effort is None else effort.threads,
-        psnr_channel=as_channel(channel or data.protocol.psnr_channel),
-        device=device,
+    options = options_for(
+        data.protocol,
+        channel=request.channel,
         ssim=ssim,
         save_dir=save_dir,
-        isolation=isolation.level,
-        allow_pickle=isolation.allow_pickle,
-        tell=lambda text: terminal.show(text, stderr=True),
+        tell=terminal.tell,
+        **vars(effort),
+        **vars(request.machine),
     )
-    terminal.tell_isolation(isolation_of(options, data.splits), isolation.level)
-    return options
+    terminal.tell_isolation(isolation_of(options, data.splits), options.isolation)
+    if data.sample:
+        terminal.tell(wording.SAMPLE)
+    return data, options
 
 
 @contextlib.contextmanager
-def _interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None]:
-    """On Ctrl-C, say what is kept and how to go on."""
+def interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None]:
+    """End the command on Ctrl-C, and say what is kept and how to go on.
+
+    Args:
+        done: Returns what has been done so far.
+        resumable: Whether the same command with --resume goes on from there.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -107,5 +137,5 @@ def _interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None
                 words = ["python", relative(program)] if program.suffix == ".py" else [program.name]
             words += [word for word in sys.argv[1:] if word != "--resume"]
             text += f" Go on with: {shlex.join([*words, '--resume'])}"
-        terminal.show(text, stderr=True)
+        terminal.tell(text)
         sys.exit(INTERRUPTED)

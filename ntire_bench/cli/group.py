@@ -1,4 +1,4 @@
-"""The command `ntire-bench`: parses, calls one function, prints. Heavy imports wait till they are needed."""
+"""The command `ntire-bench` with all its subcommands. They import what is heavy only when they run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ntire_bench.cli.evaluation import INTERRUPTED
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.listing import leaderboard, list_, prepare
-from ntire_bench.cli.output import print_json
+from ntire_bench.cli.output import tell_error
 from ntire_bench.cli.run import DefaultId, run
 from ntire_bench.cli.stability import stability
 from ntire_bench.cli.weights import fuse, zoo
@@ -32,7 +32,7 @@ def _dashes(name: str) -> str:
 
 
 def _write_unicode() -> None:
-    """Have files and pipes written in UTF-8 on every system, and a terminal shown what it can show."""
+    """Write files and pipes in UTF-8 on every system, and to a terminal what it can show."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
             if stream.isatty():
@@ -45,13 +45,13 @@ class _Group(click.Group):
     """A group that prints a user's fault as one message and takes - and _ alike."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # Known before the words are: a fault in them, wherever it stands, is then told in JSON too.
+        # Looked for before the arguments are parsed, so that a fault in any of them is told in JSON too.
         ctx.meta[_JSON_WANTED] = "--json" in args
         _write_unicode()
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        # An exception unwinds, so that workers are ended and what lies in temporary folders is removed.
+        # An exception, unlike the signal itself, lets workers be ended and temporary folders be removed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             return super().invoke(ctx)
@@ -65,11 +65,7 @@ class _Group(click.Group):
         except click.UsageError as error:
             command = "ntire-bench" if error.ctx is None else error.ctx.command_path
             fault = UsageError(error.format_message().rstrip("?."), remedy=f"see {command} --help")
-        from ntire_bench.cli.terminal import show_error
-
-        if ctx.meta[_JSON_WANTED]:
-            print_json({"error": {"type": type(fault).__name__, "message": str(fault)}})
-        show_error(fault)
+        tell_error(fault, ctx.meta[_JSON_WANTED])
         ctx.exit(2)
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ntire_bench.cli.options import PATH, channel_option, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json, show_board, stored_board, write
-from ntire_bench.cli.sources import open_catalogue, sources
+from ntire_bench.cli.sources import Sources, open_catalogue, source_options
 from ntire_bench.text import relative
+
+if TYPE_CHECKING:
+    from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.reporting.render import Format
 
 __all__ = ["leaderboard", "list_", "prepare"]
 
 
 @click.command("list")
-@sources
+@source_options
 @json_flag
-def list_(models: Path, model_zoo: Path, challenge_root: Path | None, as_json: bool) -> None:
+def list_(sources: Sources, as_json: bool) -> None:
     """List the submissions found, without executing any."""
     from ntire_bench.cli import terminal, wording
 
-    catalogue = open_catalogue(models, model_zoo, challenge_root)
+    catalogue = open_catalogue(sources)
     if as_json:
         print_json(
             {
@@ -69,8 +74,8 @@ def list_(models: Path, model_zoo: Path, challenge_root: Path | None, as_json: b
 def leaderboard(
     results: Path,
     protocol_name: str | None,
-    channel: str | None,
-    fmt: str,
+    channel: Channel | None,
+    fmt: Format,
     reference: str | None,
     device: str | None,
     output: Path | None,
@@ -82,26 +87,26 @@ def leaderboard(
     from ntire_bench.ranking.board import board_from_reference
     from ntire_bench.reporting.render import render
 
-    if not reference and not results.is_dir():
-        terminal.show(f"There is no folder {relative(results)}: nothing has been evaluated yet.", stderr=True)
     board = (
         board_from_reference(reference)
         if reference
         else stored_board(results, protocol_name, channel, device)
     )
-    chosen = "json" if as_json else fmt
+    if not reference and not results.is_dir():
+        terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
+    chosen: Format = "json" if as_json else fmt
     if chosen == "table" and output is None:
         show_board(board)
         return
-    text = render(board, chosen)  # type: ignore[arg-type]
+    text = render(board, chosen)
     if chosen == "challenge":
         for remark in table.remarks(board):
-            terminal.show(remark, stderr=True)
+            terminal.tell(remark)
     if output is None:
         click.echo(text.rstrip("\n"))
     else:
         write(output, text)
-        terminal.show(f"written: {relative(output)}", stderr=True)
+        terminal.tell(f"written: {relative(output)}")
 
 
 @click.command()

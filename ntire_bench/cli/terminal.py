@@ -1,4 +1,4 @@
-"""All that a person sees on a terminal: lines, progress bars, tables. Colour only on a terminal."""
+"""How commands write to a terminal: lines, tables, progress bars. Colour only on a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from ntire_bench.records.record import Isolation
 
-__all__ = ["err", "out", "progress_bar", "show", "show_error", "tell_isolation"]
+__all__ = ["err", "out", "progress_bar", "progress_bars", "show", "show_error", "tell", "tell_isolation"]
+
+Progress = Callable[[str, int, int], None]
+"""To be called with what is being done, how much is done, and how much there is in all."""
 
 _PIPE_WIDTH = 160
 # All but tab and line feed, and what turns the direction of writing or is another kind of line break.
@@ -41,12 +44,21 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
-def show(what: str | RenderableType, *, stderr: bool = False, style: str | None = None) -> None:
+def show(what: str | RenderableType) -> None:
+    """Print text or a table on standard output: what a command was asked for."""
+    _print(out(), what)
+
+
+def tell(text: str, *, style: str | None = None) -> None:
+    """Print a line on standard error: what a user should know beside the output of a command."""
+    _print(err(), text, style)
+
+
+def _print(console: Console, what: str | RenderableType, style: str | None = None) -> None:
     """Print text or a table; text is never folded, so that it can be searched and copied.
 
     Control characters are taken out: a message may hold what a stranger's file wants a terminal to do.
     """
-    console = err() if stderr else out()
     if isinstance(what, str):
         console.print(_CONTROL.sub("", what), style=style, soft_wrap=True)
     else:
@@ -54,27 +66,39 @@ def show(what: str | RenderableType, *, stderr: bool = False, style: str | None 
 
 
 def tell_isolation(found: Isolation, wanted: str) -> None:
-    """Say in one line what is lost under the best isolation, unless just that was asked for."""
+    """Say in one line what is lost under the best isolation, unless the user asked for just this level."""
     from ntire_bench.isolation.choose import lost
 
     text = lost(found)
     if text is not None and wanted not in ("none", found.level):
-        show(text, stderr=True)
+        tell(text)
 
 
 def show_error(error: NtireBenchError) -> None:
     """Print the one message of an error."""
-    show(f"Error: {error}", stderr=True, style="red")
+    tell(f"Error: {error}", style="red")
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar() -> Iterator[Progress]:
     """Show a bar with the time left on standard error; on anything but a terminal, nothing.
 
     Yields:
-        A function to call with what is being done, how much is done, and how much there is in all.
+        What to call as the work goes on.
     """
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    with progress_bars() as begin:
+        yield begin()
+
+
+@contextlib.contextmanager
+def progress_bars() -> Iterator[Callable[[], Progress]]:
+    """Show one bar after the other, each with a time of its own; see `progress_bar`.
+
+    Yields:
+        A function that begins a bar, and returns what to call as the work goes on.
+    """
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -86,22 +110,26 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     )
     console = err()
     # Two redraws a second: on few cores the bar must not take time from what is being measured.
-    with Progress(
+    with Bars(
         *columns,
         console=console,
         disable=not console.is_terminal,
         transient=True,
         refresh_per_second=2,
-    ) as bar:
-        tasks: dict[str, TaskID] = {}
+    ) as bars:
 
-        def update(description: str, done: int, total: int) -> None:
-            description = one_line(description)
-            title = description.split(":")[0]
-            if title not in tasks:
-                for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[title] = bar.add_task(description, total=total)
-            bar.update(tasks[title], description=description, completed=done, total=total)
+        def begin() -> Progress:
+            task: TaskID | None = None
 
-        yield update
+            def update(description: str, done: int, total: int) -> None:
+                nonlocal task
+                description = one_line(description)
+                if task is None:  # shown from the first call on
+                    for earlier in bars.task_ids:
+                        bars.update(earlier, visible=False)
+                    task = bars.add_task(description, total=total)
+                bars.update(task, description=description, completed=done, total=total)
+
+            return update
+
+        yield begin

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ntire_bench.text import one_line, relative
+from ntire_bench.text import giga, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.measuring.resolve import Check
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ntire_bench.records.record import Record, Timing
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.catalogue import Catalogue
-    from ntire_bench.submissions.submission import Submission
 
 __all__ = ["SAMPLE", "branch_document", "catalogue_lines", "check_lines", "gate_lines", "record_line"]
 
@@ -31,17 +30,16 @@ def _flat(line: str) -> str:
 
 
 def _catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
+    from ntire_bench.submissions.submission import Unusable
     from ntire_bench.submissions.zoo import unfetched
 
     to_fetch = {item.id for item in unfetched(catalogue)}
-    for id_ in sorted({*catalogue.submissions, *catalogue.problems}):
-        item: Submission | None = catalogue.submissions.get(id_)
-        if item is None:
-            problem = catalogue.problems[id_]
+    for id_, item in catalogue.entries.items():
+        if isinstance(item, Unusable):
             if id_ in to_fetch:
-                yield f"{problem.label}  {relative(problem.file)}  not fetched: ntire-bench zoo pull {id_}"
-                continue
-            yield f"{problem.label}  cannot be used: {problem.error}"
+                yield f"{item.label}  {relative(item.file)}  not fetched: ntire-bench zoo pull {id_}"
+            else:
+                yield f"{item.label}  cannot be used: {item.error}"
             continue
         declared = ", ".join(
             f"{key}={value!r}"
@@ -79,7 +77,7 @@ def branch_document(branch: Branch | None) -> dict[str, Any] | None:
 
 
 def _branch_told(branch: Branch) -> str:
-    known = [f"named {branch.title!r}"] if branch.title is not None else ["of a name that running it tells"]
+    known = [f"named {branch.title!r}"] if branch.title is not None else ["name known only when it runs"]
     known += [f"range {branch.data_range:g}"] if branch.data_range is not None else []
     known += [f"tile {branch.tile}"] if branch.tile is not None else []
     return f"{branch.script.name}, line {branch.line}: {', '.join(known)}"
@@ -87,7 +85,7 @@ def _branch_told(branch: Branch) -> str:
 
 def _weights_told(branch: Branch) -> str:
     named = [f"{relative(file)}{'' if file.is_file() else ' (missing)'}" for file in branch.checkpoints]
-    return ", ".join(named) or "no checkpoint that can be read from the branch"
+    return ", ".join(named) or "the branch names no checkpoint that is known without running it"
 
 
 def check_lines(found: Check) -> Iterator[str]:
@@ -97,7 +95,7 @@ def check_lines(found: Check) -> Iterator[str]:
 
 def _check_lines(found: Check) -> Iterator[str]:
     info, cost = found.submission, found.complexity
-    yield f"{info.id:02d}_{info.name}"
+    yield info.label
     yield f"  model        {info.model}  ({info.file})"
     yield f"  checkpoint   {info.checkpoint or 'none'}"
     yield f"  input range  0 to {info.data_range:g}"
@@ -108,7 +106,7 @@ def _check_lines(found: Check) -> Iterator[str]:
         yield f"  inferred     {item.key} = {item.value}: {item.how}"
     size = "x".join(map(str, cost.input_shape[2:]))
     yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M)"
-    yield f"  FLOPs        {cost.flops / 1e9:.4f} G at {size}"
+    yield f"  FLOPs        {giga(cost.flops)} at {size}"
     yield f"  activations  {cost.activations / 1e6:.2f} M in {cost.convs} convolutions at {size}"
     if cost.uncounted_ops:
         ops = ", ".join(
@@ -116,7 +114,7 @@ def _check_lines(found: Check) -> Iterator[str]:
         )
         yield f"  uncounted    operators that fvcore gives no FLOPs: {ops}"
     if "flops" in cost.audit:
-        audited = f"{cost.audit['flops'] / 1e9:.4f} G, {cost.audit['params']:,} parameters"
+        audited = f"{giga(cost.audit['flops'])}, {cost.audit['params']:,} parameters"
         yield f"  audit        {audited}, with {len(cost.audit['sizes'])} more sizes; see docs/INTEGRITY.md"
     for finding in found.findings:
         yield f"  {finding.severity:<11}  [{finding.code}] {finding.message}"
@@ -139,7 +137,7 @@ def record_line(record: Record) -> str:
     if record.score is not None:
         limits = None if record.timing is None else record.timing.score_ci95
         final = record.score.final
-        parts.append(f"score {'over the range of numbers' if final is None else _with_half(final, limits)}")
+        parts.append(f"score {'too large for a number' if final is None else _with_half(final, limits)}")
     if record.timing is not None:
         parts.append(_rounds_line(record.timing))
     return f"{label}  {'; '.join(parts)}"
@@ -160,7 +158,7 @@ def _rounds_line(timing: Timing) -> str:
     reached = "" if timing.half_width is None else f", ±{timing.half_width:.2%}"
     missed = f"before the precision of {timing.precision:.2%}"
     if timing.half_width is not None and timing.half_width <= timing.precision:
-        missed = "before the rounds agreed over enough launches"
+        missed = "before enough launches agreed"
     why = {
         "precision": f"the precision of {timing.precision:.2%} is reached",
         "max-rounds": f"--max-rounds reached {missed}",

@@ -1,11 +1,11 @@
-"""Several evaluations in a row: which are wanted, which are done, each stored as soon as it is made."""
+"""Several evaluations in a row, each stored as soon as it is made: what the command run does."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from ntire_bench.client.workers import Crew
@@ -20,14 +20,14 @@ from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import relative
 from ntire_bench.workflows.data import Data
-from ntire_bench.workflows.evaluate import Options, evaluate
-from ntire_bench.workflows.resume import _done
+from ntire_bench.workflows.evaluate import Options, evaluate, timestamp
+from ntire_bench.workflows.resume import already_done
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Evaluated", "run"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Evaluated:
     """One evaluation of a campaign.
 
     Attributes:
@@ -49,25 +49,25 @@ def run(
     results: Path,
     *,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Callable[[], Progress] | None = None,
     skipped: Callable[[str, Path], None] | None = None,
     inferred: Callable[[Submission], None] | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[Evaluated]:
     """Evaluate submissions one after the other and store each record before the next begins.
 
     Args:
         catalogue: What there is.
-        ids: What to evaluate.
+        ids: What to evaluate; an id that is repeated counts once.
         data: Images and rules.
         options: Rounds, device, channel.
         results: Folder of the records.
-        resume: Leave out what an earlier run has done (see `already_done`).
-        progress: Told of every call.
-        skipped: Told of every submission left out, and the record it has.
-        inferred: Told of the baseline, where no option and not its name alone says which one it is.
+        resume: Leave out what an earlier run has done (see `resume.already_done`).
+        progress: Called before each evaluation; what it returns is told of every forward pass.
+        skipped: Called with the label of every submission that is left out, and the record it has.
+        inferred: Called with the baseline, where neither an option nor its name alone says which one it is.
 
     Yields:
-        One outcome per evaluation, a failed one where a submission cannot be tried.
+        One per evaluation, with a failed record where a submission cannot be tried.
 
     Raises:
         UsageError: An id, or the baseline, is not there, or several may be the baseline.
@@ -75,24 +75,17 @@ def run(
     """
     name = data.protocol.baseline.name
     catalogue = baseline_choice.without_namesakes(catalogue, name)
-    wanted = [catalogue.problems.get(id_) or catalogue.get(id_) for id_ in dict.fromkeys(ids)]
+    wanted = [catalogue.entry(id_) for id_ in dict.fromkeys(ids)]
     baseline = baseline_choice.choose(catalogue, name)
     if inferred is not None and baseline.baseline_because:
         inferred(baseline)
     wanted = [
         baseline if isinstance(item, Submission) and item.is_same_as(baseline) else item for item in wanted
     ]
-    base = describe(baseline) if resume else None
-    stored = store.load_all(results, data.protocol.name)[0] if resume else []
-    left: list[Submission | Unusable] = []
-    for item in wanted:
-        done = _done(item, stored, data, options, base) if resume else None
-        if done is None:
-            left.append(item)
-        elif skipped is not None:
-            skipped(item.label, done)
-    with _Starter(left, baseline, data, options) as starter:
-        for item in left:
+    if resume:
+        wanted = list(_not_yet_done(wanted, baseline, data, options, results, skipped))
+    with _Starter(wanted, baseline, data, options) as starter:
+        for item in wanted:
             if isinstance(item, Submission):
                 try:
                     record = evaluate(
@@ -101,24 +94,50 @@ def run(
                         data.splits,
                         data.protocol,
                         options,
-                        progress,
+                        progress() if progress is not None else None,
                         crew=starter.crew_of(item),
-                        start_next=lambda item=item: starter.start_after(item),  # type: ignore[misc]
+                        start_next=functools.partial(starter.start_after, item),
                     )
                 except SubmissionError as error:  # its files cannot be read
                     record = _unusable(Unusable(item.id, item.name, item.file, error), data, options)
             else:
                 record = _unusable(item, data, options)
-            yield Outcome(item.label, record, store.save(record, results))
+            yield Evaluated(item.label, record, store.save(record, results))
+
+
+def _not_yet_done(
+    items: Iterable[Submission | Unusable],
+    baseline: Submission,
+    data: Data,
+    options: Options,
+    results: Path,
+    skipped: Callable[[str, Path], None] | None,
+) -> Iterator[Submission | Unusable]:
+    """Yield what has no record yet, and tell `skipped` of the rest."""
+    base = describe(baseline)
+    stored = store.load_all(results, data.protocol.name)[0]
+    for item in items:
+        done = already_done(item, stored, data, options, base) if isinstance(item, Submission) else None
+        if done is None:
+            yield item
+        elif skipped is not None:
+            skipped(item.label, done)
 
 
 class _Starter:
-    """Starts the workers of a submission while the one before it is in an untimed phase."""
+    """Starts the workers of a submission while the one before it is in an untimed phase.
+
+    Args:
+        items: What is evaluated, in order; no two have the same id.
+        baseline: What they are measured beside.
+        data: Images and rules.
+        options: Of the evaluations.
+    """
 
     def __init__(
         self, items: Sequence[Submission | Unusable], baseline: Submission, data: Data, options: Options
     ) -> None:
-        self._following = dict(zip(map(id, items), [*items[1:], None], strict=False))
+        self._following = {item.id: after for item, after in zip(items, items[1:], strict=False)}
         self._baseline, self._data, self._options = baseline, data, options
         self._crews: dict[int, Crew] = {}
 
@@ -131,29 +150,29 @@ class _Starter:
 
     def start_after(self, item: Submission) -> Crew | None:
         """Start the workers of the submission after `item`; None where there is none that can be tried."""
-        following = self._following[id(item)]
+        following = self._following.get(item.id)
         if not isinstance(following, Submission):
             return None
         crew = start_crew(
             following, self._baseline, self._data.splits, self._data.protocol.scale, self._options
         )
-        self._crews[id(following)] = crew
+        self._crews[following.id] = crew
         return crew
 
     def crew_of(self, item: Submission) -> Crew | None:
         """Return the workers that were started for a submission, if any."""
-        return self._crews.get(id(item))
+        return self._crews.get(item.id)
 
 
 def _unusable(item: Unusable, data: Data, options: Options) -> Record:
     """Return the record of a submission that cannot even be tried: failures are records too."""
     try:
         sha256 = file_sha256(item.file)
-    except SubmissionError:  # a folder, or not to be read: the error says so
+    except SubmissionError:  # a folder, or a file that cannot be read: the error says so
         sha256 = hashlib.sha256().hexdigest()
     return Record(
         status="failed",
-        created_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        created_utc=timestamp(),
         error=ErrorInfo(type=SubmissionError.__name__, message=str(item.error), phase="find"),
         protocol=ProtocolInfo(name=data.protocol.name, sha256=data.protocol.sha256),
         submission=SubmissionInfo(

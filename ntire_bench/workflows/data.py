@@ -42,9 +42,10 @@ def choose_data(
 
     Args:
         split_names: "valid", "test", or the NAME of folder pairs NAME_HR, NAME_LR.
-        data_dir: Folder of the pairs; None looks beside the checkout and falls back to the sample set.
+        data_dir: Folder of the pairs. None looks in the working directory, its data/ and its parent; where no
+            challenge images are there, the sample set is taken.
         protocol_name: None takes the default protocol, or "sample" on the sample set.
-        progress: Told of every file checked.
+        progress: Called with (files checked, files in all).
 
     Raises:
         DatasetError: The images are not fit; lists every problem.

@@ -1,4 +1,4 @@
-"""Which record makes an evaluation unnecessary: what --resume leaves out."""
+"""Which stored record makes an evaluation unnecessary: what --resume leaves out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ntire_bench.measuring.rounds import sr_path
 from ntire_bench.measuring.session import Options
 from ntire_bench.records import store
 from ntire_bench.records.record import LAUNCHES, Record, SubmissionInfo
-from ntire_bench.submissions.submission import Submission, Unusable
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.data import Data
 
 __all__ = ["already_done"]
@@ -23,27 +23,28 @@ def already_done(
     stored: Iterable[store.Stored],
     data: Data,
     options: Options,
-    baseline: SubmissionInfo | None = None,
+    baseline: SubmissionInfo,
 ) -> Path | None:
     """Return the record that makes an evaluation unnecessary, or None.
 
-    It must be of the same files, rules, images, CPU model and threads, at an isolation that is enough, with
-    as many rounds, and have succeeded; it must hold SSIM where that is wanted, and where SR images are to be
-    kept they must be there. The model of a GPU is not compared: it is not known before a worker runs.
+    Such a record has succeeded. It is of the same files of submission and baseline, rules, images, CPU model
+    and threads, was measured in isolation that is enough, and has as many rounds. It holds SSIM where that is
+    asked for; where SR images are to be kept, they are there. The model of a GPU is not compared, because it
+    is not known before a worker runs.
 
     Args:
         submission: What is to be evaluated.
         stored: Records of the same protocol.
         data: Images and rules.
         options: Rounds, device, SSIM, SR images.
-        baseline: The baseline as it is now; None to leave it uncompared.
-
-    Raises:
-        SubmissionError: The submission's files cannot be read.
+        baseline: The baseline as it is now.
     """
+    try:
+        files = describe(submission).files
+    except SubmissionError:  # its files cannot be read: the evaluation will say so
+        return None
     if options.save_dir is not None and not _images_saved(submission, data, options.save_dir):
         return None
-    files = describe(submission).files
     cpu = environment.cpu_model()
     threads = options.threads or environment.compute_threads()
     wanted = {split.name: split.sha256 for split in data.splits}
@@ -55,7 +56,8 @@ def already_done(
             record.status == "ok"
             and (record.submission.id, record.submission.name) == (submission.id, submission.name)
             and record.submission.files == files
-            and (baseline is None or (base is not None and _same(base.submission, baseline)))
+            and base is not None
+            and _same(base.submission, baseline)
             and record.protocol.sha256 == data.protocol.sha256
             and _measured_enough(record, options)
             and wanted.items() <= there.items()
@@ -71,6 +73,7 @@ def already_done(
 
 
 def _measured_enough(record: Record, options: Options) -> bool:
+    """Return whether a record has the rounds that an evaluation would make now."""
     timing, rule = record.timing, options.stop
     if rule.rounds is not None:
         return record.rounds >= rule.rounds
@@ -79,7 +82,7 @@ def _measured_enough(record: Record, options: Options) -> bool:
     precise = timing.half_width is not None and timing.half_width <= rule.target(record.environment.device)
     if precise and len(timing.launches) >= LAUNCHES and record.rounds >= rule.min_rounds:
         return True
-    if timing.stopped == "max-time":  # no sooner than it would be now
+    if timing.stopped == "max-time":  # enough if it was given at least the time that it would have now
         return timing.max_time_s is not None and timing.max_time_s >= rule.max_time_s
     return record.rounds >= rule.max_rounds
 
@@ -99,18 +102,3 @@ def _images_saved(submission: Submission, data: Data, save_dir: Path) -> bool:
     return all(
         sr_path(save_dir, submission, split, pair).is_file() for split in data.splits for pair in split.pairs
     )
-
-
-def _done(
-    item: Submission | Unusable,
-    stored: Iterable[store.Stored],
-    data: Data,
-    options: Options,
-    baseline: SubmissionInfo | None,
-) -> Path | None:
-    if not isinstance(item, Submission):
-        return None
-    try:
-        return already_done(item, stored, data, options, baseline)
-    except SubmissionError:  # its files cannot be read: the evaluation says so
-        return None

@@ -28,7 +28,7 @@ from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.models_folder import find
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows import campaign, resume
-from ntire_bench.workflows.campaign import Outcome
+from ntire_bench.workflows.campaign import Evaluated
 from ntire_bench.workflows.data import Data, choose_data
 from ntire_bench.workflows.evaluate import Options
 
@@ -123,7 +123,7 @@ def go(folder, data, evaluations) -> Callable[..., list[int]]:
     return go
 
 
-def outcomes_of(go: Callable[..., list[int]]) -> list[Outcome]:
+def outcomes_of(go: Callable[..., list[int]]) -> list[Evaluated]:
     return go.outcomes
 
 
