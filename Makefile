@@ -25,7 +25,7 @@ test-all: test
 ISOLATION := tests/isolation tests/attacks/test_conduct.py \
              tests/cli/test_run.py tests/cli/test_check.py tests/cli/test_gate.py tests/cli/test_wrong_use.py \
              tests/workflows/test_fuse.py::test_merged_weights_are_the_sum_of_the_branches \
-             tests/submissions/checkout/test_find.py::test_check_loads_a_branch_in_its_worker
+             tests/submissions/checkout/test_commands.py::test_check_loads_a_branch_in_its_worker
 
 test-isolation: $(VENV)/.installed-dev
 	$(BIN)/pytest $(BESIDE) -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)

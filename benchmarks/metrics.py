@@ -33,7 +33,8 @@ from ntire_bench.data import folder as image_folder
 from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, write_png
 from ntire_bench.data.pixel_cache import PixelCache
 from ntire_bench.data.png import decode_png, encode_png, verify_png
-from ntire_bench.metrics import psnr
+from ntire_bench.metrics.psnr import psnr
+from ntire_bench.metrics.ssim import ssim_y
 
 BORDER = 4
 
@@ -133,11 +134,11 @@ def main(rounds: int, height: int, width: int, check_pairs: int) -> None:
             raise SystemExit("the cache did not return the image")
         table: list[tuple[str, Callable[[], object], str, Callable[[], object]]] = [
             (
-                "PSNR, Y and RGB", lambda: psnr.psnr(sr, hr, BORDER),
+                "PSNR, Y and RGB", lambda: psnr(sr, hr, BORDER),
                 "NumPy, RGB alone", lambda: naive_psnr(sr, hr),
             ),
             (
-                "SSIM, Y", lambda: psnr.ssim_y(sr, hr, BORDER),
+                "SSIM, Y", lambda: ssim_y(sr, hr, BORDER),
                 "scikit-image", lambda: naive_ssim(sr, hr),
             ),
             (
@@ -167,9 +168,9 @@ def main(rounds: int, height: int, width: int, check_pairs: int) -> None:
             found = timed({"ours": ours, "theirs": theirs}, rounds)
             (cpu, wall), (cpu2, wall2) = found["ours"], found["theirs"]
             print(f"{label:20}{cpu:7.1f}{wall:7.1f}   {other:20}{cpu2:7.1f}{wall2:7.1f}{cpu / cpu2:8.3f}")
-    difference = psnr.psnr(sr, hr, BORDER).rgb_db - naive_psnr(sr, hr)
+    difference = psnr(sr, hr, BORDER).rgb_db - naive_psnr(sr, hr)
     print(f"PSNR differs from NumPy's by {difference:.1e} dB, ", end="")
-    print(f"SSIM from scikit-image's by {psnr.ssim_y(sr, hr, BORDER) - naive_ssim(sr, hr):.1e}")
+    print(f"SSIM from scikit-image's by {ssim_y(sr, hr, BORDER) - naive_ssim(sr, hr):.1e}")
     sizes = len(encode_png(sr)), len(pillow_png(sr))
     print(f"SR as PNG: {sizes[0] / 1e6:.2f} MB, by Pillow at level 1 {sizes[1] / 1e6:.2f} MB")
     if check_pairs:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ntire_bench.measuring.resolve import Check
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.records.record import Record
     from ntire_bench.reporting.render import Format
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.submissions.submission import Submission
+    from ntire_bench.workflows.check import Check
 
 __all__ = [
     "Leaderboard",
@@ -180,12 +180,12 @@ def check(
         SubmissionError: It does not load, or does not give an SR image.
     """
     from ntire_bench.data import sample
-    from ntire_bench.measuring import resolve
     from ntire_bench.protocols import protocol as protocols
+    from ntire_bench.workflows import check as workflow
 
     _, submission = _find(model, models, model_zoo)
     rules = protocols.load(protocol or protocols.DEFAULT_PROTOCOL)
-    return resolve.check(
+    return workflow.check(
         submission,
         sample.probe_lr(),
         rules,
@@ -325,7 +325,7 @@ def ssim(
     >>> ssim(hr, hr)
     1.0
     """
-    from ntire_bench.metrics import psnr as metric
+    from ntire_bench.metrics import ssim as metric
 
     return metric.ssim_y(sr, hr, border) if _is_y(channel) else metric.ssim_rgb(sr, hr, border)
 

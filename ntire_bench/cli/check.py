@@ -22,9 +22,9 @@ from ntire_bench.errors import UsageError
 from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.measuring import resolve
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.submissions.submission import Submission
+    from ntire_bench.workflows import check as checking
 
 __all__ = ["check"]
 
@@ -68,9 +68,9 @@ def check(
     from ntire_bench.cli import terminal, wording
     from ntire_bench.data import sample
     from ntire_bench.errors import MeasurementError, SubmissionError
-    from ntire_bench.measuring import resolve
     from ntire_bench.protocols import protocol
     from ntire_bench.submissions.baseline_choice import without_namesakes
+    from ntire_bench.workflows import check as checking
     from ntire_bench.workflows import declare
 
     if not strict and (sources.baseline_choice is not None or sources.baseline_dir is not None):
@@ -83,9 +83,9 @@ def check(
     def there() -> Catalogue:
         return without_namesakes(open_catalogue(sources), rules.baseline.name)
 
-    def checked(given: tuple[str, ...]) -> resolve.Check:
+    def checked(given: tuple[str, ...]) -> checking.Check:
         chosen = declare.settled(there().get(id), given)
-        return resolve.check(
+        return checking.check(
             chosen,
             sample.probe_lr(),
             rules,
@@ -94,7 +94,7 @@ def check(
             **vars(machine),
         )
 
-    def with_rehearsal(found: resolve.Check, chosen: Submission) -> resolve.Check:
+    def with_rehearsal(found: checking.Check, chosen: Submission) -> checking.Check:
         from ntire_bench.workflows.options import options_for
         from ntire_bench.workflows.rehearse import rehearse, together
 

@@ -15,7 +15,7 @@ from ntire_bench.cli.sources import Sources
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
-    from ntire_bench.measuring.session import Options
+    from ntire_bench.measuring.options import Options
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.data import Data
@@ -88,7 +88,7 @@ def images_and_options(
         UsageError: The protocol does not go with the images, or the isolation cannot be had.
     """
     from ntire_bench.cli import terminal, wording
-    from ntire_bench.measuring.session import isolation_of
+    from ntire_bench.measuring.options import isolation_of
     from ntire_bench.workflows.data import choose_data
     from ntire_bench.workflows.options import options_for
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ntire_bench.text import giga, one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.measuring.resolve import Check
     from ntire_bench.ranking.gate import Gate
     from ntire_bench.records.record import Record, Timing
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.workflows.check import Check
 
 __all__ = ["SAMPLE", "branch_document", "catalogue_lines", "check_lines", "gate_lines", "record_line"]
 
@@ -94,6 +94,8 @@ def check_lines(found: Check) -> Iterator[str]:
 
 
 def _check_lines(found: Check) -> Iterator[str]:
+    from msgspec import UNSET
+
     info, cost = found.submission, found.complexity
     yield info.label
     yield f"  model        {info.model}  ({info.file})"
@@ -113,9 +115,10 @@ def _check_lines(found: Check) -> Iterator[str]:
             f"{name.removeprefix('aten::')} ({count})" for name, count in cost.uncounted_ops.items()
         )
         yield f"  uncounted    operators that fvcore gives no FLOPs: {ops}"
-    if "flops" in cost.audit:
-        audited = f"{giga(cost.audit['flops'])}, {cost.audit['params']:,} parameters"
-        yield f"  audit        {audited}, with {len(cost.audit['sizes'])} more sizes; see docs/INTEGRITY.md"
+    audit = cost.audit
+    if audit.flops is not UNSET and audit.params is not UNSET and audit.sizes is not UNSET:
+        audited = f"{giga(audit.flops)}, {audit.params:,} parameters"
+        yield f"  audit        {audited}, with {len(audit.sizes)} more sizes; see docs/INTEGRITY.md"
     for finding in found.findings:
         yield f"  {finding.severity:<11}  [{finding.code}] {finding.message}"
     yield f"  isolation    {found.isolation.level}: {found.isolation.detail}"

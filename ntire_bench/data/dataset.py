@@ -13,7 +13,7 @@ from ntire_bench.data.folder import CheckedImage, DatasetProblems, Problems, che
 from ntire_bench.data.images import Uint8, modcrop, read_bytes
 from ntire_bench.data.png import decode_png
 from ntire_bench.errors import DatasetError
-from ntire_bench.metrics.psnr import SSIM_WINDOW
+from ntire_bench.metrics.ssim import SSIM_WINDOW
 from ntire_bench.text import relative
 
 __all__ = ["DatasetProblems", "Pair", "Split", "load_splits", "read_hr", "read_lr"]

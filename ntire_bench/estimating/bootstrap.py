@@ -24,7 +24,6 @@ __all__ = [
     "bootstrap",
     "few",
     "interval",
-    "rank_shares",
     "runtime_ms",
     "student_t",
 ]
@@ -287,27 +286,3 @@ def _ratio(own: Mapping[str, float], base: Mapping[str, float]) -> float:
 def _medians(values: Floats) -> Floats:
     result: Floats = np.median(values, axis=1, keepdims=True)
     return result
-
-
-def rank_shares(finals: Sequence[Floats]) -> list[dict[int, float]]:
-    """Return, for each team, the share of resamples in which it takes each rank.
-
-    Args:
-        finals: Resampled final scores per team, each of the same length; lower is better.
-
-    Returns:
-        Per team the ranks it takes at all, with their shares; teams that tie share the smaller rank.
-
-    >>> rank_shares([np.array([1.0, 1.0, 3.0, 3.0]), np.array([2.0, 2.0, 2.0, 2.0])])
-    [{1: 0.5, 2: 0.5}, {1: 0.5, 2: 0.5}]
-    """
-    table = np.stack(finals)
-    ordered = np.sort(table, axis=0)
-    ranks = np.empty(table.shape, dtype=np.int64)
-    for number in range(table.shape[1]):
-        ranks[:, number] = 1 + np.searchsorted(ordered[:, number], table[:, number])
-    shares = []
-    for row in ranks:
-        taken, counts = np.unique(row, return_counts=True)
-        shares.append({int(rank): float(count) / len(row) for rank, count in zip(taken, counts, strict=True)})
-    return shares

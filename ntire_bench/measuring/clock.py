@@ -1,4 +1,4 @@
-"""Whether a worker's own figures can be believed: its clock, and the outputs of its timed calls.
+"""Whether the runtimes that a worker measures itself can be believed.
 
 The parent's bracket around a call, from sending an LR image that the worker has not seen to holding the SR
 image, cannot be shorter than the work on it. What it holds beside the forward pass (moving pixels, converting
@@ -15,15 +15,11 @@ import numpy.typing as npt
 
 from ntire_bench.client.worker import Call, Worker
 
-__all__ = ["Overhead", "Window", "agrees", "dithered", "measure_overhead", "window_of"]
+__all__ = ["Overhead", "agrees", "measure_overhead"]
 
 Uint8 = npt.NDArray[np.uint8]
 
 _NULL_CALLS = 8  # of each size, after a first one that is not counted
-_DITHERED = 0.02  # of the pixels, by one level
-_WINDOW = 64  # side of what is kept of an SR image [pixels]
-_SAME_LEVELS = 1
-_SAME_SHARE = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,49 +77,3 @@ def agrees(claimed_ms: float, bracket_ms: float, overhead_ms: float) -> bool:
     )  # converting and copying pixels takes longer when the caches hold something else
     # A worker gains by claiming too little. Too much is no gain, and what noise makes of the overhead.
     return claimed_ms <= 1.05 * seen + 0.3 + slack and seen <= 1.05 * claimed_ms + 0.3 + slack
-
-
-def dithered(lr: Uint8, seed: int) -> Uint8:
-    """Return an LR image with 2 % of its pixels moved by one level: content that nobody has seen before.
-
-    Args:
-        lr: uint8 HWC.
-        seed: The same seed moves the same pixels.
-
-    >>> flat = np.full((50, 50, 3), 100, np.uint8)
-    >>> moved = dithered(flat, 7) != flat
-    >>> int(moved.any(axis=2).sum()) in range(40, 51), bool((dithered(flat, 7) != dithered(flat, 8)).any())
-    (True, True)
-    """
-    random = np.random.default_rng(seed)
-    height, width, channels = lr.shape
-    count = max(1, round(_DITHERED * height * width))
-    rows, columns = random.integers(height, size=count), random.integers(width, size=count)
-    moved = lr.copy()
-    steps = random.integers(0, 2, size=(count, channels), dtype=np.int16) * 2 - 1
-    values = lr[rows, columns].astype(np.int16) + steps
-    moved[rows, columns] = np.where((values < 0) | (values > 255), values - 2 * steps, values)
-    result: Uint8 = moved
-    return result
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of an SR image that is kept to compare later ones with: where it begins, and its pixels."""
-
-    top: int
-    left: int
-    pixels: Uint8
-
-    def differs(self, sr: Uint8) -> bool:
-        """Say whether an SR image differs here, by more than a level in more than 0.1 % of the values."""
-        side = self.pixels.shape
-        other = sr[self.top : self.top + side[0], self.left : self.left + side[1]]
-        close = np.abs(other.astype(np.int16) - self.pixels) <= _SAME_LEVELS
-        return bool(close.mean() < _SAME_SHARE)
-
-
-def window_of(sr: Uint8, random: np.random.Generator) -> Window:
-    """Return a window of an SR image at a place drawn at random, after the image has come back."""
-    top, left = (int(random.integers(max(1, side - _WINDOW + 1))) for side in sr.shape[:2])
-    return Window(top, left, sr[top : top + _WINDOW, left : left + _WINDOW].copy())

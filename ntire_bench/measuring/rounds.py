@@ -22,10 +22,11 @@ from ntire_bench.data import images
 from ntire_bench.data.dataset import Pair, Split, read_hr, read_lr
 from ntire_bench.machine import monitor
 from ntire_bench.measuring.background import Beside
-from ntire_bench.measuring.clock import Overhead, dithered
-from ntire_bench.measuring.quality import Verifier
+from ntire_bench.measuring.clock import Overhead
+from ntire_bench.measuring.replays import Verifier, dithered
 from ntire_bench.measuring.side import Contender, Timeline, blamed
-from ntire_bench.metrics import psnr as metrics
+from ntire_bench.metrics.psnr import psnr
+from ntire_bench.metrics.ssim import ssim_y
 from ntire_bench.submissions.submission import Submission
 
 __all__ = ["Quality", "Rounds", "Side", "sr_path"]
@@ -265,13 +266,13 @@ class Rounds:
         hr = read_hr(pair, self._scale)
         own = given[id(self.own)]
         if not first:
-            self.verifier.exact_psnr(split.name, pair.name, metrics.psnr(own, hr, self._border).rgb_db)
+            self.verifier.exact_psnr(split.name, pair.name, psnr(own, hr, self._border).rgb_db)
             return
         for side in self.sides:
             sr = given[id(side)]
-            psnr = metrics.psnr(sr, hr, self._border)
-            ssim = metrics.ssim_y(sr, hr, self._border) if self._ssim else None
-            side.quality[split.name, pair.name] = Quality(psnr.y_db, psnr.rgb_db, ssim)
+            found = psnr(sr, hr, self._border)
+            ssim = ssim_y(sr, hr, self._border) if self._ssim else None
+            side.quality[split.name, pair.name] = Quality(found.y_db, found.rgb_db, ssim)
         self.verifier.exact_psnr(split.name, pair.name, self.own.quality[split.name, pair.name].psnr_rgb_db)
         self.verifier.checksum(split.name, pair.name, _EXACT, own)
         if self._save_dir is not None:
@@ -280,8 +281,8 @@ class Rounds:
 
     def _check_dithered(self, split: Split, pair: Pair, seed: int, sr: Uint8) -> None:
         self.verifier.checksum(split.name, pair.name, seed, sr)
-        psnr = metrics.psnr(sr, read_hr(pair, self._scale), self._border)
-        self._dither_psnr[split.name, pair.name] = psnr.rgb_db
+        found = psnr(sr, read_hr(pair, self._scale), self._border)
+        self._dither_psnr[split.name, pair.name] = found.rgb_db
 
     def compare_fresh(self, sr: Uint8) -> None:
         """Compare the SR image of the drawn pair with what a fresh process gives for the same LR image."""
@@ -289,8 +290,8 @@ class Rounds:
         if self.drawn_sr is None:
             raise RuntimeError("the drawn image has not been run")
         self.verifier.fresh(split.name, pair.name, self.drawn_sr, sr)
-        psnr = metrics.psnr(sr, read_hr(pair, self._scale), self._border)
-        self.verifier.exact_psnr(split.name, pair.name, psnr.rgb_db)
+        found = psnr(sr, read_hr(pair, self._scale), self._border)
+        self.verifier.exact_psnr(split.name, pair.name, found.rgb_db)
 
     def finish(self) -> None:
         """Wait for what runs beside, and complete the checks; raises what failed there."""

@@ -13,108 +13,39 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Pair, Split, read_lr
 from ntire_bench.errors import MeasurementError, SubmissionError
 from ntire_bench.estimating.stopping import (
     LAUNCHES,
     StopReason,
-    StopRule,
     fixed_rounds,
     more_rounds,
     pilot_rounds,
     rounds_per_launch,
 )
-from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.machine import environment
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.background import Beside
-from ntire_bench.measuring.clock import Overhead, dithered, measure_overhead
+from ntire_bench.measuring.clock import Overhead, measure_overhead
+from ntire_bench.measuring.options import Options, sides_of, start_crew
+from ntire_bench.measuring.replays import dithered
 from ntire_bench.measuring.results import conclude, samples_of, warm_up
 from ntire_bench.measuring.rounds import Rounds, Side
 from ntire_bench.measuring.side import Contender, Progress, Timeline, blamed
-from ntire_bench.protocols.protocol import Channel, Protocol
-from ntire_bench.records.record import Environment, Finding, Isolation, Launch, Timing
+from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.records.record import Environment, Finding, Launch, Timing
 from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Options", "Session", "isolation_of", "start_crew"]
+__all__ = ["Session"]
 
 _PROBE_SIDE = 128  # LR pixels; the input range is told on a crop of this size
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How an evaluation is made.
-
-    Attributes:
-        psnr_channel: Channel that thresholds are compared in.
-        stop: How long rounds go on.
-        device: "auto", "cpu", "cuda", "cuda:N".
-        ssim: Whether SSIM is computed too.
-        save_dir: Where SR images go; None to keep none.
-        isolation: One of `isolation.ISOLATION_CHOICES`.
-        allow_pickle: Whether checkpoints may run code as they are loaded.
-        threads: CPU threads that workers compute with; None takes `environment.compute_threads()`.
-        tell: Told of a long time that is foreseen.
-    """
-
-    psnr_channel: Channel
-    stop: StopRule = field(default_factory=StopRule)
-    device: str = "auto"
-    ssim: bool = False
-    save_dir: Path | None = None
-    isolation: str = "auto"
-    allow_pickle: bool = False
-    threads: int | None = None
-    tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
-
-
-def _sides(submission: Submission, baseline: Submission) -> list[Submission]:
-    return [submission] if submission.is_same_as(baseline) else [baseline, submission]
-
-
-def start_crew(
-    submission: Submission,
-    baseline: Submission,
-    splits: Sequence[Split],
-    scale: int,
-    options: Options,
-    *,
-    alone: bool = False,
-) -> Crew:
-    """Start the workers of a launch, or the submission's alone.
-
-    They import what they need while this process goes on.
-    """
-    sizes = [(pair.height // scale, pair.width // scale) for split in splits for pair in split.pairs]
-    largest = max(sizes, key=lambda size: size[0] * size[1])
-    return Crew(
-        [submission] if alone else _sides(submission, baseline),
-        scale=scale,
-        largest_lr=largest,
-        device=options.device,
-        threads=options.threads,
-        isolation=isolation_of(options, splits),
-        hidden=sorted({pair.hr_path.parent for split in splits for pair in split.pairs}),
-    )
-
-
-def isolation_of(options: Options, splits: Sequence[Split]) -> Isolation:
-    """Return the isolation that workers get; the canary tries to read an HR image of these.
-
-    Raises:
-        UsageError: What the options ask for cannot be had.
-    """
-    ground_truth = [split.pairs[0].hr_path for split in splits]
-    return isolation_for(options.isolation, ground_truth, allow_pickle=options.allow_pickle)
 
 
 class Session:
@@ -149,8 +80,8 @@ class Session:
         protocol: Protocol,
         options: Options,
         progress: Progress | None = None,
-        crew: Crew | None = None,
-        start_next: Callable[[], Crew | None] | None = None,
+        crew: Workers | None = None,
+        start_next: Callable[[], Workers | None] | None = None,
     ) -> None:
         self.info = resolve.describe(submission)
         self.phase = "load"
@@ -159,13 +90,13 @@ class Session:
         self.launches: list[Launch] = []
         self.timing: Timing | None = None
         self.wall_s: dict[str, float] = {}
-        self._sides = _sides(submission, baseline)
+        self._sides = sides_of(submission, baseline)
         self._start = functools.partial(start_crew, submission, baseline, splits, protocol.scale, options)
         self._splits, self._protocol, self._options, self._rule = splits, protocol, options, options.stop
         self._sizes = {(pair.height, pair.width): pair for split in splits for pair in split.pairs}
         self._timeline = Timeline(progress, submission.label)
         self._crew, self._start_next = crew, start_next
-        self._fresh: Crew | None = None  # the submission's alone, where there is one launch
+        self._fresh: Workers | None = None  # the submission's alone, where there is one launch
         self._rounds: Rounds | None = None
         self._trace = GpuTrace(None)
         self._planned = pilot_rounds(self._rule)
@@ -197,7 +128,7 @@ class Session:
         finally:
             self.wall_s[phase] = self.wall_s.get(phase, 0.0) + time.perf_counter() - begin
 
-    def _launch(self, crew: Crew, beside: Beside) -> StopReason | None:
+    def _launch(self, crew: Workers, beside: Beside) -> StopReason | None:
         if not self.launches:
             self._foresee(0, 0)
         with self._timed("load"):
@@ -243,11 +174,11 @@ class Session:
             self._planned = more_rounds(self._rule, samples, hello["device"], self._planned)
         return stopped
 
-    def _greet(self, crew: Crew) -> tuple[dict[str, Any], list[Overhead]]:
+    def _greet(self, crew: Workers) -> tuple[dict[str, Any], list[Overhead]]:
         """Wait for the workers, and measure in each what a call takes beside the network."""
-        sides = [None] * len(crew.workers) if not self.contenders else self.contenders
+        known = [None] * len(crew.workers) if not self.contenders else self.contenders
         hellos = []
-        for worker, side, contender in zip(crew.workers, self._sides, sides, strict=True):
+        for worker, side, contender in zip(crew.workers, self._sides, known, strict=True):
             if contender is None:
                 is_baseline = side is not self._sides[-1]
                 info = resolve.describe(side) if is_baseline else self.info
@@ -284,7 +215,7 @@ class Session:
         left += max(0, self._foreseen_launches() - launches) * len(self._sizes)
         self._timeline.total = self._timeline.done + left * len(self._sides)
 
-    def _start_following(self) -> list[Crew]:
+    def _start_following(self) -> list[Workers]:
         """Start the workers that will be wanted next, as far as that can be told.
 
         They are those of the next launch; where there is one launch, a fresh one to compare with; and those
@@ -317,7 +248,7 @@ class Session:
                 return
             self._rounds.compare_fresh(sr)
 
-    def _load(self, crew: Crew) -> float:
+    def _load(self, crew: Workers) -> float:
         probe = _crop(_untimed_lr(self._splits[0].pairs[0]))
         took = 0.0
         for contender in self.contenders:

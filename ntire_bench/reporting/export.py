@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ntire_bench.ranking.board import Board, remarks
+from ntire_bench.ranking.board import Board
+from ntire_bench.ranking.board_notes import remarks
 from ntire_bench.ranking.entry import JUDGED_SPLITS
-from ntire_bench.ranking.scoring import Row
+from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
 from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import COLUMNS, Style

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ntire_bench.ranking.board import Board, LeftOut, display_name, remarks
-from ntire_bench.ranking.scoring import Row
+from ntire_bench.ranking.board import Board
+from ntire_bench.ranking.board_notes import display_name, remarks
+from ntire_bench.ranking.left_out import LeftOut
+from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import LAUNCHES
 from ntire_bench.text import few, relative
 

@@ -6,8 +6,9 @@ import html
 import math
 from collections.abc import Iterator
 
-from ntire_bench.ranking.board import Board, display_name, remarks
-from ntire_bench.ranking.scoring import Row
+from ntire_bench.ranking.board import Board
+from ntire_bench.ranking.board_notes import display_name, remarks
+from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import COLUMNS, Style
 

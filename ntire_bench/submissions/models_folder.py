@@ -11,12 +11,12 @@ import re
 from pathlib import Path
 
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.source.files import is_file
+from ntire_bench.source.files import is_file, parse
 from ntire_bench.submissions import declaration as declarations
 from ntire_bench.submissions.catalogue import Catalogue
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, CheckpointMissing, Submission, Unusable
 from ntire_bench.text import few, relative
+from ntire_bench.wire.declaration import Declaration
 
 __all__ = ["DEPLOY_SUFFIX", "find", "id_of"]
 
@@ -113,7 +113,7 @@ def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
 def _read(
     id_: int, name: str, file: Path, model_zoo: Path, checkpoints: list[Path], prefer_training: bool
 ) -> Submission:
-    tree = declarations.parse(file)
+    tree = parse(file)
     declaration = declarations.read(file, tree)
     checkpoint = _checkpoint(file, declaration, model_zoo, checkpoints, prefer_training)
     for path, suffixes in ((file, (".py",)), (checkpoint, CHECKPOINT_SUFFIXES)):

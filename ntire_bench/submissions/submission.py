@@ -11,7 +11,7 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError
 from ntire_bench.source.files import is_file
 from ntire_bench.submissions.branch import Branch
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 
 __all__ = ["CHECKPOINT_SUFFIXES", "CheckpointMissing", "Submission", "Unusable"]
 

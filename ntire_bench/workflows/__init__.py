@@ -2,5 +2,5 @@
 
 The commands in cli/ and the Python API only parse, call these, and print.
 
-Others import: campaign, data, declare, evaluate, fuse, options.options_for, rehearse.
+Others import: campaign, check, data, declare, evaluate, fuse, options.options_for, rehearse.
 """

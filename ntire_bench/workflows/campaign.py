@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.errors import SubmissionError
+from ntire_bench.measuring.options import start_crew
 from ntire_bench.measuring.resolve import describe, file_sha256
-from ntire_bench.measuring.session import start_crew
 from ntire_bench.measuring.side import Progress
 from ntire_bench.records import store
 from ntire_bench.records.record import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
@@ -139,7 +139,7 @@ class _Starter:
     ) -> None:
         self._following = {item.id: after for item, after in zip(items, items[1:], strict=False)}
         self._baseline, self._data, self._options = baseline, data, options
-        self._crews: dict[int, Crew] = {}
+        self._crews: dict[int, Workers] = {}
 
     def __enter__(self) -> _Starter:
         return self
@@ -148,7 +148,7 @@ class _Starter:
         for crew in self._crews.values():
             crew.close()
 
-    def start_after(self, item: Submission) -> Crew | None:
+    def start_after(self, item: Submission) -> Workers | None:
         """Start the workers of the submission after `item`; None where there is none that can be tried."""
         following = self._following.get(item.id)
         if not isinstance(following, Submission):
@@ -159,7 +159,7 @@ class _Starter:
         self._crews[following.id] = crew
         return crew
 
-    def crew_of(self, item: Submission) -> Crew | None:
+    def crew_of(self, item: Submission) -> Workers | None:
         """Return the workers that were started for a submission, if any."""
         return self._crews.get(item.id)
 

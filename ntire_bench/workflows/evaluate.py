@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
-from ntire_bench.measuring.session import Options, Session, isolation_of
+from ntire_bench.measuring.options import Options, isolation_of
+from ntire_bench.measuring.session import Session
 from ntire_bench.measuring.side import BaselineError, Contender, Progress
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
-from ntire_bench.ranking.entry import entry_from_record
+from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.records.record import ErrorInfo, Finding, Measurement, ProtocolInfo, Record, Timing
 from ntire_bench.submissions.submission import Submission
 
@@ -30,8 +31,8 @@ def evaluate(
     options: Options,
     progress: Progress | None = None,
     *,
-    crew: Crew | None = None,
-    start_next: Callable[[], Crew | None] | None = None,
+    crew: Workers | None = None,
+    start_next: Callable[[], Workers | None] | None = None,
 ) -> Record:
     """Evaluate one submission on some splits.
 
@@ -139,7 +140,7 @@ def _scored(record: Record, protocol: Protocol) -> Record:
     )
 
 
-def _with_interval(timing: Timing | None, entry: scoring.Entry, protocol: Protocol) -> Timing | None:
+def _with_interval(timing: Timing | None, entry: Entry, protocol: Protocol) -> Timing | None:
     """Add the interval of the final score, which follows from the interval of the runtime's ratio."""
     if timing is None or timing.ratio_ci95 is None or entry.costs is None or entry.baseline is None:
         return timing

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ntire_bench.estimating.stopping import StopRule
-from ntire_bench.measuring.session import Options
+from ntire_bench.measuring.options import Options
 from ntire_bench.protocols.protocol import Channel, Protocol
 
 __all__ = ["options_for"]

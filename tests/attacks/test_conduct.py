@@ -34,10 +34,10 @@ from ntire_bench.isolation import spawn
 from ntire_bench.isolation.choose import try_level
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.measuring import session
-from ntire_bench.metrics import psnr
+from ntire_bench.metrics.psnr import psnr
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Record
-from ntire_bench.worker.network.upscaler import to_tensor, to_uint8
+from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 from ntire_bench.workflows.evaluate import Options, evaluate
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
@@ -331,7 +331,7 @@ def honest_psnr(ground: Ground) -> float:
         lr, hr = (np.array(Image.open(path)) for path in (pair.lr_path, pair.hr_path))
         with torch.inference_mode():
             sr = to_uint8(upscaler.forward(to_tensor(lr, 1.0)), 1.0).numpy()
-        found.append(psnr.psnr(sr, hr, 4).y_db)
+        found.append(psnr(sr, hr, 4).y_db)
     return float(np.mean(found))
 
 

@@ -15,7 +15,6 @@ from ntire_bench.estimating.bootstrap import (
     bootstrap,
     few,
     interval,
-    rank_shares,
     runtime_ms,
     student_t,
 )
@@ -160,14 +159,6 @@ def test_the_same_samples_give_the_same_interval():
 def test_an_estimate_outside_its_own_quantiles_is_still_inside_its_interval():
     low, high = interval(np.array([1.0, 1.1, 1.2]), 2.0)  # type: ignore[misc]
     assert low <= 2.0 <= high
-
-
-def test_shares_of_ranks():
-    finals = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 2.0, 2.0]), np.array([9.0] * 4)]
-    shares = rank_shares(finals)
-    assert shares[0] == {1: 0.5, 2: 0.5}  # first at 1 < 2 and at the tie 2 = 2
-    assert shares[1] == {1: 0.75, 2: 0.25}
-    assert shares[2] == {3: 1.0}
 
 
 def test_few_is_an_unbiased_variance_with_students_quantile():

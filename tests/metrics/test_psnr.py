@@ -18,7 +18,8 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ntire_bench.data.images import modcrop, read_png
-from ntire_bench.metrics.psnr import psnr, ssim_rgb, ssim_y
+from ntire_bench.metrics.psnr import psnr
+from ntire_bench.metrics.ssim import ssim_rgb, ssim_y
 
 TIGHT = 1e-9
 

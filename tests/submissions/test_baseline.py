@@ -18,7 +18,7 @@ from record_factory import make_record
 
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.isolation.choose import isolation_for
-from ntire_bench.measuring.session import Options
+from ntire_bench.measuring.options import Options
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.records import store

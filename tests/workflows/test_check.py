@@ -8,8 +8,8 @@ import pytest
 import toys
 
 from ntire_bench.data import sample
-from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol
+from ntire_bench.workflows.check import check
 
 RULES = protocol.load()
 DECLARATION = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
@@ -28,7 +28,7 @@ def test_work_that_fvcore_gives_nothing_is_said(
     tmp_path: Path, body: str, operators: list[str], share: float
 ) -> None:
     toys.write_toy(tmp_path, body=body)
-    found = resolve.check(toys.found(tmp_path), sample.probe_lr(), RULES, device="cpu", isolation="auto")
+    found = check(toys.found(tmp_path), sample.probe_lr(), RULES, device="cpu", isolation="auto")
     messages = [f.message for f in found.findings if f.code == "flops-uncounted-operators"]
     assert len(messages) == len(operators)
     assert all(name in found.complexity.uncounted_ops for name in operators)

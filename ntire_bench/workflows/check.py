@@ -1,0 +1,110 @@
+"""What `ntire-bench check` finds out: whether a submission loads and runs, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench.client.worker import Worker
+from ntire_bench.errors import SubmissionError
+from ntire_bench.isolation.choose import isolation_for
+from ntire_bench.machine import environment
+from ntire_bench.measuring.resolve import count, describe, load
+from ntire_bench.measuring.side import Contender, note_padding
+from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.records.record import Complexity, Environment, Finding, Isolation, SubmissionInfo
+from ntire_bench.submissions.submission import Submission
+
+__all__ = ["Check", "check"]
+
+# Makes 97x81 of the 64x64 probe. Padded to a multiple of 2, 4, ... 64, it is not one of the next: so what a
+# network asks for comes to light, while the probe itself is a multiple of whatever that may be.
+_ODD = ((0, 33), (0, 17))
+_COUNTING = 2.3  # times the cost input's pixels: what counting and auditing SPAN runs, in six passes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What `check` finds out without any dataset."""
+
+    submission: SubmissionInfo
+    complexity: Complexity
+    findings: tuple[Finding, ...]
+    environment: Environment
+    isolation: Isolation
+
+
+def check(
+    submission: Submission,
+    probe: npt.NDArray[np.uint8],
+    protocol: Protocol,
+    *,
+    device: str,
+    isolation: str,
+    allow_pickle: bool = False,
+    audit_lr: npt.NDArray[np.uint8] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Check:
+    """Load a submission in a worker, run LR images of two sizes, and count its costs.
+
+    Args:
+        submission: What to check.
+        probe: A real LR image, uint8 HWC.
+        protocol: For scale and cost input.
+        device: "auto", "cpu", "cuda", "cuda:N".
+        isolation: One of `isolation.ISOLATION_CHOICES`.
+        allow_pickle: Whether its checkpoint may run code as it is loaded.
+        audit_lr: What its costs are audited with, if not the probe: an image larger than the cost input is
+            run as it is, as those of a dataset are.
+        tell: Told of a long time that is foreseen.
+
+    Raises:
+        SubmissionError: It does not load, or does not give an SR image.
+        UsageError: No worker comes up on that device.
+    """
+    level = isolation_for(isolation, allow_pickle=allow_pickle)
+    info = describe(submission)
+    odd = np.pad(probe, (*_ODD, (0, 0)), mode="reflect")
+    image = probe if audit_lr is None else audit_lr
+    largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
+    with Worker(
+        submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level
+    ) as worker:
+        contender = Contender(submission, worker, False, info)
+        found = environment.describe(worker.hello())
+        can_fuse = load(contender, probe)
+        pixels = round(_COUNTING * protocol.cost_input[-2] * protocol.cost_input[-1])
+        if text := contender.foreseen(pixels, "counting its costs"):
+            tell(text)
+        sizes = {image.shape[:2]: image for image in (probe, odd)}
+        note_padding(contender, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
+        counted = count(contender, protocol, image)
+        if can_fuse:
+            _note_training_form(contender, probe, protocol)
+    return Check(
+        submission=contender.info,
+        complexity=counted,
+        findings=tuple(contender.findings),
+        environment=found,
+        isolation=level,
+    )
+
+
+def _note_training_form(contender: Contender, probe: npt.NDArray[np.uint8], protocol: Protocol) -> None:
+    try:
+        reply, _ = contender.worker.fuse(probe, protocol.cost_input, keep=False)
+    except SubmissionError as error:  # a method of such a name that is none of this kind
+        message = f"whether it costs more than it needs could not be found out: {error.what}, {error.found}"
+        contender.findings.append(Finding(code="not-fused", severity="info", message=message))
+        return
+    if reply.saves and reply.same:
+        message = (
+            f"the checkpoint is in training form and costs more than it needs: fused it has "
+            f"{reply.after.params:,} parameters instead of {reply.before.params:,} and "
+            f"{reply.after.flops / 1e9:.4f} G FLOPs instead of {reply.before.flops / 1e9:.4f} G; "
+            f"run: ntire-bench fuse {contender.submission.id}"
+        )
+        contender.findings.append(Finding(code="not-fused", severity="warning", message=message))
