@@ -20,7 +20,7 @@ def test_a_new_bar_takes_the_place_of_the_one_before(monkeypatch):
         second("05_Net: run: test", 4, 7)
     shown = screen.file.getvalue()
     assert "05_Net: run: test" in shown and "4/7" in shown
-    # Each drawing begins with a carriage return; a thread may have drawn the first bar before the second came.
+    # Each drawing begins with a carriage return; a thread may have drawn the first bar by itself before.
     assert not any("1/2" in drawn and "/7" in drawn for drawn in shown.split("\r"))
 
 
