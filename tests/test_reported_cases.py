@@ -22,7 +22,7 @@ from ntire_bench.cli import main
 from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import SubmissionError
 from ntire_bench.estimating.stopping import StopRule
-from ntire_bench.submissions import submission
+from ntire_bench.submissions import models_folder
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.costs.fusion import can_fuse, fuse
 from ntire_bench.worker.loading.trial_image import trial_image
@@ -136,7 +136,7 @@ def test_a_link_to_nothing_is_named_with_what_it_leads_to(tmp_path):
     for toml in (None, 'checkpoint = "team05_Toy.pth"\n'):
         if toml is not None:
             (tmp_path / "models" / "team05_Toy.toml").write_text(toml)
-        problem = submission.find(tmp_path / "models", tmp_path / "model_zoo").problems[5]
+        problem = models_folder.find(tmp_path / "models", tmp_path / "model_zoo").problems[5]
         assert "team05_Toy.pth: is a link to nowhere.pth, which is not there" in str(problem.error)
 
 

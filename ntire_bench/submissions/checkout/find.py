@@ -21,9 +21,10 @@ from ntire_bench.source.files import is_file, parse
 from ntire_bench.source.syntax import function_named
 from ntire_bench.source.values import TooMuchError
 from ntire_bench.submissions.branch import Branch
+from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import branches
 from ntire_bench.submissions.checkout.walk import Reading, Selector
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import SCRIPT, SELECT_MODEL
 
