@@ -5,23 +5,29 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= 0 31 36 38 39 40
 
-.PHONY: demo test test-isolation lint bench wheel wheel-test clean
+.PHONY: demo test test-all test-isolation lint bench wheel wheel-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.1 --max-time 10
 
-# Modules of tests run side by side; those that measure runtimes come after, by themselves.
+# Modules of tests run side by side. What takes long is for `make test-all`; what measures runtimes comes last there,
+# by itself.
+BESIDE := -n auto --maxprocesses 8 --dist loadscope
+
 test: lint
-	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadscope -m 'not timing'
+	$(BIN)/pytest $(BESIDE) -m 'not timing and not slow'
+
+test-all: test
+	$(BIN)/pytest $(BESIDE) -m 'slow and not timing'
 	$(BIN)/pytest -m timing tests/attacks/test_conduct.py
 
 # What the best level of isolation that this machine has is in the way of, or is shown by; no more than that.
 ISOLATION := tests/isolation tests/cli/test_cli.py tests/attacks/test_conduct.py \
              tests/workflows/test_fuse.py::test_merged_weights_are_the_sum_of_the_branches \
-             tests/submissions/checkout/test_find.py::test_check_loads_a_branch_in_its_worker
+             tests/submissions/checkout/test_commands.py::test_check_loads_a_branch_in_its_worker
 
 test-isolation: $(VENV)/.installed-dev
-	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadscope -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)
+	$(BIN)/pytest $(BESIDE) -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

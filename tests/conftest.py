@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -45,6 +46,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Submissions of strangers: a worker, or a test, loads them.
 collect_ignore_glob = ["attacks/models/*.py", "attacks/controls/*.py"]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what is imported by now: torch alone is half a million objects."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import math
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -197,3 +199,18 @@ def test_a_notebook_shows_a_table_in_which_names_are_text(tmp_path):
     head, *rows = cells.rows
     assert "Team" in head and len(rows) == 2 and {len(row) for row in rows} == {len(head)}
     assert any("<script>" in row[0] for row in rows)
+
+
+def test_the_readmes_example_calls_what_is_there(root):
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", (root / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    called = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("ntire_bench."):
+            name = ast.unparse(node.func).removeprefix("ntire_bench.")
+            words = {keyword.arg: None for keyword in node.keywords}
+            inspect.signature(getattr(ntire_bench, name)).bind(*node.args, **words)
+            called.add(name)
+    assert called == {"evaluate", "leaderboard", "render", "psnr"}
+    assert len(code.splitlines()) <= 10

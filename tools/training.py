@@ -16,7 +16,8 @@ from training_state import read_state, save_atomically
 
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.metrics.psnr import psnr
-from ntire_bench.worker.network.upscaler import Upscaler, blame, to_tensor, to_uint8
+from ntire_bench.worker.network.pixels import to_tensor, to_uint8
+from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 __all__ = ["Training", "mean_psnr_y_db", "update_average"]
 

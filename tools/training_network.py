@@ -9,8 +9,9 @@ from types import ModuleType
 from torch import nn
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.source import files
 from ntire_bench.submissions import declaration
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.loading.load import import_file
 from ntire_bench.worker.network.upscaler import blame
 
@@ -29,7 +30,7 @@ def build_network(file: Path, *, training: bool = False) -> tuple[nn.Module, Dec
     Raises:
         SubmissionError: The file cannot be executed, or does not say which class is the network.
     """
-    declared = declaration.read(file, declaration.parse(file))
+    declared = declaration.read(file, files.parse(file))
     module = import_file(file)
     if declared.model is None:
         build = getattr(module, "build_model", None) or _only_network(file, module)

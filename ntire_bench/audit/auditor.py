@@ -11,7 +11,6 @@ import dataclasses
 import time
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,21 +19,21 @@ from ntire_bench.audit.rules import judge
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Complexity, Finding
-from ntire_bench.wire.observation import Observation
+from ntire_bench.wire.messages import Counted
 
 __all__ = ["audit"]
 
 Uint8 = npt.NDArray[np.uint8]
 
-# Sizes of multiples of 32, a window that networks pad to. With each go others, so much larger or smaller that
-# a border would show as a different cost per pixel.
+# Sizes in multiples of 32, a window that networks pad to. With each go others, so much larger or smaller
+# that a border would show as another cost per pixel.
 _EVEN = {
     (64, 64): ((96, 96), (96, 128), (128, 96)),
     (64, 96): ((128, 128),),
     (96, 64): ((128, 128),),
     (96, 96): ((64, 64),),
 }
-_LESS = 3  # pixels a side, at most, by which another image is smaller
+_LESS = 3  # pixels, at most, by which each side of the odd image is shorter
 # Multiples of the windows of 32, 48, 64, 96 and 128 pixels that networks pad to, at least along one side.
 _LARGE = ((256, 384), (384, 256))
 
@@ -47,12 +46,26 @@ class _Auditor:
     image: Uint8
     random: np.random.Generator
 
+    def sizes(self, tile: int | None) -> list[tuple[int, int]]:
+        """Draw the sizes of the small images: see `Evidence.small`.
+
+        Args:
+            tile: Larger images would be run in tiles of this side, which overlap; None for no tiles.
+        """
+        around, others = list(_EVEN.items())[int(self.random.integers(len(_EVEN)))]
+        less = self.random.integers(1, _LESS, size=2, endpoint=True)
+        odd = (around[0] - int(less[0]), around[1] - int(less[1]))
+        sizes = [others[int(self.random.integers(len(others)))], odd, around]
+        if tile is None:
+            return sizes
+        return [(min(height, tile), min(width, tile)) for height, width in sizes]
+
     def look(self, lr: Uint8) -> tuple[Look, Uint8]:
         sr, observation = self.worker.audit(lr)
         return Look(height=lr.shape[0], width=lr.shape[1], observation=observation), sr
 
     def crop(self, height: int, width: int) -> Uint8:
-        """Return a crop of the real image, turned at random; a small one is continued by reflection."""
+        """Return a crop of the real image, flipped at random; a small image is continued by reflection."""
         image = self.image
         if self.random.random() < 0.5:
             image = image.swapaxes(0, 1)
@@ -64,7 +77,7 @@ class _Auditor:
         return np.ascontiguousarray(image[top : top + height, left : left + width])
 
     def agreement(self, lr: Uint8, observed: Uint8) -> Agreement:
-        """Compare what was given under observation with what a call like the timed ones gives."""
+        """Compare an SR image that was given under observation with that of a call like the timed ones."""
         try:
             plain = self.worker.run(lr).sr
         except SubmissionError:
@@ -78,7 +91,7 @@ class _Auditor:
 
 
 def audit(
-    worker: Worker, counted: Complexity, image: Uint8, *, tile: int | None, has_loop: bool
+    worker: Worker, counted: Counted, image: Uint8, *, tile: int | None, has_loop: bool
 ) -> tuple[Complexity, list[Finding]]:
     """Audit the costs that a worker has counted.
 
@@ -90,36 +103,30 @@ def audit(
         has_loop: Whether a part of a checkout's loop runs around the network.
 
     Returns:
-        The costs with the audit's results (see `scored_costs`) in the place of the worker's, and what is to
-        be said about them.
+        The costs with all of the audit's figures, and what is to be said about them.
     """
     begin = time.perf_counter()
-    whole = msgspec.convert(counted.audit.pop("observed"), Observation)
     auditor = _Auditor(worker, image, np.random.default_rng())
-    evidence = Evidence(counted=counted, whole=whole, has_loop=has_loop)
     random = auditor.random
-    around, others = list(_EVEN.items())[int(random.integers(len(_EVEN)))]
-    less = random.integers(1, _LESS, size=2, endpoint=True)
-    odd = (around[0] - int(less[0]), around[1] - int(less[1]))
-    sizes = [others[int(random.integers(len(others)))], odd, around]
-    if tile is not None:  # larger images are run in tiles, which overlap
-        sizes = [(min(height, tile), min(width, tile)) for height, width in sizes]
-    crops = [auditor.crop(*size) for size in sizes]
-    looks = []
-    for index in random.permutation(len(crops)):
-        looks.append((int(index), *auditor.look(crops[index])))
-    looks.sort(key=lambda item: item[0])
-    evidence.small = [look for _, look, _ in looks]
-    pixels = counted.input_shape[-2] * counted.input_shape[-1]
+    crops = [auditor.crop(*size) for size in auditor.sizes(tile)]
+    seen = {int(index): auditor.look(crops[index]) for index in random.permutation(len(crops))}
+    looks = [seen[index] for index in range(len(crops))]
+    evidence = Evidence(
+        counted=counted.costs,
+        whole=counted.observed,
+        small=[look for look, _ in looks],
+        has_loop=has_loop,
+    )
+    pixels = counted.costs.input_shape[-2] * counted.costs.input_shape[-1]
     if tile is None and image.shape[0] * image.shape[1] > pixels:
         look, sr = auditor.look(image)
         evidence.large.append(look)
         evidence.agreement = auditor.agreement(image, sr)
     else:
-        chosen = 0 if random.random() < 0.5 else 2
-        evidence.agreement = auditor.agreement(crops[chosen], looks[chosen][2])
+        chosen = 0 if random.random() < 0.5 else 2  # an even size: an odd one may have to be padded first
+        evidence.agreement = auditor.agreement(crops[chosen], looks[chosen][1])
     if tile is None and evidence.varies():
-        evidence.confirmed = auditor.look(auditor.crop(*_LARGE[int(random.integers(len(_LARGE)))]))[0]
-    results, findings = judge(evidence)
-    seconds = round(time.perf_counter() - begin, 3)
-    return dataclasses.replace(counted, audit={**results, "seconds": seconds}), findings
+        evidence.confirmed, _ = auditor.look(auditor.crop(*_LARGE[int(random.integers(len(_LARGE)))]))
+    figures, findings = judge(evidence)
+    figures = dataclasses.replace(figures, seconds=round(time.perf_counter() - begin, 3))
+    return dataclasses.replace(counted.costs, audit=figures), findings

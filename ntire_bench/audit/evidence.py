@@ -1,4 +1,4 @@
-"""All that the audit of one submission has seen: what its rules judge. Parent only."""
+"""What the audit of one submission has seen, which its rules judge. Parent only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Evidence:
     Attributes:
         counted: The worker's own count.
         whole: What was seen on the cost input.
-        small: Looks at a size of multiples of 32, one that is none, and the multiples just above that.
+        small: Looks at three sizes: multiples of 32; odd sides; and the multiples of 32 just above those.
         large: Looks at real images larger than the cost input.
         confirmed: A look at a large, even size, taken where smaller ones cost more per pixel.
         agreement: None where no two calls were compared.
@@ -64,7 +64,7 @@ class Evidence:
         return [*self.small, *self.large, *([self.confirmed] if self.confirmed else [])]
 
     def observed(self) -> list[Observation]:
-        """Observations that tell constants from what is computed elsewhere, if there are any."""
+        """Observations that tell constants from what is computed elsewhere: of all looks, if any."""
         return [look.observation for look in self.looks] or [self.whole]
 
     @property
@@ -84,17 +84,17 @@ class Evidence:
         return bool(self.small) and all(map(self.exceeds, self.small))
 
     def favours_multiples(self) -> bool:
-        """Return whether an image costs more than the larger one around it, of multiples of 32."""
+        """Return whether the image of odd sides costs more than the larger one with multiples of 32."""
         if len(self.small) != 3:
             return False
         odd, around = self.small[1:]
         return odd.observation.products > around.observation.products * (1 + FLOPS_MARGIN)
 
     def is_special(self) -> bool:
-        """Return whether the cost input is treated otherwise than all other images.
+        """Return whether the cost input is treated differently from all other images.
 
-        A border, a window or tiles make some sizes dearer than others; none of them makes all other sizes,
-        large ones too, dearer than 256x256, or all small ones dearer by the same factor.
+        A border, a window or tiles make some sizes cost more than others. None of them makes all other sizes,
+        large ones too, cost more than 256x256, or all small ones more by the same factor.
         """
         if not self.varies():
             return False

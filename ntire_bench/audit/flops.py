@@ -1,21 +1,26 @@
-"""The audit's FLOPs, and what it finds on them: work fvcore misses, sizes that are favoured. Parent only.
+"""The audit's FLOPs, and findings on them: work that fvcore misses, sizes that cost less. Parent only.
 
 The rules and margins are those of docs/INTEGRITY.md, "FLOPs audit".
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import UNSET
 
 from ntire_bench.audit.evidence import Evidence
 from ntire_bench.records.record import Finding
 from ntire_bench.records.scored_costs import FLOPS_MARGIN
 from ntire_bench.text import few, giga, plain
 
-__all__ = ["judge_flops", "note_uncalled"]
+__all__ = ["FlopsFigures", "audited_flops", "flops_findings", "uncalled_modules"]
 
 BY_HAND_MARGIN = 0.03  # AGDN's norms, written out, multiply by weights in 0.4 % of its multiply-accumulates
 UNCOUNTED_MARGIN = 0.25  # 0.6 % (RLFN) to 11 % (AGDN-S) of the published networks
+_MOST_REASON = 160  # characters
+_MOST_NAMES = 4
 # Operators that fvcore gives no FLOPs although they do the work of those that it counts.
 _UNSEEN_WORK = (
     "aten::_convolution_mode",
@@ -32,26 +37,51 @@ _UNSEEN_WORK = (
 )
 
 
-def judge_flops(evidence: Evidence, findings: list[Finding]) -> int:
-    """Return the audit's FLOPs on the cost input, and tell where they differ from the official ones."""
+@dataclass(frozen=True)
+class FlopsFigures:
+    """The audit's FLOPs on the cost input, and what they are made of.
+
+    Attributes:
+        scored: At least the official ones.
+        traced: Multiply-accumulates of convolutions and matrix products in the official count.
+        products: The same, as the audit found it, work that no operator was seen to do included.
+        by_hand: Work of the same kind in other operators, as far as it counts.
+    """
+
+    scored: int
+    traced: int
+    products: float
+    by_hand: int
+
+
+def audited_flops(evidence: Evidence) -> FlopsFigures:
+    """Return the audit's FLOPs on the cost input."""
     counted, whole = evidence.counted, evidence.whole
-    official = counted.flops
-    traced = int(counted.audit.get("traced_products") or 0)
+    traced = 0 if counted.audit.traced_products is UNSET else counted.audit.traced_products
     products = float(max(traced, whole.products))
     suspect = evidence.is_special() or evidence.favours_multiples()
-    dearest = max((look.per_pixel for look in (evidence.looks if suspect else evidence.large)), default=0.0)
-    if dearest > evidence.base * (1 + FLOPS_MARGIN):
-        products = max(products, dearest * whole.pixels)
+    costliest = max((look.per_pixel for look in (evidence.looks if suspect else evidence.large)), default=0.0)
+    if costliest > evidence.base * (1 + FLOPS_MARGIN):
+        products = max(products, costliest * whole.pixels)
     products += whole.pixels * max(seen.hidden_work / max(1, seen.pixels) for seen in evidence.observed())
     by_hand = whole.by_hand if whole.by_hand > BY_HAND_MARGIN * products else 0
-    flops = max(official, round(official - traced + products + by_hand))
-    scored = f"{giga(flops)} is scored instead of {giga(official)}"
-    if counted.audit.get("counter") == "operators":
-        reason = str(counted.audit.get("not_traced"))[:160]
+    scored = max(counted.flops, round(counted.flops - traced + products + by_hand))
+    return FlopsFigures(scored, traced, products, by_hand)
+
+
+def flops_findings(evidence: Evidence, figures: FlopsFigures) -> list[Finding]:
+    """Return where the audit's FLOPs differ from the official ones, and what neither counts."""
+    findings = []
+    counted, whole = evidence.counted, evidence.whole
+    official, traced, by_hand = counted.flops, figures.traced, figures.by_hand
+    scored = f"{giga(figures.scored)} is scored instead of {giga(official)}"
+    if counted.audit.counter == "operators":
+        reason = str(counted.audit.not_traced)[:_MOST_REASON]
         message = (
-            f"fvcore cannot trace this network ({reason}), so its FLOPs, {giga(official)}, are those of the "
-            "operators that ran, by fvcore's rules; for a count of fvcore's own, give it operators that "
-            "torch.jit.trace can follow, without torch.jit and torch.compile"
+            f"fvcore cannot trace this network ({reason}), so its FLOPs, "
+            f"{giga(official)}, are those of the operators that ran, by fvcore's rules; for a count of "
+            "fvcore's own, give it operators that torch.jit.trace can follow, without torch.jit and "
+            "torch.compile"
         )
         findings.append(Finding(code="flops-not-traced", severity="warning", message=message))
     elif whole.products > traced * (1 + FLOPS_MARGIN):
@@ -69,27 +99,27 @@ def judge_flops(evidence: Evidence, findings: list[Finding]) -> int:
                 "matrix products; use operators it knows"
             )
             findings.append(Finding(code="flops-uncounted-operators", severity="warning", message=message))
-    names = ", ".join(plain(whole.uncounted)[:4])
+    names = ", ".join(plain(whole.uncounted)[:_MOST_NAMES])
     if by_hand:
         message = (
             f"{giga(by_hand)} multiply-accumulates are done outside of convolutions and matrix products (in "
             f"{names} and the like), which fvcore gives nothing; they count as what they replace: {scored}"
         )
         findings.append(Finding(code="flops-by-hand", severity="warning", message=message))
+    products = max(1.0, figures.products)
     rest = sum(whole.uncounted.values()) - whole.by_hand
-    if rest > UNCOUNTED_MARGIN * max(1.0, products):
+    if rest > UNCOUNTED_MARGIN * products:
         message = (
             f"operators that FLOPs leave out ({names}) take an estimated {giga(rest)}, "
-            f"{rest / max(1.0, products):.0%} of all multiply-accumulates that count; it is not scored, but "
+            f"{rest / products:.0%} of all multiply-accumulates that count; it is not scored, but "
             "a person should see why"
         )
         findings.append(Finding(code="flops-mostly-uncounted", severity="warning", message=message))
-    _note_sizes(evidence, findings)
-    return flops
+    return findings + _size_findings(evidence)
 
 
-def _note_sizes(evidence: Evidence, findings: list[Finding]) -> None:
-    """Tell where an image costs more per pixel than the cost input."""
+def _size_findings(evidence: Evidence) -> list[Finding]:
+    """Return where an image costs more per pixel than the cost input."""
     height, width = evidence.counted.input_shape[-2:]
     costs = ", ".join(f"{look.per_pixel:,.0f} at {look.height}x{look.width}" for look in evidence.looks)
     base = f"{evidence.base:,.0f} multiply-accumulates per LR pixel at {height}x{width}"
@@ -99,15 +129,14 @@ def _note_sizes(evidence: Evidence, findings: list[Finding]) -> None:
             f"runs it ({costs}): padding, tiles or several passes explain it, and so does a cheaper path for "
             "the size that is counted; the larger figure is scored"
         )
-        findings.append(Finding(code="flops-vary-with-size", severity="warning", message=message))
-        return
+        return [Finding(code="flops-vary-with-size", severity="warning", message=message)]
     if evidence.is_special():
         message = (
             f"it takes {base}, where FLOPs are counted, and more on other images ({costs}): "
             "compute the same for every image; the larger figure is scored"
         )
-        findings.append(Finding(code="flops-special-size", severity="reject", message=message))
-        return
+        return [Finding(code="flops-special-size", severity="reject", message=message)]
+    findings = []
     if evidence.favours_multiples():
         odd, around = evidence.small[1:]
         message = (
@@ -121,17 +150,22 @@ def _note_sizes(evidence: Evidence, findings: list[Finding]) -> None:
             "overlap more there explain it, and so does a cheaper path for the size that is counted"
         )
         findings.append(Finding(code="flops-vary-with-size", severity="warning", message=message))
+    return findings
 
 
-def note_uncalled(evidence: Evidence, findings: list[Finding]) -> None:
-    """Tell of modules that fvcore never entered; last, as other findings say whether it matters."""
+def uncalled_modules(evidence: Evidence, *, doubtful: bool) -> list[Finding]:
+    """Return a finding on modules that fvcore never entered, if there are any.
+
+    Args:
+        evidence: All that was seen.
+        doubtful: Whether anything else speaks against fvcore's count.
+    """
     names = evidence.counted.uncalled_modules
     if not names:
-        return
-    doubtful = any(found.code.startswith("flops-") and found.severity != "info" for found in findings)
+        return []
     told = "; they may compute what is missing" if doubtful else ", and the audit found no work of theirs"
     message = (
         f"fvcore's trace never entered {len(names)} modules ({few(names)}){told}; remove what is not used"
     )
     severity: Literal["info", "warning"] = "warning" if doubtful else "info"
-    findings.append(Finding(code="flops-uncalled-modules", severity=severity, message=message))
+    return [Finding(code="flops-uncalled-modules", severity=severity, message=message)]

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from ntire_bench.errors import NtireBenchError
 from ntire_bench.text import one_line, relative
 
@@ -218,9 +220,10 @@ def _check_lines(found: Check) -> Iterator[str]:
             f"{name.removeprefix('aten::')} ({count})" for name, count in cost.uncounted_ops.items()
         )
         yield f"  uncounted    operators that fvcore gives no FLOPs: {ops}"
-    if "flops" in cost.audit:
-        audited = f"{cost.audit['flops'] / 1e9:.4f} G, {cost.audit['params']:,} parameters"
-        yield f"  audit        {audited}, with {len(cost.audit['sizes'])} more sizes; see docs/INTEGRITY.md"
+    audit = cost.audit
+    if audit.flops is not UNSET and audit.params is not UNSET and audit.sizes is not UNSET:
+        audited = f"{audit.flops / 1e9:.4f} G, {audit.params:,} parameters"
+        yield f"  audit        {audited}, with {len(audit.sizes)} more sizes; see docs/INTEGRITY.md"
     for finding in found.findings:
         yield f"  {finding.severity:<11}  [{finding.code}] {finding.message}"
     yield f"  isolation    {found.isolation.level}: {found.isolation.detail}"

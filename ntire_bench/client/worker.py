@@ -1,4 +1,4 @@
-"""What the parent asks of a worker, with every answer checked for type before it is used."""
+"""What the parent asks of a worker; `answers` checks what comes back before it is used."""
 
 from __future__ import annotations
 
@@ -7,91 +7,33 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from ntire_bench.client import answers
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.machine.environment import compute_threads
-from ntire_bench.records.record import Complexity, Finding, Inference, Isolation
+from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import one_line
+from ntire_bench.wire.messages import Counted, FuseReply, LoadReply, Slow, WarmUp
 from ntire_bench.wire.observation import Observation
 
-__all__ = ["MOST_DIFFERENCE", "Call", "FuseReply", "LoadReply", "WarmUp", "Worker"]
+__all__ = ["Call", "Worker"]
 
 START_TIMEOUT_S = 180.0
 LOAD_TIMEOUT_S = 300.0
 CALL_TIMEOUT_S = 600.0
 _CLOCK = getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)  # not slewed by NTP
-MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
 _AUDIT_PIXELS = 256 * 384  # of the largest LR image that an audit makes up
 _MOST_ARGS = 100_000  # characters
-_MOST_TEXT = 2_000  # characters of one text; what a worker says goes into records and onto terminals
-_MOST_TRACEBACK = 20_000
-_MOST_ITEMS = 10_000  # of a list, such as the names of modules
-_MOST_FINDINGS = 100
-_MOST = 2**53  # a count above it is no count; also what every reader of JSON takes for a whole number
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LoadReply:
-    """How a submission was resolved; see `records.SubmissionInfo`.
-
-    Attributes:
-        model: The class or function that built the network.
-        data_range: 1.0 or 255.0.
-        tile: Side of the tiles [LR pixels], or None.
-        can_fuse: It has a method such as fuse().
-        inferred: What was found out rather than declared.
-        findings: What a reader of the result must know.
-        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
-        precision: The types of less than 32 bits that a slow network computes in; "" for none.
-    """
-
-    model: str
-    data_range: float
-    tile: int | None
-    can_fuse: bool
-    inferred: tuple[Inference, ...]
-    findings: tuple[Finding, ...]
-    pixel_s: float | None = None
-    precision: str = ""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FuseReply:
-    """What merging a network's training branches changes.
-
-    Attributes:
-        before: Costs as loaded.
-        after: Costs merged.
-        difference_levels: Largest difference of the two outputs on an image [grey levels, 0 to 255].
-        relative: Largest difference over the largest value.
-        size: Of the merged checkpoint [bytes].
-    """
-
-    before: Complexity
-    after: Complexity
-    difference_levels: float
-    relative: float
-    size: int
-
-    @property
-    def saves(self) -> bool:
-        """Whether the merged network costs less."""
-        return self.after.params < self.before.params or self.after.flops < self.before.flops
-
-    @property
-    def same(self) -> bool:
-        """Whether the merged network gives the same image, rounding aside."""
-        return self.relative < MOST_DIFFERENCE
+_Answer = TypeVar("_Answer")
 
 
 class Call(NamedTuple):
@@ -106,14 +48,6 @@ class Call(NamedTuple):
     sr: npt.NDArray[np.uint8]
     claimed_ms: float
     bracket_ms: float
-
-
-@dataclasses.dataclass(frozen=True)
-class WarmUp:
-    """What a warm-up tells: the multiple that this size is padded to, 1 for none, and the first call [ms]."""
-
-    pad_to: int
-    first_ms: float
 
 
 class Worker:
@@ -143,7 +77,7 @@ class Worker:
         self._submission = submission
         self._scale = scale
         self._threads = compute_threads() if threads is None else threads
-        self._precision = ""
+        self._slow: Slow | None = None
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
             submission.file,
@@ -214,7 +148,7 @@ class Worker:
             height=height,
             width=width,
         )
-        return self._load_reply(reply)
+        return self._loaded(reply)
 
     def _load_checkout(self, branch: Branch) -> LoadReply:
         reply = self._call(
@@ -230,50 +164,28 @@ class Worker:
             checkpoints=[os.path.abspath(path) for path in branch.checkpoints],
             scale=self._scale,
         )
-        return self._load_reply(reply)
+        return self._loaded(reply)
 
-    def _load_reply(self, reply: dict[str, Any]) -> LoadReply:
-        result: LoadReply = self._convert(reply, LoadReply)
-        if result.data_range not in (1.0, 255.0):
-            raise self._sandbox.forged(f"a data range of {result.data_range}")
-        if result.tile is not None and result.tile < 1:
-            raise self._sandbox.forged(f"tiles of {result.tile}")
-        if result.pixel_s is not None and not 0 < result.pixel_s <= LOAD_TIMEOUT_S:
-            raise self._sandbox.forged(f"a run of {result.pixel_s} s for each pixel")
-        self._precision = result.precision
-        if len(result.findings) + len(result.inferred) > _MOST_FINDINGS:
-            raise self._sandbox.forged(f"{len(result.findings)} findings")
+    def _loaded(self, reply: dict[str, Any]) -> LoadReply:
+        result = self._checked(lambda: answers.loaded(reply, LOAD_TIMEOUT_S))
+        self._slow = result.slow
         return result
 
-    def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
+    def complexity(self, input_shape: tuple[int, int, int, int]) -> Counted:
         """Return the network's costs on an input of that shape (N, C, H, W)."""
         reply = self._call("complexity", CALL_TIMEOUT_S, input_shape=input_shape)
-        result: Complexity = self._convert(reply, Complexity)
-        counts = (result.params, result.flops, result.activations, result.convs)
-        if result.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
-            raise self._sandbox.forged(f"costs of {counts} on an input of {result.input_shape}")
-        self._observation(result.audit.get("observed"))
-        return result
+        return self._checked(lambda: answers.counted(reply, input_shape))
 
     def audit(self, lr: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], Observation]:
         """Run an LR image (uint8 HWC) once under observation; return the SR image and what was seen."""
         height, width = self._put(lr)
         reply = self._call("audit", CALL_TIMEOUT_S, height=height, width=width)
-        return self._take(height, width), self._observation(reply)
+        return self._take(height, width), self._checked(lambda: answers.observation(reply))
 
     def parameters(self) -> int:
         """Return the number of parameters as it is now."""
-        count: int = self._convert(self._call("parameters", CALL_TIMEOUT_S).get("params"), int)
-        if not 0 <= count <= _MOST:
-            raise self._sandbox.forged(f"{count} parameters")
-        return count
-
-    def _observation(self, value: Any) -> Observation:  # noqa: ANN401
-        seen: Observation = self._convert(value, Observation)
-        numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
-        if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
-            raise self._sandbox.forged("counts that are none")
-        return seen
+        reply = self._call("parameters", CALL_TIMEOUT_S)
+        return self._checked(lambda: answers.parameters(reply))
 
     def fuse(
         self, lr: npt.NDArray[np.uint8], input_shape: tuple[int, int, int, int], *, keep: bool
@@ -292,21 +204,19 @@ class Worker:
         reply = self._call(
             "fuse", CALL_TIMEOUT_S, height=height, width=width, input_shape=input_shape, keep=keep
         )
-        result: FuseReply = self._convert(reply, FuseReply)
-        if not 0 <= result.size <= len(self._sandbox.sr):
-            raise self._sandbox.forged(f"a checkpoint of {result.size} bytes")
+        result = self._checked(lambda: answers.fused(reply, len(self._sandbox.sr)))
         return result, bytes(self._sandbox.sr[: result.size])
 
     def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> WarmUp:
         """Run an LR image `calls` times, not to be counted."""
         height, width = self._put(lr)
         reply = self._call("warm_up", CALL_TIMEOUT_S, height=height, width=width, calls=calls)
-        result: WarmUp = self._convert(reply, WarmUp)
-        if not 0 < result.pad_to <= _MOST:
-            raise self._sandbox.forged(f"an input padded to a multiple of {result.pad_to}")
-        if not 0 <= result.first_ms <= CALL_TIMEOUT_S * 1000:
-            raise self._sandbox.forged(f"a first call of {result.first_ms} ms")
-        return result
+        return self._checked(lambda: answers.warm_up(reply, CALL_TIMEOUT_S))
+
+    @property
+    def slow(self) -> Slow | None:
+        """How slow the network is; None for one that is not, and before it is loaded."""
+        return self._slow
 
     @property
     def threads(self) -> int:
@@ -331,9 +241,7 @@ class Worker:
         reply = self._call(operation, CALL_TIMEOUT_S, height=height, width=width, **parameters)
         sr = self._take(height, width)
         bracket_ms = (_clock_ns() - begin) / 1e6
-        claimed_ms = self._convert(reply.get("runtime_ms"), float)
-        if not 0 < claimed_ms <= CALL_TIMEOUT_S * 1000:
-            raise self._sandbox.forged(f"a runtime of {claimed_ms} ms")
+        claimed_ms = self._checked(lambda: answers.runtime_ms(reply, CALL_TIMEOUT_S))
         return Call(sr, claimed_ms, bracket_ms)
 
     def _take(self, height: int, width: int) -> npt.NDArray[np.uint8]:
@@ -352,16 +260,12 @@ class Worker:
     def peak_memory_mib(self) -> float | None:
         """Return the memory peak since the last reset [MiB], or None where it cannot be measured."""
         reply = self._call("peak_memory", CALL_TIMEOUT_S)
-        peak: float | None = self._convert(reply.get("memory_mib"), float | None)
-        if peak is not None and not 0 <= peak <= _MOST:
-            raise self._sandbox.forged(f"a memory peak of {peak} MiB")
-        return peak
+        return self._checked(lambda: answers.memory_mib(reply))
 
     def flags(self) -> dict[str, Any]:
         """Return torch's settings as they are now in the worker."""
-        reply = self._call("flags", CALL_TIMEOUT_S).get("flags")
-        flags: dict[str, bool | int | str] = self._convert(reply, dict[str, bool | int | str])
-        return flags
+        reply = self._call("flags", CALL_TIMEOUT_S)
+        return self._checked(lambda: answers.flags(reply))
 
     def _literal(self, args: dict[str, Any]) -> str:
         """Return declared arguments as Python writes them: JSON would make a list of a tuple."""
@@ -394,66 +298,27 @@ class Worker:
         try:
             reply = self._sandbox.call(operation, timeout_s, **parameters)
         except TookTooLongError as error:
-            if not self._precision:
+            if self._slow is None or not self._slow.precision:
                 raise
             raise SubmissionError(
                 error.what,
                 file=error.file,
-                found=f"a network that computes in {self._precision}, for which a CPU may take a hundred "
-                "times as long as for float32",
+                found=f"a network that computes in {self._slow.precision}, for which a CPU may take a "
+                "hundred times as long as for float32",
                 remedy="evaluate it on a GPU, or on fewer and smaller images",
             ) from error
         if "error" in reply:
-            raise self._error(reply["error"])
+            raise self._checked(lambda: answers.error(reply["error"], self._submission.file))
         if not isinstance(reply.get("ok"), dict):
             raise self._sandbox.forged("an answer without a result")
         result: dict[str, Any] = reply["ok"]
         return result
 
-    def _convert(self, value: Any, type_: Any) -> Any:  # noqa: ANN401
+    def _checked(self, check: Callable[[], _Answer]) -> _Answer:
         try:
-            return msgspec.convert(_tame(value), type_)
-        except (msgspec.ValidationError, _WildError, RecursionError) as error:
-            raise self._sandbox.forged(one_line(str(error), _MOST_TEXT)) from None
-
-    def _error(self, error: Any) -> Exception:  # noqa: ANN401
-        if not isinstance(error, dict) or error.get("kind") not in ("submission", "measurement", "program"):
-            return self._sandbox.forged("an error of no known kind")
-        what = one_line(str(error.get("what")), _MOST_TEXT)
-        if error["kind"] == "program":
-            lines = str(error.get("traceback", ""))[-_MOST_TRACEBACK:].splitlines()
-            trace = "\n".join("| " + "".join(c if c.isprintable() else " " for c in line) for line in lines)
-            return MeasurementError(
-                f"the harness failed inside the worker: {what}\n{trace}",
-                file=self._submission.file,
-                remedy="report this with the lines above, unless the submission patches torch",
-            )
-        kind = SubmissionError if error["kind"] == "submission" else MeasurementError
-        text = {
-            key: None if error.get(key) is None else one_line(str(error[key]), _MOST_TEXT)
-            for key in ("expected", "found", "remedy")
-        }
-        file = error.get("file")
-        return kind(what, file=None if file is None else one_line(str(file), _MOST_TEXT), **text)
-
-
-class _WildError(Exception):
-    """A value that no answer of the harness has."""
-
-
-def _tame(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
-    """Return a value with every text on one line and cut, or refuse it for its numbers or its size."""
-    if isinstance(value, str):
-        return one_line(value, _MOST_TEXT)
-    if isinstance(value, int) and not -_MOST <= value <= _MOST:
-        raise _WildError("a number that counts nothing")
-    if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
-        raise _WildError(f"a list of {len(value)}")
-    if isinstance(value, list):
-        return [_tame(item) for item in value]
-    if isinstance(value, dict):
-        return {_tame(key): _tame(item) for key, item in value.items()}
-    return value
+            return check()
+        except answers.ForgedAnswerError as problem:
+            raise self._sandbox.forged(str(problem)) from None
 
 
 def _clock_ns() -> int:

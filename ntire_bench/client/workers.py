@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import NtireBenchError
+from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Crew"]
+__all__ = ["Workers"]
 
 
-class Crew:
-    """One worker per side; use as a context manager.
+class Workers:
+    """One worker for each side; use as a context manager.
 
-    The processes start at once and import what they need while others work; `hello` waits for one. So a
-    crew that is started during an untimed phase and has settled before the next timed one costs no time.
+    The processes start at once and import what they need while others work; `hello` waits for one of them.
+    So workers that are started during an untimed phase, and have settled before the next timed one, cost no
+    time.
 
     Args:
-        sides: What they will run: the baseline and the submission, or the baseline alone.
+        sides: What they will run: the baseline and the submission, or one of them alone.
         scale: Enlargement factor.
         largest_lr: (height, width) of the largest LR image that will be sent.
-        options: Further arguments of `Worker`.
+        device: "auto", "cpu", "cuda", "cuda:N".
+        threads: CPU threads that each computes with; None takes `environment.compute_threads()`.
+        isolation: What `isolation.isolation_for` returned; None for the best there is.
+        hidden: Folders that they must not see, even inside what they may read.
+
+    Attributes:
+        workers: In the order of the sides.
     """
 
     def __init__(
@@ -32,22 +41,32 @@ class Crew:
         *,
         scale: int,
         largest_lr: tuple[int, int],
-        **options: Any,  # noqa: ANN401
+        device: str = "auto",
+        threads: int | None = None,
+        isolation: Isolation | None = None,
+        hidden: Sequence[Path] = (),
     ) -> None:
-        self.sides = tuple(sides)
         self.workers: list[Worker] = []
         self._hello: dict[int, dict[str, Any]] = {}
         self._stack = contextlib.ExitStack()
         try:
             for side in sides:
-                worker = Worker(side, scale=scale, largest_lr=largest_lr, **options)
+                worker = Worker(
+                    side,
+                    scale=scale,
+                    largest_lr=largest_lr,
+                    device=device,
+                    threads=threads,
+                    isolation=isolation,
+                    hidden=hidden,
+                )
                 self.workers.append(self._stack.enter_context(worker))
         except BaseException:
             self._stack.close()
             raise
 
-    def __enter__(self) -> Crew:
-        """Return the crew."""
+    def __enter__(self) -> Workers:
+        """Return the workers."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +89,7 @@ class Crew:
         return self._hello[number]
 
     def settle(self) -> None:
-        """Wait until all have started or failed to: what imports beside a timed call would disturb it."""
+        """Wait until all have started or failed to: what imports beside a timed call disturbs it."""
         for number in range(len(self.workers)):
             with contextlib.suppress(NtireBenchError):  # raised again by `hello`, when it is this one's turn
                 self.hello(number)

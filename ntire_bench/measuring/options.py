@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
 from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.isolation.choose import isolation_for
@@ -57,14 +57,14 @@ def start_crew(
     options: Options,
     *,
     alone: bool = False,
-) -> Crew:
+) -> Workers:
     """Start the workers of a launch, or the submission's alone.
 
     They import what they need while this process goes on.
     """
     sizes = [(pair.height // scale, pair.width // scale) for split in splits for pair in split.pairs]
     largest = max(sizes, key=lambda size: size[0] * size[1])
-    return Crew(
+    return Workers(
         [submission] if alone else sides_of(submission, baseline),
         scale=scale,
         largest_lr=largest,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ntire_bench.audit.auditor import audit
 from ntire_bench.measuring.side import Contender
 from ntire_bench.protocols.protocol import Protocol
-from ntire_bench.records.record import Complexity, Finding, Inference, SubmissionInfo
+from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
 from ntire_bench.source import files
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import few
@@ -64,7 +64,6 @@ def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
         tile=reply.tile,
         inferred=(*reply.inferred, *chosen),
     )
-    contender.pixel_s, contender.precision = reply.pixel_s, reply.precision
     for finding in reply.findings:
         contender.note(finding)
     outside = contender.submission.outside
@@ -86,9 +85,9 @@ def count(contender: Contender, protocol: Protocol, image: npt.NDArray[np.uint8]
     """
     counted = contender.worker.complexity(protocol.cost_input)
     if image is None or contender.is_baseline:
-        counted = dataclasses.replace(counted, audit={"counter": counted.audit["counter"]})
+        costs = dataclasses.replace(counted.costs, audit=Audit(counter=counted.costs.audit.counter))
     else:
-        counted, findings = audit(
+        costs, findings = audit(
             contender.worker,
             counted,
             image,
@@ -97,8 +96,8 @@ def count(contender: Contender, protocol: Protocol, image: npt.NDArray[np.uint8]
         )
         for finding in findings:
             contender.note(finding)
-    contender.complexity = counted
-    return counted
+    contender.complexity = costs
+    return costs
 
 
 def recount(contender: Contender) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Pair, Split, read_lr
 from ntire_bench.errors import MeasurementError, SubmissionError
 from ntire_bench.estimating.stopping import (
@@ -80,8 +80,8 @@ class Session:
         protocol: Protocol,
         options: Options,
         progress: Progress | None = None,
-        crew: Crew | None = None,
-        start_next: Callable[[], Crew | None] | None = None,
+        crew: Workers | None = None,
+        start_next: Callable[[], Workers | None] | None = None,
     ) -> None:
         self.info = resolve.describe(submission)
         self.phase = "load"
@@ -96,7 +96,7 @@ class Session:
         self._sizes = {(pair.height, pair.width): pair for split in splits for pair in split.pairs}
         self._timeline = Timeline(progress, submission.label)
         self._crew, self._start_next = crew, start_next
-        self._fresh: Crew | None = None  # the submission's alone, where there is one launch
+        self._fresh: Workers | None = None  # the submission's alone, where there is one launch
         self._rounds: Rounds | None = None
         self._trace = GpuTrace(None)
         self._planned = pilot_rounds(self._rule)
@@ -128,7 +128,7 @@ class Session:
         finally:
             self.wall_s[phase] = self.wall_s.get(phase, 0.0) + time.perf_counter() - begin
 
-    def _launch(self, crew: Crew, beside: Beside) -> StopReason | None:
+    def _launch(self, crew: Workers, beside: Beside) -> StopReason | None:
         if not self.launches:
             self._foresee(0, 0)
         with self._timed("load"):
@@ -174,7 +174,7 @@ class Session:
             self._planned = more_rounds(self._rule, samples, hello["device"], self._planned)
         return stopped
 
-    def _greet(self, crew: Crew) -> tuple[dict[str, Any], list[Overhead]]:
+    def _greet(self, crew: Workers) -> tuple[dict[str, Any], list[Overhead]]:
         """Wait for the workers, and measure in each what a call takes beside the network."""
         known = [None] * len(crew.workers) if not self.contenders else self.contenders
         hellos = []
@@ -215,7 +215,7 @@ class Session:
         left += max(0, self._foreseen_launches() - launches) * len(self._sizes)
         self._timeline.total = self._timeline.done + left * len(self._sides)
 
-    def _start_following(self) -> list[Crew]:
+    def _start_following(self) -> list[Workers]:
         """Start the workers that will be wanted next, as far as that can be told.
 
         They are those of the next launch; where there is one launch, a fresh one to compare with; and those
@@ -248,7 +248,7 @@ class Session:
                 return
             self._rounds.compare_fresh(sr)
 
-    def _load(self, crew: Crew) -> float:
+    def _load(self, crew: Workers) -> float:
         probe = _crop(_untimed_lr(self._splits[0].pairs[0]))
         took = 0.0
         for contender in self.contenders:

@@ -39,8 +39,6 @@ class Contender:
         findings: On it.
         complexity: Its costs, once counted.
         splits: Results, by split.
-        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
-        precision: The types of under 32 bits that a slow network computes in on a CPU; "" for none.
     """
 
     submission: Submission
@@ -50,8 +48,6 @@ class Contender:
     findings: list[Finding] = field(default_factory=list)
     complexity: Complexity | None = None
     splits: dict[str, SplitResult] = field(default_factory=dict)
-    pixel_s: float | None = None
-    precision: str = ""
 
     def foreseen(self, pixels: int, what: str) -> str | None:
         """Return in words how long a slow network will take; None for one that is not slow, or a short time.
@@ -60,11 +56,12 @@ class Contender:
             pixels: LR pixels that it will be run on.
             what: What for, such as "one round over 100 images".
         """
-        minutes = (self.pixel_s or 0.0) * pixels / 60
-        if minutes < _LONG_MINUTES:
+        slow = self.worker.slow
+        minutes = 0.0 if slow is None else (slow.pixel_s or 0.0) * pixels / 60
+        if slow is None or minutes < _LONG_MINUTES:
             return None
         cause = (
-            f"computes in {self.precision}, for which this CPU is slow" if self.precision else "is slow here"
+            f"computes in {slow.precision}, for which this CPU is slow" if slow.precision else "is slow here"
         )
         return f"{self.submission.label} {cause}: about {minutes:.0f} min are foreseen for {what}."
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 __all__ = [
     "NO_ID",
     "SCHEMA_VERSION",
+    "Audit",
     "Complexity",
     "Environment",
     "ErrorInfo",
@@ -114,6 +117,52 @@ class SubmissionInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What the audit of one submission's costs has found; a key that is UNSET is not in the document.
+
+    None is set where costs were not counted here, as in imported results. Where they were counted and not
+    audited, as the baseline's are, `counter` alone is.
+
+    Attributes:
+        counter: "fvcore", or "operators" where fvcore could not trace the network.
+        not_traced: Why it could not; None otherwise.
+        traced_products: Multiply-accumulates of convolutions and matrix products in `Complexity.flops`.
+        products: The same as the audit counted them, operator by operator, on the same input.
+        by_hand: Work of the same kind in other operators.
+        uncounted: Estimated cost of every other operator, by name.
+        sizes: (height, width, multiply-accumulates per LR pixel) of the undisclosed sizes.
+        flops: The audit's FLOPs on the same input, at least `Complexity.flops`.
+        params: The audit's parameters, at least `Complexity.params`.
+        undeclared: Elements of weights in buffers, attributes and globals.
+        generated: Elements of weights that forward makes of random numbers, ranges or nothing.
+        packed: Elements of weights that forward unpacks, less the elements they are unpacked from.
+        expanded: Elements of weights that forward computes, less the elements they are computed from.
+        hidden: Weights that are used where no operator is seen.
+        bound: Parameters times LR pixels: FLOPs of a network that uses each weight once for every pixel.
+        agreement: Share of SR values within one grey level of an ordinary call's; None if none was compared.
+        seconds: What the audit took [s].
+    """
+
+    counter: str | UnsetType = UNSET
+    not_traced: str | None | UnsetType = UNSET
+    traced_products: int | UnsetType = UNSET
+    products: int | UnsetType = UNSET
+    by_hand: int | UnsetType = UNSET
+    uncounted: dict[str, int] | UnsetType = UNSET
+    sizes: tuple[tuple[int, int, float], ...] | UnsetType = UNSET
+    flops: int | UnsetType = UNSET
+    params: int | UnsetType = UNSET
+    undeclared: int | UnsetType = UNSET
+    generated: int | UnsetType = UNSET
+    packed: int | UnsetType = UNSET
+    expanded: int | UnsetType = UNSET
+    hidden: tuple[str, ...] | UnsetType = UNSET
+    bound: int | UnsetType = UNSET
+    agreement: float | None | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
+
+
+@dataclass(frozen=True, kw_only=True)
 class Complexity:
     """Costs that do not depend on the machine.
 
@@ -125,7 +174,7 @@ class Complexity:
         input_shape: (N, C, H, W).
         uncounted_ops: Operators that fvcore met and gives no cost, with how often.
         uncalled_modules: Modules that were never called while fvcore traced the network.
-        audit: Results of independent counts, by name.
+        audit: What an independent count found.
     """
 
     params: int
@@ -135,7 +184,7 @@ class Complexity:
     input_shape: tuple[int, int, int, int]
     uncounted_ops: dict[str, int] = field(default_factory=dict)
     uncalled_modules: tuple[str, ...] = ()
-    audit: dict[str, Any] = field(default_factory=dict)
+    audit: Audit = field(default_factory=Audit)
 
 
 @dataclass(frozen=True, kw_only=True)

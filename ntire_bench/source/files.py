@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import stat
@@ -10,7 +11,15 @@ from pathlib import Path
 
 from ntire_bench.errors import SubmissionError
 
-__all__ = ["MOST_CHECKPOINT_BYTES", "MOST_TEXT_BYTES", "MOST_TOML_BYTES", "is_file", "read", "sha256"]
+__all__ = [
+    "MOST_CHECKPOINT_BYTES",
+    "MOST_TEXT_BYTES",
+    "MOST_TOML_BYTES",
+    "is_file",
+    "parse",
+    "read",
+    "sha256",
+]
 
 MOST_TEXT_BYTES = 512 * 1024  # of Python: its syntax tree takes 500 times as much memory
 MOST_TOML_BYTES = 16 * 1024  # keys with many dots take time as the square of their number
@@ -39,6 +48,23 @@ def read(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
         SubmissionError: It cannot be read, is no regular file, or is larger.
     """
     return b"".join(_parts(path, most))
+
+
+def parse(file: Path) -> ast.Module:
+    """Return the syntax tree of a model file.
+
+    Raises:
+        SubmissionError: The file is not Python, is too large, or cannot be read.
+    """
+    content = read(file)
+    try:
+        return ast.parse(content, filename=file.name)
+    except SyntaxError as error:
+        where = f"line {error.lineno}" if error.lineno else "the file"
+        found = f"{error.msg} at {where}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        found = f"{type(error).__name__}: {error}"
+    raise SubmissionError("is not Python", file=file, found=found, remedy="mend the file") from None
 
 
 def sha256(path: Path, most: int = MOST_CHECKPOINT_BYTES) -> str:

@@ -9,10 +9,7 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError
 from ntire_bench.source import files as given_file
 
-__all__ = ["SCRIPT", "SELECT_MODEL", "Asked", "Branch"]
-
-SCRIPT = "test_demo.py"
-SELECT_MODEL = "select_model"
+__all__ = ["Branch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,31 +64,6 @@ class Branch:
                 line = f"{file.relative_to(self.root)}\0{state.st_size} {state.st_mtime_ns}\n"
                 digest.update(line.encode(errors="replace"))
         return digest.hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Which branch is wanted; see `Branch`.
-
-    Attributes:
-        id: The number.
-        root: The checkout.
-        script: Its test_demo.py.
-        file: The model file, for messages.
-        parameter: The parameter of select_model that tells it the number.
-        attribute: The attribute of it that is the number; None where the parameter is.
-        as_text: Whether the number is given as text.
-        checkpoints: Files that the branch is known to name.
-    """
-
-    id: int
-    root: Path
-    script: Path
-    file: Path
-    parameter: str
-    attribute: str | None
-    as_text: bool
-    checkpoints: tuple[Path, ...]
 
 
 def _hidden(path: Path) -> bool:

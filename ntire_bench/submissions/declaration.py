@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,65 +13,17 @@ import msgspec
 
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.source import files
+from ntire_bench.wire.declaration import TILE_OVERLAP, Declaration
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["TILE_OVERLAP", "Declaration", "parse", "parse_settings", "read", "toml_value"]
+__all__ = ["parse_settings", "read"]
 
 _DEEPEST = 20  # of lists and dictionaries in each other
 _MOST = 2**63  # Python cannot even write out an integer of thousands of digits
-TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
-
-
-@dataclass(frozen=True, kw_only=True)
-class Declaration:
-    """What a submission says of itself; None where it says nothing.
-
-    Attributes:
-        model: Name of the class or function in the file that builds the network.
-        args: Keyword arguments for it.
-        data_range: 1 or 255, the value of white in the network's input and output.
-        checkpoint: File name in model_zoo/; "" for a network that has no checkpoint.
-        state_key: Key of the state dict inside the checkpoint; "" for the top.
-        prefix: What the names of the state dict begin with and the network's do not, such as "module.".
-        strict: Whether every key of network and checkpoint must match.
-        tile: Side [LR pixels] of the tiles the image is to be run in.
-        pad_to: The input is to be padded to a multiple of this.
-        output: Which one is the SR image, where the network returns several things: its number or key.
-        source: Where it was declared; "" if nothing was.
-    """
-
-    model: str | None = None
-    args: dict[str, Any] = field(default_factory=dict)
-    data_range: float | None = None
-    checkpoint: str | None = None
-    state_key: str | None = None
-    prefix: str | None = None
-    strict: bool = True
-    tile: int | None = None
-    pad_to: int | None = None
-    output: int | str | None = None
-    source: str = ""
-
-
-def parse(file: Path) -> ast.Module:
-    """Return the syntax tree of a model file.
-
-    Raises:
-        SubmissionError: The file is not Python, is too large, or cannot be read.
-    """
-    content = files.read(file)
-    try:
-        return ast.parse(content, filename=file.name)
-    except SyntaxError as error:
-        where = f"line {error.lineno}" if error.lineno else "the file"
-        found = f"{error.msg} at {where}"
-    except (ValueError, RecursionError, MemoryError) as error:
-        found = f"{type(error).__name__}: {error}"
-    raise SubmissionError("is not Python", file=file, found=found, remedy="mend the file") from None
 
 
 def read(file: Path, tree: ast.Module) -> Declaration:
@@ -143,28 +93,6 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
             into = into.setdefault(part, {}) if isinstance(into, dict) else {}
         into[path[-1]] = read_value
     return dataclasses.replace(_validated(file, values, "--set"), source=declared.source or "--set")
-
-
-def toml_value(value: Any) -> str:  # noqa: ANN401 - what a TOML file can hold
-    """Return a value as TOML writes it.
-
-    Raises:
-        ValueError: TOML has no such value: None, a set, a key that is no string.
-
-    >>> toml_value([True, 1.0, "a", (2, 3)])
-    '[true, 1.0, "a", [2, 3]]'
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(toml_value, value))}]"
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return f"{{{', '.join(f'{json.dumps(k)} = {toml_value(v)}' for k, v in value.items())}}}"
-    raise ValueError(f"TOML has no {type(value).__name__}")
 
 
 def _literal(file: Path, tree: ast.Module) -> dict[str, Any] | None:

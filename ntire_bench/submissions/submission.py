@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.source.files import is_file
+from ntire_bench.source.files import is_file, parse
 from ntire_bench.submissions import declaration as declarations
 from ntire_bench.submissions.branch import Branch
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.text import few, relative
+from ntire_bench.wire.declaration import Declaration
 
 __all__ = [
     "CHECKPOINT_SUFFIXES",
@@ -280,7 +280,7 @@ def _checkpoints_by_id(model_zoo: Path) -> dict[int, list[Path]]:
 def _read(
     id_: int, name: str, file: Path, model_zoo: Path, checkpoints: list[Path], prefer_training: bool
 ) -> Submission:
-    tree = declarations.parse(file)
+    tree = parse(file)
     declaration = declarations.read(file, tree)
     checkpoint = _checkpoint(file, declaration, model_zoo, checkpoints, prefer_training)
     for path, suffixes in ((file, (".py",)), (checkpoint, CHECKPOINT_SUFFIXES)):

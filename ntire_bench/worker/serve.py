@@ -1,6 +1,6 @@
 """The untrusted side: runs one submission, answers the parent's requests, holds no ground truth.
 
-Started by `sandbox.Sandbox` as a process of its own. Requests and replies cross two pipes as JSON; LR and SR
+Started by `client.Sandbox` as a process of its own. Requests and replies cross two pipes as JSON; LR and SR
 pixels cross two shared buffers. Every number that leaves here is a claim of the submission's process.
 """
 
@@ -19,15 +19,28 @@ import torch
 from torch import nn
 
 from ntire_bench.errors import NtireBenchError, SubmissionError
-from ntire_bench.submissions.branch import Asked
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.wire import channel
-from ntire_bench.worker.checkout import load as checkout_loader
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.wire.messages import (
+    BranchRequest,
+    Counted,
+    ErrorReply,
+    Flags,
+    FuseReply,
+    LoadReply,
+    Parameters,
+    PeakMemory,
+    Timed,
+    WarmUp,
+    plain,
+)
+from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.checkout.load import load as load_branch
 from ntire_bench.worker.costs import count, fusion
-from ntire_bench.worker.loading import load as loader
+from ntire_bench.worker.loading.load import Loaded, load
 from ntire_bench.worker.network import device, timing
-from ntire_bench.worker.network.pixels import write_planes
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor, write_planes
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["main"]
 
@@ -40,7 +53,7 @@ class _Worker:
         self.device = device.select(device_name)
         self.lr = np.frombuffer(lr, np.uint8)
         self.sr = torch.frombuffer(sr, dtype=torch.uint8)
-        self.loaded: loader.Loaded | None = None
+        self.loaded: Loaded | None = None
         self.peak_is_fresh = False
         self.threads = 1
 
@@ -58,16 +71,15 @@ class _Worker:
         device.apply_settings(threads)
         return device.describe(self.device)
 
-    def null_run(self, height: int, width: int, scale: int) -> dict[str, Any]:
+    def null_run(self, height: int, width: int, scale: int) -> Timed:
         """Run torch's nearest neighbour, before anything is loaded: what a call costs without network."""
         if self.loaded is not None:
             raise RuntimeError("a submission is loaded")
         nearest = nn.Upsample(scale_factor=scale)
         return self._timed(Upscaler(nearest, Path(), scale, self.device, data_range=255.0), height, width)
 
-    def begin_round(self) -> dict[str, Any]:
+    def begin_round(self) -> None:
         device.apply_settings(self.threads)
-        return {}
 
     def load(
         self,
@@ -78,8 +90,8 @@ class _Worker:
         scale: int,
         height: int,
         width: int,
-    ) -> dict[str, Any]:
-        self.loaded = loader.load(
+    ) -> LoadReply:
+        self.loaded = load(
             Path(file),
             name,
             None if checkpoint is None else Path(checkpoint),
@@ -102,8 +114,8 @@ class _Worker:
         as_text: bool,
         checkpoints: list[str],
         scale: int,
-    ) -> dict[str, Any]:
-        asked = Asked(
+    ) -> LoadReply:
+        asked = BranchRequest(
             id=id_,
             root=Path(root),
             script=Path(script),
@@ -113,62 +125,59 @@ class _Worker:
             as_text=as_text,
             checkpoints=tuple(map(Path, checkpoints)),
         )
-        self.loaded = checkout_loader.load(
-            asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle
-        )
+        self.loaded = load_branch(asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
         return self._loaded_reply(can_fuse=False)  # it is measured as the checkout runs it
 
-    def _loaded_reply(self, *, can_fuse: bool) -> dict[str, Any]:
+    def _loaded_reply(self, *, can_fuse: bool) -> LoadReply:
         if self.loaded is None:
             raise RuntimeError("no submission is loaded")
-        return {
-            "model": self.loaded.model,
-            "data_range": self._upscaler.data_range,
-            "tile": self._upscaler.tile,
-            "can_fuse": can_fuse,
-            "inferred": [dataclasses.asdict(item) for item in self.loaded.inferred],
-            "findings": [dataclasses.asdict(item) for item in self.loaded.findings],
-            "pixel_s": self.loaded.pixel_s,
-            "precision": self.loaded.precision,
-        }
+        return LoadReply(
+            model=self.loaded.model,
+            data_range=self._upscaler.data_range,
+            tile=self._upscaler.tile,
+            can_fuse=can_fuse,
+            inferred=tuple(self.loaded.inferred),
+            findings=tuple(self.loaded.findings),
+            slow=self.loaded.slow,
+        )
 
-    def complexity(self, input_shape: list[int]) -> dict[str, Any]:
+    def complexity(self, input_shape: list[int]) -> Counted:
         n, c, h, w = input_shape
-        return dataclasses.asdict(count.measure(self._upscaler, (n, c, h, w)))
+        return count.measure(self._upscaler, (n, c, h, w))
 
-    def audit(self, height: int, width: int) -> dict[str, Any]:
+    def audit(self, height: int, width: int) -> Observation:
         upscaler = self._upscaler
         image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
         output, seen = count.audit(upscaler, image)
         write_planes(output, upscaler.data_range, self.sr)
-        return dataclasses.asdict(seen)
+        return seen
 
-    def parameters(self) -> dict[str, Any]:
-        return {"params": count.count_parameters(self._upscaler.network)}
+    def parameters(self) -> Parameters:
+        return Parameters(count.count_parameters(self._upscaler.network))
 
-    def fuse(self, height: int, width: int, input_shape: list[int], keep: bool) -> dict[str, Any]:
+    def fuse(self, height: int, width: int, input_shape: list[int], keep: bool) -> FuseReply:
         n, c, h, w = input_shape
-        result, checkpoint = fusion.fuse(self._upscaler, self._image(height, width).copy(), (n, c, h, w))
+        reply, checkpoint = fusion.fuse(self._upscaler, self._image(height, width).copy(), (n, c, h, w))
         if not keep:
-            return {**result, "size": 0}
+            return dataclasses.replace(reply, size=0)
         if len(checkpoint) > len(self.sr):
             raise RuntimeError(f"a checkpoint of {len(checkpoint)} bytes does not fit {len(self.sr)}")
         self.sr[: len(checkpoint)] = torch.frombuffer(bytearray(checkpoint), dtype=torch.uint8)
-        return {**result, "size": len(checkpoint)}
+        return reply
 
-    def warm_up(self, height: int, width: int, calls: int) -> dict[str, Any]:
+    def warm_up(self, height: int, width: int, calls: int) -> WarmUp:
         first_ms = 0.0
         with torch.inference_mode():
             image = to_tensor(self._image(height, width), self._upscaler.data_range).to(self.device)
             for call in range(calls):
                 _, runtime_ms = timing.timed(self._upscaler.checked, image)
                 first_ms = runtime_ms if call == 0 else first_ms
-        return {"pad_to": self._upscaler.multiple(image), "first_ms": first_ms}
+        return WarmUp(self._upscaler.multiple(image), first_ms)
 
-    def run(self, height: int, width: int) -> dict[str, Any]:
+    def run(self, height: int, width: int) -> Timed:
         return self._timed(self._upscaler, height, width)
 
-    def _timed(self, upscaler: Upscaler, height: int, width: int) -> dict[str, Any]:
+    def _timed(self, upscaler: Upscaler, height: int, width: int) -> Timed:
         with torch.inference_mode():
             image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
             try:
@@ -177,33 +186,30 @@ class _Worker:
                 raise upscaler.failure(error, image) from error
             upscaler.verify(output, image)
             write_planes(output, upscaler.data_range, self.sr)
-        return {"runtime_ms": runtime_ms}
+        return Timed(runtime_ms)
 
-    def reset_memory(self) -> dict[str, Any]:
+    def reset_memory(self) -> None:
         self.peak_is_fresh = device.reset_peak_memory(self.device)
-        return {}
 
-    def peak_memory(self) -> dict[str, Any]:
-        return {"memory_mib": device.peak_memory_mib(self.device) if self.peak_is_fresh else None}
+    def peak_memory(self) -> PeakMemory:
+        return PeakMemory(device.peak_memory_mib(self.device) if self.peak_is_fresh else None)
 
-    def flags(self) -> dict[str, Any]:
-        return {"flags": device.settings()}
+    def flags(self) -> Flags:
+        return Flags(device.settings())
 
 
-def _error(error: BaseException) -> dict[str, Any]:
+def _error(error: BaseException) -> ErrorReply:
     if isinstance(error, NtireBenchError):
-        kind = "submission" if isinstance(error, SubmissionError) else "measurement"
-        return {
-            "kind": kind,
-            "what": error.what,
-            "file": None if error.file is None else str(error.file),
-            "expected": error.expected,
-            "found": error.found,
-            "remedy": error.remedy,
-            "traceback": "",
-        }
+        return ErrorReply(
+            kind="submission" if isinstance(error, SubmissionError) else "measurement",
+            what=error.what,
+            file=None if error.file is None else str(error.file),
+            expected=error.expected,
+            found=error.found,
+            remedy=error.remedy,
+        )
     text = "".join(traceback.format_exception(error))
-    return {"kind": "program", "what": f"{type(error).__name__}: {error}", "traceback": text[-20_000:]}
+    return ErrorReply(kind="program", what=f"{type(error).__name__}: {error}", traceback=text[-20_000:])
 
 
 def main(arguments: list[str]) -> None:
@@ -228,9 +234,10 @@ def main(arguments: list[str]) -> None:
         try:
             if worker is None:
                 worker = _Worker(device_name, lr, sr, allow_pickle)
-            reply = {"ok": getattr(worker, operation)(**request)}
+            result = getattr(worker, operation)(**request)
+            reply = {"ok": {} if result is None else plain(result)}
         except Exception as error:
-            reply = {"error": _error(error)}
+            reply = {"error": plain(_error(error))}
         channel.send(replies, number, reply)
 
 

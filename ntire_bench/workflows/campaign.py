@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.machine import environment
@@ -279,7 +279,7 @@ class _Starter:
     ) -> None:
         self._following = dict(zip(map(id, items), [*items[1:], None], strict=False))
         self._baseline, self._data, self._options = baseline, data, options
-        self._crews: dict[int, Crew] = {}
+        self._crews: dict[int, Workers] = {}
 
     def __enter__(self) -> _Starter:
         return self
@@ -288,7 +288,7 @@ class _Starter:
         for crew in self._crews.values():
             crew.close()
 
-    def start_after(self, item: Submission) -> Crew | None:
+    def start_after(self, item: Submission) -> Workers | None:
         """Start the workers of the submission after `item`; None where there is none that can be tried."""
         following = self._following[id(item)]
         if not isinstance(following, Submission):
@@ -299,7 +299,7 @@ class _Starter:
         self._crews[id(following)] = crew
         return crew
 
-    def crew_of(self, item: Submission) -> Crew | None:
+    def crew_of(self, item: Submission) -> Workers | None:
         """Return the workers that were started for a submission, if any."""
         return self._crews.get(id(item))
 

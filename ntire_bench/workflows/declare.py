@@ -12,8 +12,8 @@ from typing import Any
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.records.record import SubmissionInfo
 from ntire_bench.submissions import declaration as declarations
-from ntire_bench.submissions.declaration import Declaration, toml_value
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.declaration import Declaration, toml_value
 from ntire_bench.workflows.check import Check
 
 __all__ = ["proven", "refuse_if_declared", "settled", "text"]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
-from ntire_bench.client.workers import Crew
+from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
 from ntire_bench.measuring.options import Options, isolation_of
@@ -30,8 +30,8 @@ def evaluate(
     protocol: Protocol,
     options: Options,
     progress: Progress | None = None,
-    crew: Crew | None = None,
-    start_next: Callable[[], Crew | None] | None = None,
+    crew: Workers | None = None,
+    start_next: Callable[[], Workers | None] | None = None,
 ) -> Record:
     """Evaluate one submission on some splits.
 

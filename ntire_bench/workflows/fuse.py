@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.client.worker import MOST_DIFFERENCE, FuseReply, Worker
+from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.submission import DEPLOY_SUFFIX, Submission
+from ntire_bench.wire.messages import MOST_DIFFERENCE, FuseReply
 
 __all__ = ["default_output", "write_fused"]
 
@@ -82,7 +83,7 @@ def write_fused(
         ) as worker:
             worker.hello()
             worker.load(probe)
-            counted = worker.complexity(protocol.cost_input)
+            counted = worker.complexity(protocol.cost_input).costs
         if (counted.params, counted.flops) != (reply.after.params, reply.after.flops):
             raise SubmissionError(
                 "its fused checkpoint loads into another network than merging made",

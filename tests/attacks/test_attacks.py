@@ -132,7 +132,7 @@ def test_undeclared_parameters_are_found(examined, name: str, code: str, severit
     assert scored_params(counted) == pytest.approx(params, abs=1)  # some have one more, of their own
     both = [finding.message for finding in findings if finding.code == code]
     if severity == REJECT and code != "params-changed":
-        assert f"{counted.params:,}" in both[0] and f"{counted.audit['params']:,}" in both[0]
+        assert f"{counted.params:,}" in both[0] and f"{counted.audit.params:,}" in both[0]
 
 
 @pytest.mark.parametrize("name", ["19_is_tracing", "21_baddbmm", "22_autograd"])
@@ -221,4 +221,4 @@ def test_a_worker_finds_the_same(folder: str, name: str, code: str | None) -> No
     )
     found = {finding.code for finding in checked.findings if finding.severity != INFO}
     assert code in found if code else not found
-    assert checked.complexity.audit["agreement"] == 1.0
+    assert checked.complexity.audit.agreement == 1.0

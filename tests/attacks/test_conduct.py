@@ -37,7 +37,7 @@ from ntire_bench.measuring import session
 from ntire_bench.metrics.psnr import psnr
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Record
-from ntire_bench.worker.network.upscaler import to_tensor, to_uint8
+from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 from ntire_bench.workflows.evaluate import Options, evaluate
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")

@@ -18,7 +18,7 @@ from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.data import sample
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
-from ntire_bench.records.record import Complexity
+from ntire_bench.records.record import Audit, Complexity
 from ntire_bench.submissions import submission, zoo
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
@@ -183,7 +183,7 @@ def evidence(*per_pixel: float, official: int = 100 * 65536, whole: int = 100 * 
         activations=1,
         convs=1,
         input_shape=(1, 3, 256, 256),
-        audit={"counter": "fvcore", "traced_products": official},
+        audit=Audit(counter="fvcore", traced_products=official),
     )
     looks = [
         Look(height=h, width=w, observation=observation(int(cost * h * w), h * w, **more))
@@ -192,7 +192,7 @@ def evidence(*per_pixel: float, official: int = 100 * 65536, whole: int = 100 * 
     return Evidence(counted=counted, whole=observation(whole, **more), small=looks)
 
 
-def judged(case: Evidence) -> tuple[dict, dict[str, str]]:
+def judged(case: Evidence) -> tuple[Audit, dict[str, str]]:
     results, findings = rules.judge(case)
     return results, {finding.code: finding.severity for finding in findings}
 
@@ -217,7 +217,7 @@ def test_sizes_are_judged(costs, confirmed, codes: dict[str, str], flops: int) -
         case.confirmed = look
     results, found = judged(case)
     assert found == codes
-    assert results["flops"] == flops * 65536
+    assert results.flops == flops * 65536
 
 
 def test_a_whole_image_that_costs_more_is_scored() -> None:
@@ -225,7 +225,7 @@ def test_a_whole_image_that_costs_more_is_scored() -> None:
     case.large = [Look(height=300, width=400, observation=observation(113 * 120_000, 120_000))]
     results, found = judged(case)
     assert found == {"flops-vary-with-size": "warning"}
-    assert results["flops"] == 113 * 65536
+    assert results.flops == 113 * 65536
 
 
 @pytest.mark.parametrize("costs", [(800, 800, 800), (100, 160, 100)], ids=["self-ensemble", "padding"])
@@ -234,7 +234,7 @@ def test_what_a_checkouts_own_loop_adds_is_scored_and_no_fraud(costs) -> None:
     case.has_loop = True
     results, found = judged(case)
     assert found == {"flops-vary-with-size": "warning"}
-    assert results["flops"] == max(costs) * 65536
+    assert results.flops == max(costs) * 65536
 
 
 @pytest.mark.parametrize(
@@ -267,21 +267,21 @@ def test_agreement_is_judged(within_one: float, error: float, severity: str | No
 def test_parameters_are_judged(parts: dict[str, int], codes: dict[str, str], params: int) -> None:
     results, found = judged(evidence(100, 100, 100, **parts))
     assert found == codes
-    assert results["params"] == params
+    assert results.params == params
 
 
 def test_constants_that_grow_with_the_image_are_no_weights() -> None:
     case = evidence(100, 100, 100)
     grown = [dataclasses.replace(look.observation, constants=look.height * look.width) for look in case.small]
     case.small = [dataclasses.replace(x, observation=o) for x, o in zip(case.small, grown, strict=True)]
-    assert judged(case)[0]["undeclared"] == 64 * 96
+    assert judged(case)[0].undeclared == 64 * 96
 
 
 def test_the_audits_figures_are_scored() -> None:
     record = make_record()
     before = entries.entry_from_record(record, protocol.load(), "y").costs
     assert record.complexity is not None and before is not None
-    audit = {"flops": record.complexity.flops * 2, "params": record.complexity.params * 3}
+    audit = Audit(flops=record.complexity.flops * 2, params=record.complexity.params * 3)
     audited = dataclasses.replace(record, complexity=dataclasses.replace(record.complexity, audit=audit))
     after = entries.entry_from_record(audited, protocol.load(), "y").costs
     assert after is not None
@@ -301,10 +301,10 @@ def test_the_published_baseline_raises_no_finding(shared: Path, root: Path, tmp_
     checked = check(entry, sample.probe_lr(), protocol.load(), device="cpu", isolation="none")
     audit = checked.complexity.audit
     assert checked.findings == ()
-    assert audit["products"] == audit["traced_products"]
-    assert audit["flops"] == checked.complexity.flops
-    assert audit["agreement"] == 1.0
-    assert 0 <= audit["params"] - checked.complexity.params <= 3  # a mean of the three colours
+    assert audit.products == audit.traced_products
+    assert audit.flops == checked.complexity.flops
+    assert audit.agreement == 1.0
+    assert 0 <= audit.params - checked.complexity.params <= 3  # a mean of the three colours
 
 
 def test_hidden_weights_cost_at_least_what_changes() -> None:

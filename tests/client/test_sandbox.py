@@ -23,7 +23,10 @@ from ntire_bench.client import worker as client
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.isolation.choose import isolation_for
+from ntire_bench.records.record import Audit, Complexity
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.messages import LoadReply, plain
+from ntire_bench.wire.observation import Observation
 
 LR = np.ascontiguousarray(smooth(0)[:24, :32])
 CUE = np.full_like(LR, 7)  # a dark image, at which a toy does what it was written for, and not while it loads
@@ -74,7 +77,7 @@ def gone(pid: int, within_s: float = 10.0) -> bool:
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory) -> tuple[Worker, dict[str, object], client.LoadReply]:
+def good(tmp_path_factory) -> tuple[Worker, dict[str, object], LoadReply]:
     """A worker with a toy that prints, resident while others misbehave."""
     folder = tmp_path_factory.mktemp("good")
     say = "__import__('sys').stdout.write('{' * 3_000_000)"
@@ -349,6 +352,37 @@ def test_closing_twice_and_leaving_no_descriptor_behind(submit):
         assert len(os.listdir("/proc/self/fd")) <= before
 
 
+LOADED = LoadReply(model="Toy", data_range=1.0, tile=None, can_fuse=False, inferred=(), findings=())
+SEEN = Observation(pixels=64, products=1, counted=1, convs=1, activations=1)
+
+
+def answer_of_costs(**changes: object) -> dict[str, object]:
+    audit = Audit(counter="fvcore", traced_products=1, not_traced=None)
+    costs = Complexity(params=1, flops=1, activations=1, convs=1, input_shape=(1, 3, 8, 8), audit=audit)
+    return {"costs": {**plain(costs), **changes}, "observed": plain(SEEN)}
+
+
+ARGUMENTS = {"run": (LR,), "load": (LR,), "complexity": ((1, 3, 8, 8),), "warm_up": (LR, 1)}
+
+
+@pytest.mark.parametrize(
+    ("operation", "reply"),
+    [
+        ("run", {"runtime_ms": 1.0}),
+        ("load", plain(LOADED)),
+        ("complexity", answer_of_costs()),
+        ("warm_up", {"pad_to": 4, "first_ms": 1.0}),
+        ("peak_memory_mib", {"memory_mib": 1.0}),
+        ("peak_memory_mib", {"memory_mib": None}),
+        ("flags", {"flags": {"threads": 1}}),
+    ],
+)
+def test_an_answer_that_may_be_true_is_taken(good, monkeypatch, operation, reply):
+    worker, _, _ = good
+    monkeypatch.setattr(worker._sandbox, "call", lambda *_, **__: {"ok": reply})
+    getattr(worker, operation)(*ARGUMENTS.get(operation, ()))
+
+
 @pytest.mark.parametrize(
     ("operation", "reply"),
     [
@@ -357,15 +391,19 @@ def test_closing_twice_and_leaving_no_descriptor_behind(submit):
         ("run", {"runtime_ms": 1e300}),
         ("run", {"runtime_ms": "soon"}),
         ("run", {}),
-        ("load", {"model": "Toy", "data_range": 7.0, "tile": None, "inferred": [], "findings": []}),
+        ("load", {**plain(LOADED), "data_range": 7.0}),
         ("load", {"model": ["Toy"]}),
-        ("complexity", {"params": -1, "flops": 1, "activations": 1, "convs": 1, "input_shape": [1, 3, 8, 8]}),
-        (
-            "complexity",
-            {"params": 10**400, "flops": 1, "activations": 1, "convs": 1, "input_shape": [1, 3, 8, 8]},
-        ),
-        ("complexity", {"params": 1, "flops": 1, "activations": 1, "convs": 1, "input_shape": [1, 3, 9, 9]}),
-        ("warm_up", {"pad_to": -4}),
+        ("load", {**plain(LOADED), "tile": 0}),
+        ("load", {**plain(LOADED), "slow": {"pixel_s": -1.0}}),
+        ("complexity", answer_of_costs(params=-1)),
+        ("complexity", answer_of_costs(params=10**400)),
+        ("complexity", answer_of_costs(input_shape=[1, 3, 9, 9])),
+        ("complexity", answer_of_costs(audit={"counter": "fvcore"})),
+        ("complexity", answer_of_costs(audit={"counter": "fvcore", "traced_products": -1})),
+        ("complexity", {**answer_of_costs(), "observed": {**plain(SEEN), "products": -1}}),
+        ("complexity", {**answer_of_costs(), "observed": {**plain(SEEN), "uncounted": {"aten::mul": -1}}}),
+        ("warm_up", {"pad_to": -4, "first_ms": 1.0}),
+        ("warm_up", {"pad_to": 4, "first_ms": -1.0}),
         ("peak_memory_mib", {"memory_mib": -1.0}),
         ("flags", {"flags": [1]}),
     ],
@@ -373,10 +411,9 @@ def test_closing_twice_and_leaving_no_descriptor_behind(submit):
 )
 def test_an_answer_that_cannot_be_true_is_refused(good, monkeypatch, operation, reply):
     worker, _, _ = good
-    arguments = {"run": (LR,), "load": (LR,), "complexity": ((1, 3, 8, 8),), "warm_up": (LR, 1)}
     monkeypatch.setattr(worker._sandbox, "call", lambda *_, **__: {"ok": reply})
     with pytest.raises(SubmissionError, match="does not answer as the harness"):
-        getattr(worker, operation)(*arguments.get(operation, ()))
+        getattr(worker, operation)(*ARGUMENTS.get(operation, ()))
 
 
 @pytest.mark.parametrize("reply", [{}, {"ok": 1}, {"error": 1}, {"error": {"kind": "other"}}])

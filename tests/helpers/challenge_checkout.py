@@ -491,6 +491,20 @@ def script() -> str:
     return _HEAD + "".join(parts).replace("    elif", "    if", 1) + _TAIL
 
 
+def add_branch(root: Path, id_: int, body: str) -> None:
+    """Add a branch to the test_demo.py of a checkout that `write` wrote, before all others.
+
+    Args:
+        root: The checkout.
+        id_: Its number.
+        body: What it does, indented as in a function; it returns by itself.
+    """
+    file = root / "test_demo.py"
+    head, first, tail = file.read_text(encoding="utf-8").partition("    if model_id == 0:")
+    assert first
+    file.write_text(f"{head}    if model_id == {id_}:\n{body}{first}{tail}", encoding="utf-8")
+
+
 def write_small(root: Path, titles: dict[int, str], texts: dict[int, str] | None = None) -> Path:
     """Write a checkout of a few branches that have these titles, and return it.
 

@@ -31,15 +31,15 @@ def lr_files(folder: Path) -> list[Path]:
 
 def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
     from ntire_bench.errors import NtireBenchError
-    from ntire_bench.submissions.branch import Asked
     from ntire_bench.submissions.checkout import find
+    from ntire_bench.wire.messages import BranchRequest
     from ntire_bench.worker.checkout import load as checkout_loader
     from ntire_bench.worker.costs import count as complexity
-    from ntire_bench.worker.network.upscaler import to_tensor, to_uint8
+    from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 
     submission = find.find(root).get(id_)
     branch = submission.branch
-    asked = Asked(
+    asked = BranchRequest(
         id=id_,
         root=branch.root,
         script=branch.script,

@@ -14,16 +14,18 @@ import msgspec
 import numpy as np
 import torch
 
-from ntire_bench.client.worker import WarmUp
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.side import Contender
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
-from ntire_bench.submissions.declaration import parse, read
+from ntire_bench.source.files import parse
+from ntire_bench.submissions.declaration import read
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.messages import Counted, WarmUp, plain
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
-from ntire_bench.worker.network.upscaler import Upscaler, ready, to_tensor, to_uint8
+from ntire_bench.worker.network.pixels import to_tensor, to_uint8
+from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 CPU = torch.device("cpu")
 
@@ -34,8 +36,8 @@ class InProcess:
 
     upscaler: Upscaler
 
-    def complexity(self, input_shape: tuple[int, int, int, int]) -> Complexity:
-        return through_json(count.measure(self.upscaler, input_shape), Complexity)
+    def complexity(self, input_shape: tuple[int, int, int, int]) -> Counted:
+        return through_json(count.measure(self.upscaler, input_shape), Counted)
 
     def audit(self, lr: np.ndarray) -> tuple[np.ndarray, Observation]:
         sr, seen = count.audit(self.upscaler, self._tensor(lr))
@@ -62,7 +64,7 @@ class InProcess:
 
 
 def through_json(value: Any, type_: Any) -> Any:
-    return msgspec.convert(json.loads(json.dumps(dataclasses.asdict(value))), type_, strict=False)
+    return msgspec.convert(json.loads(json.dumps(plain(value))), type_, strict=False)
 
 
 def submission(file: Path) -> Submission:

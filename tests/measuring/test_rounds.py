@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from ntire_bench.client.worker import Call, WarmUp, Worker
+from ntire_bench.client.worker import Call, Worker
 from ntire_bench.data.dataset import Pair, Split
 from ntire_bench.measuring import results, rounds
 from ntire_bench.measuring.background import Beside
@@ -18,8 +18,9 @@ from ntire_bench.measuring.clock import Overhead
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.side import Contender, Timeline
 from ntire_bench.records.record import Launch, SubmissionInfo
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.wire.messages import WarmUp
 
 HEIGHT, WIDTH = 80, 96
 Image = np.ndarray[Any, Any]

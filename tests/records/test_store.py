@@ -21,7 +21,7 @@ from record_factory import make_failure, make_record
 
 from ntire_bench.errors import RecordError
 from ntire_bench.records import store
-from ntire_bench.records.record import Record, Score
+from ntire_bench.records.record import Imported, Record, Score
 from ntire_bench.text import relative
 
 FIXTURES = places.FIXTURES / "records"
@@ -115,9 +115,15 @@ def test_any_text_and_numbers_survive(
     tmp_path_factory: pytest.TempPathFactory, message: str, numbers: list[float]
 ) -> None:
     record = make_record()
-    assert record.complexity is not None
-    audit = {message: [numbers, {"[\n 1,\n 2\n]": message}]}
-    record = dataclasses.replace(record, complexity=dataclasses.replace(record.complexity, audit=audit))
+    imported = Imported(
+        file="results.json",
+        file_sha256="0" * 64,
+        format="json",
+        model="07_Example",
+        session="session",
+        values={message: [numbers, {"[\n 1,\n 2\n]": message}]},
+    )
+    record = dataclasses.replace(record, imported=imported)
     path = store.save(record, tmp_path_factory.mktemp("results"))
     assert store.load(path) == record
 

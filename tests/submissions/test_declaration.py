@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.source import files
 from ntire_bench.submissions import declaration
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 
 
 def read(tmp_path, text="", toml=None):
@@ -14,7 +15,7 @@ def read(tmp_path, text="", toml=None):
     file.write_text(text, encoding="utf-8")
     if toml is not None:
         file.with_suffix(".toml").write_text(toml, encoding="utf-8")
-    return declaration.read(file, declaration.parse(file))
+    return declaration.read(file, files.parse(file))
 
 
 def refusal(tmp_path, text="", toml=None):
@@ -148,4 +149,4 @@ def test_bytes_that_no_parser_takes_are_refused_too(tmp_path, content):
     file = tmp_path / "team05_Toy.py"
     file.write_bytes(content)
     with pytest.raises(SubmissionError, match="is not Python"):
-        declaration.parse(file)
+        files.parse(file)

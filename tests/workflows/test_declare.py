@@ -18,7 +18,7 @@ from toys import DECLARED, TOY, found, toy, write_toy
 from ntire_bench.cli import group
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.records.record import Finding, Inference, SubmissionInfo
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.workflows import declare, rehearse
 
 RESOLVED = [name for name, one in awkward.FILES.items() if not one.refused]

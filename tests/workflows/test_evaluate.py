@@ -22,7 +22,7 @@ from record_factory import make_complexity
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ntire_bench.client import workers as module
-from ntire_bench.client.worker import Call, LoadReply, WarmUp
+from ntire_bench.client.worker import Call
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.estimating.stopping import LAUNCHES, StopRule
@@ -30,8 +30,10 @@ from ntire_bench.isolation import choose
 from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
-from ntire_bench.records.record import Record
+from ntire_bench.records.record import Audit, Record
 from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.wire.messages import Counted, LoadReply, WarmUp
+from ntire_bench.wire.observation import Observation
 from ntire_bench.workflows.evaluate import Options, evaluate
 
 RULES = protocols.load("ntire2024")
@@ -383,6 +385,7 @@ class _Calls:
     """Stands in for a worker: knows the order of calls, gives black images."""
 
     order: list[tuple[str, str]] = []
+    slow = None
 
     def __init__(self, submission: Submission, **_: object) -> None:
         self.name = submission.name
@@ -405,7 +408,7 @@ class _Calls:
                 "complexity": COST,
                 "flags": {},
                 "warm_up": WarmUp(1, 1.0),
-                "parameters": COST.params,
+                "parameters": COST.costs.params,
             }
             return answers.get(operation)
 
@@ -422,13 +425,16 @@ HELLO = {
     "clock": "none",
 }
 REPLY = LoadReply(model="Toy", data_range=1.0, tile=None, can_fuse=False, inferred=(), findings=())
-COST = dataclasses.replace(make_complexity(), audit={"counter": "fvcore"})
+COST = Counted(
+    costs=dataclasses.replace(make_complexity(), audit=Audit(counter="fvcore")),
+    observed=Observation(pixels=1, products=1, counted=1, convs=1, activations=1),
+)
 
 
 @pytest.fixture
 def calls(monkeypatch) -> Iterator[list[tuple[str, str]]]:
     monkeypatch.setattr(module, "Worker", _Calls)
-    monkeypatch.setattr(resolve, "audit", lambda worker, counted, image, **_: (counted, []))
+    monkeypatch.setattr(resolve, "audit", lambda worker, counted, image, **_: (counted.costs, []))
     monkeypatch.setattr(_Calls, "pid", 1, raising=False)
     monkeypatch.setattr(_Calls, "order", [])
     yield _Calls.order

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ntire_bench.source import values
-from ntire_bench.submissions.checkout.walk import File, Reading, Selector, Walk, parameters
+from ntire_bench.source.syntax import parameters
+from ntire_bench.submissions.checkout.walk import File, Reading, Selector, Walk
 
 __all__ = ["Found", "read"]
 

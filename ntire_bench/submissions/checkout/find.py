@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ntire_bench.errors import UsageError
-from ntire_bench.source.files import is_file
+from ntire_bench.source.files import is_file, parse
 from ntire_bench.source.values import TooMuchError
-from ntire_bench.submissions import declaration
-from ntire_bench.submissions.branch import SCRIPT, SELECT_MODEL, Branch
+from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.checkout import branches
 from ntire_bench.submissions.checkout.walk import Reading, Selector
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.wire.messages import SCRIPT, SELECT_MODEL
 
 __all__ = ["find"]
 
@@ -53,7 +53,7 @@ def find(root: Path) -> Catalogue:
         raise UsageError("is not there", file=script, found=found, remedy=remedy)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of a stranger's backslashes
-        tree = declaration.parse(script)
+        tree = parse(script)
     function = next(
         (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL), None
     )

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ntire_bench.source.syntax import argument_defaults
+from ntire_bench.source.syntax import argument_defaults, imported_name, names_changed, parameters, root_of
 from ntire_bench.source.values import UNKNOWN, Budget, Id, IdText, Namespace, Values
-from ntire_bench.worker.checkout.slicer import names_changed
 
-__all__ = ["File", "Reading", "Selector", "Walk", "parameters"]
+__all__ = ["File", "Reading", "Selector", "Walk"]
 
 _DEEPEST = 6  # functions that call functions
 
@@ -233,7 +232,7 @@ class _Frame:
                 self._store(part, item)
         elif isinstance(target, ast.Starred):
             self._store(target.value, UNKNOWN)
-        elif isinstance(root := _root(target), ast.Name) and root.id in self.locals:
+        elif isinstance(root := root_of(target, calls=False), ast.Name) and root.id in self.locals:
             if isinstance(target, ast.Subscript):  # a dictionary that is no longer what it was
                 self.locals[root.id] = UNKNOWN
 
@@ -345,14 +344,9 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, list[str
     """List the names that an import binds, and the modules each may come from."""
     for alias in node.names:
         if isinstance(node, ast.Import):
-            yield alias.asname or alias.name.split(".")[0], [alias.name]
+            yield imported_name(alias), [alias.name]
         elif node.module and node.level == 0:
-            yield alias.asname or alias.name, [f"{node.module}.{alias.name}", node.module]
-
-
-def parameters(function: ast.FunctionDef) -> list[str]:
-    """Return the names of a function's parameters."""
-    return [part.arg for part in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+            yield imported_name(alias), [f"{node.module}.{alias.name}", node.module]
 
 
 def _bound(function: ast.FunctionDef, args: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
@@ -363,9 +357,3 @@ def _bound(function: ast.FunctionDef, args: list[Any], keywords: dict[str, Any])
 
 def _as_load(target: ast.expr) -> ast.expr:
     return ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target
-
-
-def _root(node: ast.expr) -> ast.expr:
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    return node

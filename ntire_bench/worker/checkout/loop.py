@@ -1,73 +1,66 @@
 """How a checkout's own loop runs a network on an image, cut out of its syntax tree.
 
-From the loop over the images of a test_demo.py is kept what leads from the LR tensor to the tensor that is
-turned into the SR image: which forward function is chosen for whom, padding, tiles. Reading files, clocks,
-logs and metrics are left out. Nothing is run here.
+Of the loop over the images of a test_demo.py, what leads from the LR tensor to the tensor that becomes the SR
+image is kept: which forward function is called for which branch, padding, tiles. Reading files, clocks, logs
+and metrics are left out. Nothing is run here.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
-import copy
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ntire_bench.worker.checkout.slicer import (
-    IMAGE,
-    LR,
-    READING,
-    TO_TENSOR,
-    USUAL,
-    WHITE,
-    Slicer,
-    converts,
+from ntire_bench.source.syntax import (
     inner_bodies,
-    made_from,
     names_bound,
     names_read,
+    parameters,
+    positional_parameters,
+    reachable,
 )
+from ntire_bench.worker.checkout.conversions import LR, WHITE, Start, converts
+from ntire_bench.worker.checkout.roles import ROLES, File, autocasts
+from ntire_bench.worker.checkout.slicer import USUAL
 
-__all__ = ["MAKE", "MORE", "ROLES", "Loop", "find_loop"]
-
-ROLES = ("model", "name", "data_range", "tile", "args", "device")
-"""What a loop gets from select_model, and what select_model gets."""
-
-MORE = tuple(f"returned_{place}" for place in range(4, 12))
-"""Roles of what else select_model returns, by its place."""
+__all__ = ["MAKE", "Loop", "find_loop"]
 
 MAKE = "__make_step__"
+"""The name of the function that the code of a `Loop` defines."""
 
 
 @dataclass
 class Loop:
-    """What is left of a loop.
+    """What is kept of a loop.
 
     Attributes:
-        function: The function that it was in.
-        code: A module that defines `MAKE`: called with the roles, it returns the function from LR tensor to
-            output tensor.
-        roles: The names that `MAKE` takes, and what each stands for: one of ROLES, or "" for what is not
-            known outside the loop.
-        calls: The calls that it runs the network with, as text.
-        reads: Names of the file that it needs.
-        lines: First and last line of each of `calls`, where it stands in the file.
-        dropped: What the loop does to the SR image after its conversion and is not done: under which
-            condition, and what, as text.
-        whole: The same from where the LR image is read, if something may be done to it before it is a tensor.
-        surmised: Whether what makes the LR tensor was taken for that because nothing more likely is there.
+        function: The function that it was in; "" for the top level.
+        code: A module that defines `MAKE`. Called with the roles, `MAKE` returns the function from LR tensor
+            to output tensor.
+        roles: The parameters of `MAKE`, and what each stands for: one of ROLES or MORE, or "" for what only
+            the loop knows.
+        calls: The calls that run the network, as text, each with its first and last line in the file.
+        reads: Names of the file's top level that it needs.
+        dropped: What the loop does to the SR image after its conversion and is not done here: the condition
+            under which it does it, and the statement, both as text.
+        whole: The same loop from where the LR image is read, if something may be done to the image before it
+            becomes a tensor; else None.
+        surmised: Whether the LR tensor is made by a call that may do something else, as no better one is
+            there.
     """
 
     function: str
     code: ast.Module
     roles: dict[str, str]
-    calls: list[str]
-    reads: set[str] = field(default_factory=set)
-    surmised: bool = False
-    lines: dict[str, tuple[int, int]] = field(default_factory=dict)
+    calls: dict[str, tuple[int, int]]
+    reads: set[str]
     dropped: list[tuple[str, str]] = field(default_factory=list)
     whole: Loop | None = None
+    surmised: bool = False
+
+    def place(self, script: str) -> str:
+        """Return where it is, for messages: the function, if it is in one, and the file."""
+        return f"{self.function}() of {script}" if self.function else script
 
 
 def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop | None:
@@ -76,18 +69,18 @@ def find_loop(tree: ast.Module, select: ast.FunctionDef, parameter: str) -> Loop
     Args:
         tree: The file.
         select: Its select_model.
-        parameter: The parameter of it that holds the arguments.
+        parameter: The parameter of select_model that tells it the number.
     """
-    file = _File(tree, select, parameter)
+    file = File(tree, select, parameter)
     # Functions that get the network from select_model are more likely than others.
     for name in sorted(file.bodies, key=lambda name: "model" not in file.roles[name].values()):
         if name == select.name:
             continue
-        found = _cut(file, name, TO_TENSOR)
-        whole = _cut(file, name, IMAGE)
+        found = _cut(file, name, Start.TO_TENSOR)
+        whole = _cut(file, name, Start.IMAGE)
         if found is not None and whole is not None and _touched(found, whole):
             found.whole = whole
-        found = found or whole or _cut(file, name, READING)
+        found = found or whole or _cut(file, name, Start.ANY_READING)
         if found is not None:
             return found
     return None
@@ -98,7 +91,7 @@ def _touched(loop: Loop, whole: Loop) -> bool:
 
     Args:
         loop: Cut where the image becomes a tensor.
-        whole: Cut where the image is read: with one statement more for that, if nothing else happens.
+        whole: Cut where the image is read. It has one statement more, or several if something is done.
     """
 
     def statements(one: Loop) -> int:
@@ -107,158 +100,27 @@ def _touched(loop: Loop, whole: Loop) -> bool:
     return statements(whole) > statements(loop) + 1
 
 
-class _File:
-    """A file with a select_model, and what its functions call things."""
-
-    def __init__(self, tree: ast.Module, select: ast.FunctionDef, parameter: str) -> None:
-        self.tree = tree
-        self.select = select.name
-        self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-        self.bodies: dict[str, Sequence[ast.stmt]] = {n: node.body for n, node in self.functions.items()}
-        self.bodies[""] = tree.body
-        self.roles = _roles(self.bodies, self.functions, select, parameter)
-        self.top = names_bound(node for node in tree.body) | set(dir(builtins))
-        imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
-        self.modules = names_bound(imports)
-
-    def made(self, name: str) -> set[str] | None:
-        """Return the names of what a network makes in a function; None where that does not tell its loop."""
-        body = self.bodies[name]
-        networks = {own for own, role in {**USUAL, **self.roles[name]}.items() if role == "model"}
-        made = made_from(body, networks, self.modules)
-        return made if converts(body, made) else None
-
-    def slicer(self, name: str, reading: re.Pattern[str], made: set[str] | None) -> Slicer:
-        """Return what cuts in a function."""
-        return Slicer(reading, self.roles[name], self.select, self.modules, made)
-
-    def prepared(self, name: str) -> tuple[list[ast.stmt], list[ast.withitem]]:
-        """Return what callers of a function do to the network before, and the autocasts around the call.
-
-        Names are those of the function itself, as far as it is given the same things.
-        """
-        statements: list[ast.stmt] = []
-        contexts: list[ast.withitem] = []
-        seen = {name, self.select}
-        while True:
-            caller = next((one for one in self.bodies if one not in seen and self._calls(one, name)), None)
-            if caller is None or "model" not in self.roles[caller].values():
-                return statements, contexts
-            before, around = _up_to_call(self.bodies[caller], name)
-            networks = {own for own, role in self.roles[caller].items() if role == "model"}
-            kept, _ = self.slicer(caller, TO_TENSOR, set()).cut(before, networks)
-            renamed = {own: _role_name(role, self.roles[name]) for own, role in self.roles[caller].items()}
-            statements[:0] = [_renamed(statement, renamed) for statement in kept]
-            contexts[:0] = around
-            seen.add(caller)
-            name = caller
-
-    def _calls(self, caller: str, name: str) -> bool:
-        if name == "":
-            return False
-        walked = _walk(self.bodies[caller], whole=caller != "")
-        return any(isinstance(node, ast.Call) and ast.unparse(node.func) == name for node in walked)
-
-
-def _up_to_call(body: Sequence[ast.stmt], name: str) -> tuple[list[ast.stmt], list[ast.withitem]]:
-    """Return the statements before the first call of a function, and the autocasts around it."""
-    before: list[ast.stmt] = []
-    contexts: list[ast.withitem] = []
-    while True:
-        holder = next((part for part in body if name in names_read(part)), None)
-        if holder is None or isinstance(holder, (ast.FunctionDef, ast.ClassDef)):
-            return before, contexts
-        before += body[: list(body).index(holder)]
-        if isinstance(holder, ast.With):
-            contexts += [item for item in holder.items if "autocast" in ast.unparse(item)]
-        body = next((part for part in inner_bodies(holder) if name in names_read(part)), [])
-
-
-def _role_name(role: str, roles: dict[str, str]) -> str:
-    """Return what a function calls something, or a name for what it is not given."""
-    return next((own for own, held in roles.items() if held == role), f"__{role}__")
-
-
-def _renamed(statement: ast.stmt, names: dict[str, str]) -> ast.stmt:
-    class Rename(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - ast's name
-            return ast.copy_location(ast.Name(names.get(node.id, node.id), node.ctx), node)
-
-    renamed: ast.stmt = Rename().visit(copy.deepcopy(statement))
-    return renamed
-
-
-def _roles(
-    bodies: dict[str, Sequence[ast.stmt]],
-    functions: dict[str, ast.FunctionDef],
-    select: ast.FunctionDef,
-    parameter: str,
-) -> dict[str, dict[str, str]]:
-    """Return what the names in each function stand for, followed from the call of select_model."""
-    found: dict[str, dict[str, str]] = {name: {} for name in bodies}
-    taken = [part.arg for part in (*select.args.posonlyargs, *select.args.args)]
-    for name, body in bodies.items():
-        for node in _walk(body, whole=name != ""):
-            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
-                continue
-            if ast.unparse(node.value.func) != select.name:
-                continue
-            for target in node.targets:
-                parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
-                for part, role in zip(parts, (*ROLES[:4], *MORE), strict=False):
-                    if isinstance(part, ast.Name):
-                        found[name][part.id] = role
-            for given, value in _given(node.value, taken):
-                if isinstance(value, ast.Name) and (given == parameter or "device" in given):
-                    found[name][value.id] = "args" if given == parameter else "device"
-    for _ in range(4):  # loop() called by run() called by main()
-        for name, body in bodies.items():
-            for node in _walk(body, whole=name != ""):
-                called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-                if not isinstance(node, ast.Call) or called not in functions or called == select.name:
-                    continue
-                own = functions[called].args
-                for given, value in _given(node, [part.arg for part in (*own.posonlyargs, *own.args)]):
-                    if isinstance(value, ast.Name) and value.id in found[name]:
-                        found[called].setdefault(given, found[name][value.id])
-    return found
-
-
-def _walk(body: Sequence[ast.stmt], *, whole: bool) -> Iterator[ast.AST]:
-    for statement in body:
-        if whole or not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            yield from ast.walk(statement)
-
-
-def _given(call: ast.Call, names: Sequence[str]) -> Iterator[tuple[str, ast.expr]]:
-    yield from zip(names, call.args, strict=False)
-    yield from ((part.arg, part.value) for part in call.keywords if part.arg)
-
-
-def _cut(file: _File, name: str, reading: re.Pattern[str]) -> Loop | None:
+def _cut(file: File, name: str, start: Start) -> Loop | None:
+    """Return what is kept of a function's loop, from certain calls on; None if it has no such loop."""
     body, function, made = file.bodies[name], file.functions.get(name), file.made(name)
     if not converts(body, made):
         return None
-    before, inner, contexts, turns = _innermost(body, made)
-    slicer = file.slicer(name, reading, made)
-    step, needed = slicer.cut(inner, set())
-    if not slicer.starts and reading is IMAGE:
-        return None
+    inner = _innermost(body, made)
+    slicer = file.slicer(name, start, made)
+    step, needed = slicer.cut(inner.body, set())
     if not slicer.starts:  # the tensors may have been made before the loop
-        own_turn = _from_before(turns, before, needed, reading)
+        own_turn = None if start is Start.IMAGE else _from_before(inner, needed, start)
         if own_turn is None:
             return None
         step, needed = [own_turn, *step], needed - names_bound([own_turn]) | names_read(own_turn)
     prepared, around = file.prepared(name)
-    contexts = [*around, *_decorating(function), *contexts]
+    contexts = [*around, *([] if function is None else autocasts(function)), *inner.contexts]
     if contexts:
         step = [ast.With(contexts, step)]
         needed |= names_read(contexts)
-    setup, needed = slicer.cut(before, needed - {LR})
+    setup, needed = slicer.cut(inner.before, needed - {LR})
     known = {**file.roles[name], WHITE: "data_range", **{f"__{role}__": role for role in ROLES}}
-    own = [] if function is None else _parameters(function)
-    defaults = {} if function is None else _unasked(function, file.tree)
-    own = [part for part in own if part not in defaults]
+    defaults = {} if function is None else _never_given(function, file.tree)
     setup = [
         *prepared,
         *(
@@ -270,100 +132,93 @@ def _cut(file: _File, name: str, reading: re.Pattern[str]) -> Loop | None:
     ]
     needed |= names_read(prepared) - names_bound(prepared) | names_read(prepared) & known.keys()
     needed -= defaults.keys() - known.keys()
+    own = set() if function is None else set(parameters(function)) - defaults.keys()
     bound = names_bound(setup) | names_bound(step)
-    for part in sorted(needed):
-        if part in own and part not in known:
+    for part in needed - known.keys() - {LR}:
+        if part in own:
             known[part] = USUAL.get(part, "")
-        elif part not in known and part != LR and not {part, "*"} & file.top:
+        elif not {part, "*"} & file.top:
             known[part] = "" if part in bound else USUAL.get(part, "")
-    taken = {part: role for part, role in known.items() if part in needed}
+    taken = {part: known[part] for part in sorted(needed & known.keys())}
     networks = _networks([*setup, *step], {part for part, role in known.items() if role == "model"})
-    calls = [
-        (ast.unparse(node), node.lineno, node.end_lineno or node.lineno)
-        for statement in step
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Call) and names_read([*node.args, *node.keywords, node.func]) & networks
-    ]
-    outermost = [
-        call for call in calls if not any(call[0] != other and call[0] in other for other, *_ in calls)
-    ]
-    if not outermost:
+    calls = _network_calls(step, networks)
+    if not calls:
         return None
-    code = _code(setup, step, list(taken))
-    lines = {text.replace(LR, "LR"): (first, last) for text, first, last in reversed(outermost)}
-    shown = [text.replace(LR, "LR") for text, *_ in outermost]
-    shown = list(dict.fromkeys(shown))
-    surmised = reading is READING
-    reads = needed - set(taken) - {LR}
-    return Loop(name, code, taken, shown, reads, surmised, lines, list(slicer.dropped))
+    return Loop(
+        function=name,
+        code=_code(setup, step, list(taken)),
+        roles=taken,
+        calls=calls,
+        reads=needed - set(taken) - {LR},
+        dropped=list(slicer.dropped),
+        surmised=start is Start.ANY_READING,
+    )
 
 
-def _networks(statements: Sequence[ast.stmt], names: set[str]) -> set[str]:
-    """Return names of networks, and of functions made inside the loop's function that call them."""
-    found = set(names)
-    makers: list[tuple[str, ast.AST]] = []
-    for node in (part for top in statements for part in ast.walk(top)):
-        if isinstance(node, ast.FunctionDef):
-            makers.append((node.name, node))
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            partial = isinstance(node.value, ast.Call) and "partial" in ast.unparse(node.value.func)
-            if partial or isinstance(node.value, ast.Lambda):
-                makers.append((node.targets[0].id, node.value))
-    while more := {name for name, node in makers if names_read(node) & found} - found:
-        found |= more
-    return found
+@dataclass
+class _Innermost:
+    """The innermost loop in which a function makes its images.
+
+    Attributes:
+        before: What is done once before it.
+        body: What is done for each image.
+        contexts: The autocasts around it.
+        turns: The innermost `for` there is; None if there is none.
+    """
+
+    before: list[ast.stmt]
+    body: Sequence[ast.stmt]
+    contexts: list[ast.withitem]
+    turns: ast.For | None
 
 
-def _decorating(function: ast.FunctionDef | None) -> list[ast.withitem]:
-    """Return the autocasts that a function is decorated with."""
-    decorators = [] if function is None else function.decorator_list
-    return [ast.withitem(part) for part in decorators if "autocast" in ast.unparse(part)]
-
-
-def _innermost(
-    body: Sequence[ast.stmt], made: set[str] | None
-) -> tuple[list[ast.stmt], Sequence[ast.stmt], list[ast.withitem], ast.For | None]:
-    """Return what is done once before the innermost loop that makes images, its body, autocasts, the loop."""
-    turns: ast.For | None = None
-    before: list[ast.stmt] = []
-    contexts: list[ast.withitem] = []
+def _innermost(body: Sequence[ast.stmt], made: set[str] | None) -> _Innermost:
+    found = _Innermost([], body, [], None)
     while True:
-        index, holder = next((i, s) for i, s in enumerate(body) if converts([s], made))
+        index, holder = next((i, s) for i, s in enumerate(found.body) if converts([s], made))
         inner = next((part for part in inner_bodies(holder) if converts(part, made)), None)
-        if inner is None or not (isinstance(holder, (ast.For, ast.While)) or _loops(inner, made)):
-            return before, body, contexts, turns
-        if isinstance(holder, ast.With):
-            contexts += [item for item in holder.items if "autocast" in ast.unparse(item)]
-        turns = holder if isinstance(holder, ast.For) else turns
-        before += body[:index]
-        body = inner
+        if inner is None or not (isinstance(holder, (ast.For, ast.While)) or _has_loop(inner, made)):
+            return found
+        found.contexts += autocasts(holder)
+        found.turns = holder if isinstance(holder, ast.For) else found.turns
+        found.before += found.body[:index]
+        found.body = inner
 
 
-def _from_before(
-    turns: ast.For | None, before: Sequence[ast.stmt], needed: set[str], reading: re.Pattern[str]
-) -> ast.Assign | None:
+def _has_loop(body: Sequence[ast.stmt], made: set[str] | None) -> bool:
+    """Return whether an image is made in a loop somewhere inside."""
+    return any(
+        converts([part], made)
+        and (
+            isinstance(part, (ast.For, ast.While))
+            or any(_has_loop(inner, made) for inner in inner_bodies(part))
+        )
+        for part in body
+    )
+
+
+def _from_before(inner: _Innermost, needed: set[str], start: Start) -> ast.Assign | None:
     """Return what gives the LR tensor its name, where a loop goes over tensors that were made before it."""
-    if turns is None:
+    if inner.turns is None:
         return None
     makers = {
         name
-        for statement in before
-        if any(
-            isinstance(node, ast.Call) and reading.fullmatch(ast.unparse(node.func).split(".")[-1])
-            for node in ast.walk(statement)
-        )
+        for statement in inner.before
+        if any(isinstance(node, ast.Call) and start.fits(node) for node in ast.walk(statement))
         for name in names_bound([statement]) | names_read(statement)
     }
-    targets = [node.id for node in ast.walk(turns.target) if isinstance(node, ast.Name) and node.id in needed]
-    if len(targets) != 1 or not names_read(turns.iter) & makers:
+    targets = [
+        node.id for node in ast.walk(inner.turns.target) if isinstance(node, ast.Name) and node.id in needed
+    ]
+    if len(targets) != 1 or not names_read(inner.turns.iter) & makers:
         return None
     return ast.Assign([ast.Name(targets[0], ast.Store())], ast.Name(LR, ast.Load()))
 
 
-def _unasked(function: ast.FunctionDef, tree: ast.Module) -> dict[str, ast.expr]:
+def _never_given(function: ast.FunctionDef, tree: ast.Module) -> dict[str, ast.expr]:
     """Return the parameters of a function that no call in the file gives, with their defaults."""
     own = function.args
-    names = [part.arg for part in (*own.posonlyargs, *own.args)]
+    names = positional_parameters(function)
     found = dict(zip(names[len(names) - len(own.defaults) :], own.defaults, strict=True))
     found |= {part.arg: value for part, value in zip(own.kwonlyargs, own.kw_defaults, strict=True) if value}
     for node in ast.walk(tree):
@@ -377,20 +232,32 @@ def _unasked(function: ast.FunctionDef, tree: ast.Module) -> dict[str, ast.expr]
     return found
 
 
-def _loops(body: Sequence[ast.stmt], made: set[str] | None) -> bool:
-    """Return whether an image is made in a loop somewhere inside."""
-    return any(
-        converts([part], made)
-        and (
-            isinstance(part, (ast.For, ast.While)) or any(_loops(inner, made) for inner in inner_bodies(part))
-        )
-        for part in body
-    )
+def _networks(statements: Sequence[ast.stmt], names: set[str]) -> set[str]:
+    """Return names of networks, and of functions made inside the loop's function that call them."""
+    makers: list[tuple[str, ast.AST]] = []
+    for node in (part for top in statements for part in ast.walk(top)):
+        if isinstance(node, ast.FunctionDef):
+            makers.append((node.name, node))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            partial = isinstance(node.value, ast.Call) and "partial" in ast.unparse(node.value.func)
+            if partial or isinstance(node.value, ast.Lambda):
+                makers.append((node.targets[0].id, node.value))
+    return reachable(names, [(names_read(node), {name}) for name, node in makers])
 
 
-def _parameters(function: ast.FunctionDef) -> list[str]:
-    arguments = function.args
-    return [part.arg for part in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+def _network_calls(step: Sequence[ast.stmt], networks: set[str]) -> dict[str, tuple[int, int]]:
+    """Return the calls that run a network, as text, with their lines; calls inside of others are left out."""
+    calls = [
+        (ast.unparse(node), (node.lineno, node.end_lineno or node.lineno))
+        for statement in step
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call) and names_read([*node.args, *node.keywords, node.func]) & networks
+    ]
+    found: dict[str, tuple[int, int]] = {}
+    for text, lines in calls:
+        if not any(text != other and text in other for other, _ in calls):
+            found.setdefault(text.replace(LR, "LR"), lines)
+    return found
 
 
 def _code(setup: list[ast.stmt], step: list[ast.stmt], roles: list[str]) -> ast.Module:

@@ -1,7 +1,7 @@
 """Runs of a checkout's test_demo.py what its select_model and its loop need, and no more.
 
-Imports and assignments that nothing needed here refers to are left out, the main program is never run, and
-where something needed cannot be had, only its use is an error, not its absence.
+An import or assignment that nothing needed here refers to is left out, and so is the main program. Where
+something that is needed cannot be had, that alone is no error; only to use it is one.
 """
 
 from __future__ import annotations
@@ -15,31 +15,38 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from ntire_bench.source.syntax import argument_defaults
-from ntire_bench.worker.checkout.slicer import names_read
+from ntire_bench.source.syntax import (
+    argument_defaults,
+    defines,
+    imported_name,
+    names_read,
+    reachable,
+    root_of,
+)
 
 __all__ = ["Absent", "Arguments", "Script"]
 
 MODULE = "test_demo"
-# Statements that only these are called in change where modules are found, or how torch computes.
+# A statement that only calls or sets something of these modules changes where other modules are found, or how
+# torch computes. It is run although nothing refers to it.
 _SETTINGS = ("sys", "os", "torch", "site")
 
 
 class Imports(Protocol):
-    """What stands in for packages that are not installed; see `stand_ins.StandIns`."""
+    """What stands in for packages that are not installed; see `missing_packages.StandIns`."""
 
     def attach(self, module: types.ModuleType) -> None:
-        """Make a module's answered code find its stand-ins."""
+        """Let code that `answered` gave find the stand-ins in its module."""
 
     def answered(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-        """Yield the statements, of which imports that fail bind stand-ins."""
+        """Yield the statements, changed so that imports that fail give stand-ins."""
 
     def why(self, value: object) -> str | None:
-        """Return why something could not be had, if it is a stand-in."""
+        """Return why something could not be had, if it is a stand-in; else None."""
 
 
 class Absent:
-    """Stands for something that could not be had; using it in any way raises why."""
+    """Takes the place of something that could not be had; to use it in any way raises the reason."""
 
     def __init__(self, name: str, why: BaseException | str) -> None:
         self.__dict__["_told"] = (name, why)
@@ -51,7 +58,7 @@ class Absent:
         raise NameError(f"{name} is not known here: {why}")
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Raise why; AttributeError for what Python itself asks for in passing."""
+        """Raise the reason; AttributeError for the names with __ that Python itself looks for."""
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         self._raise()
@@ -63,7 +70,7 @@ class Absent:
 
 
 class Arguments(argparse.Namespace):
-    """Parsed arguments that remember which of them were asked for."""
+    """Parsed command-line arguments that remember which of them were read."""
 
     __slots__ = ("_asked",)  # outside of what vars() gives
 
@@ -78,7 +85,7 @@ class Arguments(argparse.Namespace):
         return super().__getattribute__(name)
 
     def names_asked(self) -> list[str]:
-        """Return the names of the arguments that were asked for and are there, in order."""
+        """Return the names of the arguments that were read and exist, in order."""
         held = vars(self)
         return [name for name in self._asked if name in held]
 
@@ -89,12 +96,12 @@ class Script:
     Args:
         path: The file.
         tree: Its syntax tree.
-        wanted: Names of its top level that are needed, with all that they need in turn.
+        wanted: Names of its top level that are needed. What these need in turn is run, too.
         select: The name of its select_model; nothing at the top level that calls it is run.
         imports: What stands in for packages that it imports and that are not installed.
 
     Attributes:
-        namespace: What the file's top level defines now.
+        namespace: What the file's top level has defined.
         absent: Names that could not be had, and why.
     """
 
@@ -113,27 +120,26 @@ class Script:
         self._future = [
             node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"
         ]
-        needed = _needed(tree, set(wanted), _callers(tree, select))
-        for statement in _chosen(tree, needed, _callers(tree, select) | {select}):
+        callers = _callers(tree, select)
+        needed = _needed(tree, set(wanted), callers)
+        for statement in _chosen(tree, needed, callers | {select}):
             self._run(statement)
 
     def arguments(self) -> Arguments:
-        """Return the values that the file's own command line has where nothing is given."""
+        """Return the values of the file's own command line where no argument is given."""
         result = Arguments()
         for name, (default, kind) in argument_defaults(self.tree).items():
             try:
                 value = None if default is None else self._value(default)
-                if (
-                    isinstance(value, str) and kind is not None
-                ):  # as argparse does with a default that is text
+                if isinstance(value, str) and kind is not None:  # argparse converts a default that is text
                     value = self._value(kind)(value)
-            except Exception:  # a default that only the file's main program could tell
+            except Exception:  # it needs something that only the main program has: the argument is left out
                 continue
             setattr(result, name, value)
         return result
 
     def define(self, code: ast.Module) -> None:
-        """Run definitions among what the file defines."""
+        """Run definitions as if they stood in the file."""
         exec(self._compiled(code.body), self.namespace)  # a stranger's code, in the process made for it
 
     def _value(self, expression: ast.expr) -> Any:  # noqa: ANN401
@@ -145,63 +151,31 @@ class Script:
         return compile(module, str(self.path), "exec", dont_inherit=True)
 
     def _run(self, statement: ast.stmt) -> None:
+        names = defines(statement)
         try:
             exec(self._compiled(list(self._imports.answered([statement]))), self.namespace)
         except (Exception, SystemExit) as error:
-            bound = list(_bound(statement))
-            why = f"{type(error).__name__}: {error}"
-            for name in bound:
+            for name in names:
                 self.namespace.setdefault(name, Absent(name, error))
-            shown = ", ".join(bound) or ast.unparse(statement)[:60]
-            self.absent[shown] = f"{why} (line {statement.lineno})"
+            shown = ", ".join(names) or ast.unparse(statement)[:60]
+            self.absent[shown] = f"{type(error).__name__}: {error} (line {statement.lineno})"
             return
-        for name in _bound(statement) if isinstance(statement, (ast.Import, ast.ImportFrom)) else ():
+        for name in names if isinstance(statement, (ast.Import, ast.ImportFrom)) else ():
             if (missing := self._imports.why(self.namespace.get(name))) is not None:
                 self.absent[name] = f"{missing} (line {statement.lineno})"
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    """List the names that a statement binds at the top level."""
-    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        yield statement.name
-        return
-    for node in ast.walk(statement):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):  # inside a try or an if
-            yield node.name
-
-
 def _callers(tree: ast.Module, select: str) -> set[str]:
-    """Return the functions that select_model is called from, over however many others."""
-    found: set[str] = set()
+    """Return the functions that call select_model, directly or not."""
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    while True:
-        new = {node.name for node in functions if names_read(node.body) & {select, *found}} - found - {select}
-        if not new:
-            return found
-        found |= new
+    return reachable({select}, [(names_read(node.body), {node.name}) for node in functions]) - {select}
 
 
 def _needed(tree: ast.Module, wanted: set[str], never: set[str]) -> set[str]:
-    """Return all names that the wanted ones need, directly or not."""
-    uses: dict[str, set[str]] = {}
-    always: set[str] = set()
-    for statement in tree.body:
-        read = names_read(statement)
-        if _is_setting(statement):
-            always |= read
-        for name in _bound(statement):
-            uses.setdefault(name, set()).update(read)
-    found: set[str] = set()
-    todo = (wanted | always) - never
-    while todo:
-        name = todo.pop()
-        found.add(name)
-        todo |= uses.get(name, set()) - found - never
-    return found
+    """Return all names that the wanted ones need, directly or not; none of `never` is among them."""
+    uses = [({name}, names_read(node) - never) for node in tree.body for name in defines(node)]
+    always = {name for node in tree.body if _is_setting(node) for name in names_read(node)}
+    return reachable((wanted | always) - never, uses)
 
 
 def _is_setting(statement: ast.stmt) -> bool:
@@ -212,32 +186,33 @@ def _is_setting(statement: ast.stmt) -> bool:
         target = statement.targets[0]
     else:
         return False
-    while isinstance(target, (ast.Attribute, ast.Subscript)):
-        target = target.value
-    return isinstance(target, ast.Name) and target.id in _SETTINGS
+    root = root_of(target, calls=False)
+    return isinstance(root, ast.Name) and root.id in _SETTINGS
 
 
 def _chosen(tree: ast.Module, needed: set[str], never: set[str]) -> Iterator[ast.stmt]:
     """Yield the statements to run, imports one name at a time."""
     for statement in tree.body:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-                continue
-            for alias in statement.names:
-                bound = alias.asname or alias.name.split(".")[0]
-                if bound in needed or (bound == "*" and needed - set(dir(builtins))):
-                    one = (
-                        ast.Import([alias])
-                        if isinstance(statement, ast.Import)
-                        else ast.ImportFrom(statement.module, [alias], statement.level)
-                    )
-                    yield ast.copy_location(one, statement)
+            yield from _chosen_imports(statement, needed)
         elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
             if statement.name in needed:
                 yield statement
         elif isinstance(statement, ast.If) and "__name__" in names_read(statement.test):
-            continue
+            continue  # the main program
         elif not names_read(statement) & never and (
-            set(_bound(statement)) & needed or _is_setting(statement)
+            set(defines(statement)) & needed or _is_setting(statement)
         ):
             yield statement
+
+
+def _chosen_imports(statement: ast.Import | ast.ImportFrom, needed: set[str]) -> Iterator[ast.stmt]:
+    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+        return
+    for alias in statement.names:
+        bound = imported_name(alias)
+        if bound in needed or (bound == "*" and needed - set(dir(builtins))):
+            one: ast.stmt = ast.Import([alias])
+            if isinstance(statement, ast.ImportFrom):
+                one = ast.ImportFrom(statement.module, [alias], statement.level)
+            yield ast.copy_location(one, statement)

@@ -1,201 +1,63 @@
 """Cuts out of a loop's body what leads from the LR tensor to the tensor that becomes the SR image.
 
-Going backwards, a statement is kept if what comes after it depends on it. The call that makes the LR tensor
-from a file gives way to a name, and the call that makes the image from a tensor to a return.
+It goes backwards, from the image that is made of a tensor: a statement is kept if one that is kept already
+depends on it. The call that makes the LR tensor from a file is replaced by a name, and the call that makes
+the image of a tensor by a return.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
-__all__ = [
-    "IMAGE",
-    "LR",
-    "READING",
-    "TO_TENSOR",
-    "USUAL",
-    "WHITE",
-    "Slicer",
-    "converts",
-    "inner_bodies",
-    "made_from",
-    "names_bound",
-    "names_changed",
-    "names_read",
-]
+from ntire_bench.source.syntax import (
+    called_name,
+    inner_bodies,
+    names_bound,
+    names_changed,
+    names_read,
+    root_of,
+)
+from ntire_bench.worker.checkout.conversions import Start, converted, crop_index, put_lr
 
-# Methods of a network that leave it as a worker has it: in eval mode, on its device, without gradients.
+__all__ = ["USUAL", "Slicer"]
+
+USUAL = {"model": "model", "net": "model", "model_name": "name", "name": "name", "data_range": "data_range"}
+USUAL |= {"tile": "tile", "args": "args", "device": "device"}
+"""What names stand for in most loops, where they cannot be followed from the call of select_model."""
+
+# Methods that leave a network as a worker has it: in eval mode, on its device, without gradients.
 _HARMLESS = frozenset(
     "eval train to cuda cpu requires_grad_ zero_grad forward parameters named_parameters state_dict".split()
 )
-LR = "__lr__"
-WHITE = "__white__"  # the data range, where a conversion of the loop has another
-_TO_IMAGE = re.compile(r"tensor2uint|tensor2img|tensor_to_image")
-# What these take for white is their second argument, or 1.
-_OWN_RANGE = re.compile(r"tensor2uint|uint2tensor\d*")
-_THREE_DIMENSIONS = re.compile(r"uint2tensor3|img2tensor")
-TO_TENSOR = re.compile(r"uint2tensor\d*|img2tensor|image_to_tensor")
-IMAGE = re.compile(r"imread\w*")
-READING = re.compile(r"from_numpy|ToTensor|to_tensor|imread\w*")  # where nothing of the above is found
-# The LR tensor as the image it came from: 255 / white of it is whole numbers, but for rounding.
-_AS_IMAGE = (
-    f"({LR}[0].permute(1, 2, 0).float() * (255.0 / {WHITE})).round().to('cpu').numpy().astype('uint8')"
-)
-# An image as uint2tensor4 makes a tensor of it, by white.
-_AS_TENSOR = (
-    "__import__('torch').from_numpy(__import__('numpy').ascontiguousarray({}))"
-    ".permute(2, 0, 1).float().div(255.0 / {})"
-)
-# What loops call these where they do not get them from select_model by name.
-USUAL = {"model": "model", "net": "model", "model_name": "name", "name": "name", "data_range": "data_range"}
-USUAL |= {"tile": "tile", "args": "args", "device": "device"}
-
-
-def names_read(node: ast.AST | Iterable[ast.AST]) -> set[str]:
-    """Return the names that are read anywhere in a tree."""
-    nodes = [node] if isinstance(node, ast.AST) else node
-    return {
-        part.id
-        for each in nodes
-        for part in ast.walk(each)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    }
-
-
-def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
-    """Return the names that are bound, or changed by an assignment to a part of what they hold."""
-    found: set[str] = set()
-    for node in nodes:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Store, ast.Del)):
-                found.add(part.id)
-            elif isinstance(part, (ast.Subscript, ast.Attribute)) and isinstance(part.ctx, ast.Store):
-                root = _root(part)
-                found |= {root.id} if isinstance(root, ast.Name) else set()
-            elif isinstance(part, (ast.Import, ast.ImportFrom)):
-                found |= {alias.asname or alias.name.split(".")[0] for alias in part.names}
-            elif isinstance(part, (ast.FunctionDef, ast.ClassDef)):
-                found.add(part.name)
-    return found
-
-
-def _root(node: ast.expr) -> ast.expr:
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node
-
-
-def _called(node: ast.Call) -> str:
-    return ast.unparse(node.func).split(".")[-1]
-
-
-def inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """Yield the lists of statements inside a statement; changing one changes the statement."""
-    for part in ("body", "orelse", "finalbody"):
-        if isinstance(getattr(statement, part, None), list):
-            yield getattr(statement, part)
-    for handler in getattr(statement, "handlers", []):
-        yield handler.body
-
-
-def _conversion(statement: ast.stmt, made: Set[str] | None) -> ast.expr | None:
-    """Return what a statement turns into an image, statements inside it aside.
-
-    Args:
-        statement: Of a loop.
-        made: Names that hold what a network made, or a network; None where that is not known. What else is
-            turned into an image, such as LR to be looked at, does not count.
-    """
-    if any(True for _ in inner_bodies(statement)):
-        return None
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Call) and node.args and _TO_IMAGE.fullmatch(_called(node)):
-            output = node.args[0]
-            if made is not None and not names_read(output) & made:
-                continue
-            if isinstance(output, (ast.List, ast.Tuple)) and len(output.elts) == 1:
-                output = output.elts[0]
-            white = _white(node)
-            return output if white is None else _scaled(output, f"{WHITE} / {white}", white)
-    return None
-
-
-def _white(call: ast.Call) -> str | None:
-    """Return what a conversion takes for white: a number; None where it is told by what may be the range."""
-    if not _OWN_RANGE.fullmatch(_called(call)):
-        return None
-    given = call.args[1] if len(call.args) > 1 else next((part.value for part in call.keywords), None)
-    if given is None:
-        return "1"
-    number = isinstance(given, ast.Constant) and isinstance(given.value, (int, float)) and given.value > 0
-    return ast.unparse(given) if number else None
-
-
-def _scaled(tensor: ast.expr, factor: str, white: str) -> ast.expr:
-    """Return a tensor times a factor, where the data range is not what the conversion takes for white."""
-    text = ast.unparse(tensor)
-    scaled = ast.parse(f"({text}) if {WHITE} == {white} else ({text}) * ({factor})", mode="eval").body
-    return ast.copy_location(scaled, tensor)
-
-
-def converts(body: Sequence[ast.stmt], made: Set[str] | None = None) -> bool:
-    """Return whether an image is made of a tensor, of those names if they are given, in these statements."""
-    return any(
-        _conversion(statement, made) is not None
-        or any(converts(inner, made) for inner in inner_bodies(statement))
-        for statement in body
-        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef))
-    )
-
-
-def made_from(body: Sequence[ast.stmt], names: Set[str], modules: Set[str]) -> set[str]:
-    """Return names, and those of all that is made with what they hold, over however many steps.
-
-    Args:
-        body: Statements in which that happens.
-        names: To begin with.
-        modules: Names that imports bind, which hold nothing of the kind.
-    """
-    found = set(names)
-    steps: list[tuple[set[str], set[str]]] = []
-    for node in (part for top in body for part in ast.walk(top)):
-        if isinstance(node, ast.For):
-            steps.append((names_read(node.iter), names_bound([node.target])))
-        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.withitem)):
-            steps.append((names_read(node), names_changed([node]) - modules))
-    while more := {name for read, bound in steps if read & found for name in bound} - found:
-        found |= more
-    return found
 
 
 class Slicer:
     """Keeps, going backwards, the statements that what comes after them depends on.
 
     Args:
-        reading: Names of the functions that make the LR tensor.
+        start: The calls that make the LR tensor.
         roles: Names that come from outside, and what they stand for.
         select: Name of select_model, whose call gives some of them.
-        modules: Names that imports bind: what is called there changes nothing here.
-        made: Names of what the network makes (see `made_from`); None where they are not known.
+        modules: Names that imports bind. A call of a module's function changes nothing that counts here.
+        made: Names of what the network makes (see `conversions.made_from`); None where they are not known.
 
     Attributes:
-        starts: Whether the LR tensor has come up.
-        dropped: What is done to the SR image after its conversion and cannot be done to the tensor: under
-            which condition, and what.
+        starts: Whether a call that makes the LR tensor has been found.
+        dropped: What the loop does to the SR image after its conversion and cannot be done to the tensor:
+            the condition under which it does it, and the statement, both as text.
     """
 
     def __init__(
         self,
-        reading: re.Pattern[str],
+        start: Start,
         roles: dict[str, str],
         select: str,
         modules: Set[str],
         made: Set[str] | None,
     ) -> None:
-        self.reading = reading
+        self.start = start
         self.roles = roles
         self.select = select
         self.modules = modules
@@ -204,7 +66,15 @@ class Slicer:
         self.dropped: list[tuple[str, str]] = []
 
     def cut(self, body: Sequence[ast.stmt], needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
-        """Return what must be kept for some names to be right after it, and the names it needs before."""
+        """Return what of a body is kept.
+
+        Args:
+            body: Statements.
+            needed: Names that what comes after them reads.
+
+        Returns:
+            The statements that are kept, and the names that must be there before them.
+        """
         kept: list[ast.stmt] = []
         for place in reversed(range(len(body))):
             own, needed = self._one(body[place], needed, body[place + 1 :])
@@ -216,10 +86,10 @@ class Slicer:
     def _one(
         self, statement: ast.stmt, needed: set[str], after: Sequence[ast.stmt]
     ) -> tuple[list[ast.stmt], set[str]]:
-        output = _conversion(statement, self.made)
+        output = converted(statement, self.made)
         if output is not None:
             output = self._cropped(statement, copy.deepcopy(output), after)
-            end = ast.copy_location(ast.Return(self._started(output)), statement)
+            end = ast.copy_location(ast.Return(self._with_lr(output)), statement)
             return [end], names_read(end)
         if isinstance(statement, (ast.If, ast.With, ast.Try)):
             return self._compound(statement, needed)
@@ -230,16 +100,21 @@ class Slicer:
         if isinstance(statement, (ast.For, ast.While)):
             return self._repeated(statement, needed) if self._changed([statement]) & needed else ([], needed)
         bound = names_bound([statement])
-        if not bound & needed or self._is_given(statement, bound):
+        if not bound & needed or self._comes_from_outside(statement, bound):
             return [], needed
         new = copy.deepcopy(statement)
         if isinstance(new, (ast.Assign, ast.AnnAssign)) and new.value is not None:
-            new.value = self._started(new.value)
-        whole = isinstance(statement, ast.Assign) and all(_plain(target) for target in statement.targets)
+            new.value = self._with_lr(new.value)
+        whole = isinstance(statement, ast.Assign) and all(_is_names(target) for target in statement.targets)
         return [new], (needed - bound if whole else needed) | names_read(new)
 
+    def _with_lr(self, expression: ast.expr) -> ast.expr:
+        result, found = put_lr(expression, self.start)
+        self.starts = self.starts or found
+        return result
+
     def _cropped(self, end: ast.stmt, output: ast.expr, after: Sequence[ast.stmt]) -> ast.expr:
-        """Return the output cropped as the image made of it is; note what else is done to the image."""
+        """Return the output, cropped as its image is; note what else is done to the image."""
         if not (isinstance(end, ast.Assign) and isinstance(end.targets[0], ast.Name)):
             return output
         image = end.targets[0].id
@@ -248,7 +123,7 @@ class Slicer:
             if image not in names_bound([statement]):
                 continue
             only = statement.body if isinstance(statement, ast.If) and not statement.orelse else [statement]
-            index = _crop(only[0], image) if len(only) == 1 else None
+            index = crop_index(only[0], image) if len(only) == 1 else None
             if index is not None:
                 cropped: ast.expr = ast.Subscript(output, index, ast.Load())
                 if isinstance(statement, ast.If):
@@ -260,9 +135,9 @@ class Slicer:
         return output
 
     def _repeated(self, statement: ast.For | ast.While, needed: set[str]) -> tuple[list[ast.stmt], set[str]]:
-        """Return what is kept of a loop inside: one turn, where every turn does the same.
+        """Return what is kept of a loop inside the loop: one turn of it, where all turns do the same.
 
-        That is so where a turn reads nothing that turns change, as where calls are repeated for their time.
+        They do where a turn reads nothing that turns change, as in a loop that repeats a call to time it.
         """
         head = statement.iter if isinstance(statement, ast.For) else statement.test
         if any(isinstance(part, (ast.Break, ast.Continue, ast.Return)) for part in ast.walk(statement)):
@@ -272,7 +147,7 @@ class Slicer:
         if not before & (counter | self._changed(turn)) and not statement.orelse:
             return turn, before
         inside = needed
-        while not before <= inside:  # what a turn needs, the turn before it may give
+        while not before <= inside:  # what a turn needs, the turn before it may have made
             inside = inside | before
             turn, before = self.cut(statement.body, inside)
         new = copy.deepcopy(statement)
@@ -280,18 +155,18 @@ class Slicer:
         return [new], (inside - counter) | names_read([head, *new.orelse])
 
     def _changed(self, statements: Iterable[ast.stmt]) -> set[str]:
-        """Return the names that are bound or changed, calls aside that change nothing that counts here."""
-        kept = [
+        """Return the names that are bound or changed; calls that change nothing that counts are left out."""
+        calls = [
             part
             for top in statements
             for part in ast.walk(top)
             if isinstance(part, ast.Expr) and not self._changes_nothing(part)
         ]
-        return names_bound(statements) | names_changed(kept)
+        return names_bound(statements) | names_changed(calls)
 
     def _changes_nothing(self, statement: ast.Expr) -> bool:
         """Return whether a call is one of a module, as torch.cuda.synchronize(), or like model.eval()."""
-        root = _root(statement.value)
+        root = root_of(statement.value)
         if not (isinstance(root, ast.Name) and isinstance(statement.value, ast.Call)):
             return True
         role = self.roles.get(root.id, USUAL.get(root.id))
@@ -299,11 +174,11 @@ class Slicer:
         return (
             root.id in self.modules
             or (role is not None and not network)
-            or (network and _called(statement.value) in _HARMLESS)
+            or (network and called_name(statement.value) in _HARMLESS)
         )
 
-    def _is_given(self, statement: ast.stmt, bound: set[str]) -> bool:
-        """Return whether a statement only makes what comes from outside: the network, arguments, device."""
+    def _comes_from_outside(self, statement: ast.stmt, bound: set[str]) -> bool:
+        """Return whether all that a statement makes is handed in: the network, arguments, the device."""
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
             if ast.unparse(statement.value.func) == self.select:
                 return True
@@ -322,7 +197,7 @@ class Slicer:
             part[:] = kept
             before |= needs
             if isinstance(new, ast.Try) and (part is new.finalbody or part is new.orelse):
-                after = after | needs  # what goes before them must give what they need
+                after = after | needs  # the parts before them must make what they need
         if not something:
             return [], needed
         if isinstance(new, ast.If):
@@ -336,94 +211,16 @@ class Slicer:
         return [new], before
 
     def _last_first(self, statement: ast.stmt) -> list[list[ast.stmt]]:
-        """Return the bodies of a statement, of those that follow each other the later before the earlier."""
+        """Return the bodies of a statement; where one runs after another, the later one comes first."""
         parts = [*inner_bodies(statement)]
         if isinstance(statement, ast.Try):
             order = (statement.finalbody, *(one.body for one in statement.handlers), statement.orelse)
             parts = [*(part for part in order if part), statement.body]
         return parts
 
-    def _started(self, expression: ast.expr) -> ast.expr:
-        """Put the LR tensor in place of the call that makes it from a file."""
-        slicer = self
-        if self.reading is IMAGE:
-            return self._started_image(expression)
 
-        class Start(ast.NodeTransformer):
-            def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
-                if slicer.reading is TO_TENSOR and IMAGE.fullmatch(_called(node)):
-                    # Other ways to a tensor than that call, if there are any, begin with the image.
-                    return ast.copy_location(_image(node), node)
-                if slicer.reading.fullmatch(_called(node)):
-                    slicer.starts = True
-                    name = _called(node)
-                    lr = ast.parse(f"{LR}[0]" if _THREE_DIMENSIONS.fullmatch(name) else LR, mode="eval").body
-                    white = _white(node)
-                    if white is not None:
-                        lr = _scaled(lr, f"{white} / {WHITE}", white)
-                    return ast.copy_location(lr, node)
-                self.generic_visit(node)
-                return node
-
-        started: ast.expr = Start().visit(expression)
-        if self.reading is READING and LR in names_read(started):
-            return ast.copy_location(ast.Name(LR, ast.Load()), expression)
-        return started
-
-    def _started_image(self, expression: ast.expr) -> ast.expr:
-        """Put the LR image, uint8 HWC, in place of the call that reads it from a file."""
-        slicer = self
-
-        class Start(ast.NodeTransformer):
-            def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's name
-                name, text = _called(node), None
-                if IMAGE.fullmatch(name):
-                    slicer.starts = True
-                    return ast.copy_location(_image(node), node)
-                self.generic_visit(node)
-                if _OWN_RANGE.fullmatch(name) and TO_TENSOR.fullmatch(name) and node.args:
-                    # The checkout's own may lie beside imports of what is not installed.
-                    text = _AS_TENSOR.format(ast.unparse(node.args[0]), _white(node) or WHITE)
-                    text += "" if _THREE_DIMENSIONS.fullmatch(name) else ".unsqueeze(0)"
-                return node if text is None else ast.copy_location(ast.parse(text, mode="eval").body, node)
-
-        started: ast.expr = Start().visit(expression)
-        return started
-
-
-def _image(reading: ast.Call) -> ast.expr:
-    """Return the LR image as a call that reads a file gives it: uint8 HWC, RGB or as OpenCV has it."""
-    order = "[..., ::-1]" if ast.unparse(reading.func).split(".")[0] == "cv2" else ""
-    return ast.parse(f"{_AS_IMAGE}{order}", mode="eval").body
-
-
-def _crop(statement: ast.stmt, image: str) -> ast.expr | None:
-    """Return the index of a tensor that crops it as `image = image[:h, :w, :]` crops an image."""
-    value = statement.value if isinstance(statement, ast.Assign) else None
-    if not (isinstance(value, ast.Subscript) and ast.unparse(value.value) == image):
-        return None
-    parts = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
-    colours = ast.unparse(parts[2]) if len(parts) > 2 else ":"
-    if len(parts) > 3 or colours not in (":", "...") or not all(isinstance(p, ast.Slice) for p in parts[:2]):
-        return None
-    sides = [*parts[:2], *([ast.Slice()] if len(parts) < 2 else [])]
-    return ast.Tuple([ast.Constant(...), *sides], ast.Load())
-
-
-def names_changed(statements: Iterable[ast.AST]) -> set[str]:
-    """Return the names that are bound, or whose methods are called, as in outputs.append(sr)."""
-    calls = [
-        node.value
-        for top in statements
-        for node in ast.walk(top)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    ]
-    methods = [call.func for call in calls if isinstance(call.func, ast.Attribute)]
-    roots = {root.id for method in methods if isinstance(root := _root(method), ast.Name)}
-    return names_bound(statements) | roots
-
-
-def _plain(target: ast.expr) -> bool:
+def _is_names(target: ast.expr) -> bool:
+    """Return whether a target is a name, or a tuple or list of names."""
     if isinstance(target, (ast.Tuple, ast.List)):
-        return all(_plain(part) for part in target.elts)
+        return all(_is_names(part) for part in target.elts)
     return isinstance(target, ast.Name)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.records.record import Complexity
+from ntire_bench.records.record import Audit, Complexity
+from ntire_bench.wire.messages import Counted
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs.influence import hidden_work
 from ntire_bench.worker.costs.observe import observe, uncompiled
@@ -24,14 +25,29 @@ __all__ = ["audit", "count_parameters", "measure"]
 _PRODUCTS = ("conv", "addmm", "bmm", "einsum", "matmul", "mm", "linear")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Traced:
-    """fvcore's count: in all, of convolutions and matrix products, and what it did not count."""
+@dataclass(frozen=True, kw_only=True)
+class _Flops:
+    """One count of FLOPs.
 
+    Attributes:
+        counter: "fvcore" or "operators".
+        total: All that it counts.
+        products: Multiply-accumulates of convolutions and matrix products.
+        uncounted: Operators that fvcore met and gives no cost, with how often.
+        uncalled: Modules that fvcore's trace never entered.
+        not_traced: Why fvcore did not count; None where it did.
+    """
+
+    counter: str
     total: int
     products: int
-    uncounted: dict[str, int]
-    uncalled: set[str]
+    uncounted: dict[str, int] = field(default_factory=dict)
+    uncalled: set[str] = field(default_factory=set)
+    not_traced: str | None = None
+
+
+class _NotTracedError(Exception):
+    """fvcore cannot count a network; the text says why."""
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -43,7 +59,7 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Complexity:
+def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Counted:
     """Count a network's costs on a random image.
 
     FLOPs are fvcore's total, which counts a multiply-accumulate once and knows convolutions, matrix products,
@@ -54,11 +70,6 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Compl
     Args:
         upscaler: The loaded network.
         input_shape: (N, C, H, W).
-
-    Returns:
-        The costs; their `audit` holds "observed", an `observation.Observation`, "counter", "fvcore" or
-        "operators", "traced_products", fvcore's count of convolutions and matrix products, and "not_traced",
-        why fvcore failed.
 
     Raises:
         SubmissionError: The network fails on this input.
@@ -73,29 +84,25 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Compl
             raise
         # The network alone does not take such an image: what a checkout's loop does with it is counted.
         observed = _observed(upscaler, image, whole=False, finite=False)[1]
-        traced: _Traced | str = str(error.what)
+        flops = _by_operators(observed, str(error.what))
     else:
-        with torch.no_grad():
-            # Padded like any image; the line above has found out how far.
-            traced = _fvcore(upscaler, upscaler.pad(image))
-    failed = isinstance(traced, str)
-    counts = _Traced(observed.counted, observed.products, {}, set()) if isinstance(traced, str) else traced
-    audited: dict[str, Any] = {
-        "observed": dataclasses.asdict(observed),
-        "counter": "operators" if failed else "fvcore",
-        "traced_products": counts.products,
-        "not_traced": traced if failed else None,
-    }
-    return Complexity(
+        try:
+            with torch.no_grad():
+                # Padded like any image: the pass above has found out how far.
+                flops = _by_fvcore(upscaler, upscaler.pad(image))
+        except _NotTracedError as problem:
+            flops = _by_operators(observed, str(problem))
+    costs = Complexity(
         params=count_parameters(upscaler.network),
-        flops=counts.total,
+        flops=flops.total,
         activations=observed.activations,
         convs=observed.convs,
         input_shape=input_shape,
-        uncounted_ops=dict(sorted(counts.uncounted.items())),
-        uncalled_modules=tuple(sorted(counts.uncalled)),
-        audit=audited,
+        uncounted_ops=dict(sorted(flops.uncounted.items())),
+        uncalled_modules=tuple(sorted(flops.uncalled)),
+        audit=Audit(counter=flops.counter, traced_products=flops.products, not_traced=flops.not_traced),
     )
+    return Counted(costs=costs, observed=observed)
 
 
 def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
@@ -136,21 +143,33 @@ def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool, finite: bool) -
     return upscaler.checked(image, forward, bare=whole, finite=finite), seen[-1]
 
 
-def _fvcore(upscaler: Upscaler, image: Tensor) -> _Traced | str:
-    """Return fvcore's count, or why there is none."""
+def _by_operators(observed: Observation, not_traced: str) -> _Flops:
+    """Return the count of the operators that ran, by fvcore's rules."""
+    return _Flops(
+        counter="operators", total=observed.counted, products=observed.products, not_traced=not_traced
+    )
+
+
+def _by_fvcore(upscaler: Upscaler, image: Tensor) -> _Flops:
+    """Return fvcore's count.
+
+    Raises:
+        _NotTracedError: It cannot follow this network.
+    """
     analysis = FlopCountAnalysis(upscaler.network, image)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     try:
         with uncompiled(), _hooks_kept(upscaler.network):
             operators = analysis.by_operator()
-            return _Traced(
+            return _Flops(
+                counter="fvcore",
                 total=round(analysis.total()),
                 products=round(sum(operators[name] for name in _PRODUCTS)),
                 uncounted=dict(analysis.unsupported_ops()),
                 uncalled=set(analysis.uncalled_modules()),
             )
     except Exception as error:
-        return blame(error, upscaler.file)
+        raise _NotTracedError(blame(error, upscaler.file)) from error
 
 
 @contextlib.contextmanager

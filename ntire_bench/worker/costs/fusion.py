@@ -8,13 +8,11 @@ its caller, are found too.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import io
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +20,10 @@ import torch
 from torch import nn
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.wire.messages import FuseReply
 from ntire_bench.worker.costs import count
-from ntire_bench.worker.network.upscaler import Upscaler, blame, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 __all__ = ["can_fuse", "fuse"]
 
@@ -83,7 +83,7 @@ def _needs_nothing(method: Callable[..., object]) -> bool:
 
 def fuse(
     upscaler: Upscaler, probe: npt.NDArray[np.uint8], input_shape: tuple[int, int, int, int]
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[FuseReply, bytes]:
     """Merge a network in place.
 
     Args:
@@ -92,7 +92,7 @@ def fuse(
         input_shape: (N, C, H, W) that costs are counted on.
 
     Returns:
-        The fields of `client.FuseReply` but for the size, and the merged state dict as torch.save writes it.
+        What that changes, and the merged state dict as torch.save writes it.
 
     Raises:
         SubmissionError: The network has no such method, or it fails.
@@ -108,7 +108,7 @@ def fuse(
             remedy="write one, or submit the network as it is",
         )
     image = to_tensor(probe, upscaler.data_range).to(upscaler.device)
-    before = count.measure(upscaler, input_shape)
+    before = count.measure(upscaler, input_shape).costs
     with torch.no_grad():
         first = upscaler.checked(image)
         name = ""
@@ -125,13 +125,16 @@ def fuse(
         for parameter in network.parameters():
             parameter.requires_grad_(False)
         second = upscaler.checked(image)
-    after = count.measure(upscaler, input_shape)
+    after = count.measure(upscaler, input_shape).costs
     difference = float((first.double() - second.double()).abs().max())
     buffer = io.BytesIO()
     torch.save({name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}, buffer)
-    return {
-        "before": dataclasses.asdict(before),
-        "after": dataclasses.asdict(after),
-        "difference_levels": difference * 255.0 / upscaler.data_range,
-        "relative": difference / max(float(first.abs().max()), 1e-12),
-    }, buffer.getvalue()
+    checkpoint = buffer.getvalue()
+    reply = FuseReply(
+        before=before,
+        after=after,
+        difference_levels=difference * 255.0 / upscaler.data_range,
+        relative=difference / max(float(first.abs().max()), 1e-12),
+        size=len(checkpoint),
+    )
+    return reply, checkpoint

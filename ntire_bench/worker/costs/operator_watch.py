@@ -17,10 +17,9 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntire_bench.worker.costs import operator_costs as costs
-from ntire_bench.worker.costs.derived_weights import DerivedWeights
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
 from ntire_bench.worker.costs.origin import Kind, Origin, Use
-from ntire_bench.worker.costs.provenance import Provenance
+from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["OperatorWatch"]

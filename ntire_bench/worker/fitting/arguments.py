@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ntire_bench.worker.fitting.signature import Blueprint, flatten
+from ntire_bench.worker.fitting.signature import Signature, flatten
 from ntire_bench.worker.fitting.source_text import EMPTY, Parameter
 from ntire_bench.worker.network.checkpoint import StateDict
 
@@ -65,26 +65,26 @@ class Start:
 
 
 def start(
-    blueprint: Blueprint, states: Sequence[StateDict], declared: dict[str, Any], scale: int
+    signature: Signature, states: Sequence[StateDict], declared: dict[str, Any], scale: int
 ) -> Start | str:
     """Return where to begin, or why there is nothing to try.
 
     Args:
-        blueprint: The class, or a function that returns a network.
+        signature: The class, or a function that returns a network.
         states: State dicts of the checkpoint, the most likely first.
         declared: Arguments that are fixed.
         scale: Enlargement factor, for arguments that ask for it.
     """
-    known = {p.name for p in blueprint.parameters}
-    fixed = flatten(blueprint, declared)
-    unknown = [key for key in fixed if key not in known and not blueprint.open_ended and "." not in key]
+    known = {p.name for p in signature.parameters}
+    fixed = flatten(signature, declared)
+    unknown = [key for key in fixed if key not in known and not signature.open_ended and "." not in key]
     if unknown:
         return f"takes no argument {', '.join(map(repr, unknown))} (declared in args)"
-    for parameter in blueprint.parameters:  # TOML has no tuples
+    for parameter in signature.parameters:  # TOML has no tuples
         if isinstance(parameter.default, tuple) and isinstance(fixed.get(parameter.name), list):
             fixed[parameter.name] = tuple(fixed[parameter.name])
     result = Start(fixed)
-    for parameter in blueprint.parameters:
+    for parameter in signature.parameters:
         if parameter.name in fixed:
             continue
         if problem := _consider(parameter, states, scale, result):

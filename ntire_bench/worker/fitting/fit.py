@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ntire_bench.worker.fitting.arguments import has_few_values, other_numbers, start, variations
 from ntire_bench.worker.fitting.search import Attempt, Search
 from ntire_bench.worker.fitting.shapes import COUNTER
-from ntire_bench.worker.fitting.signature import Blueprint
+from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.source_text import EMPTY
 from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import blame
@@ -94,13 +94,13 @@ def fit(
     """
     name = getattr(build, "__name__", str(build))
     try:
-        blueprint = Blueprint.of(build)
-        blueprints = [Blueprint.of(build, configured=False), blueprint] if blueprint.optional else [blueprint]
+        signature = Signature.of(build)
+        signatures = [Signature.of(build, configured=False), signature] if signature.optional else [signature]
     except (TypeError, ValueError) as error:
         return None, [Attempt(name, f"{name}(...)", f"its signature cannot be read ({error})")]
     attempts: list[Attempt] = []
-    for blueprint in blueprints:
-        found, failed = _fit(blueprint, name, states, declared, scale, loose)
+    for signature in signatures:
+        found, failed = _fit(signature, name, states, declared, scale, loose)
         attempts += failed
         if found is not None:
             return found, attempts
@@ -108,20 +108,20 @@ def fit(
 
 
 def _fit(
-    blueprint: Blueprint,
+    signature: Signature,
     name: str,
     states: Sequence[StateDict],
     declared: dict[str, Any],
     scale: int,
     loose: bool,
 ) -> tuple[Fit | None, list[Attempt]]:
-    begin = start(blueprint, states, declared, scale)
+    begin = start(signature, states, declared, scale)
     if isinstance(begin, str):
         return None, [Attempt(name, f"{name}(...)", begin)]
-    search = Search(blueprint, name, states, begin, loose)
+    search = Search(signature, name, states, begin, loose)
     found = None
     starts = [begin.args]
-    for example in blueprint.examples:
+    for example in signature.examples:
         open_ones = {k: v for k, v in example.items() if k in begin.options and k not in begin.conventional}
         starts += [{**begin.args, **open_ones}] if open_ones else []
     # A deploy form may differ from the default by one flag: that is tried before any number.
@@ -139,7 +139,7 @@ def _fit(
     if found is None:
         return None, search.attempts
     args, state = found
-    search.prototypes.more_time()  # what else would load must be known, however long it took
+    search.networks.more_time()  # what else would load must be known, however long it took
     choices = _simplify(search, args, state)
     try:
         return _load(search, args, state, choices), search.attempts
@@ -160,7 +160,7 @@ def _simplify(search: Search, args: dict[str, Any], state: StateDict) -> list[Ch
         if search.takes(trial, state):
             del args[key]
     choices = []
-    for parameter in search.blueprint.parameters:
+    for parameter in search.signature.parameters:
         key = parameter.name
         if key in changed and key in args:
             value, meant = args[key], args[key] in parameter.examples
@@ -185,7 +185,7 @@ def _load(search: Search, args: dict[str, Any], state: StateDict, choices: list[
     network = _loaded(search, args, state)
     derived = {k: v for k, v in args.items() if k not in search.fixed}
     meant = [choice.name for choice in choices if choice.meant and choice.name in derived]
-    examples = {p.name: p.examples for p in search.blueprint.parameters}
+    examples = {p.name: p.examples for p in search.signature.parameters}
     how = dict.fromkeys(meant, "the value with which the file itself calls it")
     for key, value in derived.items():
         if isinstance(value, str) and value in examples.get(key, []):
@@ -210,7 +210,7 @@ def _loaded(
     lacking: Callable[[Tensor], Tensor] = lambda tensor: tensor,
 ) -> nn.Module:
     """Build a network and load it; `lacking` makes a tensor that the checkpoint lacks of the built one."""
-    network: nn.Module = search.blueprint.call(args)
+    network: nn.Module = search.signature.call(args)
     own = network.state_dict()
     counters = {k: v for k, v in own.items() if k.endswith(COUNTER) and k not in state.tensors}
     missing = {name: lacking(own[name]) for name in state.missing}

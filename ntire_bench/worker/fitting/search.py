@@ -16,9 +16,10 @@ from typing import Any
 from ntire_bench.worker.fitting.arguments import Start, is_deploy_flag
 from ntire_bench.worker.fitting.sensitivity import solutions
 from ntire_bench.worker.fitting.shapes import difference, likeness, loosely
-from ntire_bench.worker.fitting.signature import Blueprint
-from ntire_bench.worker.fitting.weightless import NoNetwork, Prototypes
+from ntire_bench.worker.fitting.signature import Signature
+from ntire_bench.worker.fitting.weightless import NoNetwork, WeightlessNetworks
 from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.packages import Missing, missing_by
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["Attempt", "Search"]
@@ -37,31 +38,31 @@ class Attempt:
         call: It and its arguments.
         reason: Why it does not fit.
         likeness: From 0, no tensor in common with the checkpoint, to 1; below 0 where nothing was built.
-        missing: It is a package that is not installed.
+        missing: The package that is not installed, if that is why.
     """
 
     name: str
     call: str
     reason: str
     likeness: float = -1.0
-    missing: bool = False
+    missing: Missing | None = None
 
 
 class Search:
     """Tries arguments for one class or function, and remembers what came of it."""
 
     def __init__(
-        self, blueprint: Blueprint, name: str, states: Sequence[StateDict], begin: Start, loose: bool
+        self, signature: Signature, name: str, states: Sequence[StateDict], begin: Start, loose: bool
     ) -> None:
         self.loose = loose
-        self.blueprint = blueprint
+        self.signature = signature
         self.name = name
         self.states = states
         self.begin = begin
         self.fixed = begin.args.keys() - begin.options.keys()
         self.attempts: list[Attempt] = []
         self.hopeless = False
-        self.prototypes = Prototypes(blueprint)
+        self.networks = WeightlessNetworks(signature)
         self.touched: dict[str, set[str]] = {}
         self._told: set[str] = set()
         self.nearly: tuple[float, dict[str, Any], StateDict] | None = None  # the likest that is not strict
@@ -78,7 +79,7 @@ class Search:
                 args, alike, state = self.ascend(args, alike)
                 best = args
                 for change in self._changes(args, together) if state is None else ():
-                    if self.hopeless or self.prototypes.late:
+                    if self.hopeless or self.networks.late:
                         return None
                     trial = {**args, **change}
                     if len(self.attempts) >= most or any(args.get(k, args) == v for k, v in change.items()):
@@ -104,7 +105,7 @@ class Search:
     def with_flags(self) -> Iterator[dict[str, Any]]:
         """Yield the arguments to begin with, and for a network then each with one flag turned over."""
         yield self.begin.args
-        shapes = self.prototypes.shapes_or_none(self.begin.args)
+        shapes = self.networks.shapes_or_none(self.begin.args)
         if shapes is not None and not self.related(self.begin.args):
             return
         flags = [name for name, default in self.begin.defaults.items() if isinstance(default, bool)]
@@ -116,7 +117,7 @@ class Search:
         """Return arguments to begin with, those whose network is most like the checkpoint first."""
         if len(starts) == 1:
             return starts
-        own = [self.prototypes.shapes_or_none(args) or {} for args in starts]
+        own = [self.networks.shapes_or_none(args) or {} for args in starts]
         alike = [max(likeness(shapes, state.shapes) for state in self.states) for shapes in own]
         return [starts[i] for i in sorted(range(len(starts)), key=lambda i: -alike[i])]
 
@@ -124,7 +125,7 @@ class Search:
         """Set one argument after another to what its effect on the shapes asks for, while that helps."""
         names = [name for name in (*self.begin.args, *self.begin.defaults) if name not in self.fixed]
         state, improved = None, True
-        while improved and state is None and not self.prototypes.late:
+        while improved and state is None and not self.networks.late:
             improved = False
             for name in names:
                 for value in self.solved(name, args) if state is None else ():
@@ -142,18 +143,19 @@ class Search:
         value = args.get(name, default)
         if isinstance(default, float) and type(value) is int:  # a ratio of 2 that may be 1.5
             value = float(value)
-        return solutions(name, value, args, self.prototypes, self.states, self.touched)
+        return solutions(name, value, args, self.networks, self.states, self.touched)
 
     def judge(self, args: dict[str, Any]) -> tuple[float, StateDict | None]:
         """Return how like the checkpoint the network with these arguments is, and the state dict it takes."""
         try:
-            shapes = self.prototypes.shapes(args)
+            shapes = self.networks.shapes(args)
         except NoNetwork as error:
             self.hopeless = True
             self.fail(args, str(error), -1.0)
             return -1.0, None
         except Exception as error:
-            self.fail(args, blame(error), -1.0, missing=isinstance(error, ModuleNotFoundError))
+            missing = missing_by(error) if isinstance(error, ModuleNotFoundError) else None
+            self.fail(args, blame(error), -1.0, missing)
             return -1.0, None
         best, reason = -1.0, ""
         for state in self.states:
@@ -172,7 +174,7 @@ class Search:
 
     def takes(self, args: dict[str, Any], state: StateDict) -> bool:
         """Whether the network with these arguments takes a state dict strictly."""
-        shapes = self.prototypes.shapes_or_none(args)
+        shapes = self.networks.shapes_or_none(args)
         if shapes is None:
             return False
         needed = {name: shape for name, shape in shapes.items() if name not in state.missing}
@@ -184,10 +186,10 @@ class Search:
         def top(names: Sequence[str]) -> set[str]:
             return {re.sub(r"\d+", "#", name.split(".")[0]) for name in names}
 
-        own = top(list(self.prototypes.shapes(args)))
+        own = top(list(self.networks.shapes(args)))
         return any(3 * len(top(list(s.shapes)) & own) >= len(top(list(s.shapes))) for s in self.states)
 
-    def fail(self, args: dict[str, Any], reason: str, alike: float, *, missing: bool = False) -> None:
+    def fail(self, args: dict[str, Any], reason: str, alike: float, missing: Missing | None = None) -> None:
         """Remember what was tried in vain, once."""
         call = f"{self.name}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         if call not in self._told:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ntire_bench.worker.fitting.arguments import widths
 from ntire_bench.worker.fitting.shapes import Shapes, likeness
-from ntire_bench.worker.fitting.weightless import Prototypes
+from ntire_bench.worker.fitting.weightless import WeightlessNetworks
 from ntire_bench.worker.network.checkpoint import StateDict
 
 __all__ = ["solutions"]
@@ -21,7 +21,7 @@ def solutions(
     name: str,
     value: Any,  # noqa: ANN401 - of whatever type the constructor takes
     args: dict[str, Any],
-    prototypes: Prototypes,
+    networks: WeightlessNetworks,
     states: Sequence[StateDict],
     touched: dict[str, set[str]],
 ) -> list[Any]:
@@ -31,12 +31,12 @@ def solutions(
         name: Of the argument.
         value: Its present one; of a list, all elements are solved for at once and one by one.
         args: All arguments.
-        prototypes: Of the network.
+        networks: Of the network.
         states: State dicts of the checkpoint.
         touched: Gains the names of the tensors that each argument has been seen to change; an argument is
             left alone while all of those are as they are in the checkpoint.
     """
-    own = prototypes.shapes_or_none(args)
+    own = networks.shapes_or_none(args)
     if own is None:
         return []
     state = max(states, key=lambda state: likeness(own, state.shapes))
@@ -46,7 +46,7 @@ def solutions(
     seen = touched.setdefault(name, set())
 
     def solved(number: Any, changed: Callable[[Any], dict[str, Any]]) -> list[Any]:  # noqa: ANN401
-        return _solved(number, own, changed, prototypes, state, seen)
+        return _solved(number, own, changed, networks, state, seen)
 
     if _is_number(value):
         return solved(value, lambda number: {**args, name: number})
@@ -74,14 +74,14 @@ def _solved(
     value: Any,  # noqa: ANN401
     own: Shapes,
     changed: Callable[[Any], dict[str, Any]],
-    prototypes: Prototypes,
+    networks: WeightlessNetworks,
     state: StateDict,
     seen: set[str],
 ) -> list[Any]:
     trials = []
     steps = (value + 1, value * 2, value // 2) if isinstance(value, int) else (value * 2, value + 0.5)
     for other in steps:
-        shapes = None if other in (value, 0) else prototypes.shapes_or_none(changed(other))
+        shapes = None if other in (value, 0) else networks.shapes_or_none(changed(other))
         if shapes is not None and shapes != own:
             trials.append((other, shapes))
             seen |= {n for n in own.keys() | shapes.keys() if own.get(n, ()) != shapes.get(n, ())}

@@ -2,7 +2,7 @@
 
 Constructors take more than named arguments: a configuration object whose keys only the code tells, **kwargs
 that it looks into, a string that it compares with a few words. All of these become parameters with a name,
-those of a configuration with a dotted one ("opt.n_feats"), and `Blueprint.call` puts them together again.
+those of a configuration with a dotted one ("opt.n_feats"), and `Signature.call` puts them together again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from ntire_bench.worker.fitting.source_text import EMPTY, Parameter, SourceText
 
-__all__ = ["Blueprint", "flatten"]
+__all__ = ["Signature", "flatten"]
 
 _CONFIG = re.compile(
     r"^(net_?|model_?|network_?)?(args?|opts?|options?|cfgs?|conf|configs?|configuration|hparams?|hps?|params?"
@@ -40,7 +40,7 @@ class Config(dict[str, Any]):
 
 
 @dataclass
-class Blueprint:
+class Signature:
     """A class or function, and what it may be called with.
 
     Attributes:
@@ -60,7 +60,7 @@ class Blueprint:
     examples: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, build: Callable[..., Any], *, configured: bool = True) -> Blueprint:
+    def of(cls, build: Callable[..., Any], *, configured: bool = True) -> Signature:
         """Read a class or function.
 
         Args:
@@ -118,14 +118,14 @@ class Blueprint:
             raise RuntimeError(f"it ends the process ({error.code})") from error
 
 
-def flatten(blueprint: Blueprint, declared: dict[str, Any]) -> dict[str, Any]:
-    """Return declared arguments with dotted names where the blueprint has such.
+def flatten(signature: Signature, declared: dict[str, Any]) -> dict[str, Any]:
+    """Return declared arguments with dotted names where the signature has such.
 
-    >>> opt = Blueprint(dict, [Parameter("opt.width")])
+    >>> opt = Signature(dict, [Parameter("opt.width")])
     >>> flatten(opt, {"opt": {"width": 3, "depth": 2}, "scale": 4})
     {'opt.width': 3, 'opt.depth': 2, 'scale': 4}
     """
-    dotted = {p.name.split(".", 1)[0] for p in blueprint.parameters if "." in p.name}
+    dotted = {p.name.split(".", 1)[0] for p in signature.parameters if "." in p.name}
     result: dict[str, Any] = {}
 
     def add(name: str, value: Any) -> None:  # noqa: ANN401

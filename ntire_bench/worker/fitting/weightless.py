@@ -11,9 +11,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ntire_bench.worker.fitting.shapes import Shapes, shapes_of
-from ntire_bench.worker.fitting.signature import Blueprint
+from ntire_bench.worker.fitting.signature import Signature
 
-__all__ = ["NoNetwork", "Prototypes"]
+__all__ = ["NoNetwork", "WeightlessNetworks"]
 
 MAX_S = 40.0  # of computing, for one class; a constructor that runs the network takes its time
 # On the meta device, torch fills with normal noise by way of its compiler, and importing that takes a second.
@@ -38,15 +38,15 @@ class _TooLarge(Exception):
     """A network that takes far longer to build than others of its class."""
 
 
-class Prototypes:
-    """Networks of one blueprint, remembered by their arguments.
+class WeightlessNetworks:
+    """Networks of one signature, remembered by their arguments.
 
     Args:
-        blueprint: Of the class or function.
+        signature: Of the class or function.
     """
 
-    def __init__(self, blueprint: Blueprint) -> None:
-        self.blueprint = blueprint
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
         self.known: dict[str, Shapes | None] = {}
         self.quickest_s = float("inf")
         self.more_time()
@@ -76,12 +76,12 @@ class Prototypes:
         usual = self.quickest_s < _USUAL_SHARE * _LONGEST_S
         try:
             with _Weightless(begin + _LONGEST_S if usual else float("inf")):
-                network = self.blueprint.call(args)
+                network = self.signature.call(args)
             self.quickest_s = min(self.quickest_s, time.process_time() - begin)
         except _TooLarge:
             raise
         except Exception:  # such as .item() in a constructor; if it is not for the device, it raises again
-            network = self.blueprint.call(args)
+            network = self.signature.call(args)
         if not isinstance(network, nn.Module):
             raise NoNetwork(f"gives a {type(network).__name__}, not an nn.Module")
         self.known[key] = found = shapes_of(network)

@@ -10,8 +10,8 @@ from torch import nn
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding
 from ntire_bench.worker.fitting.shapes import mismatch
-from ntire_bench.worker.fitting.signature import Blueprint, flatten
-from ntire_bench.worker.loading import packages
+from ntire_bench.worker.fitting.signature import Signature, flatten
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
@@ -31,10 +31,10 @@ def build(made: Any, model: str, file: Path, args: dict[str, Any]) -> nn.Module:
         SubmissionError: It raises, or gives no network.
     """
     try:
-        blueprint = Blueprint.of(made)
-        network = blueprint.call(flatten(blueprint, args))
+        signature = Signature.of(made)
+        network = signature.call(flatten(signature, args))
     except ModuleNotFoundError as error:
-        raise packages.missing(file, blame(error, file), module=error.name) from error
+        raise packages.needed(file, blame(error, file), [packages.missing_by(error)]) from error
     except Exception as error:
         call = f"{model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         raise SubmissionError(

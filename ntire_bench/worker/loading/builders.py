@@ -13,7 +13,8 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
-from ntire_bench.worker.loading import missing_packages, packages
+from ntire_bench.worker.loading import missing_packages
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.checkpoint import StateDict
 
 __all__ = ["classes", "declare", "factories", "no_fit", "no_network"]
@@ -55,7 +56,7 @@ def no_network(module: ModuleType, file: Path) -> SubmissionError:
     """Return the message for a file without a network."""
     missing = missing_packages.missing(module)
     if missing:
-        return packages.missing(file, missing)
+        return packages.needed(file, _reasons(missing), missing)
     return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
 
 
@@ -81,7 +82,9 @@ def no_fit(
     missing = missing_packages.missing(module)
     wanting = [a for a in ordered if a.missing]
     if not told and wanting:
-        return packages.missing(file, "; ".join(f"{a.call}: {a.reason}" for a in wanting[:3]))
+        first = wanting[:3]
+        reasons = "; ".join(f"{attempt.call}: {attempt.reason}" for attempt in first)
+        return packages.needed(file, reasons, [one.missing for one in first if one.missing is not None])
     told = told or [a for a in ordered if a.likeness < 0][:3]
     found = [f"{attempt.call}: {attempt.reason}" for attempt in told]
     tensors = states[0].tensors
@@ -91,7 +94,7 @@ def no_fit(
     if len(attempts) > len(ordered):
         found[-1] += f" ({len(attempts)} ways to build the network were tried)"
     if missing:
-        found.append(f"not to be imported: {missing}")
+        found.append(f"not to be imported: {_reasons(missing)}")
     keys = ", ".join(state.where or "its top" for state in states)
     return SubmissionError(
         f"no network of this file takes {checkpoint.name} strictly",
@@ -100,3 +103,7 @@ def no_fit(
         found="; ".join(found),
         remedy="put the matching checkpoint into model_zoo/, or declare model, args, state_key in SUBMISSION",
     )
+
+
+def _reasons(missing: list[packages.Missing]) -> str:
+    return "; ".join(dict.fromkeys(one.reason for one in missing))

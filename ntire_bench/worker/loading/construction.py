@@ -20,21 +20,20 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.text import few
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.fitting.fit import Fit, fit
 from ntire_bench.worker.fitting.search import Attempt
 from ntire_bench.worker.fitting.shapes import difference, likeness, shapes_of
-from ntire_bench.worker.fitting.signature import Blueprint
+from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.source_text import EMPTY
-from ntire_bench.worker.loading import as_declared
-from ntire_bench.worker.loading import builders as candidates
+from ntire_bench.worker.loading import as_declared, builders
 from ntire_bench.worker.loading.input_range import contradicted, infer_data_range
 from ntire_bench.worker.loading.needs import not_strict, without_need
 from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
 from ntire_bench.worker.loading.sr_output import settle_output
 from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
-from ntire_bench.worker.loading.trial_run import RANGES, Trial
+from ntire_bench.worker.loading.trial_run import RANGES, TrialRun
 from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
@@ -58,8 +57,8 @@ class Construction:
         declaration: What the submission says of itself.
         scale: Enlargement factor.
         device: Where the network is to lie.
-        probe: A real LR image, uint8 HWC, to try the network on; a part of it where a network is slow.
-        slow: How slow, and in which precision, where it does.
+        probe: A real LR image, uint8 HWC, to try the network on; becomes a part of it for a slow network.
+        trial_image: That part, and how slow the network is; None until a network has been built.
         inferred: Gains all that was not declared.
         findings: Gains what a reader of the result must know.
     """
@@ -75,7 +74,7 @@ class Construction:
     probe: npt.NDArray[np.uint8]
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    slow: TrialImage | None = None
+    trial_image: TrialImage | None = None
 
     def build(self) -> tuple[Upscaler, str]:
         """Return the network, ready to run, and the class or function that built it.
@@ -91,7 +90,7 @@ class Construction:
                     f"{self.declaration.source} declares the model {declared!r}",
                     file=self.file,
                     expected="a class or function of the file",
-                    found=", ".join(c.__name__ for c in candidates.classes(self.module)) or "no class",
+                    found=", ".join(c.__name__ for c in builders.classes(self.module)) or "no class",
                     remedy="correct the name",
                 )
             return self._build_with(made, declared), declared
@@ -114,7 +113,7 @@ class Construction:
                 if not strictly and (loose := self._loosely([build], states)):
                     self._note(loose[0].fit, loose[0].how, strictly=False)
                     return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
-            raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
+            raise builders.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         # Of what is declared the defaults are part; only what has none is open.
         found.choices = [choice for choice in found.choices if choice.name in found.derived]
         if found.choices:
@@ -126,15 +125,15 @@ class Construction:
         return self._ranged(upscaler, settle_output(upscaler, self.probe, self.declaration))
 
     def _infer(self) -> tuple[Upscaler, str]:
-        classes, factories = candidates.classes(self.module), candidates.factories(self.module)
+        classes, factories = builders.classes(self.module), builders.factories(self.module)
         if not classes and not factories:
-            raise candidates.no_network(self.module, self.file)
+            raise builders.no_network(self.module, self.file)
         if self.checkpoint is None:
             raise SubmissionError(
                 "does not say which class is the network, and has no checkpoint to tell",
                 file=self.file,
                 found=", ".join(cls.__name__ for cls in classes),
-                remedy=candidates.declare((classes or factories)[-1].__name__),
+                remedy=builders.declare((classes or factories)[-1].__name__),
             )
         attempts: list[Attempt] = []
         variants: list[Variant] = []
@@ -146,7 +145,7 @@ class Construction:
             if variants:
                 break
         else:
-            raise candidates.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
+            raise builders.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
         chosen, how = self._one_of(variants, strictly)
         self.inferred.append(Inference(key="model", value=chosen.name, how=how))
         self._note(chosen.fit, chosen.how, strictly=strictly)
@@ -184,10 +183,10 @@ class Construction:
         return []
 
     def _fits(
-        self, builders: Sequence[Callable[..., Any]], states: Sequence[StateDict], attempts: list[Attempt]
+        self, candidates: Sequence[Callable[..., Any]], states: Sequence[StateDict], attempts: list[Attempt]
     ) -> list[Fit]:
         fits = []
-        for build in builders:
+        for build in candidates:
             found, failed = fit(build, states, self.declaration.args, self.scale)
             fits += [found] if found is not None else []
             attempts += failed
@@ -212,14 +211,16 @@ class Construction:
             raise self._several(names, "; ".join(str(refusal.what) for refusal in refusals))
         return variants
 
-    def _loosely(self, builders: Sequence[Callable[..., Any]], states: Sequence[StateDict]) -> list[Variant]:
+    def _loosely(
+        self, candidates: Sequence[Callable[..., Any]], states: Sequence[StateDict]
+    ) -> list[Variant]:
         """Return networks that have all they need of a checkpoint that is not quite theirs.
 
         It may hold more, such as remains of training branches, or lack what only training needs; authors load
         it with strict=False. That nothing needed is missing is shown by the image: it must be one of this LR
         image, and the same whatever the tensors hold that the checkpoint lacks.
         """
-        found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in builders]
+        found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in candidates]
         variants = self._variants([one for one in found if one is not None])
         variants = [variant for variant in variants if variant.trial.works]
         for variant in [variant for variant in variants if variant.fit.state.missing]:
@@ -251,7 +252,7 @@ class Construction:
             file=self.file,
             expected=f"one class that does, or one that is named {self.name}",
             found=f"{', '.join(names)} ({told})",
-            remedy=f"{candidates.declare(names[0])}; or put {lines} into {toml} beside it "
+            remedy=f"{builders.declare(names[0])}; or put {lines} into {toml} beside it "
             "(check --write with --set does so)",
         )
 
@@ -312,13 +313,14 @@ class Construction:
             pad_declared=declaration.pad_to is not None,
             tile=declaration.tile,
         )
-        if self.slow is None:
-            found = trial_image(upscaler, self.probe)
-            self.probe = found.image
-            self.slow = found
+        if self.trial_image is None:
+            self.trial_image = trial_image(upscaler, self.probe)
+            self.probe = self.trial_image.image
         return upscaler
 
-    def _ranged(self, upscaler: Upscaler, output: Inference | None, trial: Trial | None = None) -> Upscaler:
+    def _ranged(
+        self, upscaler: Upscaler, output: Inference | None, trial: TrialRun | None = None
+    ) -> Upscaler:
         self.inferred += [output] if output is not None else []
         if self.declaration.data_range is None:
             self.inferred.append(infer_data_range(upscaler, self.probe, trial))
@@ -334,6 +336,6 @@ def _not_common(variant: Variant) -> int:
 
 def _takes_nothing(build: Callable[..., Any]) -> bool:
     try:
-        return all(parameter.default is not EMPTY for parameter in Blueprint.of(build).parameters)
+        return all(parameter.default is not EMPTY for parameter in Signature.of(build).parameters)
     except (TypeError, ValueError):
         return False

@@ -8,9 +8,10 @@ import torch
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.worker.loading import trial_run as trials
-from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, LEAST_DB, RANGES, Trial
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.worker.loading import trial_run
+from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, LEAST_DB, RANGES, TrialRun
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["contradicted", "infer_data_range"]
 
@@ -23,7 +24,7 @@ _LEAST_LEAD_DB = 1.0  # of the likeness, where the gain leads by less
 
 
 def infer_data_range(
-    upscaler: Upscaler, probe: npt.NDArray[np.uint8], trial: Trial | None = None
+    upscaler: Upscaler, probe: npt.NDArray[np.uint8], trial: TrialRun | None = None
 ) -> Inference:
     """Set `upscaler.data_range` to the range at which the network works.
 
@@ -43,7 +44,7 @@ def infer_data_range(
     Raises:
         SubmissionError: The network fails at both ranges, or neither way tells.
     """
-    trial = trial or trials.run(upscaler, probe)
+    trial = trial or trial_run.run(upscaler, probe)
     if trial.failure is not None and not trial.images:
         raise trial.failure
     what = f"PSNR of an LR image and its SR image reduced bicubically: {trial.told()}"
@@ -78,7 +79,7 @@ def infer_data_range(
 
 
 def contradicted(
-    upscaler: Upscaler, probe: npt.NDArray[np.uint8], source: str, trial: Trial | None = None
+    upscaler: Upscaler, probe: npt.NDArray[np.uint8], source: str, trial: TrialRun | None = None
 ) -> Finding | None:
     """Return a finding where a network does not work at the range that was declared for it.
 
@@ -93,7 +94,7 @@ def contradicted(
         network fails, which is told elsewhere.
     """
     declared = upscaler.data_range
-    trial = trial or trials.run(upscaler, probe, (declared,))
+    trial = trial or trial_run.run(upscaler, probe, (declared,))
     if declared not in trial.images or trial.likeness[declared] >= LEAST_DB:
         return None
     with torch.inference_mode():
@@ -104,7 +105,7 @@ def contradicted(
         f"over {LEAST_DB:g} dB), and its values go from {output.min():.4g} to {output.max():.4g}"
     )
     other = RANGES[1] if declared == RANGES[0] else RANGES[0]
-    against = trials.run(upscaler, probe, (other,))
+    against = trial_run.run(upscaler, probe, (other,))
     if against.works:
         message += f"; at data_range {other:g} it has {against.best_db:.1f} dB"
     return Finding(code="range-contradicted", severity="warning", message=message)
@@ -115,7 +116,7 @@ def _told(upscaler: Upscaler, data_range: float, how: str) -> Inference:
     return Inference(key="data_range", value=f"{data_range:g}", how=how)
 
 
-def _equal(trial: Trial) -> bool:
+def _equal(trial: TrialRun) -> bool:
     one, two = trial.images.values()
     return float((one - two).abs().max()) < 1e-4
 
@@ -124,7 +125,7 @@ def _gains(upscaler: Upscaler, probe: npt.NDArray[np.uint8]) -> dict[float, floa
     gains = {}
     for data_range in RANGES:
         try:
-            gains[data_range] = trials.detail_gain_db(upscaler, probe, data_range)
+            gains[data_range] = trial_run.detail_gain_db(upscaler, probe, data_range)
         except SubmissionError:  # an image as small as that is too small for some networks
             gains[data_range] = -99.0
     return gains

@@ -14,11 +14,13 @@ import torch
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.submissions.declaration import Declaration
-from ntire_bench.worker.loading import missing_packages, packages
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.wire.messages import Slow
+from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.loading.construction import Construction
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
 from ntire_bench.worker.network import checkpoint as checkpoints
+from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, blame
 
@@ -34,16 +36,14 @@ class Loaded:
         model: The class or function that built it.
         inferred: All that was not declared.
         findings: What a reader of the result must know.
-        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
-        precision: The types of less than 32 bits that a slow network computes in; "" for none.
+        slow: How slow it is; None where nothing says that it is slow.
     """
 
     upscaler: Upscaler
     model: str
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    pixel_s: float | None = None
-    precision: str = ""
+    slow: Slow | None = None
 
 
 def load(
@@ -85,10 +85,8 @@ def load(
     if answered:
         how = f"the file calls {', '.join(answered)}, and the network runs on the CPU"
         inferred.append(Inference(key="cuda", value="cpu", how=how))
-    loaded = Loaded(upscaler, model, inferred, construction.findings)
-    if construction.slow is not None:
-        loaded.pixel_s, loaded.precision = construction.slow.pixel_s, construction.slow.precision
-    return loaded
+    slow = None if construction.trial_image is None else construction.trial_image.slow
+    return Loaded(upscaler, model, inferred, construction.findings, slow)
 
 
 def _text(file: Path) -> bytes:
@@ -116,7 +114,7 @@ def import_file(file: Path) -> ModuleType:
     try:
         missing_packages.execute(_text(file), str(file), module)
     except ModuleNotFoundError as error:
-        raise packages.missing(file, blame(error, file), module=error.name) from error
+        raise packages.needed(file, blame(error, file), [packages.missing_by(error)]) from error
     except (Exception, SystemExit) as error:
         raise SubmissionError(
             "raises when it is imported", file=file, found=blame(error, file), remedy="mend the file"

@@ -17,8 +17,9 @@ from torch import nn
 
 from ntire_bench.records.record import Inference
 from ntire_bench.worker.loading import stand_in_answers
+from ntire_bench.worker.network.packages import Missing, MissingPackage, package_in
 
-__all__ = ["MissingPackage", "StandIns", "execute", "missing", "used"]
+__all__ = ["StandIns", "execute", "missing", "used"]
 
 _NAME, _ERROR = "__ntire_bench_stand_in__", "__ntire_bench_error__"
 _OF_A_REPOSITORY = {"models", "utils", "model", "archs", "basicblock", "data", "options"}
@@ -27,10 +28,6 @@ _USES = """
 enter exit iter next len contains setitem delitem add radd sub rsub mul rmul matmul rmatmul truediv rtruediv
 floordiv rfloordiv mod rmod pow rpow neg pos abs invert int float index lt le gt ge
 """.split()
-
-
-class MissingPackage(ModuleNotFoundError):
-    """A package that is not installed is wanted for more than being imported."""
 
 
 class StandIns:
@@ -46,7 +43,7 @@ class StandIns:
     """
 
     def __init__(self, own: Callable[[str], bool] | None = None) -> None:
-        self.missing: dict[str, str] = {}
+        self.missing: dict[str, Missing] = {}
         self.used: dict[str, Inference] = {}
         self._own = own
         self._culprits: dict[str, str] = {}
@@ -104,15 +101,16 @@ class StandIns:
 
     def why(self, value: object) -> str | None:
         """Return why something that a name is bound to could not be had; None if it could."""
-        return self._reason(value._StandIn__module) if isinstance(value, _StandIn) else None
+        return self._missing(value._StandIn__module).reason if isinstance(value, _StandIn) else None
 
     def error(self, module: str, path: str) -> MissingPackage:
         """Return what using a stand-in raises."""
-        text = f"{path} is used, and {self._reason(module)}"
-        return MissingPackage(text, name=self._culprits.get(module, module))
+        missing = self._missing(module)
+        text = f"{path} is used, and {missing.reason}"
+        return MissingPackage(text, name=self._culprits.get(module, module), missing=missing)
 
-    def _reason(self, module: str) -> str:
-        return self.missing.get(module, "it is not installed")
+    def _missing(self, module: str) -> Missing:
+        return self.missing.get(module, Missing("it is not installed", module.split(".")[0]))
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
         if isinstance(node, ast.Import):
@@ -141,9 +139,11 @@ class StandIns:
             reason = f"{module}, which is installed, does not have it"
         else:  # a package may fail in any way; many of this field's do on a newer torch
             reason = f"importing {module} fails: {type(error).__name__}: {error}".split("\n")[0]
-        if not level and self._own is None and top in _OF_A_REPOSITORY:
+        of_the_repository = not level and self._own is None and top in _OF_A_REPOSITORY
+        if of_the_repository:
             reason += " (another file of the repository: the network must be in one, this file)"
-        self.missing[module] = reason
+        another_file = bool(level) or of_the_repository
+        self.missing[module] = Missing(reason, package_in(error) or top, another_file)
 
 
 class _StandIn:
@@ -204,10 +204,9 @@ class _StandIn:
     del _use
 
 
-def missing(module: ModuleType) -> str:
-    """Return what a module executed by `execute` wanted to import in vain, and why; "" if nothing."""
-    reasons = dict.fromkeys(_of(module).missing.values())
-    return "; ".join(reasons)
+def missing(module: ModuleType) -> list[Missing]:
+    """Return what a module executed by `execute` wanted to import in vain, and why."""
+    return list(dict.fromkeys(_of(module).missing.values()))
 
 
 def used(module: ModuleType) -> list[Inference]:

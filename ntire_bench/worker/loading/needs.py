@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from ntire_bench.worker.loading import trial_run as trials
+from ntire_bench.worker.loading import trial_run
 from ntire_bench.worker.loading.rivals import Variant
 from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler
@@ -42,7 +42,7 @@ def without_need(
         return None
     again = upscaler(network)
     again.output = variant.upscaler.output
-    trial = trials.run(again, probe, (best,))
+    trial = trial_run.run(again, probe, (best,))
     if best not in trial.images:
         return None
     difference = float((trial.images[best] - variant.trial.images[best]).abs().max())

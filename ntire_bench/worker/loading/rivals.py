@@ -17,11 +17,11 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Inference
-from ntire_bench.submissions.declaration import Declaration, toml_value
+from ntire_bench.wire.declaration import Declaration, toml_value
 from ntire_bench.worker.fitting.fit import Choice, Fit
-from ntire_bench.worker.loading import trial_run as trials
+from ntire_bench.worker.loading import trial_run
 from ntire_bench.worker.loading.sr_output import settle_output
-from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, Trial
+from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, TrialRun
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["Variant", "Workbench", "choose"]
@@ -46,7 +46,7 @@ class Variant:
     name: str
     fit: Fit
     upscaler: Upscaler
-    trial: Trial
+    trial: TrialRun
     how: dict[str, str] = field(default_factory=dict)
     output: Inference | None = None
 
@@ -65,13 +65,13 @@ class Workbench:
     upscaler: Callable[[nn.Module], Upscaler]
     probe: Callable[[], npt.NDArray[np.uint8]]
     declaration: Declaration
-    ranges: tuple[float, ...] = trials.RANGES
+    ranges: tuple[float, ...] = trial_run.RANGES
 
     def variant(self, fit: Fit) -> Variant:
         """Run a network as it was built."""
         upscaler = self.upscaler(fit.network)
         output = settle_output(upscaler, self.probe(), self.declaration)
-        trial = trials.run(upscaler, self.probe(), self.ranges)
+        trial = trial_run.run(upscaler, self.probe(), self.ranges)
         return Variant(fit.name, fit, upscaler, trial, output=output)
 
     def settled(self, fit: Fit) -> Variant:
@@ -138,7 +138,7 @@ class Workbench:
         return own_db < -_GAIN_DB and any(self._gain_db(rival) > own_db for rival in working)
 
     def _gain_db(self, variant: Variant) -> float:
-        return trials.detail_gain_db(variant.upscaler, self.probe(), variant.trial.best)
+        return trial_run.detail_gain_db(variant.upscaler, self.probe(), variant.trial.best)
 
 
 def choose(variants: Sequence[Variant], name: str) -> tuple[Variant, str] | None:
@@ -170,7 +170,7 @@ def choose(variants: Sequence[Variant], name: str) -> tuple[Variant, str] | None
     return None
 
 
-def _differs(one: Trial, two: Trial) -> bool:
+def _differs(one: TrialRun, two: TrialRun) -> bool:
     """Whether two networks give different images, or the same at different costs."""
     if one.works != two.works:
         return True

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Inference
-from ntire_bench.submissions.declaration import Declaration
 from ntire_bench.text import few
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["settle_output"]
 

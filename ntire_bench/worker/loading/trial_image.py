@@ -17,7 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.wire.messages import Slow
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["TrialImage", "reduced", "trial_image"]
 
@@ -35,14 +37,12 @@ class TrialImage:
     """What to try a network on.
 
     Attributes:
-        image: The LR image or a part of it, uint8 HWC.
-        pixel_s: How long a run takes for each LR pixel [s], where it is slow; else None.
-        precision: The types of under 32 bits that a slow network computes in on a CPU; "" for none.
+        image: The LR image, or a part of it for a slow network, uint8 HWC.
+        slow: How slow it is; None for one that is not.
     """
 
     image: Uint8
-    pixel_s: float | None = None
-    precision: str = ""
+    slow: Slow | None = None
 
 
 def trial_image(
@@ -83,7 +83,7 @@ def trial_image(
             found=f"about {foreseen_s:.0f} s: {cause}",
             remedy="evaluate it on a GPU" + (", or in float32" if precision else ", or make it faster"),
         )
-    return TrialImage(_centre(probe, side), pixel_s, precision)
+    return TrialImage(_centre(probe, side), Slow(pixel_s, precision))
 
 
 def _centre(image: Uint8, side: int) -> Uint8:

@@ -14,9 +14,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.worker.network.upscaler import Upscaler, to_tensor
+from ntire_bench.worker.network.pixels import to_tensor
+from ntire_bench.worker.network.upscaler import Upscaler
 
-__all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "RANGES", "Trial", "detail_gain_db", "run"]
+__all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "RANGES", "TrialRun", "detail_gain_db", "run"]
 
 # Published x4 networks (AGDN, EFDN, ESPAN, LKDN, RLFN, SPAN on Set5 and three photographs): 48 to 68 dB at
 # their own range, 15 dB or more above the other.
@@ -27,7 +28,7 @@ _SAME = 0.5 / 255  # of white; merged branches differ by far less, other computa
 
 
 @dataclass
-class Trial:
+class TrialRun:
     """What a network makes of an LR image at one input range, or at both.
 
     Attributes:
@@ -62,7 +63,7 @@ class Trial:
         """Whether it gives an SR image of this LR image at any range."""
         return self.best_db >= LEAST_DB
 
-    def same(self, other: Trial) -> bool:
+    def same(self, other: TrialRun) -> bool:
         """Whether both give the same image at each range."""
         return self.images.keys() == other.images.keys() and all(
             float((image - other.images[key]).abs().max()) < _SAME for key, image in self.images.items()
@@ -76,7 +77,7 @@ class Trial:
         )
 
 
-def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, ...] = RANGES) -> Trial:
+def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, ...] = RANGES) -> TrialRun:
     """Run a network on an LR image and compare what the SR image reduces to with it.
 
     The LR image is the bicubic reduction of its HR image, so the SR image of a network that works must reduce
@@ -88,7 +89,7 @@ def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, .
         probe: A real LR image, uint8 HWC.
         ranges: The values of white to try.
     """
-    trial, before = Trial(), upscaler.data_range
+    trial, before = TrialRun(), upscaler.data_range
     for data_range in ranges:
         upscaler.data_range = data_range
         try:

@@ -10,44 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.declaration import TILE_OVERLAP
-from ntire_bench.worker.loading import packages
+from ntire_bench.wire.declaration import TILE_OVERLAP
+from ntire_bench.worker.network import packages
 
-__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "to_tensor", "to_uint8", "wants_gpu"]
+__all__ = ["PAD_CANDIDATES", "Upscaler", "blame", "ready", "wants_gpu"]
 
 _GPU = re.compile(r"\b(cuda|nvcc|nvidia|gpus?|triton|cudnn)\b|CUDA_HOME", re.IGNORECASE)
 PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
-
-
-def to_tensor(image: npt.NDArray[np.uint8], data_range: float) -> Tensor:
-    """Return a uint8 HWC image as a float32 1CHW tensor in [0, data_range].
-
-    >>> to_tensor(np.full((1, 1, 3), 255, np.uint8), 1.0).flatten().tolist()
-    [1.0, 1.0, 1.0]
-    """
-    tensor = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1).unsqueeze(0).contiguous()
-    return tensor if data_range == 255.0 else tensor.div_(255.0).mul_(data_range)
-
-
-def to_uint8(output: Tensor, data_range: float) -> Tensor:
-    """Return a float 1CHW tensor in [0, data_range] as a uint8 HWC tensor: clamped, scaled, rounded once.
-
-    Halves round to even, as NumPy's round and therefore the challenge's own code do.
-
-    >>> to_uint8(torch.tensor([-1.0, 0.5, 1.5]).reshape(1, 3, 1, 1), 1.0).flatten().tolist()
-    [0, 128, 255]
-    """
-    image = output.detach().squeeze(0).permute(1, 2, 0).clamp(0.0, data_range)  # a copy: the rest is in place
-    if data_range != 255.0:
-        image.mul_(255.0 / data_range)
-    return image.round_().to(torch.uint8)
 
 
 def blame(error: BaseException, file: Path | None = None) -> str:
@@ -259,7 +233,8 @@ class Upscaler:
         if isinstance(error, ModuleNotFoundError) and error.name:
             top = error.name.split(".")[0]
             otherwise = f"install {top} beside ntire_bench, or have the team do without it"
-            return packages.missing(self.file, blame(error, self.file), otherwise, module=top)
+            missing = [packages.missing_by(error)]
+            return packages.needed(self.file, blame(error, self.file), missing, otherwise)
         height, width = lr.shape[-2:]
         remedy = "mend the network; if it wants sides that are multiples of a number, declare pad_to"
         if self.own_forward is not None:

@@ -20,11 +20,12 @@ def tenth(seen):
 
 def measure(upscaler, shape):
     real = REAL_MEASURE(upscaler, shape)
-    products = real.audit["traced_products"] // 10
-    seen = {**real.audit["observed"], "uncounted": {}}
-    seen |= {key: seen[key] // 10 for key in ("products", "counted", "activations")}
-    audit = {**real.audit, "observed": seen, "traced_products": products}
-    return dataclasses.replace(real, flops=real.flops // 10, activations=real.activations // 10, audit=audit)
+    costs = real.costs
+    audit = dataclasses.replace(costs.audit, traced_products=costs.audit.traced_products // 10)
+    costs = dataclasses.replace(
+        costs, flops=costs.flops // 10, activations=costs.activations // 10, audit=audit
+    )
+    return dataclasses.replace(real, costs=costs, observed=tenth(real.observed))
 
 
 def audit(upscaler, image):

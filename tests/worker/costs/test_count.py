@@ -12,8 +12,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.declaration import Declaration
-from ntire_bench.worker.costs import count as complexity
+from ntire_bench.wire.declaration import Declaration
+from ntire_bench.worker.costs import count
 from ntire_bench.worker.loading import load
 from ntire_bench.worker.network.upscaler import Upscaler
 
@@ -21,12 +21,16 @@ CPU = torch.device("cpu")
 INPUT = (1, 3, 64, 64)
 
 
-def measured(network, shape=INPUT, **options):
+def counted(network, shape=INPUT, **options):
     network.eval()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     upscaler = Upscaler(network, Path("models/team05_Toy.py"), 4, CPU, **options)
-    return complexity.measure(upscaler, shape)
+    return count.measure(upscaler, shape)
+
+
+def measured(network, shape=INPUT, **options):
+    return counted(network, shape, **options).costs
 
 
 class Toy(nn.Module):
@@ -193,19 +197,19 @@ def test_flops_grow_with_the_image():
 
 def test_parameters_count_once_and_buffers_not_at_all():
     network = Toy()
-    assert complexity.count_parameters(network) == (3 * 8 * 9 + 8) + (8 * 48 * 9 + 48)
-    before = complexity.count_parameters(network)
+    assert count.count_parameters(network) == (3 * 8 * 9 + 8) + (8 * 48 * 9 + 48)
+    before = count.count_parameters(network)
     network.again = network.head
     network.same_weight = network.tail.weight
     network.register_buffer("mean", torch.zeros(1, 3, 1, 1))
-    assert complexity.count_parameters(network) == before
+    assert count.count_parameters(network) == before
     network.own = nn.Parameter(torch.zeros(7))
-    assert complexity.count_parameters(network) == before + 7
+    assert count.count_parameters(network) == before + 7
 
 
 def test_frozen_parameters_count():
     network = Toy()
-    before = complexity.count_parameters(network)
+    before = count.count_parameters(network)
     assert measured(network).params == before
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
@@ -299,16 +303,16 @@ def test_what_fvcore_cannot_follow_is_counted_by_its_operators(how, part):
         plain.activations,
         plain.convs,
     )
-    assert (found.audit["counter"], plain.audit["counter"]) == ("operators", "fvcore")
-    assert found.audit["not_traced"] and plain.audit["not_traced"] is None
+    assert (found.audit.counter, plain.audit.counter) == ("operators", "fvcore")
+    assert found.audit.not_traced and plain.audit.not_traced is None
     # fvcore leaves its hooks behind where it fails; they would be timed.
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
 
 
 @pytest.mark.parametrize("network", [Toy(), Functional(), Zoo()], ids=["toy", "functional", "zoo"])
 def test_the_audits_count_is_fvcores(network):
-    found = measured(network, (1, 3, 48, 96))
-    observed = found.audit["observed"]
-    assert observed["counted"] == found.flops
-    assert observed["products"] == found.audit["traced_products"]
-    assert (observed["weights"], observed["constants"], observed["from_image"]) == (0, 0, True)
+    found = counted(network, (1, 3, 48, 96))
+    costs, observed = found.costs, found.observed
+    assert observed.counted == costs.flops
+    assert observed.products == costs.audit.traced_products
+    assert (observed.weights, observed.constants, observed.from_image) == (0, 0, True)

@@ -12,7 +12,7 @@ from toys import found
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.loading import cuda_on_cpu
-from ntire_bench.worker.network.upscaler import to_tensor
+from ntire_bench.worker.network.pixels import to_tensor
 
 CPU = torch.device("cpu")
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.source import files
 from ntire_bench.submissions import declaration
 from ntire_bench.worker.loading import load, trial_run
 from ntire_bench.worker.loading.input_range import infer_data_range
@@ -110,7 +111,7 @@ def test_published_networks_gain_detail_at_their_own_range_alone(shared, root, m
 
     lr = np.array(Image.open(shared / "data" / "Set5" / "LR_x4" / "babyx4.png").convert("RGB"))[:64, :64]
     file = root / "models" / f"{model}.py"
-    declared = declaration.read(file, declaration.parse(file))
+    declared = declaration.read(file, files.parse(file))
     loaded = load.load(
         file, model, shared / "weights" / f"{weights}.pth", declared,
         scale=4, device=CPU, probe=np.ascontiguousarray(lr),

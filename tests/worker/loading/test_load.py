@@ -17,7 +17,7 @@ from PIL import Image
 from toys import found, state_dict, toy, write_toy
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.declaration import Declaration
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.loading import load as loader
 
 CPU = torch.device("cpu")
@@ -489,7 +489,7 @@ def test_loading_does_not_import_torchs_compiler(tmp_path):
         import sys, torch
         from pathlib import Path
         from ntire_bench.data import sample
-        from ntire_bench.submissions.declaration import Declaration
+        from ntire_bench.wire.declaration import Declaration
         from ntire_bench.worker.loading import load as loader
 
         file, checkpoint = map(Path, sys.argv[1:])

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.loading.stand_in_answers import answer
+from ntire_bench.worker.network import packages
 
 
 @pytest.fixture
@@ -34,14 +35,15 @@ def test_nothing_missing_leaves_everything_as_it_is(execute):
     assert module.math.pi > 3
     assert module.nn is nn
     assert module.Tensor is torch.Tensor
-    assert missing_packages.missing(module) == ""
+    assert missing_packages.missing(module) == []
     assert missing_packages.used(module) == []
 
 
 def test_what_is_imported_and_not_used_is_not_missed(execute):
     module = execute("import no_such_a, no_such_b.c as d\nfrom no_such_e.f import g as h, i\nx = 1\n")
     assert module.x == 1
-    assert "No module named 'no_such_a'" in missing_packages.missing(module)
+    assert [one.package for one in missing_packages.missing(module)][:1] == ["no_such_a"]
+    assert "No module named 'no_such_a'" in missing_packages.missing(module)[0].reason
     assert missing_packages.used(module) == []
     assert "no_such_a" not in sys.modules
 
@@ -83,12 +85,14 @@ def test_a_registry_gives_the_class_back_and_says_so(execute, decorator):
 def test_an_import_inside_try_has_its_own_answer(execute):
     module = execute("try:\n    import no_such_a\nexcept ImportError:\n    no_such_a = None\n")
     assert module.no_such_a is None
-    assert missing_packages.missing(module) == ""
+    assert missing_packages.missing(module) == []
 
 
 def test_other_files_are_told_apart(execute):
     module = execute("from .blocks import A\nfrom models.no_such_team import B\n")
-    assert ".blocks is another file" in missing_packages.missing(module)
+    relative, absolute = missing_packages.missing(module)
+    assert relative.another_file and ".blocks is another file" in relative.reason
+    assert absolute.another_file and absolute.package == "models"
     with pytest.raises(ModuleNotFoundError, match="another file of the repository"):
         module.B()
 
@@ -258,7 +262,7 @@ def test_initial_weights(arch_util):
 def test_what_computes_is_not_answered(execute, absent, wanted, use):
     absent("torchvision", "einops", "timm", "basicsr", "thop", "ptflops")
     assert missing_packages.used(execute(f"{wanted}\ndef use():\n    return {use}\n")) == []
-    with pytest.raises(missing_packages.MissingPackage, match="is used, and (No module named|import of) "):
+    with pytest.raises(packages.MissingPackage, match="is used, and (No module named|import of) "):
         execute(f"{wanted}\n{use}\n")
 
 
@@ -304,7 +308,7 @@ def test_imports_are_made_in_their_turn(execute, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "beside_b.py").write_text("x = 3")
     module = execute(f"import sys\nsys.path.append({str(tmp_path)!r})\nfrom beside_b import x\n")
-    assert module.x == 3 and missing_packages.missing(module) == ""
+    assert module.x == 3 and missing_packages.missing(module) == []
     del sys.modules["beside_b"]
 
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.submissions.declaration import TILE_OVERLAP
-from ntire_bench.worker.network.pixels import write_planes
-from ntire_bench.worker.network.upscaler import Upscaler, blame, to_tensor, to_uint8
+from ntire_bench.wire.declaration import TILE_OVERLAP
+from ntire_bench.worker.network.pixels import to_tensor, to_uint8, write_planes
+from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 FILE = Path("models/team05_Toy.py")
 

@@ -18,8 +18,9 @@ from click.testing import Result
 from pairs import smooth, write_pairs
 
 from ntire_bench.worker.checkout import imports as checkout_imports
-from ntire_bench.worker.loading import packages
-from ntire_bench.worker.loading.missing_packages import MissingPackage, StandIns
+from ntire_bench.worker.loading.missing_packages import StandIns
+from ntire_bench.worker.network import packages
+from ntire_bench.worker.network.packages import MissingPackage
 
 # The files of a checkout
 

@@ -1,0 +1,64 @@
+"""What a submission says of itself, as it crosses to a worker."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["TILE_OVERLAP", "Declaration", "toml_value"]
+
+TILE_OVERLAP = 32  # LR pixels that neighbouring tiles share, as in the challenge's own loop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a submission says of itself; None where it says nothing.
+
+    Attributes:
+        model: Name of the class or function in the file that builds the network.
+        args: Keyword arguments for it.
+        data_range: 1 or 255, the value of white in the network's input and output.
+        checkpoint: File name in model_zoo/; "" for a network that has no checkpoint.
+        state_key: Key of the state dict inside the checkpoint; "" for the top.
+        prefix: What the names of the state dict begin with and the network's do not, such as "module.".
+        strict: Whether every key of network and checkpoint must match.
+        tile: Side [LR pixels] of the tiles the image is to be run in.
+        pad_to: The input is to be padded to a multiple of this.
+        output: Which one is the SR image, where the network returns several things: its number or key.
+        source: Where it was declared; "" if nothing was.
+    """
+
+    model: str | None = None
+    args: dict[str, Any] = field(default_factory=dict)
+    data_range: float | None = None
+    checkpoint: str | None = None
+    state_key: str | None = None
+    prefix: str | None = None
+    strict: bool = True
+    tile: int | None = None
+    pad_to: int | None = None
+    output: int | str | None = None
+    source: str = ""
+
+
+def toml_value(value: Any) -> str:  # noqa: ANN401 - what a TOML file can hold
+    """Return a value as TOML writes it.
+
+    Raises:
+        ValueError: TOML has no such value: None, a set, a key that is no string.
+
+    >>> toml_value([True, 1.0, "a", (2, 3)])
+    '[true, 1.0, "a", [2, 3]]'
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return f"{{{', '.join(f'{json.dumps(k)} = {toml_value(v)}' for k, v in value.items())}}}"
+    raise ValueError(f"TOML has no {type(value).__name__}")

@@ -1,0 +1,216 @@
+"""What a worker is asked and what it answers: the same classes on both sides.
+
+What crosses is JSON. `plain` makes it of a message; in the parent, `client.answers` makes a message of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ntire_bench.records.record import Complexity, Finding, Inference
+from ntire_bench.wire.observation import Observation
+
+__all__ = [
+    "MOST_DIFFERENCE",
+    "SCRIPT",
+    "SELECT_MODEL",
+    "BranchRequest",
+    "Counted",
+    "ErrorReply",
+    "Flags",
+    "FuseReply",
+    "LoadReply",
+    "Parameters",
+    "PeakMemory",
+    "Slow",
+    "Timed",
+    "WarmUp",
+    "plain",
+]
+
+SCRIPT = "test_demo.py"
+SELECT_MODEL = "select_model"
+MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchRequest:
+    """Which branch is wanted; see `submissions.branch.Branch`.
+
+    Attributes:
+        id: The number.
+        root: The checkout.
+        script: Its test_demo.py.
+        file: The model file, for messages.
+        parameter: The parameter of select_model that tells it the number.
+        attribute: The attribute of it that is the number; None where the parameter is.
+        as_text: Whether the number is given as text.
+        checkpoints: Files that the branch is known to name.
+    """
+
+    id: int
+    root: Path
+    script: Path
+    file: Path
+    parameter: str
+    attribute: str | None
+    as_text: bool
+    checkpoints: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A network that is slow, or that may be so because of the types it computes in.
+
+    Attributes:
+        pixel_s: How long a run takes for each LR pixel [s]; None where that was not measured.
+        precision: The types of less than 32 bits that it computes in on a CPU; "" for none, and on a GPU.
+    """
+
+    pixel_s: float | None = None
+    precision: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadReply:
+    """How a submission was resolved; see `records.SubmissionInfo`.
+
+    Attributes:
+        model: The class or function that built the network.
+        data_range: 1.0 or 255.0.
+        tile: Side of the tiles [LR pixels], or None.
+        can_fuse: It has a method such as fuse().
+        inferred: What was found out rather than declared.
+        findings: What a reader of the result must know.
+        slow: How slow it is; None where nothing says that it is slow.
+    """
+
+    model: str
+    data_range: float
+    tile: int | None
+    can_fuse: bool
+    inferred: tuple[Inference, ...]
+    findings: tuple[Finding, ...]
+    slow: Slow | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A network's costs, before they are audited.
+
+    Attributes:
+        costs: Of its `audit`, `counter`, `traced_products` and `not_traced` are set.
+        observed: What was seen of one forward pass on the same input.
+    """
+
+    costs: Complexity
+    observed: Observation
+
+
+@dataclass(frozen=True, kw_only=True)
+class FuseReply:
+    """What merging a network's training branches changes.
+
+    Attributes:
+        before: Costs as loaded.
+        after: Costs merged.
+        difference_levels: Largest difference of the two outputs on an image [grey levels, 0 to 255].
+        relative: Largest difference over the largest value.
+        size: Of the merged checkpoint [bytes]; 0 where it is not wanted.
+    """
+
+    before: Complexity
+    after: Complexity
+    difference_levels: float
+    relative: float
+    size: int = 0
+
+    @property
+    def saves(self) -> bool:
+        """Whether the merged network costs less."""
+        return self.after.params < self.before.params or self.after.flops < self.before.flops
+
+    @property
+    def same(self) -> bool:
+        """Whether the merged network gives the same image, rounding aside."""
+        return self.relative < MOST_DIFFERENCE
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What a warm-up tells: the multiple that this size is padded to, 1 for none, and the first call [ms]."""
+
+    pad_to: int
+    first_ms: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The runtime of one forward pass [ms], by the worker's own clock."""
+
+    runtime_ms: float
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How many elements parameters() has."""
+
+    params: int
+
+
+@dataclass(frozen=True)
+class PeakMemory:
+    """The memory peak since the last reset [MiB]; None where it cannot be measured."""
+
+    memory_mib: float | None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """torch's settings that change runtime or rounding, by name."""
+
+    flags: dict[str, bool | int | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorReply:
+    """An operation that failed.
+
+    Attributes:
+        kind: Whose fault it is: the submission's, the measurement's, or this program's own.
+        what: See `errors.NtireBenchError`, as for the four below.
+        file: The file at fault.
+        expected: What should have been there.
+        found: What was there instead.
+        remedy: What the reader can do.
+        traceback: Of a fault of this program's own; else "".
+    """
+
+    kind: Literal["submission", "measurement", "program"]
+    what: str
+    file: str | None = None
+    expected: str | None = None
+    found: str | None = None
+    remedy: str | None = None
+    traceback: str = ""
+
+
+def plain(message: object) -> Any:  # noqa: ANN401 - what JSON holds
+    """Return a message as JSON holds it.
+
+    >>> plain(Timed(1.5))
+    {'runtime_ms': 1.5}
+    """
+    return msgspec.to_builtins(message, enc_hook=_simple)
+
+
+def _simple(value: object) -> str | int | float:
+    """Return a text or number of a class of its own, such as torch's version, as Python's own."""
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    raise NotImplementedError(f"{type(value).__name__} in a message")
