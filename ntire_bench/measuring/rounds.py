@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ntire_bench.data import images
 from ntire_bench.data.dataset import Pair, Split, read_hr, read_lr
-from ntire_bench.machine import monitor
+from ntire_bench.machine import monitor, processes
 from ntire_bench.measuring.background import Beside
 from ntire_bench.measuring.clock import Overhead
 from ntire_bench.measuring.replays import Verifier, dithered
@@ -170,9 +170,9 @@ class Rounds:
         for side in self.sides:
             with blamed(side.contender):
                 side.contender.worker.begin_round()
-        pids = {id(side): monitor.family([side.contender.worker.pid]) for side in self.sides}
+        pids = {id(side): processes.family([side.contender.worker.pid]) for side in self.sides}
         share = monitor.CpuShare([pid for known in pids.values() for pid in known])
-        before = {id(side): monitor.cpu_seconds(pids[id(side)]) for side in self.sides}
+        before = {id(side): processes.cpu_seconds(pids[id(side)]) for side in self.sides}
         turns = {id(side): side.turn_wall_s for side in self.sides}
         for side in self.sides:
             side.turn_cpu_s = 0.0
@@ -184,7 +184,7 @@ class Rounds:
                 now = side.contender.worker.flags()
             if now not in side.flags:
                 side.flags.append(now)
-            used = monitor.cpu_seconds(pids[id(side)]) - before[id(side)]
+            used = processes.cpu_seconds(pids[id(side)]) - before[id(side)]
             side.idle_cpu_s += max(0.0, used - side.turn_cpu_s)
             side.idle_wall_s += wall - (side.turn_wall_s - turns[id(side)])
         others = share.others()
@@ -238,11 +238,11 @@ class Rounds:
         self._pairs += 1
         for side in self.sides if self._pairs % 2 else self.sides[::-1]:
             known = pids[id(side)]
-            cpu, begin = monitor.cpu_seconds(known), time.perf_counter()
+            cpu, begin = processes.cpu_seconds(known), time.perf_counter()
             with blamed(side.contender):
                 call = side.contender.worker.run(lr)
             side.turn_wall_s += time.perf_counter() - begin
-            side.turn_cpu_s += monitor.cpu_seconds(known) - cpu
+            side.turn_cpu_s += processes.cpu_seconds(known) - cpu
             pixels = lr.shape[0] * lr.shape[1]
             side.claimed[split.name][-1][index] = call.claimed_ms
             side.seen[split.name][-1][index] = max(1e-6, call.bracket_ms - side.overhead.of(pixels))
