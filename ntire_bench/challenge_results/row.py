@@ -169,9 +169,7 @@ def _runtime(row: ResultsRow, split: str, samples: tuple[float, ...], parsed: Pa
             parsed.problems.append(f"a runtime of {value:g} ms for image {position} of {split}")
             return None
     if samples:
-        mean = math.fsum(samples) / len(samples)
-        _compare(stated, mean, f"{split}: the average runtime", "ms", len(samples), parsed)
-        return mean
+        return _mean(samples, stated, f"{split}: the average runtime", "ms", parsed)
     if stated is not None and not 0 < stated < _MOST_MS:
         parsed.problems.append(f"an average runtime of {stated:g} ms on {split}")
         return None
@@ -198,20 +196,22 @@ def _psnr(row: ResultsRow, split: str, values: tuple[float, ...], parsed: Parsed
         parsed.problems.append(f"a PSNR of {absurd[0]:g} dB on {split}")
         return None
     if values:
-        mean = math.fsum(values) / len(values)
-        _compare(stated, mean, f"{split}: the average PSNR", "dB", len(values), parsed)
-        return mean
+        return _mean(values, stated, f"{split}: the average PSNR", "dB", parsed)
     if stated is None:
         parsed.no_psnr[split] = "the file gives no PSNR"
     return stated
 
 
-def _compare(stated: float | None, mean: float, what: str, unit: str, images: int, parsed: ParsedRow) -> None:
+def _mean(values: tuple[float, ...], stated: float | None, what: str, unit: str, parsed: ParsedRow) -> float:
+    """Return the mean of single images, and warn where the average that the file gives is another."""
+    mean = math.fsum(values) / len(values)
     if stated is not None and not abs(stated - mean) <= _ROUNDING + 1e-9:
         message = (
-            f"{what} is given as {stated:.2f} {unit}, but its {images} images have the mean {mean:.2f} {unit}"
+            f"{what} is given as {stated:.2f} {unit}, but its {len(values)} images have the mean {mean:.2f} "
+            f"{unit}, which counts"
         )
-        parsed.warn("average-differs", f"{message}, which counts")
+        parsed.warn("average-differs", message)
+    return mean
 
 
 def _average(row: ResultsRow, splits: dict[str, SplitResult], parsed: ParsedRow) -> float | None:
