@@ -22,9 +22,9 @@ __all__ = [
     "Estimate",
     "Samples",
     "bootstrap",
-    "few",
     "interval",
     "runtime_ms",
+    "small_sample_factor",
     "student_t",
 ]
 
@@ -155,13 +155,13 @@ def student_t(freedom: int) -> float:
     return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
-def few(count: int) -> float:
+def small_sample_factor(count: int) -> float:
     """Return by how much an interval must be drawn apart that was resampled from few things.
 
     Resampling n things with replacement gives a variance that is (n - 1) / n of the true one on average, and
     what is estimated from n things has Student's distribution.
 
-    >>> round(few(3), 3), round(few(15), 3)  # 1.225 * 4.303 / 1.96
+    >>> round(small_sample_factor(3), 3), round(small_sample_factor(15), 3)  # 1.225 * 4.303 / 1.96
     (2.689, 1.133)
     """
     return math.sqrt(count / (count - 1)) * student_t(count - 1) / _T_LIMIT if count > 1 else 1.0
@@ -250,7 +250,7 @@ class _Draws:
 
         Resampling rounds within resampled launches counts the rounds' noise twice, as launches differ by it
         already. So the two-stage resamples, of which there are many different ones, give the shape, and
-        launches alone how wide it is, drawn apart for their small number (see `few`).
+        launches alone how wide it is, drawn apart for their small number (see `small_sample_factor`).
 
         Args:
             point: The estimate.
@@ -260,7 +260,7 @@ class _Draws:
         if len(values) == 0:
             return values
         values *= point / figure(np.arange(sum(self.launches)))
-        factor = few(len(self.launches) if self.whole else sum(self.launches))
+        factor = small_sample_factor(len(self.launches) if self.whole else sum(self.launches))
         spread = float(values.std())
         launches = float(np.std([figure(rounds) for rounds in self.whole])) if self.whole else 0.0
         if launches > 0 and spread > 0:

@@ -12,7 +12,7 @@ from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.machine import environment
-from ntire_bench.measuring.options import start_crew
+from ntire_bench.measuring.options import start_workers
 from ntire_bench.measuring.resolve import describe, file_sha256
 from ntire_bench.measuring.rounds import sr_path
 from ntire_bench.measuring.side import Progress
@@ -246,7 +246,7 @@ def run(
                         data.protocol,
                         options,
                         progress,
-                        crew=starter.crew_of(item),
+                        workers=starter.workers_of(item),
                         start_next=lambda item=item: starter.start_after(item),  # type: ignore[misc]
                     )
                 except SubmissionError as error:  # its files cannot be read
@@ -279,29 +279,29 @@ class _Starter:
     ) -> None:
         self._following = dict(zip(map(id, items), [*items[1:], None], strict=False))
         self._baseline, self._data, self._options = baseline, data, options
-        self._crews: dict[int, Workers] = {}
+        self._started: dict[int, Workers] = {}
 
     def __enter__(self) -> _Starter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for crew in self._crews.values():
-            crew.close()
+        for workers in self._started.values():
+            workers.close()
 
     def start_after(self, item: Submission) -> Workers | None:
         """Start the workers of the submission after `item`; None where there is none that can be tried."""
         following = self._following[id(item)]
         if not isinstance(following, Submission):
             return None
-        crew = start_crew(
+        workers = start_workers(
             following, self._baseline, self._data.splits, self._data.protocol.scale, self._options
         )
-        self._crews[id(following)] = crew
-        return crew
+        self._started[id(following)] = workers
+        return workers
 
-    def crew_of(self, item: Submission) -> Workers | None:
+    def workers_of(self, item: Submission) -> Workers | None:
         """Return the workers that were started for a submission, if any."""
-        return self._crews.get(id(item))
+        return self._started.get(id(item))
 
 
 def _unusable(item: Unusable, data: Data, options: Options) -> Record:

@@ -13,7 +13,7 @@ from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
 from ntire_bench.measuring.options import Options, isolation_of
 from ntire_bench.measuring.session import Session
-from ntire_bench.measuring.side import BaselineError, Contender, Progress
+from ntire_bench.measuring.side import BaselineError, Progress, Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import entry_from_record
@@ -30,7 +30,7 @@ def evaluate(
     protocol: Protocol,
     options: Options,
     progress: Progress | None = None,
-    crew: Workers | None = None,
+    workers: Workers | None = None,
     start_next: Callable[[], Workers | None] | None = None,
 ) -> Record:
     """Evaluate one submission on some splits.
@@ -42,7 +42,7 @@ def evaluate(
         protocol: The rules.
         options: Rounds, device, channel.
         progress: Told of every call.
-        crew: Workers of the first launch, if they were started before.
+        workers: Workers of the first launch, if they were started before.
         start_next: Starts the workers of the next submission, in an untimed phase of this one.
 
     Returns:
@@ -55,7 +55,7 @@ def evaluate(
     """
     isolation = isolation_of(options, splits)
     created = datetime.now(timezone.utc)
-    session = Session(submission, baseline, splits, protocol, options, progress, crew, start_next)
+    session = Session(submission, baseline, splits, protocol, options, progress, workers, start_next)
     error: ErrorInfo | None = None
     begin = time.perf_counter()
     try:
@@ -66,8 +66,8 @@ def evaluate(
         phase = "baseline" if isinstance(failure, BaselineError) else session.phase
         error = ErrorInfo(type=type(failure).__name__, message=str(failure), phase=phase)
     session.wall_s["total"] = time.perf_counter() - begin
-    own = next((c for c in session.contenders if not c.is_baseline), None)
-    other = next((c for c in session.contenders if c.is_baseline), None)
+    own = next((c for c in session.sides if not c.is_baseline), None)
+    other = next((c for c in session.sides if c.is_baseline), None)
     if other is None and own is not None and submission.is_same_as(baseline):
         other = own
     record = Record(
@@ -91,7 +91,7 @@ def evaluate(
     return _scored(record, protocol)
 
 
-def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Finding, ...]:
+def _findings(own: Side | None, baseline: Side | None) -> tuple[Finding, ...]:
     """Return what was found on the submission, and on the baseline what its score depends on."""
     found = [] if own is None else list(own.findings)
     if baseline is not None and baseline is not own:
@@ -99,12 +99,10 @@ def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Findin
     return tuple(found)
 
 
-def _measurement(contender: Contender | None) -> Measurement | None:
-    if contender is None or contender.complexity is None or not contender.splits:
+def _measurement(side: Side | None) -> Measurement | None:
+    if side is None or side.complexity is None or not side.splits:
         return None
-    return Measurement(
-        submission=contender.info, complexity=contender.complexity, splits=dict(contender.splits)
-    )
+    return Measurement(submission=side.info, complexity=side.complexity, splits=dict(side.splits))
 
 
 def _scored(record: Record, protocol: Protocol) -> Record:
