@@ -1,4 +1,4 @@
-"""Which level of isolation workers get: found by a canary that tries to get out, not by what is installed."""
+"""Which level of isolation workers get: the best one that a canary, a process that tries, does not break."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class LevelTrial:
     """What a canary found out at one level.
 
     Attributes:
-        level: The level.
-        held: Names of checks (see `canary.CHECKS`) that held.
-        got: What it got at, by check, for those that did not.
-        reason: Why the level cannot be had; None where all that it promises held.
+        level: "L0" to "L3".
+        held: Names of the checks (see `canary.CHECKS`) that held.
+        got: For the checks that did not hold: (name, what the canary reached).
+        reason: Why the level is not available; None where all that it promises held.
     """
 
     level: str
@@ -55,7 +55,7 @@ def isolation_for(choice: str, ground_truth: Sequence[Path] = (), *, allow_pickl
         allow_pickle: Whether checkpoints may run code as they are loaded, which needs L2.
 
     Raises:
-        UsageError: What was asked for cannot be had.
+        UsageError: This machine does not have what was asked for.
     """
     levels = {"auto": LEVELS, "none": ("L0",), "required": ("L3", "L2")}.get(choice, (choice,))
     trials: list[LevelTrial] = []
@@ -117,11 +117,11 @@ def _detail(trial: LevelTrial) -> str:
 
 @functools.cache
 def try_level(level: str, ground_truth: tuple[Path, ...] = ()) -> LevelTrial:
-    """Let a canary loose at a level, and return what it was kept from; asked again, the answer is the same.
+    """Run a canary at a level and return what it was kept from. Each level is tried once per process.
 
     Args:
         level: One of `spawn.LEVELS`.
-        ground_truth: Files it tries to read.
+        ground_truth: Files that it tries to read.
     """
     if level == "L0":
         return LevelTrial(level)
