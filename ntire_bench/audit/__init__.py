@@ -1,1 +1,4 @@
-"""Has costs counted again, at sizes that a submission cannot know, and judges them."""
+"""Has costs counted again, at sizes that a submission cannot know, and judges them.
+
+Others import: auditor.audit.
+"""

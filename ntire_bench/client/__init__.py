@@ -1,1 +1,4 @@
-"""The parent's side of a worker: asks, checks the answer, ends it."""
+"""The parent's side of a worker: starts it, asks, checks the answers, ends it.
+
+Others import: worker.Call, worker.Worker, workers.Workers.
+"""

@@ -99,7 +99,7 @@ def observation(reply: object) -> Observation:
 def _check_counts(seen: Observation) -> None:
     numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
     if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
-        raise ForgedAnswerError("counts that are none")
+        raise ForgedAnswerError("counts that cannot be")
 
 
 def parameters(reply: object) -> int:
@@ -200,7 +200,7 @@ def _tame(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
     if isinstance(value, str):
         return one_line(value, _MOST_TEXT)
     if isinstance(value, int) and not -_MOST <= value <= _MOST:
-        raise ForgedAnswerError("a number that counts nothing")
+        raise ForgedAnswerError(f"a number beyond {_MOST}")
     if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
         raise ForgedAnswerError(f"a list of {len(value)}")
     if isinstance(value, list):

@@ -1,14 +1,14 @@
-"""Ranks within noise: which teams cannot be told apart, and how often a team takes each rank."""
+"""What noise does to ranks: which teams are tied within it, and how often a team takes each rank."""
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ntire_bench.protocols.protocol import Weights
 from ntire_bench.ranking.entry import Entry
+from ntire_bench.ranking.scoring import metric_score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 __all__ = ["rank_shares", "shares", "ties"]
 
 
-def ties(ranked: Sequence[Entry]) -> dict[int, tuple[str, ...]]:
-    """Return, by the id() of an entry, the labels of those whose intervals of the final score overlap its.
+def ties(ranked: Sequence[Entry]) -> list[tuple[str, ...]]:
+    """Return, for each entry, the labels of those whose 95 % intervals of the final score overlap its own.
 
     Args:
         ranked: Entries that are ranked together; those without an interval tie with nobody.
     """
-    limits = sorted(
-        ((entry.score_ci95, entry) for entry in ranked if entry.score_ci95 is not None),
-        key=lambda item: item[0],
+    found: list[list[str]] = [[] for _ in ranked]
+    intervals = sorted(
+        (entry.score_ci95, place) for place, entry in enumerate(ranked) if entry.score_ci95 is not None
     )
-    found: dict[int, list[str]] = {}
-    for place, ((_, high), entry) in enumerate(limits):
-        for (low, _), other in limits[place + 1 :]:
+    for number, ((_, high), one) in enumerate(intervals):
+        for (low, _), other in intervals[number + 1 :]:
             if low > high:
                 break
-            found.setdefault(id(entry), []).append(other.label)
-            found.setdefault(id(other), []).append(entry.label)
-    return {key: tuple(labels) for key, labels in found.items()}
+            found[one].append(ranked[other].label)
+            found[other].append(ranked[one].label)
+    return [tuple(labels) for labels in found]
 
 
 def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float]]:
     """Return the share of resamples in which each entry takes each rank.
 
-    Sessions are independent, but their resamples were drawn with the same random numbers: each team's are put
-    into an order of its own, so that resample k of one team may meet resample k of every other.
+    Sessions are independent of each other, but their resamples were drawn with the same random numbers.
+    Each team's are therefore shuffled, so that resample k of one team can be compared with resample k of
+    every other.
 
     Args:
         ranked: Entries that are ranked together.
@@ -50,7 +50,7 @@ def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float
     Returns:
         One mapping per entry; all empty where one of them has no resamples.
     """
-    # Where no runtime has an interval, a leaderboard needs no numpy.
+    # This comes first: numpy is imported only where there is something to compute.
     known = [len(entry.ratio_resamples) for entry in ranked if not entry.is_baseline]
     if not known or min(known) == 0:
         return [{} for _ in ranked]
@@ -61,8 +61,8 @@ def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float
     for entry in ranked:
         if entry.costs is None or entry.baseline is None:
             raise ValueError(f"{entry.label} is ranked without costs")
-        fixed = weights.flops * _exp(entry.costs.flops / entry.baseline.flops)
-        fixed += weights.params * _exp(entry.costs.params / entry.baseline.params)
+        fixed = weights.flops * metric_score(entry.costs.flops, entry.baseline.flops)
+        fixed += weights.params * metric_score(entry.costs.params, entry.baseline.params)
         ratios = np.ones(count) if entry.is_baseline else _shuffled(entry)[:count]
         with np.errstate(over="ignore"):
             finals.append(weights.runtime * np.exp(2 * ratios) + fixed)
@@ -97,15 +97,8 @@ def rank_shares(finals: Sequence[npt.NDArray[np.float64]]) -> list[dict[int, flo
 
 
 def _shuffled(entry: Entry) -> npt.NDArray[np.float64]:
-    """Return a team's resamples in an order that is the same every time, and another for every team."""
+    """Return a team's resamples shuffled: for one team always in the same order, for others in another."""
     import numpy as np
 
     seed = zlib.crc32(entry.label.encode(errors="replace"))
     return np.random.default_rng(seed).permutation(np.array(entry.ratio_resamples))
-
-
-def _exp(ratio: float) -> float:
-    try:
-        return math.exp(2 * ratio)
-    except OverflowError:
-        return math.inf

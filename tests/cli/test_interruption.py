@@ -166,8 +166,8 @@ def test_a_worker_that_is_killed_is_a_failed_record_and_the_run_goes_on(place, s
 def test_interrupted_before_anything_runs(place):
     """While modules are imported and images are checked there is nothing to keep, and no traceback either."""
     code = (
-        "import os, signal, ntire_bench.workflows.campaign as campaign\n"
-        "campaign.load_splits = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import os, signal, ntire_bench.workflows.data as data\n"
+        "data.load_splits = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "from ntire_bench.cli import main; main()"
     )
     done = subprocess.run(

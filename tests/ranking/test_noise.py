@@ -14,7 +14,7 @@ from timed_records import timed
 
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking import board as leaderboard
-from ntire_bench.ranking import noise, scoring
+from ntire_bench.ranking import noise, ranks
 from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.records.record import Record
 from ntire_bench.records.store import Stored
@@ -23,8 +23,8 @@ from ntire_bench.reporting import render
 RULES = protocols.load("ntire2024")
 
 
-def rows(*records: Record) -> dict[str, scoring.Row]:
-    ranked = scoring.rank([entry_from_record(record, RULES, "y") for record in records], RULES)
+def rows(*records: Record) -> dict[str, ranks.Row]:
+    ranked = ranks.rank([entry_from_record(record, RULES, "y") for record in records], RULES)
     return {row.entry.name: row for row in ranked}
 
 
@@ -143,12 +143,12 @@ def test_a_chain_of_many_overlaps_is_found_by_its_sweep():
     ]
     entries = [entry_from_record(record, RULES, "y") for record in records]
     found = noise.ties(entries)
-    for entry in entries:
+    for entry, tied in zip(entries, found, strict=True):
         low, high = entry.score_ci95
         expected = {
             o.label for o in entries if o is not entry and o.score_ci95[0] <= high and low <= o.score_ci95[1]
         }
-        assert set(found.get(id(entry), ())) == expected
+        assert set(tied) == expected
 
 
 def test_shares_of_ranks():

@@ -14,18 +14,10 @@ from record_factory import make_failure, make_record
 from ntire_bench.errors import RecordError
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Weights
-from ntire_bench.ranking.entry import Costs, Entry
+from ntire_bench.ranking.entry import Costs, Entry, entry_from_record, swap_channel
+from ntire_bench.ranking.ranks import rank
 from ntire_bench.ranking.reference import reference_entries
-from ntire_bench.ranking.scoring import (
-    entry_from_record,
-    judge,
-    log_score,
-    metric_score,
-    rank,
-    score,
-    storable,
-    swap_channel,
-)
+from ntire_bench.ranking.scoring import judge, log_score, metric_score, score, storable
 from ntire_bench.records.record import Score
 
 RULES = protocols.load("ntire2024")

@@ -11,7 +11,8 @@ from record_factory import make_record
 
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking import scoring
-from ntire_bench.ranking.board import Board, board_from_reference, build, display_name
+from ntire_bench.ranking.board import Board, board_from_reference, build
+from ntire_bench.ranking.board_notes import display_name
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import render
 

@@ -31,7 +31,8 @@ from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
 from ntire_bench.records.record import Audit, Record
-from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import Counted, LoadReply, WarmUp
 from ntire_bench.wire.observation import Observation
 from ntire_bench.workflows.evaluate import Options, evaluate

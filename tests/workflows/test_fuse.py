@@ -14,7 +14,7 @@ from ntire_bench.data import sample
 from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.protocols import protocol
-from ntire_bench.submissions import submission
+from ntire_bench.submissions import models_folder, submission
 from ntire_bench.workflows.fuse import default_output, write_fused
 
 RULES = protocol.load()
@@ -61,7 +61,7 @@ def write(folder: Path, fuse: str, *, training: bool = True) -> submission.Submi
     generator = torch.Generator().manual_seed(0)
     state = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
     torch.save(state, folder / "model_zoo" / "team05_Two.pth")
-    return submission.find(folder / "models", folder / "model_zoo").get(5)
+    return models_folder.find(folder / "models", folder / "model_zoo").get(5)
 
 
 def fuse(item: submission.Submission, output: Path) -> object:

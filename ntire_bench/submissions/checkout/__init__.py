@@ -1,1 +1,4 @@
-"""The branches of a challenge's select_model, followed without running it."""
+"""The branches of a challenge's checkout: its select_model, read from the syntax tree and never run here.
+
+Others import: find.
+"""

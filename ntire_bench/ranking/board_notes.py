@@ -1,0 +1,107 @@
+"""What a reader must know about the rows of a board, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ntire_bench.protocols.protocol import Channel, Protocol
+from ntire_bench.ranking import scoring
+from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
+from ntire_bench.ranking.groups import team_name
+from ntire_bench.ranking.ranks import Row
+from ntire_bench.records.store import Stored
+from ntire_bench.text import one_line
+
+__all__ = ["display_name", "imported_notes", "isolation_notes", "other_channel_notes", "remarks", "row_notes"]
+
+_MANY = 2  # with more teams than this, a remark that every team has is written once: "Every team: ..."
+
+
+def display_name(entry: Entry) -> str:
+    """Return the name that a board shows: with the team's number, and a mark on the baseline.
+
+    >>> from ntire_bench.ranking.board import board_from_reference
+    >>> display_name(board_from_reference("ntire2024").rows[-1].entry)
+    'RLFN (baseline)'
+    """
+    name = one_line(entry.label)
+    return name + (" (baseline)" if entry.is_baseline and "baseline" not in name.casefold() else "")
+
+
+def remarks(row: Row) -> list[str]:
+    """Return what a reader must know of one row: notes, splits without a verdict, warnings and rejections."""
+    texts = list(row.entry.notes)
+    if row.entry.competes:
+        texts += [f"not judged on {v.split}: {v.reason}" for v in row.verdicts if v.passed is None]
+    if not row.verdicts:
+        known = row.entry.psnr_db.items()
+        texts += [f"PSNR {value:.2f} dB on {split}" for split, value in known if value is not None]
+    texts += [f"{f.severity} ({f.code}): {f.message}" for f in row.entry.findings if f.severity != "info"]
+    return [one_line(text).rstrip(".") for text in texts]
+
+
+def row_notes(rows: Sequence[Row]) -> list[str]:
+    """Return the remarks of every row; one that all teams have is written once."""
+    of_rows = [(display_name(row.entry), remarks(row)) for row in rows]
+    competing = [texts for row, (_, texts) in zip(rows, of_rows, strict=True) if row.entry.competes]
+    first = competing[0] if len(competing) > _MANY else []
+    shared = [text for text in first if all(text in texts for texts in competing)]
+    notes = [f"Every team: {text}." for text in shared]
+    return notes + [f"{name}: {text}." for name, texts in of_rows for text in texts if text not in shared]
+
+
+def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channel | None) -> list[str]:
+    """Say which file imported numbers are from, and what is not known of them."""
+    newest = max(chosen, key=lambda item: item.created)
+    imported = newest.record.imported
+    if imported is None:
+        return []
+    unknown = (
+        "the device, the day of the measurement, the images and the files of the submissions are unknown"
+    )
+    file = one_line(imported.file)
+    notes = [f"Imported from {file} on {newest.created:%Y-%m-%d}, not measured here: {unknown}."]
+    if imported.format == "text":
+        notes.append(f"The numbers of {file} are rounded, and scores follow from them as they are.")
+    if channel is None and protocol.psnr_channel == "y":
+        notes.append(
+            "Judged by RGB PSNR: the file gives no other, and the challenge compares it with its thresholds."
+        )
+    wanted = protocol.datasets.images if protocol.datasets is not None else None
+    for split in JUDGED_SPLITS:
+        counts = {r.splits[split].images for r in (item.record for item in chosen) if split in r.splits}
+        if wanted is not None and counts - {0, wanted}:
+            found = ", ".join(str(count) for count in sorted(counts))
+            notes.append(f"{split}: the threshold is for {wanted} images; the file lists {found}.")
+    return notes
+
+
+def isolation_notes(chosen: Sequence[Stored]) -> list[str]:
+    """Say how the submissions were isolated; of which team it is true where that differs."""
+    groups: dict[str, list[str]] = {}
+    for item in chosen:
+        found = item.record.isolation
+        if found is not None:
+            groups.setdefault(one_line(f"{found.level}, {found.detail}"), []).append(team_name(item.record))
+    if len(groups) == 1:
+        return [f"Isolation: {how}." for how in groups]
+    return [f"Isolation: {how}: {', '.join(groups[how])}." for how in sorted(groups, reverse=True)]
+
+
+def other_channel_notes(rows: Sequence[Row], protocol: Protocol) -> list[str]:
+    """Name the teams that pass in one PSNR channel and not in the other."""
+    notes = []
+    for status, becomes in (("ranked", "would be below a threshold"), ("below threshold", "would pass")):
+        names = []
+        for row in rows:
+            verdicts = scoring.judge(swap_channel(row.entry), protocol)
+            passes = all(verdict.passed for verdict in verdicts)
+            fails = any(verdict.passed is False for verdict in verdicts)
+            if row.status == status and verdicts and (fails if status == "ranked" else passes):
+                values = ", ".join(f"{v.split} {v.psnr_db:.2f}" for v in verdicts if v.psnr_db is not None)
+                names.append(f"{display_name(row.entry)} ({values})")
+        if names:
+            own, other = ("Y", "RGB") if rows[0].entry.channel == "y" else ("RGB", "Y")
+            state = "pass in" if status == "ranked" else "are below a threshold in"
+            notes.append(f"These {state} {own} and {becomes} in {other}: {', '.join(names)}.")
+    return notes
