@@ -158,12 +158,13 @@ def spawn(
 ) -> Spawned:
     """Start an interpreter at a level of isolation; what it prints can be read from its process's stdout.
 
-    The kernel ends it with the thread that calls this: that should be one that lives as long as the program.
+    The kernel ends it when the thread that calls this ends: call it from one that lives as long as the
+    program.
 
     Args:
         code: What it runs, with this package importable and its resource limits set.
         arguments: It finds them in sys.argv.
-        level: One of `LEVELS`; whether it can be had is for `isolation` to say.
+        level: One of `LEVELS`; `choose` says whether this machine has it.
         descriptors: It inherits these, and no others.
         limits: How much it may use.
         files: Files and folders it may read, beside the interpreter and its packages.

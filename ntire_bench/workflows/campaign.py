@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ntire_bench.client.workers import Workers
 from ntire_bench.errors import SubmissionError
-from ntire_bench.measuring.options import start_crew
+from ntire_bench.measuring.options import start_workers
 from ntire_bench.measuring.resolve import describe, file_sha256
 from ntire_bench.measuring.side import Progress
 from ntire_bench.records import store
@@ -95,7 +95,7 @@ def run(
                         data.protocol,
                         options,
                         progress() if progress is not None else None,
-                        crew=starter.crew_of(item),
+                        workers=starter.workers_of(item),
                         start_next=functools.partial(starter.start_after, item),
                     )
                 except SubmissionError as error:  # its files cannot be read
@@ -139,29 +139,29 @@ class _Starter:
     ) -> None:
         self._following = {item.id: after for item, after in zip(items, items[1:], strict=False)}
         self._baseline, self._data, self._options = baseline, data, options
-        self._crews: dict[int, Workers] = {}
+        self._started: dict[int, Workers] = {}
 
     def __enter__(self) -> _Starter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for crew in self._crews.values():
-            crew.close()
+        for workers in self._started.values():
+            workers.close()
 
     def start_after(self, item: Submission) -> Workers | None:
         """Start the workers of the submission after `item`; None where there is none that can be tried."""
         following = self._following.get(item.id)
         if not isinstance(following, Submission):
             return None
-        crew = start_crew(
+        workers = start_workers(
             following, self._baseline, self._data.splits, self._data.protocol.scale, self._options
         )
-        self._crews[following.id] = crew
-        return crew
+        self._started[following.id] = workers
+        return workers
 
-    def crew_of(self, item: Submission) -> Workers | None:
+    def workers_of(self, item: Submission) -> Workers | None:
         """Return the workers that were started for a submission, if any."""
-        return self._crews.get(item.id)
+        return self._started.get(item.id)
 
 
 def _unusable(item: Unusable, data: Data, options: Options) -> Record:

@@ -13,7 +13,7 @@ from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
 from ntire_bench.measuring.options import Options, isolation_of
 from ntire_bench.measuring.session import Session
-from ntire_bench.measuring.side import BaselineError, Contender, Progress
+from ntire_bench.measuring.side import BaselineError, Progress, Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, entry_from_record
@@ -31,7 +31,7 @@ def evaluate(
     options: Options,
     progress: Progress | None = None,
     *,
-    crew: Workers | None = None,
+    workers: Workers | None = None,
     start_next: Callable[[], Workers | None] | None = None,
 ) -> Record:
     """Evaluate one submission on some splits.
@@ -43,7 +43,7 @@ def evaluate(
         protocol: The rules.
         options: Rounds, device, channel.
         progress: Told of every forward pass.
-        crew: Workers of the first launch, if they were started before.
+        workers: Workers of the first launch, if they were started before.
         start_next: Starts the workers of the next submission; called in an untimed phase of this one.
 
     Returns:
@@ -56,7 +56,7 @@ def evaluate(
     """
     isolation = isolation_of(options, splits)
     created = timestamp()
-    session = Session(submission, baseline, splits, protocol, options, progress, crew, start_next)
+    session = Session(submission, baseline, splits, protocol, options, progress, workers, start_next)
     error: ErrorInfo | None = None
     begin = time.perf_counter()
     try:
@@ -94,19 +94,19 @@ def timestamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _sides(session: Session, are_same: bool) -> tuple[Contender | None, Contender | None]:
+def _sides(session: Session, are_same: bool) -> tuple[Side | None, Side | None]:
     """Return the submission's side and the baseline's; None for a side that the session did not come to.
 
     Args:
         session: After its run.
         are_same: Whether the submission is the baseline: one side then stands for both.
     """
-    sides = {side.is_baseline: side for side in session.contenders}
+    sides = {side.is_baseline: side for side in session.sides}
     own = sides.get(False)
     return own, own if are_same else sides.get(True)
 
 
-def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Finding, ...]:
+def _findings(own: Side | None, baseline: Side | None) -> tuple[Finding, ...]:
     """Return what was found on the submission, and of the baseline's findings what bears on the score."""
     found = [] if own is None else list(own.findings)
     if baseline is not None and baseline is not own:
@@ -114,13 +114,11 @@ def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Findin
     return tuple(found)
 
 
-def _measurement(contender: Contender | None) -> Measurement | None:
+def _measurement(side: Side | None) -> Measurement | None:
     """Return a side's costs and results; None where it was not measured to the end."""
-    if contender is None or contender.complexity is None or not contender.splits:
+    if side is None or side.complexity is None or not side.splits:
         return None
-    return Measurement(
-        submission=contender.info, complexity=contender.complexity, splits=dict(contender.splits)
-    )
+    return Measurement(submission=side.info, complexity=side.complexity, splits=dict(side.splits))
 
 
 def _scored(record: Record, protocol: Protocol) -> Record:

@@ -13,9 +13,9 @@ from scipy.stats import t as scipy_t
 from ntire_bench.estimating.bootstrap import (
     Samples,
     bootstrap,
-    few,
     interval,
     runtime_ms,
+    small_sample_factor,
     student_t,
 )
 
@@ -55,7 +55,8 @@ def test_the_interval_of_rounds_is_that_of_an_independent_bootstrap():
     ).confidence_interval
     wider = [ours_one - float(np.median(values)) for ours_one in ours]  # for 25 being few
     assert wider == pytest.approx(
-        [few(25) * (limit - float(np.median(values))) for limit in (theirs.low, theirs.high)], abs=0.35
+        [small_sample_factor(25) * (limit - float(np.median(values))) for limit in (theirs.low, theirs.high)],
+        abs=0.35,
     )
 
 
@@ -161,6 +162,8 @@ def test_an_estimate_outside_its_own_quantiles_is_still_inside_its_interval():
     assert low <= 2.0 <= high
 
 
-def test_few_is_an_unbiased_variance_with_students_quantile():
-    assert few(3) == pytest.approx(math.sqrt(3 / 2) * scipy_t.ppf(0.975, 2) / 1.959964, rel=1e-3)
-    assert few(1) == 1.0 and few(10_000) == pytest.approx(1.0, abs=1e-3)
+def test_the_factor_of_small_samples_is_an_unbiased_variance_with_students_quantile():
+    assert small_sample_factor(3) == pytest.approx(
+        math.sqrt(3 / 2) * scipy_t.ppf(0.975, 2) / 1.959964, rel=1e-3
+    )
+    assert small_sample_factor(1) == 1.0 and small_sample_factor(10_000) == pytest.approx(1.0, abs=1e-3)

@@ -373,7 +373,7 @@ def test_a_machine_without_the_device_stops_instead_of_failing_every_submission(
 
 
 def test_more_isolation_than_there_is_stops_at_once(get, one_split, monkeypatch):
-    no_walls = choose.Trial("L2", reason="for a test")
+    no_walls = choose.LevelTrial("L2", reason="for a test")
     monkeypatch.setattr(choose, "try_level", lambda *_: no_walls)
     started: list[object] = []
     monkeypatch.setattr(module, "Worker", lambda *_, **__: started.append(None))
