@@ -14,7 +14,7 @@ from rich.console import Console
 from toys import toy, write_toy
 
 from ntire_bench.cli import terminal, wording
-from ntire_bench.client import worker
+from ntire_bench.client import answers
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import board as leaderboard
@@ -167,12 +167,12 @@ def select_model(folder: Path, body: str, before: str = "") -> Path:
     "value", [2**60, [0] * 20_000, {"a": {"b": -(10**30)}}], ids=["number", "list", "inside"]
 )
 def test_answers_that_count_nothing_are_refused(value):
-    with pytest.raises(worker._WildError):
-        worker._tame(value)
+    with pytest.raises(answers.ForgedAnswerError):
+        answers._tame(value)
 
 
 def test_answers_are_cut_and_put_on_one_line():
-    tamed = worker._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
+    tamed = answers._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
     assert list(tamed) == ["a"] and tamed["a"][1:] == [1.5, None, True]
     assert tamed["a"][0].isprintable() and len(tamed["a"][0]) < 2100
     assert one_line("a\u202eb\ud800") == "a b"
