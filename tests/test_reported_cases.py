@@ -341,6 +341,7 @@ UNSAVED = toy("sr = sr + self.noise", head=ONE).replace(
 QUICK = Options(psnr_channel="y", stop=StopRule(rounds=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "expected"),
     [(RANDOM, True), (UNSAVED, True), (toys.DECLARED, False)],
@@ -359,6 +360,7 @@ def test_one_image_is_run_again_by_a_fresh_process(tmp_path, body, expected):
     assert record.wall_s["compare"] > 0
 
 
+@pytest.mark.slow
 def test_a_small_image_that_needs_padding_changes_no_other(tmp_path):
     pool = "sr = sr + functional.max_pool2d(functional.avg_pool2d(lr, 2), 7, 3).mean() * 0"
     write_toy(tmp_path, body=toy(pool, head=ONE))
@@ -383,6 +385,7 @@ def test_a_small_image_that_needs_padding_changes_no_other(tmp_path):
 PLACES = {"models": "models", "model-zoo": "model_zoo", "results": "results"}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_published_rlfn_on_a_tiny_image_beside_woman(shared: Path, root: Path, tmp_path: Path) -> None:
     """30.6680 dB is woman's PSNR on Y with the published checkpoint, run alone (shared/cases/README.md)."""

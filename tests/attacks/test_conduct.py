@@ -40,7 +40,10 @@ from ntire_bench.records.record import Record
 from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 from ntire_bench.workflows.evaluate import Options, evaluate
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls"),
+    pytest.mark.slow,
+]
 
 FOLDER = Path(__file__).parent
 MIB = 1024**2

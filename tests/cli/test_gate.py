@@ -44,6 +44,7 @@ def test_gate_does_not_judge_a_failure(call, tmp_path):
     assert result.exit_code == 2 and json.loads(result.stdout)["outcome"] == "not judged"
 
 
+@pytest.mark.slow
 def test_gate_from_a_fresh_run_of_several(place):
     """One passes, one fails to run: the worst of their exit codes, and both are told."""
     done = process("gate", "1", "2", "--data_dir", "images", "--json", cwd=place)

@@ -89,6 +89,7 @@ def test_test_demo_takes_the_challenges_flags(place, tmp_path, root):
     assert "01_Good" in done.stdout and "SSIM" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [["run", "1", "--rounds", "1", "--save_images"], ["gate", "1"]], ids=lambda c: c[0]
 )

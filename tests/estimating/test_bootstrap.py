@@ -110,6 +110,7 @@ def test_the_state_of_a_machine_that_changes_from_call_to_call_cancels_out():
     assert ours.std() < 0.75 * apart.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launches", [(4, 4, 4), (4,) * 8])
 @pytest.mark.parametrize("apart", [0.0, 0.02])
 def test_intervals_cover_the_truth(launches, apart):
@@ -135,6 +136,7 @@ def test_students_quantiles_are_those_of_scipy():
         assert student_t(freedom) == pytest.approx(scipy_t.ppf(0.975, freedom), abs=6e-4)
 
 
+@pytest.mark.slow
 def test_more_rounds_make_a_narrower_interval():
     widths = [bootstrap(session((count,) * 3, common=0.0)).half_width for count in (2, 20)]
     assert None not in widths and widths[1] < widths[0] / 2  # type: ignore[operator]

@@ -314,6 +314,7 @@ def test_a_failing_baseline_is_not_the_submissions_fault(toy_of, get, one_split)
     assert record.submission.id == 5 and record.baseline is None
 
 
+@pytest.mark.slow
 def test_a_baseline_that_costs_nothing_is_a_failure_not_a_crash(toy_of, one_split):
     free = toy_of(head='SUBMISSION = {"model": "Free", "data_range": 1, "checkpoint": None}', checkpoint=None)
     free.file.write_text(
@@ -344,6 +345,7 @@ def test_an_infinite_psnr_is_a_finding_and_enters_no_mean(toy_of, tmp_path):
     assert store.load(store.save(record, tmp_path / "results")) == record
 
 
+@pytest.mark.slow
 def test_changed_settings_of_torch_are_a_finding(toy_of, one_split):
     change = "torch.backends.cudnn.benchmark = True; torch.set_num_threads(torch.get_num_threads() + 1)"
     at_import = toy_of(head=f"{LOADED}\nimport torch; {change}")

@@ -91,6 +91,7 @@ def test_merged_weights_are_the_sum_of_the_branches(tmp_path: Path) -> None:
     assert sorted(path.name for path in output.parent.iterdir()) == ["team05_Two.pth", output.name]
 
 
+@pytest.mark.slow
 def test_what_was_fused_is_what_is_submitted(tmp_path: Path) -> None:
     write(tmp_path, MERGE)
     found = command(tmp_path, "check", "5")
@@ -106,6 +107,7 @@ def test_what_was_fused_is_what_is_submitted(tmp_path: Path) -> None:
     )  # again from the training form, not from its own result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "training", "message"),
     [
@@ -134,6 +136,7 @@ def test_a_network_without_fuse_is_a_plain_message(tmp_path: Path) -> None:
         fuse(item, tmp_path / "out.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_lkdn_s_merged_is_the_released_merged_checkpoint(shared: Path, root: Path, tmp_path: Path) -> None:
     (tmp_path / "team39_LKDN-S.pth").symlink_to(shared / "weights" / "lkdn_s_x4.pth")

@@ -40,6 +40,7 @@ def test_check_loads_a_branch_in_its_worker(call, challenge_root):
     assert "is a Git LFS pointer" in result.stderr
 
 
+@pytest.mark.slow
 def test_run_goes_on_after_a_branch_that_fails(call, challenge_root, images, tmp_path):
     ids = [checkout.POINTER, checkout.TILED]
     options = ["--protocol", "sample", "--rounds", 1, "--data-dir", images, "--results", tmp_path / "results"]
