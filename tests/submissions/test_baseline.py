@@ -116,7 +116,7 @@ def test_who_takes_the_baselines_name_cannot_be_tried_and_all_others_can(tmp_pat
         settled.get(5)
     assert str(caught.value).endswith(
         "team05_rlfn.py: takes the name of the baseline; expected a name of its own, as 00_RLFN is the "
-        "baseline; found 05_rlfn. Remedy: rename it and its checkpoint; or say which one is the baseline "
+        "baseline; found 05_rlfn. Remedy: rename it and its checkpoint, or name the baseline "
         "with --baseline ID."
     )
     for told in (catalogue, settled):
