@@ -1,7 +1,8 @@
 """What a stranger's process answered, checked before anything here uses it.
 
-A worker runs a submission's code, which can write to its pipe whatever it likes. So every answer is converted
-to the class that it should be, its texts are put on one line and cut, and its numbers must be possible.
+A worker runs a submission's code, which can write to its pipe whatever it likes. So every answer is
+converted to the class that it should be (but that to hello, which comes before any strange code), its
+texts are put on one line and cut, and its numbers must be possible.
 """
 
 from __future__ import annotations

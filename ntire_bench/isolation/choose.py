@@ -1,4 +1,4 @@
-"""Which level of isolation workers get: the best one that a canary, a process that tries, does not break."""
+"""Which level of isolation workers get: the best one that a test process, the canary, cannot break out of."""
 
 from __future__ import annotations
 

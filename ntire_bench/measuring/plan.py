@@ -1,4 +1,7 @@
-"""How many rounds come next, and whether another one does."""
+"""Applies the stop rule of estimating/stopping.py after every round and launch.
+
+The first launch goes on until every image has been scored.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""LR images that no call has seen before, and checks that SR images follow from LR images alone."""
+"""Finds SR images that are memorized or not computed anew.
+
+LR images are dithered, so that no call has seen them before; windows, checksums and PSNR of the SR images are
+compared.
+"""
 
 from __future__ import annotations
 

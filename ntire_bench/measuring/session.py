@@ -1,4 +1,7 @@
-"""The one place that knows the order of the phases: load, warm-up, complexity, run; launch after launch.
+"""The one place that knows the order of the phases.
+
+First launch: load, warm-up, costs, rounds. Later ones: load, warm-up, rounds. At the end, where there was one
+launch, a comparison with a fresh process; then the metrics.
 
 Submission and baseline each have a worker of their own. They run the same images in turns, so that whatever
 the machine does in between happens to both. Rounds are made in several launches, each with new workers. The

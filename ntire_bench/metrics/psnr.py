@@ -1,5 +1,7 @@
 """PSNR of an SR image against its HR image, on Y and on RGB, as the super-resolution field reports it.
 
+The border is cropped off by `crop`, the weights of Y are those of `luma`.
+
 `psnr` may run in several threads at once: each call works in one thread, block by block in the processor's
 cache, and nearly all of its time is spent in OpenCV, which lets other threads run.
 """

@@ -1,4 +1,4 @@
-"""Which records may be ranked together: those of one device, with one baseline and the same images."""
+"""What makes two records comparable: the same device, the same baseline, the same images."""
 
 from __future__ import annotations
 

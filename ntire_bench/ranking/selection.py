@@ -1,4 +1,4 @@
-"""Which records are ranked together: one device, one baseline, the same images, one record per team."""
+"""Chooses what is ranked: the device, the images and the baseline, and one record of each team."""
 
 from __future__ import annotations
 

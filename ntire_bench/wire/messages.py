@@ -1,5 +1,8 @@
 """What a worker is asked and what it answers: the same classes on both sides.
 
+Two requests are more than a few numbers and have classes; the others are parameters of the methods of
+worker/serve.py.
+
 What crosses is JSON. `plain` makes it of a message. In the worker, `received` makes a request of it again; in
 the parent, `client.answers` makes a reply of it and checks that it can be true.
 """

@@ -1,4 +1,4 @@
-"""Writes what a check inferred into models/team05_NAME.toml, so that the next run infers nothing."""
+"""check --write: writes what a check inferred into models/team05_NAME.toml, so that a run infers nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tensor was computed from, and the tensors that were there before. Worker only."""
+"""The kinds of origin that a tensor may have, and the tensors that were there before. Worker only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where every tensor of a forward pass comes from: the image, weights, constants, or elsewhere. Worker only.
+"""Keeps the origin of every tensor during a forward pass: image, weights, constants, or else. Worker only.
 
 Origins belong to storages, because views share one. A storage is known by a weak reference and not by its
 address: the reference keeps the address from being used for the next tensor.
