@@ -27,7 +27,7 @@ from ntire_bench.client.worker import Worker
 from ntire_bench.data import sample
 from ntire_bench.isolation.choose import ISOLATION_CHOICES, isolation_for
 from ntire_bench.records.record import Isolation
-from ntire_bench.submissions import submission
+from ntire_bench.submissions import models_folder
 from ntire_bench.submissions.submission import Submission
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +98,7 @@ def import_s() -> float:
 @click.option("--starts", default=5, show_default=True, help="How often each level is started.")
 def main(pairs: int, launches: int, height: int, width: int, ids: str, levels: str, starts: int) -> None:
     """Print the ratios."""
-    catalogue = submission.find(ROOT / "models", ROOT / "model_zoo")
+    catalogue = models_folder.find(ROOT / "models", ROOT / "model_zoo")
     chosen = [catalogue.get(int(id_)) for id_ in ids.split(",") if id_] or [*catalogue.submissions.values()]
     if unknown := set(levels.split(",")) - set(ISOLATION_CHOICES):
         raise click.UsageError(

@@ -21,7 +21,7 @@ import click
 from speed import ROOT, write_pairs
 
 from ntire_bench.machine import environment
-from ntire_bench.submissions import baseline_choice, submission
+from ntire_bench.submissions import baseline_choice, models_folder
 from ntire_bench.submissions.submission import Submission
 
 
@@ -63,7 +63,7 @@ def variation(values: list[float]) -> float:
 @click.argument("more", nargs=-1)
 def main(id_: int, repeats: int, pairs: int, height: int, width: int, more: tuple[str, ...]) -> None:
     """Print coefficients of variation; MORE are further options of `ntire-bench run`."""
-    catalogue = submission.find(ROOT / "models", ROOT / "model_zoo")
+    catalogue = models_folder.find(ROOT / "models", ROOT / "model_zoo")
     team, baseline = catalogue.get(id_), baseline_choice.choose(catalogue, "RLFN")
     mine, theirs = [], []
     with tempfile.TemporaryDirectory() as name:

@@ -30,7 +30,7 @@ from ntire_bench.data.images import matlab_bicubic_down, read_png, write_png
 from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.machine import environment
 from ntire_bench.protocols import protocol
-from ntire_bench.submissions import submission
+from ntire_bench.submissions import models_folder
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.evaluate import Options, evaluate
 
@@ -86,7 +86,7 @@ def naive(team: Submission, data: Path) -> tuple[float, float]:
 @click.option("--isolation", default="auto", show_default=True)
 def main(pairs: int, ids: str, height: int, width: int, isolation: str) -> None:
     """Print wall times over forward times."""
-    catalogue = submission.find(ROOT / "models", ROOT / "model_zoo")
+    catalogue = models_folder.find(ROOT / "models", ROOT / "model_zoo")
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
         write_pairs(data, pairs, height, width)

@@ -1,4 +1,4 @@
-"""What Python programs and notebooks use: the commands' work as functions.
+"""The Python API: what the commands do, as functions for programs and notebooks.
 
 Use them as `ntire_bench.evaluate` and so on; the package loads this module when one is first used.
 """
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.records.record import Record
     from ntire_bench.reporting.render import Format
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
     from ntire_bench.workflows.check import Check
 
 __all__ = [
@@ -85,7 +86,8 @@ def evaluate(
         model: The id of a submission in `models`, or the path of its model file.
         models: Folder of the model files; for a path, the folder it lies in.
         model_zoo: Folder of the checkpoints; None for model_zoo/ beside the folder of the model files.
-        data_dir: Folder of the image pairs; None looks beside the checkout, then takes the sample set.
+        data_dir: Folder of the image pairs. None looks in the working directory, its data/ and its parent;
+            where no challenge images are there, the sample set is taken.
         splits: "valid", "test", or the NAME of folder pairs NAME_HR, NAME_LR.
         protocol: Name of the rules; None for the default of the images.
         baseline: Id or name of the submission that costs are divided by; None: as the protocol says.
@@ -94,10 +96,11 @@ def evaluate(
         device: "auto", "cpu", "cuda" or "cuda:N".
         isolation: "auto", "required" or "none".
         allow_pickle: Whether checkpoints may run code as they are loaded, inside their worker.
-        rounds: Exactly so many; None goes on until the ratio of runtimes is known to `precision`.
-        precision: Half of the 95 % interval over the ratio; None takes the device's.
+        rounds: Exactly so many rounds; None measures until `precision` is reached.
+        precision: Half of the runtime's 95 % interval, as a share of the runtime, at which rounds end;
+            None for 0.01 on a CPU and 0.0025 on a GPU.
         max_rounds: At most so many rounds.
-        max_time_s: For at most so long [s].
+        max_time_s: Rounds end after so many seconds.
         threads: CPU threads of the workers; None leaves a core to this process.
         ssim: Whether SSIM is computed too.
         save_dir: Where SR images go; None keeps none.
@@ -112,17 +115,16 @@ def evaluate(
         SubmissionError: The files of the submission, or of the baseline, cannot be used.
         DatasetError: The images are not fit; lists every problem.
     """
-    from ntire_bench.estimating.stopping import StopRule
-    from ntire_bench.measuring.options import Options
     from ntire_bench.records import store
     from ntire_bench.submissions import baseline_choice
-    from ntire_bench.workflows import campaign
     from ntire_bench.workflows import evaluate as workflow
+    from ntire_bench.workflows.data import choose_data
+    from ntire_bench.workflows.options import options_for
 
     catalogue, submission = _find(model, models, model_zoo)
     if results is not None:
         store.check_writable(results)
-    data = campaign.choose_data(tuple(splits), None if data_dir is None else Path(data_dir), protocol)
+    data = choose_data(tuple(splits), None if data_dir is None else Path(data_dir), protocol)
     folder = None if baseline_dir is None else baseline_choice.find_folder(Path(baseline_dir))
     catalogue = dataclasses.replace(
         catalogue,
@@ -132,21 +134,19 @@ def evaluate(
     catalogue = baseline_choice.without_namesakes(catalogue, data.protocol.baseline.name)
     submission = catalogue.get(submission.id)
     beside = baseline_choice.choose(catalogue, data.protocol.baseline.name)
-    options = Options(
-        stop=StopRule(
-            rounds=rounds,
-            min_rounds=min(data.protocol.rounds, max_rounds),
-            precision=precision,
-            max_rounds=max_rounds,
-            max_time_s=max_time_s,
-        ),
+    options = options_for(
+        data.protocol,
+        channel=channel,
+        rounds=rounds,
+        precision=precision,
+        max_rounds=max_rounds,
+        max_time_s=max_time_s,
         threads=threads,
-        psnr_channel=channel or data.protocol.psnr_channel,
         device=device,
-        ssim=ssim,
-        save_dir=None if save_dir is None else Path(save_dir),
         isolation=isolation,
         allow_pickle=allow_pickle,
+        ssim=ssim,
+        save_dir=None if save_dir is None else Path(save_dir),
     )
     record = workflow.evaluate(submission, beside, data.splits, data.protocol, options, progress)
     if results is not None:
@@ -354,12 +354,12 @@ def _find(
     model: int | PathLike, models: PathLike, model_zoo: PathLike | None
 ) -> tuple[Catalogue, Submission]:
     """Return the submissions beside a model, and the model itself."""
-    from ntire_bench.submissions import submission as submissions
+    from ntire_bench.submissions import models_folder
 
     file = None if isinstance(model, int) else Path(model)
     folder = Path(models) if file is None else file.parent
     zoo = folder.parent / "model_zoo" if model_zoo is None else Path(model_zoo)
-    catalogue = submissions.find(folder, zoo)
+    catalogue = models_folder.find(folder, zoo)
     if file is None:
         assert isinstance(model, int)
         return catalogue, catalogue.get(model)

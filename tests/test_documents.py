@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ntire_bench.cli import main
 from ntire_bench.protocols import protocol
-from ntire_bench.submissions.submission import find
+from ntire_bench.submissions.models_folder import find
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ MAY_IMPORT_INSIDE: dict[str, str] = {
 # Modules beside the folders: nothing in a folder imports them, but errors and text.
 BESIDE = {
     "__main__": "cli",
-    "api": "data estimating measuring metrics protocols ranking records reporting submissions workflows",
+    "api": "data metrics protocols ranking records reporting submissions workflows",
     "errors": "",
     "text": "",
 }
@@ -92,6 +92,7 @@ class Import:
     early: bool
 
 
+@functools.cache
 def modules() -> list[str]:
     """Return all modules, dotted, without the `__init__` files."""
     files = [path for path in PACKAGE.rglob("*.py") if "examples" not in path.parts]
@@ -133,6 +134,7 @@ def imports(module: str) -> frozenset[Import]:
     return frozenset(found)
 
 
+@functools.cache
 def own(module: str, *, early: bool = False) -> set[str]:
     """Return the modules of the package that a module imports, all or those at its import."""
     known = set(modules())
@@ -155,6 +157,7 @@ def reach(module: str) -> set[str]:
     return seen
 
 
+@functools.cache
 def edges() -> dict[str, set[str]]:
     """Return for every folder the folders that its modules import, both as "worker/network"."""
     found: dict[str, set[str]] = {folder(module): set() for module in modules()}

@@ -71,6 +71,7 @@ def test_what_only_reads_says_the_same(place: Path, system: str, words: list[str
     assert (there.returncode, there.stdout, there.stderr) == (0, here.stdout, here.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_records_are_written_and_ranked(place: Path, system: str) -> None:
     words = ["import", "results.json", "--protocol", "ntire2024", "--json"]
@@ -85,6 +86,7 @@ def test_records_are_written_and_ranked(place: Path, system: str) -> None:
     assert {row["name"] for row in json.loads(there.stdout)["rows"]} == {"A", "RLFN_baseline"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_lr_images_are_made(place: Path, system: str) -> None:
     assert call(system, "prepare", "own_HR", cwd=place).returncode == 0

@@ -22,7 +22,7 @@ from ntire_bench.cli import main
 from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import SubmissionError
 from ntire_bench.estimating.stopping import StopRule
-from ntire_bench.submissions import submission
+from ntire_bench.submissions import models_folder
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.costs.fusion import can_fuse, fuse
 from ntire_bench.worker.loading.trial_image import trial_image
@@ -136,7 +136,7 @@ def test_a_link_to_nothing_is_named_with_what_it_leads_to(tmp_path):
     for toml in (None, 'checkpoint = "team05_Toy.pth"\n'):
         if toml is not None:
             (tmp_path / "models" / "team05_Toy.toml").write_text(toml)
-        problem = submission.find(tmp_path / "models", tmp_path / "model_zoo").problems[5]
+        problem = models_folder.find(tmp_path / "models", tmp_path / "model_zoo").problems[5]
         assert "team05_Toy.pth: is a link to nowhere.pth, which is not there" in str(problem.error)
 
 
@@ -183,8 +183,8 @@ def test_a_declared_range_that_the_image_contradicts_is_a_finding(load):
 def test_noise_need_not_give_finite_values_and_images_must(load, refusal, tmp_path):
     # As a published entry: fine on images, and an overflow where neighbouring pixels have nothing in common.
     rough = "sr = sr + torch.exp(4000.0 * (lr[..., 1:] - lr[..., :-1]).var()).sub(1.0).mul(0.0)"
-    counted = count.measure(load(toy(rough, head=ONE)).upscaler, SHAPE)
-    assert counted.flops == count.measure(load().upscaler, SHAPE).flops
+    counted = count.measure(load(toy(rough, head=ONE)).upscaler, SHAPE).costs
+    assert counted.flops == count.measure(load().upscaler, SHAPE).costs.flops
     noisy = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))
     assert not torch.isfinite(load(toy(rough, head=ONE)).upscaler.forward(noisy)).all()
     with pytest.raises(SubmissionError, match="NaN or infinite"):
@@ -278,8 +278,8 @@ def test_training_forms_are_merged_by_whatever_method_the_author_wrote(load, pro
     assert told(loaded)["args.num_block"] == "2" and can_fuse(loaded.upscaler.network)
     reply, _ = fuse(loaded.upscaler, probe, SHAPE)
     # Hand count: two blocks lose 8 filters of 1x1x8 with a bias each.
-    assert reply["before"]["params"] - reply["after"]["params"] == 2 * (8 * 8 + 8)
-    assert reply["relative"] < 1e-5
+    assert reply.before.params - reply.after.params == 2 * (8 * 8 + 8)
+    assert reply.relative < 1e-5
 
 
 @pytest.mark.parametrize("args", [{}, {"num_block": 2}, {"width": 12, "num_block": 4}])
@@ -324,10 +324,11 @@ HALVES = toy(
 def test_a_slow_network_is_tried_on_a_small_part_of_the_image(load, probe):
     upscaler = load(HALVES).upscaler
     assert trial_image(upscaler, probe, clock_of(1e-3)).image is probe
-    slow = trial_image(upscaler, probe, clock_of(0.5))
-    assert slow.image.shape == (32, 32, 3) and slow.precision == "float16"
-    assert slow.pixel_s == pytest.approx(0.5 / 24**2)
-    assert trial_image(load().upscaler, probe, clock_of(0.5)).precision == ""
+    assert trial_image(upscaler, probe, clock_of(1e-3)).slow is None
+    found = trial_image(upscaler, probe, clock_of(0.5))
+    assert found.image.shape == (32, 32, 3) and found.slow.precision == "float16"
+    assert found.slow.pixel_s == pytest.approx(0.5 / 24**2)
+    assert trial_image(load().upscaler, probe, clock_of(0.5)).slow.precision == ""
     with pytest.raises(SubmissionError) as caught:
         trial_image(upscaler, probe, clock_of(15.0))
     assert "about 27 s: it computes in float16, which this CPU is slow at" in str(caught.value)
@@ -340,6 +341,7 @@ UNSAVED = toy("sr = sr + self.noise", head=ONE).replace(
 QUICK = Options(psnr_channel="y", stop=StopRule(rounds=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "expected"),
     [(RANDOM, True), (UNSAVED, True), (toys.DECLARED, False)],
@@ -358,6 +360,7 @@ def test_one_image_is_run_again_by_a_fresh_process(tmp_path, body, expected):
     assert record.wall_s["compare"] > 0
 
 
+@pytest.mark.slow
 def test_a_small_image_that_needs_padding_changes_no_other(tmp_path):
     pool = "sr = sr + functional.max_pool2d(functional.avg_pool2d(lr, 2), 7, 3).mean() * 0"
     write_toy(tmp_path, body=toy(pool, head=ONE))
@@ -382,6 +385,7 @@ def test_a_small_image_that_needs_padding_changes_no_other(tmp_path):
 PLACES = {"models": "models", "model-zoo": "model_zoo", "results": "results"}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_published_rlfn_on_a_tiny_image_beside_woman(shared: Path, root: Path, tmp_path: Path) -> None:
     """30.6680 dB is woman's PSNR on Y with the published checkpoint, run alone (shared/cases/README.md)."""
@@ -554,13 +558,13 @@ class Toy("""
         "ModuleList(Rep(", "ModuleList(Outer("
     )
     reply, _ = fuse(load(body).upscaler, probe, SHAPE)
-    assert reply["before"]["params"] - reply["after"]["params"] == 3 * (8 * 8 + 8)
+    assert reply.before.params - reply.after.params == 3 * (8 * 8 + 8)
 
 
 def test_the_padding_of_a_small_image_counts_when_a_long_time_is_foreseen(load, probe):
     body = toy("assert lr.shape[-1] % 64 == 0 and lr.shape[-2] % 64 == 0", head=ONE)
-    slow = trial_image(load(body).upscaler, probe, clock_of(11.5))
-    assert slow.pixel_s == pytest.approx(11.5 / 64**2)
+    found = trial_image(load(body).upscaler, probe, clock_of(11.5))
+    assert found.slow.pixel_s == pytest.approx(11.5 / 64**2)
 
 
 def test_a_link_to_nothing_beside_the_checkpoint_is_no_second_one(tmp_path):

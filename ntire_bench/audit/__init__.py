@@ -1,1 +1,6 @@
-"""Has costs counted again, at sizes that a submission cannot know, and judges them."""
+"""Has costs counted again, at sizes that a submission cannot know, and judges them.
+
+`auditor` asks the worker, `flops` judges FLOPs, `rules` all else, `evidence` holds what was seen.
+
+Others import: auditor.audit.
+"""

@@ -17,7 +17,7 @@ from ntire_bench.text import few, giga, plain
 
 __all__ = ["FlopsFigures", "audited_flops", "flops_findings", "uncalled_modules"]
 
-BY_HAND_MARGIN = 0.03  # AGDN's norms, written out, multiply by weights in 0.4 % of its multiply-accumulates
+BY_HAND_MARGIN = 0.03  # norms that AGDN writes out multiply by weights: 0.4 % of its multiply-accumulates
 UNCOUNTED_MARGIN = 0.25  # 0.6 % (RLFN) to 11 % (AGDN-S) of the published networks
 _MOST_REASON = 160  # characters
 _MOST_NAMES = 4
@@ -141,7 +141,7 @@ def _size_findings(evidence: Evidence) -> list[Finding]:
         odd, around = evidence.small[1:]
         message = (
             f"{odd.height}x{odd.width} costs more than {around.height}x{around.width}, of which it is a part "
-            f"({costs}): sides that are multiples of 32 must not be treated otherwise"
+            f"({costs}): sides that are multiples of 32 must not be treated differently"
         )
         findings.append(Finding(code="flops-special-size", severity="reject", message=message))
     if any(map(evidence.exceeds, evidence.large)):

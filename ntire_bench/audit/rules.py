@@ -189,8 +189,8 @@ def _conduct(evidence: Evidence) -> list[Finding]:
     threads = max(seen.threads for seen in observed)
     if threads:
         message = (
-            f"forward starts threads, or has them compute beside ({threads}); compute in the thread that "
-            "calls forward, and leave the use of more cores to torch"
+            f"forward starts threads, or other threads compute with it ({threads}); compute in the thread "
+            "that calls forward, and leave the use of more cores to torch"
         )
         findings.append(Finding(code="threads-in-forward", severity="reject", message=message))
     files = _names(seen.files for seen in observed)

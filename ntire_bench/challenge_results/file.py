@@ -1,4 +1,4 @@
-"""The results file that the challenge's own code writes, results.json or results.txt, as rows of values."""
+"""Reads the results file that the challenge's own code writes, results.json or results.txt, into rows."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class ResultsRow:
 
     Attributes:
         model: Its name, as the file has it, on one line and without control characters.
-        where: For messages: "line 4", or the name in quotes.
-        values: By the challenge's keys, `LISTS` and `NUMBERS`, and "ave_runtime" of a text: runtimes [ms],
-            PSNR on RGB [dB], memory [MiB], parameters [M], FLOPs [G], activations [M]. They need not be
-            finite. What the file leaves out is not there.
+        where: Where it is in the file, for messages: "line 4", or the name in quotes.
+        values: By the challenge's keys, which are `LISTS`, `NUMBERS`, and in a text file "ave_runtime":
+            runtimes [ms], PSNR on RGB [dB], memory [MiB], parameters [M], FLOPs [G], activations [M]. They
+            may be infinite or not a number. Keys that the file leaves out are absent.
     """
 
     model: str
@@ -65,8 +65,8 @@ class ResultsFile:
         path: Of the file.
         sha256: Of its bytes.
         format: "json" or "text".
-        rows: In the file's order; no name is there twice.
-        ignored: Keys or headings that mean nothing to this program.
+        rows: In the file's order; every name is unique.
+        ignored: Keys or headings that this program does not know.
     """
 
     path: Path
@@ -77,17 +77,19 @@ class ResultsFile:
 
 
 def read(path: str | os.PathLike[str]) -> ResultsFile:
-    """Read a results.json or results.txt; which one it is, its first character tells.
+    """Read a results.json or results.txt.
+
+    A file is read as JSON if its name ends in .json or it begins with a brace or bracket.
 
     Args:
         path: Of the file.
 
     Returns:
-        Its rows, every value of the right type and no value judged.
+        Its rows. Every value has the right type; whether it is plausible is not checked here.
 
     Raises:
-        RecordError: The file cannot be read, is neither of the two, holds no model or one twice, or a value
-            is not of the type it must be.
+        RecordError: The file cannot be read, is neither of the two, holds no model, holds one twice, or a
+            value has the wrong type.
     """
     path = Path(path)
     try:
@@ -114,7 +116,7 @@ def read(path: str | os.PathLike[str]) -> ResultsFile:
     for row in rows:
         if row.model in seen:
             found = f"{seen[row.model]} and {row.where}"
-            raise RecordError(f"{row.model!r} is there twice", file=path, found=found, remedy=_TWICE)
+            raise RecordError(f"{row.model!r} occurs twice", file=path, found=found, remedy=_TWICE)
         seen[row.model] = row.where
     return ResultsFile(
         path=path,
@@ -138,7 +140,7 @@ def _read_json(text: str, path: Path) -> tuple[list[ResultsRow], list[str]]:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         (key, count), *_ = Counter(key for key, _ in items).most_common(1) or [("", 0)]
         if count > 1:
-            raise RecordError(f"{key!r} is there twice in one dict", file=path, remedy=_TWICE)
+            raise RecordError(f"{key!r} occurs twice in one dict", file=path, remedy=_TWICE)
         return dict(items)
 
     try:
@@ -150,12 +152,12 @@ def _read_json(text: str, path: Path) -> tuple[list[ResultsRow], list[str]]:
             "the results file is not JSON", file=path, expected=_EXPECTED, found=found
         ) from None
     if not isinstance(document, dict):
-        raise RecordError("the results file is no dict", file=path, expected=_DICT, found=_kind(document))
+        raise RecordError("the results file is not a dict", file=path, expected=_DICT, found=_kind(document))
     rows, ignored = [], []
     for model, values in document.items():
         if not isinstance(values, dict):
             raise RecordError(
-                f"{model!r} is no dict of results", file=path, expected=_DICT, found=_kind(values)
+                f"{model!r} is not a dict of results", file=path, expected=_DICT, found=_kind(values)
             )
         if not one_line(model):
             raise RecordError("a model has no name", file=path, expected=_DICT, found=repr(model))
@@ -175,13 +177,13 @@ def _value(value: object, key: str, where: str, path: Path) -> Value:
         return _number(value, where, path)
     if not isinstance(value, list):
         found = _kind(value)
-        raise RecordError(f"{where} is no list", file=path, expected="one number per image", found=found)
+        raise RecordError(f"{where} is not a list", file=path, expected="one number per image", found=found)
     return tuple(_number(item, f"{where}[{index}]", path) for index, item in enumerate(value))
 
 
 def _number(value: object, where: str, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RecordError(f"{where} is no number", file=path, expected="a number", found=_kind(value))
+        raise RecordError(f"{where} is not a number", file=path, expected="a number", found=_kind(value))
     try:
         return float(value)
     except OverflowError:
@@ -189,7 +191,7 @@ def _number(value: object, where: str, path: Path) -> float:
 
 
 def _kind(value: object) -> str:
-    """Return what a JSON value is, for a message.
+    """Describe a JSON value for a message.
 
     >>> _kind([1.0, 2.0]), _kind("x" * 50), _kind(True)
     ('a list of 2', "the text 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'", 'true')

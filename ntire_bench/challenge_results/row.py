@@ -1,4 +1,4 @@
-"""One row of a challenge's results file as a measurement, and what there is to say about its numbers."""
+"""One row of a challenge's results file: parsed to a measurement, its numbers checked."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.records.record import NO_ID, Complexity, Finding, Measurement, SplitResult, SubmissionInfo
 
-__all__ = ["UNKNOWN", "Reading", "read_row", "submission_info"]
+__all__ = ["UNKNOWN", "ParsedRow", "parse_row", "submission_info"]
 
 UNKNOWN = "unknown"
-_NOTHING_IS_KNOWN_OF = (
+# Fields of a record that no results file has values for.
+_NEVER_GIVEN = (
     "submission.file",
     "submission.file_sha256",
     "submission.checkpoint",
@@ -28,23 +29,23 @@ _NOTHING_IS_KNOWN_OF = (
     "isolation",
     "rounds",
 )
-_SLOW = 3.0  # times the median: the first image of a cold network
+_SLOW = 3.0  # a first image that took this many times the median was timed before the network was warm
 # Half a unit of the last place that the challenge prints; the average of two printed numbers has two halves.
 _ROUNDING = 0.005
-_MOST_MS, _MOST_DB = 1e12, 1e6  # beyond these a number is none that anybody measured
-_MOST = 2**63 - 1
+_MOST_MS, _MOST_DB = 1e12, 1e6  # nobody measured a larger number
+_MOST_COUNT = 2**63 - 1  # the largest integer of 64 bits, as records hold them
 
 
 @dataclass
-class Reading:
-    """What a row says.
+class ParsedRow:
+    """What a row says, collected while it is parsed.
 
     Attributes:
         measurement: None where the row cannot be ranked.
         problems: Why it cannot, one clause each.
-        findings: On what it says.
-        no_psnr: Why a split has no PSNR, where the reason is not an infinite one.
-        unknown: Fields of a record that it says nothing about.
+        findings: What a reader must know of its numbers.
+        no_psnr: Why a split has no PSNR, where that is not because SR equals HR.
+        unknown: Fields of a record that the row says nothing about.
         runtime_ms: The average over both splits, where the row gives it and it fits the splits.
     """
 
@@ -52,7 +53,7 @@ class Reading:
     problems: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     no_psnr: dict[str, str] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=lambda: list(_NOTHING_IS_KNOWN_OF))
+    unknown: list[str] = field(default_factory=lambda: list(_NEVER_GIVEN))
     runtime_ms: float | None = None
 
     def warn(self, code: str, message: str) -> None:
@@ -70,52 +71,53 @@ def submission_info(model: str) -> SubmissionInfo:
     'Cao Group'
     """
     match = re.fullmatch(r"(\d{2,9})_(.*\S.*)", model, re.ASCII | re.DOTALL)
-    # "5_X" and "007_X" are kept as names, so that a team is called what its row calls it.
+    # "5_X" and "007_X" stay whole names: taken apart, they would be shown as "05_X" and "07_X".
     if match is None or f"{int(match[1]):02d}_{match[2]}" != model:
         return SubmissionInfo(id=NO_ID, name=model, file=UNKNOWN, file_sha256=UNKNOWN)
     return SubmissionInfo(id=int(match[1]), name=match[2], file=UNKNOWN, file_sha256=UNKNOWN)
 
 
-def read_row(row: ResultsRow, protocol: Protocol) -> Reading:
+def parse_row(row: ResultsRow, protocol: Protocol) -> ParsedRow:
     """Turn a row into a measurement as far as its numbers allow.
 
-    The single images are what counts where they are given: averages are computed from them, as the challenge
-    computes them, the first image included. A split counts if it has a runtime.
+    Where the row gives the values of single images, averages are computed from them as the challenge does,
+    the first image included; averages that the row gives are only compared with them. A split counts if it
+    has a runtime.
 
     Args:
         row: Of a results file.
         protocol: Whose cost input the costs were counted on.
     """
-    reading = Reading()
-    complexity = _complexity(row, protocol, reading)
+    parsed = ParsedRow()
+    complexity = _complexity(row, protocol, parsed)
     splits = {}
     for split in JUDGED_SPLITS:
-        result = _split(row, split, reading)
+        result = _split(row, split, parsed)
         if result is not None:
             splits[split] = result
-    if not splits and not reading.problems:
-        reading.problems.append("no runtime of valid or test")
-    _first_images(row, reading)
-    if complexity is not None and not reading.problems:
-        reading.runtime_ms = _average(row, splits, reading)
+    if not splits and not parsed.problems:
+        parsed.problems.append("no runtime of valid or test")
+    _first_images(row, parsed)
+    if complexity is not None and not parsed.problems:
+        parsed.runtime_ms = _average(row, splits, parsed)
         info = submission_info(row.model)
-        reading.measurement = Measurement(submission=info, complexity=complexity, splits=splits)
-    return reading
+        parsed.measurement = Measurement(submission=info, complexity=complexity, splits=splits)
+    return parsed
 
 
-def _complexity(row: ResultsRow, protocol: Protocol, reading: Reading) -> Complexity | None:
+def _complexity(row: ResultsRow, protocol: Protocol, parsed: ParsedRow) -> Complexity | None:
     def count(key: str, unit: float, what: str, *, needed: bool) -> int:
         value = row.number(key)
-        if value is not None and 0 <= value * unit < _MOST:
+        if value is not None and 0 <= value * unit < _MOST_COUNT:
             if needed and not value:
-                reading.warn("nothing-counted", f"{what} of 0")
+                parsed.warn("nothing-counted", f"{what} of 0")
             return round(value * unit)
         if needed:
-            reading.problems.append(f"no {what}" if value is None else f"{what} of {value:g}")
+            parsed.problems.append(f"no {what}" if value is None else f"{what} of {value:g}")
         else:
-            reading.unknown.append("complexity.convs" if key == "num_conv" else f"complexity.{key}")
+            parsed.unknown.append("complexity.convs" if key == "num_conv" else f"complexity.{key}")
             if value is not None:
-                reading.warn("value-impossible", f"{what} of {value:g}, taken as unknown")
+                parsed.warn("value-impossible", f"{what} of {value:g}, taken as unknown")
         return 0
 
     complexity = Complexity(
@@ -125,29 +127,29 @@ def _complexity(row: ResultsRow, protocol: Protocol, reading: Reading) -> Comple
         convs=count("num_conv", 1, "convolutions", needed=False),
         input_shape=protocol.cost_input,  # the file does not say it; the challenge's code takes this one
     )
-    return None if reading.problems else complexity
+    return None if parsed.problems else complexity
 
 
-def _split(row: ResultsRow, split: str, reading: Reading) -> SplitResult | None:
+def _split(row: ResultsRow, split: str, parsed: ParsedRow) -> SplitResult | None:
     runtimes, psnrs = row.images(f"{split}_runtime"), row.images(f"{split}_psnr")
-    runtime = _runtime(row, split, runtimes, reading)
-    psnr = _psnr(row, split, psnrs, reading)
+    runtime = _runtime(row, split, runtimes, parsed)
+    psnr = _psnr(row, split, psnrs, parsed)
     if runtime is None:
         if psnr is not None:
-            reading.warn(
+            parsed.warn(
                 "split-incomplete", f"{split}: PSNR {psnr:.2f} dB and no runtime, so the split does not count"
             )
         return None
     if runtimes and psnrs and len(runtimes) != len(psnrs):
         message = f"{split}: runtimes of {len(runtimes)} images and PSNR of {len(psnrs)}"
-        reading.warn("image-counts-differ", message)
+        parsed.warn("image-counts-differ", message)
     images = len(runtimes) or len(psnrs)
     memory = row.number(f"{split}_memory")
     if memory is not None and not (math.isfinite(memory) and memory >= 0):
-        reading.warn("value-impossible", f"{split}: memory of {memory:g} MiB, taken as unknown")
+        parsed.warn("value-impossible", f"{split}: memory of {memory:g} MiB, taken as unknown")
         memory = None
     fields = ("dataset", "dataset_sha256", "psnr_y_db", "ssim_y", "per_image")
-    reading.unknown += [f"splits.{split}.{name}" for name in (*fields, *(() if images else ("images",)))]
+    parsed.unknown += [f"splits.{split}.{name}" for name in (*fields, *(() if images else ("images",)))]
     return SplitResult(
         dataset=UNKNOWN,
         dataset_sha256=UNKNOWN,
@@ -160,67 +162,70 @@ def _split(row: ResultsRow, split: str, reading: Reading) -> SplitResult | None:
     )
 
 
-def _runtime(row: ResultsRow, split: str, samples: tuple[float, ...], reading: Reading) -> float | None:
+def _runtime(row: ResultsRow, split: str, samples: tuple[float, ...], parsed: ParsedRow) -> float | None:
     stated = row.number(f"{split}_ave_runtime")
     for position, value in enumerate(samples, 1):
         if not 0 < value < _MOST_MS:
-            reading.problems.append(f"a runtime of {value:g} ms for image {position} of {split}")
+            parsed.problems.append(f"a runtime of {value:g} ms for image {position} of {split}")
             return None
     if samples:
-        mean = math.fsum(samples) / len(samples)
-        _compare(stated, mean, f"{split}: the average runtime", "ms", len(samples), reading)
-        return mean
+        return _mean(samples, stated, f"{split}: the average runtime", "ms", parsed)
     if stated is not None and not 0 < stated < _MOST_MS:
-        reading.problems.append(f"an average runtime of {stated:g} ms on {split}")
+        parsed.problems.append(f"an average runtime of {stated:g} ms on {split}")
         return None
     return stated
 
 
-def _psnr(row: ResultsRow, split: str, values: tuple[float, ...], reading: Reading) -> float | None:
+def _psnr(row: ResultsRow, split: str, values: tuple[float, ...], parsed: ParsedRow) -> float | None:
     stated = row.number(f"{split}_ave_psnr")
     undefined = [k for k, value in enumerate(values, 1) if math.isnan(value) or value == -math.inf]
     exact = [k for k, value in enumerate(values, 1) if value == math.inf]
     if undefined or (not values and stated is not None and (math.isnan(stated) or stated == -math.inf)):
         of = f" of image {_listed(undefined)}" if undefined else ""
-        reading.no_psnr[split] = f"the PSNR{of} is not a number"
+        parsed.no_psnr[split] = f"the PSNR{of} is not a number"
         message = f"{split}: the PSNR{of} is not a number, so the split has no mean"
-        reading.findings.append(Finding(code="psnr-not-a-number", severity="reject", message=message))
+        parsed.findings.append(Finding(code="psnr-not-a-number", severity="reject", message=message))
         return None
     if exact or (not values and stated == math.inf):
         of = f": image {_listed(exact)}" if exact else ""
         message = f"SR equals HR in {split}, an infinite PSNR{of}"
-        reading.findings.append(Finding(code="psnr-infinite", severity="reject", message=message))
+        parsed.findings.append(Finding(code="psnr-infinite", severity="reject", message=message))
         return None
     given = values if stated is None else (*values, stated)
     if absurd := [value for value in given if math.isfinite(value) and abs(value) > _MOST_DB]:
-        reading.problems.append(f"a PSNR of {absurd[0]:g} dB on {split}")
+        parsed.problems.append(f"a PSNR of {absurd[0]:g} dB on {split}")
         return None
     if values:
-        mean = math.fsum(values) / len(values)
-        _compare(stated, mean, f"{split}: the average PSNR", "dB", len(values), reading)
-        return mean
+        return _mean(values, stated, f"{split}: the average PSNR", "dB", parsed)
     if stated is None:
-        reading.no_psnr[split] = "the file gives no PSNR"
+        parsed.no_psnr[split] = "the file gives no PSNR"
     return stated
 
 
-def _compare(stated: float | None, mean: float, what: str, unit: str, images: int, reading: Reading) -> None:
+def _mean(values: tuple[float, ...], stated: float | None, what: str, unit: str, parsed: ParsedRow) -> float:
+    """Return the mean of single images, and warn where the average that the file gives is another."""
+    mean = math.fsum(values) / len(values)
     if stated is not None and not abs(stated - mean) <= _ROUNDING + 1e-9:
         message = (
-            f"{what} is given as {stated:.2f} {unit}, but its {images} images have the mean {mean:.2f} {unit}"
+            f"{what} is given as {stated:.2f} {unit}, but its {len(values)} images have the mean {mean:.2f} "
+            f"{unit}, which counts"
         )
-        reading.warn("average-differs", f"{message}, which counts")
+        parsed.warn("average-differs", message)
+    return mean
 
 
-def _average(row: ResultsRow, splits: dict[str, SplitResult], reading: Reading) -> float | None:
-    """Return the average over both splits that a results.txt gives: it was rounded once, not twice."""
+def _average(row: ResultsRow, splits: dict[str, SplitResult], parsed: ParsedRow) -> float | None:
+    """Return the average over both splits that a results.txt gives, where it fits their averages.
+
+    It was rounded once; computed from the averages of the splits, it would be rounded twice.
+    """
     stated = row.number("ave_runtime")
     if stated is None or len(splits) != 2:
         return None
     mean = math.fsum(result.runtime_ms for result in splits.values()) / 2
     if abs(stated - mean) <= 2 * _ROUNDING + 1e-9:
         return stated
-    reading.warn(
+    parsed.warn(
         "average-differs",
         f"the average runtime is given as {stated:.2f} ms, but valid and test have the mean {mean:.2f} ms, "
         "which counts",
@@ -228,8 +233,8 @@ def _average(row: ResultsRow, splits: dict[str, SplitResult], reading: Reading) 
     return None
 
 
-def _first_images(row: ResultsRow, reading: Reading) -> None:
-    """Say where a network was timed cold, and what that did to its average."""
+def _first_images(row: ResultsRow, parsed: ParsedRow) -> None:
+    """Warn where the first image was timed before the network was warm, and say what that did to averages."""
     slow = []
     for split in JUDGED_SPLITS:
         samples = row.images(f"{split}_runtime")
@@ -243,7 +248,7 @@ def _first_images(row: ResultsRow, reading: Reading) -> None:
                 f"{rest:.2f} ms without it)"
             )
     if slow:
-        reading.warn(
+        parsed.warn(
             "first-image-slow", f"the first image took {' and '.join(slow)}; the averages with it count"
         )
 

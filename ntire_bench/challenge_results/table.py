@@ -22,11 +22,11 @@ class Column:
     """A column of the file.
 
     Attributes:
-        key: The challenge's name for the value in results.json; "ave_runtime" is of both splits.
-        title: Heading.
-        width: Of the padded cell.
-        decimals: As the challenge prints the value.
-        most: Decimals that are written where fewer would change the value.
+        key: The key of the value in results.json; "ave_runtime" is the average over both splits.
+        title: The heading.
+        width: Characters that a cell is padded to.
+        decimals: How many the challenge prints, and how many are written at least.
+        most: How many are written at most, where fewer would change the value.
     """
 
     key: str
@@ -49,7 +49,7 @@ COLUMNS = (
     Column(key="valid_memory", title="Mem [M]", width=8),
     Column(key="num_conv", title="Conv", width=8, decimals=0, most=0),
 )
-# As the challenge does where the split test was not run.
+# Columns that are left out where the split test was not run, as the challenge does.
 _OF_TEST = ("test_ave_psnr", "test_ave_runtime", "ave_runtime")
 _NEEDED = ("model", "num_parameters", "flops")
 _EXPECTED = "a header with " + ", ".join(column.title for column in COLUMNS) + ", separated by tabs"
@@ -58,7 +58,7 @@ _ABSENT = {"", "-", "–", "n/a", "none"}
 
 @dataclass(frozen=True, kw_only=True)
 class TextRow:
-    """One line: the name, its number in the file, and what stands under the known columns, as numbers."""
+    """One line: the model's name, the number of the line, and the values of known columns by their keys."""
 
     model: str
     line: int
@@ -68,19 +68,19 @@ class TextRow:
 def read_table(text: str, path: str | os.PathLike[str]) -> tuple[list[TextRow], list[str]]:
     """Read the text of a results.txt.
 
-    The header decides what is where: columns may be in any order, some absent, others added. The unit of a
-    heading may be left out; another unit is refused.
+    The header says which column is which: columns may be in any order, some may be absent, and unknown ones
+    are skipped. The unit of a heading may be left out; a unit other than the challenge's is refused.
 
     Args:
         text: Of the file.
         path: Named in errors.
 
     Returns:
-        The rows, and the headings that mean nothing to this program. Cells that are empty or "-" are absent.
+        The rows, and the headings that this program does not know. A cell that is empty or "-" has no value.
 
     Raises:
-        RecordError: There is no header with a name, parameters, FLOPs and a runtime of valid or test; a line
-            has not as many cells as the header; a cell is no number; a name is empty.
+        RecordError: The header lacks a name, parameters, FLOPs or a runtime of valid or test; a line has more
+            or fewer cells than the header; a cell is not a number; a name is empty.
     """
     lines = [(number, line) for number, line in enumerate(_lines(text), 1) if line.strip()]
     if not lines:
@@ -93,10 +93,10 @@ def read_table(text: str, path: str | os.PathLike[str]) -> tuple[list[TextRow], 
 def write_table(board: Board) -> str:
     """Return the rows of a board as a results.txt, in the board's order.
 
-    PSNR is on RGB whatever channel the board was judged in: that is what the column means to the challenge.
-    The challenge's decimals are written, and more where they would change a value: the file of one session,
-    imported again, gives the same board. Where no row has the split test, its columns are left out, as the
-    challenge does. What is not known is empty.
+    PSNR is on RGB, whatever channel the board was judged in, because the challenge's columns hold RGB PSNR.
+    Values have as many decimals as the challenge prints, and more where rounding would change them, so that
+    the file of one session, imported again, gives the same board. Where no row has the split test, its
+    columns are left out, as the challenge does. A cell is empty where the value is not known.
     """
     rows = [_values(row.entry) for row in board.rows]
     tested = any(key in row for row in rows for key in _OF_TEST) or not rows
@@ -111,14 +111,14 @@ def write_table(board: Board) -> str:
 
 
 def _name(entry: Entry, board: Board) -> str:
-    """Return what a row is called: no name may be there twice, and the baseline's may be another's too."""
+    """Return the name of a row; names must be unique, so a baseline that shares its with a team is marked."""
     name = one_line(entry.label)
     alike = sum(one_line(row.entry.label) == name for row in board.rows)
     return f"{name}_baseline" if alike > 1 and entry.is_baseline else name
 
 
 def remarks(board: Board) -> list[str]:
-    """Return what a reader of the written file must know, and the file has no place for."""
+    """Return what a reader of the written file must know and the file itself cannot say."""
     texts = ["SAMPLE: not comparable with the challenge."] if board.sample else []
     if board.channel == "y":
         texts.append("PSNR in this file is on RGB, as in the challenge's; the ranking is by PSNR on Y.")
@@ -148,17 +148,20 @@ def _read_header(line: str, number: int, path: str | os.PathLike[str]) -> tuple[
         if unit not in ("", *_units(column)):
             wanted = column.title
             raise RecordError(
-                f"line {number}: another unit", file=path, expected=wanted, found=repr(cell.strip())
+                f"line {number}: a column is in another unit",
+                file=path,
+                expected=wanted,
+                found=repr(cell.strip()),
             )
         if column.key in keys:
-            raise RecordError(f"line {number}: the column {column.title} is there twice", file=path)
+            raise RecordError(f"line {number}: the column {column.title} occurs twice", file=path)
         keys.append(column.key)
     missing = [column.title for column in COLUMNS if column.key in _NEEDED and column.key not in keys]
     if not {"valid_ave_runtime", "test_ave_runtime"} & set(keys):
         missing.append("Val Time [ms] or Test Time [ms]")
     if missing:
         raise RecordError(
-            f"line {number} is no header with {', '.join(missing)}",
+            f"line {number} is not a header with {', '.join(missing)}",
             file=path,
             expected=_EXPECTED,
             found=_shown(line),
@@ -189,7 +192,7 @@ def _read_line(line: str, number: int, keys: list[str | None], path: str | os.Pa
                 values[key] = float(cell.replace("_", "?"))
             except ValueError:
                 raise RecordError(
-                    f"line {number}: {title} is no number", file=path, found=_shown(cell)
+                    f"line {number}: {title} is not a number", file=path, found=_shown(cell)
                 ) from None
     if not one_line(model):
         raise RecordError(f"line {number} has no name under Model", file=path, found=_shown(line))
@@ -197,7 +200,7 @@ def _read_line(line: str, number: int, keys: list[str | None], path: str | os.Pa
 
 
 def _lines(text: str) -> list[str]:
-    # Not splitlines(): what an editor shows as one line is one, so that the numbers in messages are right.
+    # splitlines() also splits at characters at which editors do not: line numbers in messages would differ.
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 

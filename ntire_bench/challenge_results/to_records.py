@@ -1,4 +1,4 @@
-"""A challenge's own results file as records, so that the leaderboard ranks it by a protocol's rule."""
+"""Turns the rows of a challenge's own results file into records, which a leaderboard can rank."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ntire_bench.challenge_results.file import ResultsFile, ResultsRow
-from ntire_bench.challenge_results.row import Reading, read_row, submission_info
+from ntire_bench.challenge_results.row import ParsedRow, parse_row, submission_info
 from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
@@ -24,7 +24,7 @@ from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.records import store
 from ntire_bench.records.record import ErrorInfo, Finding, Imported, Measurement, ProtocolInfo, Record
 
-__all__ = ["Outcome", "find_baseline", "keep", "left_over", "to_records"]
+__all__ = ["ImportedRow", "find_baseline", "keep", "left_over", "to_records"]
 
 # FLOPs per ms over the baseline's. The highest in Table 1 of the 2024 report is 2.3 (KLETech-CEVI); runtimes
 # in seconds are 1,000 times too small.
@@ -33,7 +33,7 @@ _MOST_PER_MS = 1e12  # multiply-accumulates; twice what an H100 does in its fast
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class ImportedRow:
     """One row of the file and the record that holds it; `new` is False where an earlier import stored it."""
 
     path: Path
@@ -42,15 +42,15 @@ class Outcome:
 
 
 def find_baseline(file: ResultsFile, protocol: Protocol, named: str | None = None) -> ResultsRow:
-    """Return the row that all costs are divided by.
+    """Return the row of the baseline, by which all costs are divided.
 
     Args:
-        file: Holds it.
-        protocol: Its baseline's name is looked for: "00_RLFN_baseline", "RLFN" and the like for RLFN.
-        named: What the user calls the row, with or without its number; None to look for the protocol's.
+        file: The results file.
+        protocol: The rules, which name the baseline: RLFN is found as "RLFN", "00_RLFN_baseline" and so on.
+        named: The row that the user names, with or without its number; None to look for the protocol's.
 
     Raises:
-        UsageError: No row or several have that name.
+        UsageError: No row has that name, or several have.
 
     >>> rows = tuple(ResultsRow(model=m, where=m, values={}) for m in ("00_RLFN_baseline", "07_RLFN-T"))
     >>> file = ResultsFile(path=Path("results.json"), sha256="", format="json", rows=rows)
@@ -82,7 +82,7 @@ def find_baseline(file: ResultsFile, protocol: Protocol, named: str | None = Non
 def to_records(
     file: ResultsFile, protocol: Protocol, baseline: ResultsRow, created_utc: str | None = None
 ) -> list[Record]:
-    """Return one record per row, in the file's order; a row that cannot be ranked is a failed one.
+    """Return one record per row, in the file's order; a row that cannot be ranked becomes a failed record.
 
     Args:
         file: The results file.
@@ -94,7 +94,7 @@ def to_records(
         RecordError: The baseline's row holds no runtime, FLOPs or parameters.
     """
     created_utc = created_utc or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    base = read_row(baseline, protocol)
+    base = parse_row(baseline, protocol)
     if base.measurement is not None:
         complexity = base.measurement.complexity
         base.problems += [f"{key} of 0" for key in ("params", "flops") if not getattr(complexity, key)]
@@ -111,9 +111,7 @@ def to_records(
     ).hexdigest()
     records = []
     for row in file.rows:
-        reading = base if row is baseline else read_row(row, protocol)
-        _compare_images(reading, base.measurement)
-        _compare_speeds(reading, base.measurement)
+        parsed = base if row is baseline else parse_row(row, protocol)
         imported = Imported(
             file=file.path.name,
             file_sha256=file.sha256,
@@ -121,17 +119,17 @@ def to_records(
             model=row.model,
             session=session,
             values=_storable(row.values),
-            unknown=tuple(reading.unknown),
-            no_psnr=reading.no_psnr,
-            runtime_ms=reading.runtime_ms,
+            unknown=tuple(parsed.unknown),
+            no_psnr=parsed.no_psnr,
+            runtime_ms=parsed.runtime_ms,
             baseline_runtime_ms=base.runtime_ms,
         )
-        records.append(_record(row, reading, base.measurement, imported, protocol, created_utc))
+        records.append(_record(row, parsed, base.measurement, imported, protocol, created_utc))
     return records
 
 
-def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Outcome]:
-    """Store records, but for those whose team's newest record of the same file says the same already.
+def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[ImportedRow]:
+    """Store each record, unless the newest stored record of the same row has the same content.
 
     Args:
         records: Of one import.
@@ -142,23 +140,24 @@ def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Out
     """
     records = list(records)
     newest = _newest(records, results)
-    outcomes = []
+    rows = []
     for record in records:
         known = newest.get(_row_of(record))
         if known is not None and _content(known.record) == _content(record):
-            outcomes.append(Outcome(path=known.path, record=known.record, new=False))
+            rows.append(ImportedRow(path=known.path, record=known.record, new=False))
         else:
-            outcomes.append(Outcome(path=store.save(record, results), record=record, new=True))
-    return outcomes
+            rows.append(ImportedRow(path=store.save(record, results), record=record, new=True))
+    return rows
 
 
 def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> list[store.Stored]:
-    """Return what earlier imports of the same session stored and the file does not hold any more.
+    """Return the stored records of earlier imports whose rows are no longer in the file.
 
-    Such rows are still ranked beside the file's: nothing that was stored is ever removed.
+    They are of the same session, so they are still ranked beside the file's rows: stored records are never
+    removed.
 
     Args:
-        records: Of one import, which are stored.
+        records: The records of this import, already stored.
         results: The results folder.
     """
     records = list(records)
@@ -171,18 +170,18 @@ def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> lis
 def _newest(
     records: Iterable[Record], results: str | os.PathLike[str]
 ) -> dict[tuple[str, str, str, str], store.Stored]:
-    """Return the newest imported record of each row, of the protocols that some records have."""
+    """Return the newest stored record of each imported row, under the protocols that the records name."""
     newest = {}
     for name in {record.protocol.name for record in records}:
         there = (item for item in store.load_all(results, name)[0] if item.record.imported is not None)
-        for item in sorted(there, key=lambda item: (item.created, len(item.path.name), item.path.name)):
+        for item in sorted(there, key=lambda item: item.order):
             newest[_row_of(item.record)] = item
     return newest
 
 
 def _record(
     row: ResultsRow,
-    reading: Reading,
+    parsed: ParsedRow,
     baseline: Measurement,
     imported: Imported,
     protocol: Protocol,
@@ -194,11 +193,15 @@ def _record(
         "submission": submission_info(row.model),
         "rounds": 1,
         "psnr_channel": "rgb",
-        "findings": tuple(reading.findings),
+        "findings": (
+            *parsed.findings,
+            *_other_image_counts(parsed, baseline),
+            *_implausible_speeds(parsed, baseline),
+        ),
         "imported": imported,
     }
-    if reading.measurement is None:
-        message = f"{imported.file}, {row.where}: {', '.join(reading.problems)}"
+    if parsed.measurement is None:
+        message = f"{imported.file}, {row.where}: {', '.join(parsed.problems)}"
         return Record(
             status="failed",
             error=ErrorInfo(type="RecordError", message=message, phase="import"),
@@ -206,8 +209,8 @@ def _record(
         )
     record = Record(
         status="ok",
-        complexity=reading.measurement.complexity,
-        splits=reading.measurement.splits,
+        complexity=parsed.measurement.complexity,
+        splits=parsed.measurement.splits,
         baseline=baseline,
         **common,
     )
@@ -218,22 +221,22 @@ def _record(
     return dataclasses.replace(record, score=scoring.storable(score))
 
 
-def _compare_images(reading: Reading, baseline: Measurement) -> None:
-    """Say where a row and the baseline do not lie over as many images."""
-    splits = reading.measurement.splits if reading.measurement is not None else {}
+def _other_image_counts(parsed: ParsedRow, baseline: Measurement) -> Iterator[Finding]:
+    """Yield a finding for each split that a row and the baseline ran on different numbers of images."""
+    splits = parsed.measurement.splits if parsed.measurement is not None else {}
     for split, result in splits.items():
         of_baseline = baseline.splits.get(split)
         if of_baseline is not None and 0 < result.images != of_baseline.images > 0:
             message = f"{split}: {result.images} images, and {of_baseline.images} of the baseline"
-            reading.findings.append(Finding(code="images-differ", severity="warning", message=message))
+            yield Finding(code="images-differ", severity="warning", message=message)
 
 
-def _compare_speeds(reading: Reading, baseline: Measurement) -> None:
-    """Say where a row computes so fast that its runtimes must be of another unit."""
-    if reading.measurement is None:
+def _implausible_speeds(parsed: ParsedRow, baseline: Measurement) -> Iterator[Finding]:
+    """Yield a finding for each split that a row ran so fast that its runtimes must be in another unit."""
+    if parsed.measurement is None:
         return
-    flops, others = reading.measurement.complexity.flops, baseline.complexity.flops
-    for split, result in reading.measurement.splits.items():
+    flops, others = parsed.measurement.complexity.flops, baseline.complexity.flops
+    for split, result in parsed.measurement.splits.items():
         of_baseline = baseline.splits.get(split)
         times = 0.0 if of_baseline is None else of_baseline.runtime_ms / result.runtime_ms
         faster = times * flops / others
@@ -247,11 +250,11 @@ def _compare_speeds(reading: Reading, baseline: Measurement) -> None:
             f"{split}: {flops / 1e9:.2f} G FLOPs in {result.runtime_ms:.4g} ms: {against}; its runtimes may "
             "be in seconds, where the challenge's are in ms"
         )
-        reading.findings.append(Finding(code="runtime-implausible", severity="warning", message=message))
+        yield Finding(code="runtime-implausible", severity="warning", message=message)
 
 
 def _storable(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a row's values as JSON can hold them."""
+    """Return a row's values for JSON, which has no infinity and no NaN: these become texts."""
 
     def number(value: float) -> float | str:
         return value if math.isfinite(value) else str(value)
@@ -270,7 +273,7 @@ def _row_of(record: Record) -> tuple[str, str, str, str]:
 
 
 def _content(record: Record) -> bytes:
-    """Return all that a record says but when it was imported, and from which state of its file."""
+    """Return what a record says, without the time of its import and the hash of its file."""
     imported = record.imported and dataclasses.replace(record.imported, file_sha256="")
     return msgspec.json.encode(dataclasses.replace(record, created_utc="", imported=imported))
 
@@ -280,7 +283,7 @@ def _without_number(model: str) -> str:
 
 
 def _stem(model: str) -> str:
-    """Return a name without number and without the word baseline.
+    """Return a name in small letters, without number and without the word baseline.
 
     >>> [_stem(name) for name in ("00_RLFN_baseline", "RLFN (baseline)", "05_SPAN-T")]
     ['rlfn', 'rlfn', 'span-t']

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from ntire_bench.cli.options import (
-    IsolationWanted,
+    Machine,
     json_flag,
-    machine,
+    machine_options,
     protocol_option,
     see_that_it_can_measure,
 )
-from ntire_bench.cli.output import print_json
-from ntire_bench.cli.sources import baseline_options, open_catalogue, sources
+from ntire_bench.cli.output import print_json, tell_error
+from ntire_bench.cli.sources import Sources, open_catalogue, sources_and_baseline
 from ntire_bench.errors import UsageError
 from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.submissions.submission import Catalogue, Submission
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.submissions.submission import Submission
     from ntire_bench.workflows import check as checking
 
 __all__ = ["check"]
@@ -30,9 +31,8 @@ __all__ = ["check"]
 
 @click.command()
 @click.argument("id", type=click.IntRange(0))
-@sources
-@baseline_options
-@machine
+@sources_and_baseline
+@machine_options
 @protocol_option
 @click.option(
     "--write", "keep", is_flag=True, help="Write what was inferred into a TOML file beside the model file."
@@ -52,13 +52,8 @@ __all__ = ["check"]
 @json_flag
 def check(
     id: int,  # noqa: A002 - what a user reads in the usage line
-    models: Path,
-    model_zoo: Path,
-    challenge_root: Path | None,
-    baseline_choice: str | None,
-    baseline_dir: Path | None,
-    device: str,
-    isolation: IsolationWanted,
+    sources: Sources,
+    machine: Machine,
     protocol_name: str | None,
     keep: bool,
     settings: tuple[str, ...],
@@ -70,7 +65,7 @@ def check(
     Exit status: 0 in order, 1 rejected, 2 wrong use.
     """
     see_that_it_can_measure()
-    from ntire_bench.cli import terminal
+    from ntire_bench.cli import terminal, wording
     from ntire_bench.data import sample
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.protocols import protocol
@@ -78,7 +73,7 @@ def check(
     from ntire_bench.workflows import check as checking
     from ntire_bench.workflows import declare
 
-    if not strict and (baseline_choice is not None or baseline_dir is not None):
+    if not strict and (sources.baseline_choice is not None or sources.baseline_dir is not None):
         raise UsageError(
             "only a strict check runs a baseline",
             remedy="add --strict, or leave --baseline and --baseline-dir out",
@@ -86,8 +81,7 @@ def check(
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
 
     def there() -> Catalogue:
-        found = open_catalogue(models, model_zoo, challenge_root, baseline_choice, baseline_dir)
-        return without_namesakes(found, rules.baseline.name)
+        return without_namesakes(open_catalogue(sources), rules.baseline.name)
 
     def checked(given: tuple[str, ...]) -> checking.Check:
         chosen = declare.settled(there().get(id), given)
@@ -95,25 +89,17 @@ def check(
             chosen,
             sample.probe_lr(),
             rules,
-            device=device,
-            isolation=isolation.level,
-            allow_pickle=isolation.allow_pickle,
             audit_lr=sample.large_lr() if strict else None,  # the sample set's own images are all small
-            tell=lambda text: terminal.show(text, stderr=True),
+            tell=terminal.tell,
+            **vars(machine),
         )
 
     def with_rehearsal(found: checking.Check, chosen: Submission) -> checking.Check:
-        from ntire_bench.workflows.evaluate import Options
+        from ntire_bench.workflows.options import options_for
         from ntire_bench.workflows.rehearse import rehearse, together
 
-        options = Options(
-            psnr_channel=rules.psnr_channel,
-            device=device,
-            isolation=isolation.level,
-            allow_pickle=isolation.allow_pickle,
-            tell=lambda text: terminal.show(text, stderr=True),
-        )
-        more = rehearse(chosen, there(), options, lambda text: terminal.show(one_line(text), stderr=True))
+        options = options_for(rules, tell=terminal.tell, **vars(machine))
+        more = rehearse(chosen, there(), options, lambda text: terminal.tell(one_line(text)))
         return dataclasses.replace(found, findings=together(found.findings, more))
 
     written: Path | None = None
@@ -127,19 +113,17 @@ def check(
         if keep:
             written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
     except (SubmissionError, MeasurementError) as error:
-        if as_json:
-            print_json({"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
-        terminal.show_error(error)
+        tell_error(error, as_json, ok=False)
         sys.exit(1)
-    terminal.tell_isolation(found.isolation, isolation.level)
+    terminal.tell_isolation(found.isolation, machine.isolation)
     rejected = any(finding.severity == "reject" for finding in found.findings)
     if as_json:
         print_json({"ok": not rejected, **vars(found), "written": written and relative(written)})
     else:
-        for line in terminal.check_lines(found):
+        for line in wording.check_lines(found):
             terminal.show(line)
         if strict and not found.findings:
             terminal.show("Nothing was found that an organizer would object to.")
         if written is not None:
-            terminal.show(f"written: {relative(written)}", stderr=True)
+            terminal.tell(f"written: {relative(written)}")
     sys.exit(1 if rejected else 0)

@@ -41,7 +41,7 @@ def import_(
     """
     from ntire_bench.challenge_results import file as results_file
     from ntire_bench.challenge_results import to_records
-    from ntire_bench.cli import terminal
+    from ntire_bench.cli import terminal, wording
     from ntire_bench.protocols import protocol
     from ntire_bench.records import store
     from ntire_bench.reporting.export import document
@@ -82,17 +82,17 @@ def import_(
         new = sum(item.new for item in outcomes)
         known = len(outcomes) - new
         rows = f"{len(outcomes)} rows, baseline {baseline.model}"
-        terminal.show(f"{relative(file)}: {rows}; {_told(new, known, relative(results))}", stderr=True)
+        terminal.tell(f"{relative(file)}: {rows}; {_told(new, known, relative(results))}")
         if read.ignored:
-            terminal.show(f"Not read: {', '.join(read.ignored)}", stderr=True)
+            terminal.tell(f"Not read: {', '.join(read.ignored)}")
         if others:
             named = ", ".join(f"{item.record.submission.label} ({relative(item.path)})" for item in others)
             text = (
                 f"Not in the file any more, and still ranked: {named}. Remove their records to take them out."
             )
-            terminal.show(one_line(text), stderr=True)
+            terminal.tell(one_line(text))
         for record in failed:
-            terminal.show(terminal.record_line(record), stderr=True, style="red")
+            terminal.tell(wording.record_line(record), style="red")
     sys.exit(1 if failed else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import sys
@@ -18,24 +19,26 @@ from ntire_bench.errors import UsageError
 __all__ = [
     "PATH",
     "Effort",
-    "IsolationWanted",
+    "Images",
+    "Machine",
     "channel_option",
-    "effort",
-    "data_options",
+    "effort_options",
+    "image_options",
     "json_flag",
-    "machine",
+    "machine_options",
     "options",
     "places",
     "protocol_option",
     "results_folder",
     "see_that_it_can_measure",
+    "taken_as",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Join several option decorators to one."""
+    """Join several decorators to one; the first is the outermost."""
 
     def apply(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -45,11 +48,47 @@ def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
     return apply
 
 
+def taken_as(name: str, kind: type) -> Callable[[Command], Command]:
+    """Return a decorator with which a command takes several options as one argument.
+
+    Args:
+        name: Of the argument.
+        kind: A dataclass. The options named like its fields become its values.
+    """
+    fields = [field.name for field in dataclasses.fields(kind)]
+
+    def apply(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(*args: Any, **values: Any) -> Any:  # noqa: ANN401
+            own = {field: values.pop(field) for field in fields if field in values}
+            return command(*args, **{name: kind(**own)}, **values)
+
+        return wrapped  # type: ignore[return-value]
+
+    return apply
+
+
 def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     """Refuse what torch would not understand, before a worker is started."""
     if re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value) is None:
         raise click.BadParameter(f"{value!r} is none of auto, cpu, cuda, cuda:N", ctx, parameter)
     return value
+
+
+def see_that_it_can_measure() -> None:
+    """Refuse to go on where submissions cannot be run, before anything is imported for it.
+
+    Raises:
+        UsageError: This system lacks what workers are started with and talk through.
+    """
+    if find_spec("fcntl") is None:
+        raise UsageError(
+            "submissions cannot be run on this system",
+            expected="Linux",
+            found=sys.platform,
+            remedy="run it on Linux, or on Windows in WSL 2; what only reads records or images works here: "
+            "list, leaderboard, import, prepare, gate --record and the like",
+        )
 
 
 PATH = click.Path(path_type=Path)
@@ -82,7 +121,18 @@ channel_option = click.option(
     type=click.Choice(["y", "rgb"]),
     help="Channel to judge in; default: the protocol's.",
 )
-_machine_options = options(
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where and behind which walls submissions run; see `measuring.Options`."""
+
+    device: str
+    isolation: str
+    allow_pickle: bool
+
+
+machine_options = options(
     click.option(
         "--device", default="auto", show_default=True, callback=_device, help="auto, cpu, cuda, cuda:N."
     ),
@@ -98,44 +148,37 @@ _machine_options = options(
         is_flag=True,
         help="Let checkpoints run code as they are loaded; needs isolation L2 or better.",
     ),
+    taken_as("machine", Machine),
 )
 
 
-@dataclass(frozen=True)
-class IsolationWanted:
-    """What a user asks of isolation; see `isolation.isolation_for`."""
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Which images networks are run on."""
 
-    level: str
-    allow_pickle: bool
+    data_dir: Path | None
+    splits: str | None
+    include_test: bool
 
+    @property
+    def split_names(self) -> list[str]:
+        """The splits that are asked for.
 
-def machine(command: Command) -> Command:
-    """Give a command the options --device and, as its one argument `isolation`, those on isolation."""
+        Raises:
+            UsageError: None is.
 
-    @functools.wraps(command)
-    def wrapped(*args: Any, isolation: str, allow_pickle: bool, **others: Any) -> Any:  # noqa: ANN401
-        return command(*args, isolation=IsolationWanted(isolation, allow_pickle), **others)
-
-    return _machine_options(wrapped)  # type: ignore[return-value]
-
-
-def see_that_it_can_measure() -> None:
-    """Refuse to go on where submissions cannot be run, before anything is imported for it.
-
-    Raises:
-        UsageError: This system has not what workers are started with and talk through.
-    """
-    if find_spec("fcntl") is None:
-        raise UsageError(
-            "submissions cannot be run on this system",
-            expected="Linux",
-            found=sys.platform,
-            remedy="run it on Linux, or on Windows in WSL 2; what only reads records or images works here: "
-            "list, leaderboard, import, prepare, gate --record and the like",
-        )
+        >>> Images(data_dir=None, splits="valid, Set5", include_test=True).split_names
+        ['valid', 'Set5', 'test']
+        """
+        names = [name.strip() for name in (self.splits or "valid").split(",") if name.strip()]
+        if self.include_test and "test" not in names:
+            names.append("test")
+        if not names:
+            raise UsageError("no split is named", remedy="give --splits valid,test or the like")
+        return names
 
 
-data_options = options(
+image_options = options(
     click.option(
         "--data-dir",
         type=PATH,
@@ -146,61 +189,46 @@ data_options = options(
         help="Comma-separated: valid, test, or NAME of folders NAME_HR, NAME_LR.  [default: valid]",
     ),
     click.option("--include-test", is_flag=True, help="Evaluate the split test as well."),
+    taken_as("images", Images),
 )
-_effort_options = options(
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How long and with how many threads runtimes are measured; see `workflows.options_for`."""
+
+    rounds: int | None
+    precision: float | None = None
+    max_rounds: int = 60
+    max_time_s: float = 1200.0
+    threads: int | None = None
+
+
+effort_options = options(
     click.option(
         "--rounds",
         type=click.IntRange(1),
-        help="Exactly so many timed passes over all images; without it they go on until --precision.",
+        help="Exactly so many timed passes over all images; without it, until --precision is reached.",
     ),
     click.option(
         "--precision",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        help="Half of the runtime's 95 % interval that is enough.  [default: 0.01 on a CPU, 0.0025 on a GPU]",
+        help="Half of the runtime's 95 % interval, as a share of the runtime, at which rounds end.  "
+        "[default: 0.01 on a CPU, 0.0025 on a GPU]",
     ),
     click.option(
         "--max-rounds", type=click.IntRange(1), default=60, show_default=True, help="At most so many rounds."
     ),
     click.option(
         "--max-time",
+        "max_time_s",
         type=click.FloatRange(0, min_open=True),
         default=1200.0,
         show_default=True,
-        help="Seconds of rounds per submission.",
+        help="At most so many seconds of rounds per submission.",
     ),
     click.option(
         "--threads", type=click.IntRange(1), help="CPU threads of a network.  [default: all cores but one]"
     ),
+    taken_as("effort", Effort),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How long and with how much runtimes are measured; see `stopping.StopRule`."""
-
-    rounds: int | None
-    precision: float | None
-    max_rounds: int
-    max_time_s: float
-    threads: int | None
-
-
-def effort(command: Command) -> Command:
-    """Give a command the options on rounds, as its one argument `effort`."""
-
-    @functools.wraps(command)
-    def wrapped(
-        *args: Any,  # noqa: ANN401
-        rounds: int | None,
-        precision: float | None,
-        max_rounds: int,
-        max_time: float,
-        threads: int | None,
-        **others: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        chosen = Effort(
-            rounds=rounds, precision=precision, max_rounds=max_rounds, max_time_s=max_time, threads=threads
-        )
-        return command(*args, effort=chosen, **others)
-
-    return _effort_options(wrapped)  # type: ignore[return-value]

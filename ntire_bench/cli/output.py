@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import NtireBenchError, UsageError
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.ranking.board import Board
 
-__all__ = ["as_channel", "print_json", "show_board", "stored_board", "write"]
+__all__ = ["print_json", "show_board", "stored_board", "tell_error", "write"]
 
 
-def as_channel(name: str) -> Channel:
-    """Return a channel's name with its type."""
-    return "rgb" if name == "rgb" else "y"
-
-
-def stored_board(results: Path, protocol_name: str | None, channel: str | None, device: str | None) -> Board:
+def stored_board(
+    results: Path, protocol_name: str | None, channel: Channel | None, device: str | None
+) -> Board:
     """Rank the records of a results folder.
 
     Args:
@@ -37,8 +34,8 @@ def stored_board(results: Path, protocol_name: str | None, channel: str | None, 
         having = protocols_with_records(results)
         if len(having) > 1:
             text = f"Showing {having[0]}; there are records of {', '.join(having[1:])} too (--protocol)."
-            terminal.show(text, stderr=True)
-    return board_of_records(results, protocol_name, as_channel(channel) if channel else None, device)
+            terminal.tell(text)
+    return board_of_records(results, protocol_name, channel, device)
 
 
 def show_board(board: Board) -> None:
@@ -54,6 +51,21 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - any document
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def tell_error(error: NtireBenchError, as_json: bool, **also: Any) -> None:  # noqa: ANN401
+    """Print the one message of an error, and a JSON document of it where that was asked for.
+
+    Args:
+        error: What a user reads.
+        as_json: Whether the command has --json.
+        also: Further keys of the document.
+    """
+    from ntire_bench.cli.terminal import show_error
+
+    if as_json:
+        print_json({**also, "error": {"type": type(error).__name__, "message": str(error)}})
+    show_error(error)
 
 
 def write(path: Path, text: str) -> None:

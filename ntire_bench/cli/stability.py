@@ -52,9 +52,9 @@ def stability(
         return
     for line in draw(record, found, min(100, terminal.out().width)):
         terminal.show(line)
-    terminal.show(f"record: {relative(path)}", stderr=True)
+    terminal.tell(f"record: {relative(path)}")
     if plot is not None:
-        terminal.show(f"written: {relative(plot)}", stderr=True)
+        terminal.tell(f"written: {relative(plot)}")
 
 
 def _newest(results: Path, protocol_name: str | None, id_: int | None) -> Path:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
 from ntire_bench.cli.options import (
     PATH,
-    IsolationWanted,
+    Machine,
     json_flag,
-    machine,
+    machine_options,
     places,
     protocol_option,
     see_that_it_can_measure,
 )
-from ntire_bench.cli.output import print_json
-from ntire_bench.text import relative
+from ntire_bench.cli.output import print_json, tell_error
+from ntire_bench.text import giga, relative
 
 __all__ = ["fuse", "zoo"]
 
@@ -25,7 +27,7 @@ __all__ = ["fuse", "zoo"]
 @click.argument("id", type=click.IntRange(0))
 @click.option("--output", "-o", type=PATH, help="File to write.  [default: model_zoo/NAME_deploy.pth]")
 @places
-@machine
+@machine_options
 @protocol_option
 @json_flag
 def fuse(
@@ -33,8 +35,7 @@ def fuse(
     output: Path | None,
     models: Path,
     model_zoo: Path,
-    device: str,
-    isolation: IsolationWanted,
+    machine: Machine,
     protocol_name: str | None,
     as_json: bool,
 ) -> None:
@@ -42,36 +43,34 @@ def fuse(
 
     Exit status: 0 written, 1 nothing to fuse or it failed, 2 wrong use.
     """
-    import sys
-
     see_that_it_can_measure()
     from ntire_bench.cli import terminal
     from ntire_bench.data import sample
     from ntire_bench.errors import MeasurementError, SubmissionError
     from ntire_bench.isolation.choose import isolation_for
     from ntire_bench.protocols import protocol
-    from ntire_bench.submissions import submission
+    from ntire_bench.submissions import models_folder
     from ntire_bench.submissions.baseline_choice import without_namesakes
     from ntire_bench.workflows.fuse import default_output, write_fused
 
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
     try:
-        there = submission.find(models, model_zoo, prefer_training=True)
+        there = models_folder.find(models, model_zoo, prefer_training=True)
         item = without_namesakes(there, rules.baseline.name).get(id)
         target = output or default_output(item, model_zoo)
-        walls = isolation_for(isolation.level, allow_pickle=isolation.allow_pickle)
-        terminal.tell_isolation(walls, isolation.level)
-        reply = write_fused(item, target, sample.probe_lr(), rules, device=device, isolation=walls)
+        isolation = isolation_for(machine.isolation, allow_pickle=machine.allow_pickle)
+        terminal.tell_isolation(isolation, machine.isolation)
+        reply = write_fused(
+            item, target, sample.probe_lr(), rules, device=machine.device, isolation=isolation
+        )
     except (SubmissionError, MeasurementError) as error:
-        if as_json:
-            print_json({"error": {"type": type(error).__name__, "message": str(error)}})
-        terminal.show_error(error)
+        tell_error(error, as_json)
         sys.exit(1)
     if as_json:
         print_json({"written": relative(target), **vars(reply)})
         return
     for form, cost in (("training form ", reply.before), ("inference form", reply.after)):
-        terminal.show(f"{item.label}  {form}  {cost.params:,} parameters, {cost.flops / 1e9:.4f} G FLOPs")
+        terminal.show(f"{item.label}  {form}  {cost.params:,} parameters, {giga(cost.flops)} FLOPs")
     terminal.show(
         f"largest difference on a photograph: {reply.difference_levels:.2g} of 255 grey levels "
         f"(relative {reply.relative:.1e})"
@@ -100,7 +99,7 @@ def zoo_list(as_json: bool) -> None:
         return
     for item in catalogue():
         size = f"{item.bytes / 1024:.0f} KiB"
-        terminal.show(f"{item.id:02d}_{item.name:<8}  {item.title:<17} {size:>9}  {item.repositories[0]}")
+        terminal.show(f"{item.label:<11}  {item.title:<17} {size:>9}  {item.repositories[0]}")
 
 
 @zoo.command("pull")
@@ -114,9 +113,6 @@ def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
 
     Replaces the demonstration weights of the same id. Exit status: 0, or 1 where one cannot be fetched.
     """
-    import sys
-    from functools import partial
-
     from ntire_bench.cli import terminal
     from ntire_bench.errors import MeasurementError
     from ntire_bench.submissions.shipped_examples import folders_without_own
@@ -133,11 +129,11 @@ def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
             terminal.show_error(error)
             continue
         fetched.append(relative(path))
-        terminal.show(f"{item.title}: {relative(path)}", stderr=as_json)
+        (terminal.tell if as_json else terminal.show)(f"{item.title}: {relative(path)}")
     examples = folders_without_own(Path("models")) if fetched and model_zoo == Path("model_zoo") else None
     if examples is not None:
         place = relative(examples.models)
-        terminal.show(f"No models/ here that they belong to: copy {place} to this folder.", stderr=True)
+        terminal.tell(f"No models/ here that they belong to: copy {place} to this folder.")
     if as_json:
         print_json({"fetched": fetched, "failed": failed})
     sys.exit(1 if failed else 0)

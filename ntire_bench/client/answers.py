@@ -1,7 +1,8 @@
 """What a stranger's process answered, checked before anything here uses it.
 
-A worker runs a submission's code, which can write to its pipe whatever it likes. So every answer is converted
-to the class that it should be, its texts are put on one line and cut, and its numbers must be possible.
+A worker runs a submission's code, which can write to its pipe whatever it likes. So every answer is
+converted to the class that it should be (but that to hello, which comes before any strange code), its
+texts are put on one line and cut, and its numbers must be possible.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def observation(reply: object) -> Observation:
 def _check_counts(seen: Observation) -> None:
     numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
     if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
-        raise ForgedAnswerError("counts that are none")
+        raise ForgedAnswerError("counts that cannot be")
 
 
 def parameters(reply: object) -> int:
@@ -200,7 +201,7 @@ def _tame(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
     if isinstance(value, str):
         return one_line(value, _MOST_TEXT)
     if isinstance(value, int) and not -_MOST <= value <= _MOST:
-        raise ForgedAnswerError("a number that counts nothing")
+        raise ForgedAnswerError(f"a number beyond {_MOST}")
     if isinstance(value, (list, dict)) and len(value) > _MOST_ITEMS:
         raise ForgedAnswerError(f"a list of {len(value)}")
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Starts a worker process and carries messages to and from it. The parent's side of the seam.
+"""Starts a worker process and carries messages to and from it. The parent's side.
 
 The worker gets: the paths of one model file and one checkpoint, one LR image at a time under no name, and a
 buffer for the SR image. It never gets an HR image, a dataset folder or a results folder. What comes back is
@@ -120,7 +120,7 @@ class Sandbox:
         return self._spawned.ended_by is not None
 
     def _buffer(self, size: int, *, only_ours: bool) -> tuple[int, mmap.mmap]:
-        """Return a shared buffer; one that is only ours can be read by the worker, and not be written."""
+        """Return a shared buffer; with `only_ours`, the worker can read it and cannot write it."""
         if hasattr(os, "memfd_create"):
             fd = os.memfd_create("ntire_bench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         else:
@@ -131,7 +131,7 @@ class Sandbox:
         buffer = mmap.mmap(fd, size)
         self._stack.callback(buffer.close)  # it holds a descriptor of its own
         if hasattr(fcntl, "F_ADD_SEALS"):
-            # Were the worker to shorten it, the kernel would end this process when it reads the rest.
+            # If the worker shortened it, the kernel would end this process when it reads the rest.
             seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
             with contextlib.suppress(OSError):  # a plain file, which cannot be sealed
                 if only_ours:
@@ -175,7 +175,7 @@ class Sandbox:
         process = self._spawned.process
         self._ended: int | None = None
         if hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):  # an older kernel: its pipe's end tells, in most cases
+            with contextlib.suppress(OSError):  # an older kernel: in most cases the pipe's end shows it
                 self._ended = os.pidfd_open(process.pid)
                 self._stack.callback(os.close, self._ended)
         # What a submission prints is read away, so that it can neither fill a disk nor block on a full pipe.
@@ -235,11 +235,11 @@ class Sandbox:
         return reply
 
     def expect_strange_code(self) -> None:
-        """Say that the submission's own code runs from now on."""
+        """Note that the submission's own code runs from now on."""
         self._watch.count_shared()
 
     def forged(self, found: str) -> SubmissionError:
-        """Return the error for a reply that the harness would not have sent."""
+        """Return the error for a reply that this program's own code in the worker would not have sent."""
         return SubmissionError(
             "its process does not answer as the harness does",
             file=self.file,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +20,15 @@ from ntire_bench.machine.environment import compute_threads
 from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.wire.messages import Counted, FuseReply, LoadReply, Slow, WarmUp
+from ntire_bench.wire.messages import (
+    Counted,
+    FuseReply,
+    LoadReply,
+    LoadRequest,
+    Slow,
+    WarmUp,
+    plain,
+)
 from ntire_bench.wire.observation import Observation
 
 __all__ = ["Call", "Worker"]
@@ -134,36 +141,21 @@ class Worker:
         self._sandbox.expect_strange_code()
         if submission.branch is not None:
             return self._load_checkout(submission.branch)
-        declaration = dataclasses.asdict(submission.declaration)
-        declaration["args"] = self._literal(submission.declaration.args)
-        height, width = self._put(probe)
-        reply = self._call(
-            "load",
-            LOAD_TIMEOUT_S,
-            file=str(submission.file.resolve()),
+        request = LoadRequest(
+            file=submission.file.resolve(),
             name=submission.name,
-            checkpoint=None if submission.checkpoint is None else str(submission.checkpoint.resolve()),
-            declaration=declaration,
-            scale=self._scale,
-            height=height,
-            width=width,
+            checkpoint=None if submission.checkpoint is None else submission.checkpoint.resolve(),
+            declaration=dataclasses.replace(submission.declaration, args={}),
+            args=self._literal(submission.declaration.args),
         )
+        height, width = self._put(probe)
+        size = {"height": height, "width": width}
+        reply = self._call("load", LOAD_TIMEOUT_S, request=plain(request), scale=self._scale, **size)
         return self._loaded(reply)
 
     def _load_checkout(self, branch: Branch) -> LoadReply:
-        reply = self._call(
-            "load_checkout",
-            LOAD_TIMEOUT_S,
-            id_=self._submission.id,
-            root=str(branch.root.resolve()),
-            script=str(branch.script.resolve()),
-            file=str(self._submission.file.resolve()),
-            parameter=branch.parameter,
-            attribute=branch.attribute,
-            as_text=branch.as_text,
-            checkpoints=[os.path.abspath(path) for path in branch.checkpoints],
-            scale=self._scale,
-        )
+        request = branch.request(self._submission.id, self._submission.file)
+        reply = self._call("load_checkout", LOAD_TIMEOUT_S, request=plain(request), scale=self._scale)
         return self._loaded(reply)
 
     def _loaded(self, reply: dict[str, Any]) -> LoadReply:

@@ -1,4 +1,4 @@
-"""Where ntire_bench keeps what it can make again."""
+"""The cache folder: it holds only what ntire_bench can make again."""
 
 from __future__ import annotations
 

@@ -50,8 +50,9 @@ _log = logging.getLogger(__name__)
 class PixelCache:
     """A folder of decoded images, bounded in size; any number of threads and processes may share it.
 
-    What was used longest ago makes room, but never for the run that used it: a data set larger than the bound
-    keeps its first images instead of replacing all of them in every pass. Nothing is held in memory.
+    The entries that were not used for longest make room, but never those that this run has used: of a data
+    set larger than the bound the first images stay, instead of all being replaced in every pass. Nothing is
+    held in memory.
 
     Args:
         folder: Made on first use, readable by its owner alone, as it holds ground truth.

@@ -1,11 +1,11 @@
 """Runtime, its ratio to the baseline's, and their 95 % intervals, by a paired bootstrap.
 
-A round is one timed pass over all images of all splits by both sides; a launch is a start of both workers,
-with a memory layout of its own, and some rounds. Launches are resampled, then rounds within each; how far the
-resamples spread is then made what the launches' own differences say (see `_Draws.around`). The images are a
-fixed set and are never resampled. Both sides of a round are drawn together, and what slowed or sped
-both calls of an image in a round, which follow each other at once, is taken out before medians are formed
-(see `Samples.steadied`), so that it cancels out of their ratio.
+A round is one timed pass of both sides over all images of all splits. A launch is a start of both workers,
+with a memory layout of its own, and some rounds. Launches are resampled, then rounds within each; the spread
+of the resamples is then scaled to what the differences between launches say (see `_Draws.around`). The images
+are a fixed set and are never resampled. Both sides of a round are drawn together. In a round, the two calls
+of an image follow each other at once; what slowed both of them is taken out before medians are formed (see
+`Samples.steadied`), so that it cancels out of the ratio.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = [
     "Estimate",
     "Samples",
     "bootstrap",
-    "few",
     "interval",
     "runtime_ms",
+    "small_sample_factor",
     "student_t",
 ]
 
@@ -89,16 +89,16 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What the samples say.
+    """What follows from the samples.
 
     Attributes:
         ratio: Runtime over the baseline's; 1 where the submission is the baseline.
         ratios: The same of every resample; empty where there is one round only.
-        own_ms: Per split, the mean over images of the median over rounds, of every resample [ms]; what both
-            sides had in common is in their spread, since it is in an absolute time.
+        own_ms: Per split, the mean over images of the median over rounds, of every resample [ms]. Here what
+            slowed both sides is not taken out: it does not cancel out of an absolute time.
         baseline_ms: The same of the baseline; None where the submission is the baseline.
-        half_width: Half of the 95 % interval over the estimate, of the ratio, or of the runtime where the
-            submission is the baseline; None where there is one round only.
+        half_width: Half of the width of the 95 % interval, divided by the estimate: of the ratio, or of the
+            runtime where the submission is the baseline. None where there is one round only.
     """
 
     ratio: float
@@ -155,13 +155,13 @@ def student_t(freedom: int) -> float:
     return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
-def few(count: int) -> float:
-    """Return by how much an interval must be drawn apart that was resampled from few things.
+def small_sample_factor(count: int) -> float:
+    """Return the factor by which an interval must be widened that was resampled from a few values only.
 
-    Resampling n things with replacement gives a variance that is (n - 1) / n of the true one on average, and
-    what is estimated from n things has Student's distribution.
+    Resampling n values with replacement gives a variance that is (n - 1) / n of the true one on average, and
+    what is estimated from n values has Student's distribution.
 
-    >>> round(few(3), 3), round(few(15), 3)  # 1.225 * 4.303 / 1.96
+    >>> round(small_sample_factor(3), 3), round(small_sample_factor(15), 3)  # 1.225 * 4.303 / 1.96
     (2.689, 1.133)
     """
     return math.sqrt(count / (count - 1)) * student_t(count - 1) / _T_LIMIT if count > 1 else 1.0
@@ -246,21 +246,22 @@ class _Draws:
         return cls(launches, both, whole if len(launches) > 1 else [])
 
     def around(self, point: float, figure: Callable[[Rounds], float]) -> Floats:
-        """Return the resamples of a figure about its estimate, as far apart as it can be relied on.
+        """Return resamples of an estimate, spread as far as it is uncertain.
 
-        Resampling rounds within resampled launches counts the rounds' noise twice, as launches differ by it
-        already. So the two-stage resamples, of which there are many different ones, give the shape, and
-        launches alone how wide it is, drawn apart for their small number (see `few`).
+        Resampling rounds within resampled launches counts the noise of rounds twice, as launches differ by it
+        already. So these resamples, of which there are many different ones, give the shape of the
+        distribution. Launches alone give its width, enlarged because they are few (see
+        `small_sample_factor`).
 
         Args:
-            point: The estimate.
-            figure: Gives the same of some rounds.
+            point: The estimate from all rounds.
+            figure: Computes the same from some rounds.
         """
         values = np.array([figure(rounds) for rounds in self.both], dtype=np.float64)
         if len(values) == 0:
             return values
         values *= point / figure(np.arange(sum(self.launches)))
-        factor = few(len(self.launches) if self.whole else sum(self.launches))
+        factor = small_sample_factor(len(self.launches) if self.whole else sum(self.launches))
         spread = float(values.std())
         launches = float(np.std([figure(rounds) for rounds in self.whole])) if self.whole else 0.0
         if launches > 0 and spread > 0:

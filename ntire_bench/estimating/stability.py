@@ -23,7 +23,7 @@ _MOST_MOMENTS = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Stability:
-    """What there is to draw.
+    """How steady the runtime of a record is, as numbers to draw.
 
     Attributes:
         launches: Rounds of each launch.
@@ -62,7 +62,7 @@ def samples_from(record: Record) -> Samples:
     """Return the timed calls of a record.
 
     Raises:
-        RecordError: It holds none, or not how they fall into launches.
+        RecordError: It holds none, or does not say which launch they belong to.
     """
     if record.status != "ok" or not record.splits:
         raise RecordError(
@@ -86,7 +86,7 @@ def samples_from(record: Record) -> Samples:
 
 
 def stability(record: Record) -> Stability:
-    """Return what there is to draw of a record.
+    """Return how steady the runtime of a record is.
 
     Raises:
         RecordError: See `samples_from`.
@@ -111,10 +111,10 @@ def stability(record: Record) -> Stability:
 
 
 def _moments(launches: Sequence[int]) -> list[int]:
-    """Return after how many rounds the interval is worked out, at most 15 times: at the ends of launches.
+    """Return after how many rounds the interval is computed, at most 15 times: at the ends of launches.
 
-    Of one launch it is after any round from the second on; within a later one, its few rounds would pass for
-    a whole launch.
+    Where there is one launch, it is computed after any round from the second on. With more launches that will
+    not do: the first rounds of a launch would be taken for a whole one.
 
     >>> _moments((3, 4, 4)), _moments((4,)), len(_moments((4,) * 40))
     ([3, 7, 11], [2, 3, 4], 15)

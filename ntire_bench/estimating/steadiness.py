@@ -1,4 +1,4 @@
-"""Whether the timed calls of a session can be relied on: drift, outliers, a stop rule that was not met."""
+"""Whether the timed calls of a session can be relied on: drift, outliers, an interval that is too wide."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ __all__ = ["PRECISION", "drift", "drifts", "outlier_share", "reasons"]
 
 Floats = npt.NDArray[np.float64]
 
-PRECISION = {"cpu": 0.01, "cuda": 0.0025}  # half of the 95 % interval over the estimate
-_WIDE = 4.0  # an interval so many times as wide is no measurement
-_DRIFT = 2.0  # halves may differ by so many times the precision
-_SIGMAS = 3.0  # of the scatter of what the halves are made of
-_FEWEST_LAUNCHES = 4  # to tell a drift over launches from their differences
+PRECISION = {"cpu": 0.01, "cuda": 0.0025}  # half of the width of the 95 % interval, divided by the estimate
+_WIDE = 4.0  # times the precision: an interval that is wider is no measurement
+_DRIFT = 2.0  # times the precision: the halves of a session may differ by that
+_SIGMAS = 3.0  # standard errors: the halves may differ by that
+_FEWEST_LAUNCHES = 4  # to tell a drift over launches from launches that merely differ
 _OUTLIER_MADS = 5.0
-# A median does not mind them; this many mean that it may. CPUs have other programs to serve.
+# A median is not moved by a few outliers; it may be by more than this share. A CPU runs other programs too.
 _OUTLIER_SHARE = {"cpu": 0.25, "cuda": 0.02}
-_FEWEST_MAD = 0.02  # of the median: on a machine without noise the deviation itself is next to nothing
+_FEWEST_MAD = 0.02  # of the median: without noise the deviation is next to nothing, and all are outliers
 
 
 def drift(samples: Samples) -> float | None:
     """Return by how much the second half of the rounds differs from the first, as a share.
 
-    Judged is the ratio to the baseline, or the runtime where the submission is the baseline. None under 4
-    rounds.
+    That is of the ratio to the baseline, or of the runtime where the submission is the baseline. None where
+    there are less than 4 rounds.
 
     >>> base = {"valid": np.full((2, 4), 10.0)}
     >>> slower = {"valid": np.array([[5.0, 5.0, 6.0, 6.0]] * 2)}
@@ -70,10 +70,10 @@ def drifts(samples: Samples, precision: float) -> bool:
 
 
 def _halves(samples: Samples) -> tuple[Floats, Floats]:
-    """Return figures of the first half and of the second that scatter independently of each other.
+    """Return independent figures of the first half and of the second, to compare their means.
 
-    Those of launches, where there are enough of them; else those of rounds, each over its launch's mean, and
-    of the halves of each launch: launches differ without any drift.
+    They are those of whole launches where there are enough of them. Else they are those of rounds, each
+    divided by the mean of its launch, and each launch is halved: launches differ without any drift.
     """
     calm = samples.steadied()
     ends = np.cumsum(samples.launches)
@@ -117,14 +117,16 @@ def reasons(samples: Samples, found: Estimate, precision: float, device: str) ->
     Args:
         samples: Of the session.
         found: Their estimate.
-        precision: That was to be reached. A finer one than the device's makes no runtime unstable; a coarser
-            one is what an organizer has settled for.
+        precision: The half width that rounds were to reach. Where it is finer than the device's default, the
+            default counts; where it is coarser, the organizer has chosen so.
         device: "cuda" or "cpu".
     """
     told = []
     precision = max(precision, PRECISION[device])
     if found.half_width is not None and found.half_width > _WIDE * precision:
-        told.append(f"its 95 % interval is wider than ±{_WIDE * precision:.0%}")  # how wide stands beside it
+        told.append(
+            f"its 95 % interval is wider than ±{_WIDE * precision:.0%}"
+        )  # its width is shown beside it
     if drifts(samples, precision):
         told.append(f"the second half of the rounds differs from the first by {drift(samples):.1%}")
     share = outlier_share(samples)

@@ -27,19 +27,20 @@ StopReason = Literal["precision", "max-rounds", "max-time", "rounds"]
 # On a CPU, launches differ as much as rounds do, so that more of them are worth more than longer ones.
 MOST_PER_LAUNCH = {"cpu": 4, "cuda": 20}
 _PILOT = 3  # rounds that the number of rounds is planned from
-_RESAMPLES = 200  # while it runs; the record has `estimate.RESAMPLES`
+_RESAMPLES = 200  # while rounds run; a record's interval comes from `bootstrap.RESAMPLES`
 
 
 @dataclass(frozen=True, kw_only=True)
 class StopRule:
-    """How long rounds go on.
+    """When there are enough rounds.
 
     Attributes:
-        rounds: Exactly so many; None goes by the rest.
+        rounds: Exactly so many; None decides by the other attributes.
         min_rounds: At least so many rounds, unless the time is up.
-        precision: Half of the 95 % interval, over the estimate, that is enough; None takes the device's.
+        precision: Half of the width of the 95 % interval, divided by the estimate, that is enough; None takes
+            the default of the device.
         max_rounds: At most so many rounds.
-        max_time_s: No round begins that would probably end later after the first round's begin [s].
+        max_time_s: No round begins that would probably end later than this after the first round began [s].
     """
 
     rounds: int | None = None
@@ -66,7 +67,7 @@ class StopRule:
             )
         if self.max_rounds < 1 or not self.max_time_s > 0:
             raise UsageError(
-                "the limits leave no time for a round", remedy="give larger --max-rounds or --max-time"
+                "the limits leave no time for a round", remedy="give a larger --max-rounds or --max-time"
             )
 
     def target(self, device: str) -> float:
@@ -101,7 +102,7 @@ class StopRule:
 
 
 def pilot_rounds(rule: StopRule) -> int:
-    """Return the rounds of the first launch before the rest is planned.
+    """Return how many rounds the first launch begins with; the rest is planned from what they show.
 
     >>> [pilot_rounds(StopRule(rounds=count)) for count in (1, 2, 5, 60)], pilot_rounds(StopRule())
     ([1, 1, 2, 20], 3)
@@ -112,7 +113,7 @@ def pilot_rounds(rule: StopRule) -> int:
 
 
 def fixed_rounds(rounds: int, done: int, launches: int) -> int:
-    """Return the rounds of the next launch where there are to be so many in all.
+    """Return the rounds of the next launch where their number in all launches is given.
 
     >>> fixed_rounds(4, 0, 0), fixed_rounds(4, 2, 1), fixed_rounds(4, 3, 2)
     (2, 1, 1)
@@ -126,7 +127,7 @@ def rounds_per_launch(rule: StopRule, pilot: Samples, elapsed_s: float, device: 
     Args:
         rule: The rule.
         pilot: Samples of the first launch.
-        elapsed_s: What they took.
+        elapsed_s: How long they took.
         device: "cuda" or "cpu".
     """
     planned = pilot_rounds(rule)
@@ -137,7 +138,7 @@ def rounds_per_launch(rule: StopRule, pilot: Samples, elapsed_s: float, device: 
     if found.half_width is not None:  # the interval shrinks with the square root of the rounds
         wanted = max(wanted, math.ceil(pilot.rounds * (found.half_width / rule.target(device)) ** 2))
     affordable = min(rule.max_rounds, int(rule.max_time_s / max(elapsed_s / pilot.rounds, 1e-9)))
-    # Rounds of one launch beyond a third of what can be paid for would leave no time for the other launches.
+    # A launch with more than a third of the rounds that there is time for would leave none for the others.
     return max(1, min(math.ceil(wanted / LAUNCHES), affordable // LAUNCHES, MOST_PER_LAUNCH[device]))
 
 

@@ -1,4 +1,7 @@
-"""Starts a process behind walls, watches it, ends it.
+"""Starts a process behind walls, watches it, ends it with all that it has started.
 
-Imports nothing: a worker's first process begins here.
+choose.py finds the best level of isolation that this machine has; levels/ holds the walls; what runs in the
+child before any strange code is in inside/. This file imports nothing: a worker's first process begins here.
+
+Others import: choose.isolation_for, choose.lost, limits.Limits, spawn.spawn, watch.Watch.
 """

@@ -1,4 +1,4 @@
-"""Runs the canary at a level of isolation, with bait laid out for it, and sees what it got at."""
+"""Runs the canary at a level of isolation, with bait laid out for it, and sees what it reached."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _RUN = "from ntire_bench.isolation.inside.canary import main\nmain(sys.argv[1:])
 
 @contextlib.contextmanager
 def _bait(ground_truth: Sequence[Path]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Lay out what the canary is to go for; yield what it is told, and what the parent watches."""
+    """Lay out files and sockets that a canary must not reach.
+
+    Yields:
+        What the canary is told (see `canary.main`), and what the parent looks at afterwards.
+    """
     with contextlib.ExitStack() as stack:
         folder = tempfile.mkdtemp(prefix="ntire_bench_bait_")
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -71,11 +75,18 @@ def _bait(ground_truth: Sequence[Path]) -> Iterator[tuple[dict[str, Any], dict[s
 
 
 def run_canary(level: str, ground_truth: Sequence[Path]) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Return what the canary claims to have got at, and what was seen of it from here.
+    """Run the canary at a level.
+
+    Args:
+        level: One of `spawn.LEVELS` but "L0".
+        ground_truth: Files that it tries to read.
+
+    Returns:
+        By check, what the canary says that it reached, and what the parent has seen of it.
 
     Raises:
-        OSError: The level cannot be had, in the words of the system.
-        subprocess.SubprocessError: The same, in the words of whatever failed.
+        OSError: The system refuses to make the level; holds its words.
+        subprocess.SubprocessError: No process comes up; holds the words of what failed.
     """
     with _bait(ground_truth) as (told, watched):
         ends, hold = os.pipe()
@@ -103,6 +114,7 @@ def run_canary(level: str, ground_truth: Sequence[Path]) -> tuple[dict[str, Any]
 
 
 def _claims(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """Read what the canary prints."""
     if process.stdout is None:
         raise RuntimeError("the canary was started without a pipe")
     said, deadline = b"", time.monotonic() + _TIMEOUT_S
@@ -123,5 +135,5 @@ def _claims(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def _at_end(descriptor: int, timeout_s: float = _END_TIMEOUT_S) -> bool:
-    """Return whether a descriptor can be read within that time; so can a pipe that nobody holds open."""
+    """Say whether a descriptor becomes readable in time, as a pipe does when nobody holds its other end."""
     return bool(select.select([descriptor], [], [], timeout_s)[0])

@@ -33,7 +33,7 @@ class Group:
         return [str(folder / "cgroup.procs") for folder in self.folders]
 
     def broken(self) -> str | None:
-        """Return which limit the worker has run into, in words, or None."""
+        """Return which limit the worker has reached, as a clause; None for no limit."""
         for folder in self.folders:
             if _counter(folder / "memory.events", "oom_kill"):
                 limit = int((folder / "memory.max").read_text())

@@ -1,4 +1,4 @@
-"""Which level of isolation workers get: found by a canary that tries to get out, not by what is installed."""
+"""Which level of isolation workers get: the best one that a test process, the canary, cannot break out of."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _PICKLE_LEVELS = ("L3", "L2")
 
 
 @dataclass(frozen=True)
-class Trial:
+class LevelTrial:
     """What a canary found out at one level.
 
     Attributes:
-        level: The level.
-        held: Names of checks (see `canary.CHECKS`) that held.
-        got: What it got at, by check, for those that did not.
-        reason: Why the level cannot be had; None where all that it promises held.
+        level: "L0" to "L3".
+        held: Names of the checks (see `canary.CHECKS`) that held.
+        got: For the checks that did not hold: (name, what the canary reached).
+        reason: Why the level is not available; None where all that it promises held.
     """
 
     level: str
@@ -55,10 +55,10 @@ def isolation_for(choice: str, ground_truth: Sequence[Path] = (), *, allow_pickl
         allow_pickle: Whether checkpoints may run code as they are loaded, which needs L2.
 
     Raises:
-        UsageError: What was asked for cannot be had.
+        UsageError: This machine does not have what was asked for.
     """
     levels = {"auto": LEVELS, "none": ("L0",), "required": ("L3", "L2")}.get(choice, (choice,))
-    trials: list[Trial] = []
+    trials: list[LevelTrial] = []
     for level in levels:
         trials.append(try_level(level, tuple(ground_truth)))
         if trials[-1].reason is None:
@@ -106,7 +106,7 @@ def lost(isolation: Isolation) -> str | None:
     return f"{head}: the same walls as bubblewrap's, without its review by others"
 
 
-def _detail(trial: Trial) -> str:
+def _detail(trial: LevelTrial) -> str:
     name = LEVEL_NAMES[trial.level]
     if trial.level == "L0":
         return f"{name} of the same user, without the HR images"
@@ -116,23 +116,23 @@ def _detail(trial: Trial) -> str:
 
 
 @functools.cache
-def try_level(level: str, ground_truth: tuple[Path, ...] = ()) -> Trial:
-    """Let a canary loose at a level, and return what it was kept from; asked again, the answer is the same.
+def try_level(level: str, ground_truth: tuple[Path, ...] = ()) -> LevelTrial:
+    """Run a canary at a level and return what it was kept from. Each level is tried once per process.
 
     Args:
         level: One of `spawn.LEVELS`.
-        ground_truth: Files it tries to read.
+        ground_truth: Files that it tries to read.
     """
     if level == "L0":
-        return Trial(level)
+        return LevelTrial(level)
     if sys.platform != "linux":
-        return Trial(level, reason="it needs Linux")
+        return LevelTrial(level, reason="it needs Linux")
     try:
         claims, found = run_canary(level, ground_truth)
     except OSError as error:
-        return Trial(level, reason=error.strerror or str(error))
+        return LevelTrial(level, reason=error.strerror or str(error))
     except subprocess.SubprocessError as error:
-        return Trial(level, reason=str(error))
+        return LevelTrial(level, reason=str(error))
     got = {check: [*claims.get(check, []), *found.get(check, [])] for check in CHECKS}
     held = tuple(check for check in CHECKS if not got[check])
     missing = [check for check in CHECKS if check in PROMISED[level] and got[check]]
@@ -140,6 +140,6 @@ def try_level(level: str, ground_truth: tuple[Path, ...] = ()) -> Trial:
     if missing:
         listed = ", ".join(f"{CHECKS[check]} ({', '.join(got[check][:3])})" for check in missing)
         reason = f"a canary was not kept from {listed}"
-    return Trial(
+    return LevelTrial(
         level, held, tuple((check, ", ".join(got[check][:5])) for check in CHECKS if got[check]), reason
     )

@@ -1,4 +1,4 @@
-"""How much a worker may use, and the part of it that a process sets for itself before strange code runs."""
+"""How much a worker may use, and the limits that its process sets for itself before strange code runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def machine_memory_bytes() -> int:
 def rlimits(limits: Limits, *, own_count: bool, gpu: bool) -> list[tuple[str, int]]:
     """Return the resource limits of a worker: names of the resource module, and values.
 
-    There is none on address space: importing torch takes gigabytes of it, and CUDA reserves far more.
+    Address space has no limit: importing torch takes gigabytes of it, and CUDA reserves far more.
 
     Args:
         limits: How much it may use.

@@ -19,13 +19,18 @@ _PRIVATE_USERS = range(61184, 65520)  # as systemd gives out for services; nobod
 
 
 def make() -> Path:
-    """Make a scratch folder, and remove those that earlier runs have left; whoever uses it must lock it."""
+    """Make a scratch folder, and remove those that earlier runs have left. The caller must lock it."""
     clear_stale()
     return Path(tempfile.mkdtemp(prefix=_PREFIX))
 
 
 def private_user(readable: Iterable[Path], scratch: Path) -> int | None:
-    """Return a user for the worker of its own, where this is root and that user could read it all."""
+    """Return the id of a user for this worker alone, where this is root and that user can read it all.
+
+    Args:
+        readable: The files and folders that the worker needs.
+        scratch: Its scratch folder, which is given to that user.
+    """
     if os.geteuid() != 0 or not all(_anyone_reads(path) for path in readable):
         return None
     uid = _PRIVATE_USERS[int.from_bytes(os.urandom(4), "little") % len(_PRIVATE_USERS)]

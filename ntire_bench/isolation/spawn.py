@@ -1,4 +1,4 @@
-"""Starts a process at a level of isolation and ends it with all that it has started. Parent's side."""
+"""Starts a process at a level of isolation, and ends it with all that it has started. Runs in the parent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ __all__ = ["LEVELS", "Spawned", "spawn"]
 
 LEVELS = ("L3", "L2", "L1", "L0")
 _SCRATCH = "/scratch"  # at L2 and L3, where the worker's file system is its own
-# What a worker may know of the environment: enough to find libraries and devices, no secrets of the user.
 # By default the C library gives every large buffer back to the kernel, and each call faults all its pages in
 # anew: a fifth of RLFN's time on a CPU, and most of its scatter (docs/PERFORMANCE.md). Kept, and in huge
 # pages where the kernel has them, memory is the same for every submission and every call.
@@ -42,6 +41,7 @@ MALLOC = ":".join(
         ("top_pad", 2**26),
     )
 )
+# What a worker may know of the environment: enough to find libraries and devices, no secrets of the user.
 _ENVIRONMENT = (
     "PATH",
     "LANG",
@@ -158,12 +158,13 @@ def spawn(
 ) -> Spawned:
     """Start an interpreter at a level of isolation; what it prints can be read from its process's stdout.
 
-    The kernel ends it with the thread that calls this: that should be one that lives as long as the program.
+    The kernel ends it when the thread that calls this ends: call it from one that lives as long as the
+    program.
 
     Args:
         code: What it runs, with this package importable and its resource limits set.
         arguments: It finds them in sys.argv.
-        level: One of `LEVELS`; whether it can be had is for `isolation` to say.
+        level: One of `LEVELS`; `choose` says whether this machine has it.
         descriptors: It inherits these, and no others.
         limits: How much it may use.
         files: Files and folders it may read, beside the interpreter and its packages.
@@ -173,82 +174,95 @@ def spawn(
     Raises:
         FileNotFoundError: There is no bubblewrap for L3.
     """
-    linux = sys.platform == "linux"
     _compile_package()
-    if linux:
+    with contextlib.ExitStack() as undo:  # on failure
+        own_files = level in ("L2", "L3")
+        scratch = None if own_files else scratch_folders.make()
+        if scratch is not None:
+            undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+        place = _SCRATCH if scratch is None else str(scratch)
+        if sys.platform != "linux":
+            command = _interpreter(code, arguments, _absolute(sys.path), [])
+            process = _start(command, descriptors, place, folder=place)
+            undo.pop_all()
+            return Spawned(process, level, cgroups.Group(), scratch)
         syscalls.set_dumpable(False)  # this process's memory is not for others of the same user
-    seen = views.view(files, hidden) if linux else views.View(readable=())
-    paths = views.search_paths(seen) if linux and level != "L0" else [p for p in sys.path if os.path.isabs(p)]
-    own_tree = level in ("L2", "L3")
-    scratch = None if own_tree else scratch_folders.make()
-    place = _SCRATCH if scratch is None else str(scratch)
-    uid = (
-        scratch_folders.private_user(seen.readable, scratch)
-        if level == "L1" and scratch is not None
-        else None
-    )
-    begin = _BEGIN.format(
-        **_package(),
-        paths=paths,
-        rlimits=rlimits(limits, own_count=own_tree or uid is not None, gpu=seen.gpu) if linux else [],
-    )
-    command = [sys.executable, "-I", "-c", begin + code, *arguments]
-    group = cgroups.make(limits) if linux else cgroups.Group()
-    environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
-    environment |= {"HOME": place, "TMPDIR": place, "USER": "worker", "LOGNAME": "worker"}
-    environment["GLIBC_TUNABLES"] = MALLOC
-    working = place if folder is None else str(folder.resolve())
+        seen = views.view(files, hidden)
+        uid = scratch_folders.private_user(seen.readable, scratch) if level == "L1" and scratch else None
+        paths = _absolute(sys.path) if level == "L0" else views.search_paths(seen)
+        lowered = rlimits(limits, own_count=own_files or uid is not None, gpu=seen.gpu)
+        group = cgroups.make(limits)
+        undo.callback(group.remove)
+        plan = {
+            "level": level,
+            "parent": os.getpid(),
+            "cgroups": group.entrances,
+            "command": _interpreter(code, arguments, paths, lowered),
+            "keep": list(descriptors),
+            "scratch": place,
+            "scratch_bytes": limits.scratch_bytes,
+            "folder": place if folder is None else str(folder.resolve()),
+            "uid": uid,
+            **seen.as_json(),
+        }
+        process = _launch(plan, seen)
+        undo.pop_all()
+        return Spawned(process, level, group, scratch)
+
+
+def _absolute(paths: Sequence[str]) -> list[str]:
+    return [path for path in paths if os.path.isabs(path)]
+
+
+def _interpreter(
+    code: str, arguments: Sequence[str], paths: Sequence[str], lowered: Sequence[tuple[str, int]]
+) -> list[str]:
+    """Return the command line of the worker itself, which lowers its limits before it runs the code."""
+    begin = _BEGIN.format(**_package(), paths=list(paths), rlimits=list(lowered))
+    return [sys.executable, "-I", "-c", begin + code, *arguments]
+
+
+def _launch(plan: dict[str, Any], seen: views.View) -> subprocess.Popen[bytes]:
+    """Start the launcher, which carries out a plan (see `inside.launch`)."""
     with contextlib.ExitStack() as stack:
-        handed = list(descriptors)
-        if linux:
-            filter_fd = None
-            filter_ = seccomp.program(sockets=True) if level == "L3" else None
-            if filter_ is not None:
-                filter_fd = _file_of(filter_, stack)
+        handed = list(plan["keep"])
+        if plan["level"] == "L3":
+            filter_ = seccomp.program(sockets=True)
+            filter_fd = None if filter_ is None else _file_of(filter_, stack)
+            if filter_fd is not None:
                 handed.append(filter_fd)
-            plan: dict[str, Any] = {
-                "level": level,
-                "parent": os.getpid(),
-                "cgroups": group.entrances,
-                "command": command,
-                "keep": list(descriptors),
-                "scratch": place,
-                "scratch_bytes": limits.scratch_bytes,
-                "folder": working,
-                "uid": uid,
-                **seen.as_json(),
-            }
-            if level == "L3":
-                plan["bubblewrap"] = bubblewrap.arguments(
-                    _bubblewrap(),
-                    seen,
-                    command,
-                    scratch=place,
-                    scratch_bytes=limits.scratch_bytes,
-                    folder=working,
-                    filter_fd=filter_fd,
-                )
-            plan_fd = _file_of(json.dumps(plan).encode(), stack)
-            handed.append(plan_fd)
-            launch = _LAUNCH.format(**_package())
-            command = [sys.executable, "-I", "-S", "-c", launch, str(plan_fd)]
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=handed,
-                cwd="/" if linux else place,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is the parent's to handle
+            plan["bubblewrap"] = bubblewrap.arguments(
+                _bubblewrap(),
+                seen,
+                plan["command"],
+                scratch=plan["scratch"],
+                scratch_bytes=plan["scratch_bytes"],
+                folder=plan["folder"],
+                filter_fd=filter_fd,
             )
-        except BaseException:
-            group.remove()
-            if scratch is not None:
-                shutil.rmtree(scratch, ignore_errors=True)
-            raise
-    return Spawned(process, level, group, scratch)
+        plan_fd = _file_of(json.dumps(plan).encode(), stack)
+        launcher = _LAUNCH.format(**_package())
+        command = [sys.executable, "-I", "-S", "-c", launcher, str(plan_fd)]
+        return _start(command, [*handed, plan_fd], plan["scratch"], folder="/")
+
+
+def _start(
+    command: Sequence[str], descriptors: Sequence[int], scratch: str, *, folder: str
+) -> subprocess.Popen[bytes]:
+    """Start a program with these descriptors alone and little knowledge of this user."""
+    environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
+    environment |= {"HOME": scratch, "TMPDIR": scratch, "USER": "worker", "LOGNAME": "worker"}
+    environment["GLIBC_TUNABLES"] = MALLOC
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=descriptors,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is the parent's to handle
+    )
 
 
 @functools.cache

@@ -1,10 +1,16 @@
-"""Looks after a worker's limits from the parent, where the kernel's own may be missing."""
+"""Sees to it, from the parent, that a worker stays within its limits, as the kernel may not do so.
+
+Shared memory is the hard case: only a control group of version 2 counts it per worker. Elsewhere a process
+can hold shared memory that none of its own figures shows. So the growth of the machine's shared memory
+counts, less what the figures of other programs show of it.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.isolation.spawn import Spawned
@@ -12,7 +18,7 @@ from ntire_bench.machine import processes
 
 __all__ = ["Watch"]
 
-_INTERVAL_S = 0.25  # a look takes a quarter of a millisecond on one core
+_INTERVAL_S = 0.25  # one look takes 0.25 ms of one core
 
 
 class Watch:
@@ -32,7 +38,8 @@ class Watch:
         self._limits = limits
         self._over = threading.Event()
         self._stopped_since: float | None = None
-        self._shared_before: int | None = None
+        self._shared_before: int | None = None  # None: not counted yet
+        self._shown_by_others: dict[tuple[int, int], int] = {}  # when shared memory was first counted
         self._thread = threading.Thread(target=self._run, name="ntire_bench-watch", daemon=True)
         if sys.platform == "linux":
             self._thread.start()
@@ -50,8 +57,11 @@ class Watch:
             self._spawned.kill()
 
     def count_shared(self) -> None:
-        """From now on, count what the machine's shared memory grows by: strange code runs in there."""
+        """Count from now on what shared memory grows by: from here on, code of the submission runs."""
         self._shared_before = processes.shared_memory_bytes()
+        own = {*self._tree(), self._spawned.process.pid}
+        shown = processes.shared_memory_shown()
+        self._shown_by_others = {process: size for process, size in shown.items() if process[0] not in own}
 
     def _run(self) -> None:
         while not self._over.wait(_INTERVAL_S) and self.reason is None:
@@ -60,33 +70,50 @@ class Watch:
                 self.end(reason)
 
     def look(self) -> str | None:
-        """Return which limit the worker is over now, or None."""
+        """Return which limit the worker is over now, as a clause; None for no limit."""
         broken = self._spawned.group.broken()
         if broken is not None:
             return broken
         limits = self._limits
-        tree = processes.descendants(self._spawned.process.pid, limits.processes)
+        tree = self._tree()
         if len(tree) > limits.processes:
             return f"it started more than {limits.processes} processes"
-        for shared_once in (
-            False,
-            True,
-        ):  # what a family of processes shares is counted once before it is blamed
-            if sum(processes.memory_bytes(pid, shared_once=shared_once) for pid in tree) <= limits.memory:
-                break
-        else:
-            return f"it took more memory than {limits.memory / 1024**3:.1f} GiB"
-        if self._shared_before is not None:
-            grown = max(0, processes.shared_memory_bytes() - self._shared_before)
-            for once in (False, True):
-                private = sum(processes.private_memory_bytes(pid, shared_once=once) for pid in tree)
-                if grown + private <= limits.memory:
-                    break
-            else:
-                return f"it took more memory than {limits.memory / 1024**3:.1f} GiB, shared memory counted"
+        taken = f"it took more memory than {limits.memory / 1024**3:.1f} GiB"
+        if self._over_limit(tree, processes.memory_bytes, 0):
+            return taken
+        grown = self._shared_growth()
+        if self._over_limit(tree, processes.private_memory_bytes, grown):
+            grown -= self._growth_of_others()  # slower, so only where the worker is about to be ended
+            if self._over_limit(tree, processes.private_memory_bytes, grown):
+                return f"{taken}, shared memory counted"
         if self._has_stopped():
             return f"it stopped itself for {limits.stopped_s:.0f} s"
         return None
+
+    def _over_limit(self, tree: list[int], memory: Callable[..., int], more: int) -> bool:
+        """Say whether processes are over the limit on memory, also if what they share is counted once."""
+        return all(
+            sum(memory(pid, shared_once=once) for pid in tree) + more > self._limits.memory
+            for once in (False, True)
+        )
+
+    def _shared_growth(self) -> int:
+        """Return by how much the machine's shared memory has grown since `count_shared` [bytes]."""
+        if self._shared_before is None:
+            return 0
+        return max(0, processes.shared_memory_bytes() - self._shared_before)
+
+    def _growth_of_others(self) -> int:
+        """Return how much of that growth the figures of other programs show [bytes].
+
+        Programs that began later than the submission's code do not count: they may be its own.
+        What several of them share counts for each, so that a worker is rather spared than blamed.
+        """
+        shown = processes.shared_memory_shown()
+        return sum(max(0, shown.get(other, 0) - size) for other, size in self._shown_by_others.items())
+
+    def _tree(self) -> list[int]:
+        return processes.descendants(self._spawned.process.pid, self._limits.processes)
 
     def _has_stopped(self) -> bool:
         now = time.monotonic()

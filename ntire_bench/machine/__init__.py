@@ -1,1 +1,6 @@
-"""This computer: what it is, which processes there are, what else it was doing. Imports nothing."""
+"""This computer: what it is, which processes there are, what else it did while rounds ran.
+
+A worker's first process imports processes.py, which uses the standard library alone.
+
+Others import: environment, monitor.CpuShare, monitor.GpuTrace, processes.
+"""

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CpuShare", "GpuTrace", "cpu_seconds", "family"]
+from ntire_bench.machine import processes
+
+__all__ = ["CpuShare", "GpuTrace"]
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -24,42 +26,11 @@ _THROTTLES = {
 }
 
 
-def _stat(pid: int) -> tuple[int, float] | None:
-    """Return a process' parent and its CPU seconds, or None where it has ended or there is no /proc."""
-    try:
-        text = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
-    return int(fields[1]), sum(map(int, fields[11:15])) / _TICKS
-
-
-def family(pids: Collection[int]) -> set[int]:
-    """Return these processes and all their descendants that run now."""
-    children: dict[int, list[int]] = {}
-    for entry in os.listdir(_PROC) if _PROC.is_dir() else []:
-        if entry.isdigit() and (found := _stat(int(entry))) is not None:
-            children.setdefault(found[0], []).append(int(entry))
-    known: set[int] = set()
-    left = list(pids)
-    while left:
-        pid = left.pop()
-        if pid not in known:
-            known.add(pid)
-            left += children.get(pid, [])
-    return known
-
-
-def cpu_seconds(pids: Collection[int]) -> float:
-    """Return the CPU time [s] that these processes, and children they have waited for, have used so far."""
-    return sum(found[1] for pid in pids if (found := _stat(pid)) is not None)
-
-
 class CpuShare:
-    """Measures how much of the machine others use, from `start` to `stop`.
+    """Measures how much of the machine other programs use, from when it is made.
 
     Args:
-        own: Process ids of this evaluation, besides this process; their descendants count as well.
+        own: Ids of the processes of this evaluation, besides this one. Their descendants are not others.
     """
 
     def __init__(self, own: Collection[int]) -> None:
@@ -67,20 +38,21 @@ class CpuShare:
         self._begin = self._now()
 
     def others(self) -> float | None:
-        """Return the share of all cores that others have used since the start; None without /proc/stat."""
+        """Return the share of all cores that others have used so far; None without /proc/stat."""
         if self._begin is None or (now := self._now()) is None:
             return None
         busy, own, total = (b - a for a, b in zip(self._begin, now, strict=True))
         return None if total <= 0 else max(0.0, min(1.0, (busy - own) / total))
 
     def _now(self) -> tuple[float, float, float] | None:
+        """Return CPU seconds of the machine in use, those of this evaluation, and all that there were."""
         try:
             line = (_PROC / "stat").read_text().split("\n", 1)[0]
         except OSError:
             return None
         times = [int(value) / _TICKS for value in line.split()[1:9]]
         idle = times[3] + times[4]
-        return sum(times) - idle, cpu_seconds(family(self._own)), sum(times)
+        return sum(times) - idle, processes.cpu_seconds(processes.family(self._own)), sum(times)
 
 
 class GpuTrace:
@@ -90,10 +62,10 @@ class GpuTrace:
         uuid: Of the GPU, as torch gives it; None for no GPU.
 
     Attributes:
-        samples: SM and memory clock [MHz], temperature [C], power [W], throttle reasons, at each moment; None
-            for what the GPU does not tell.
-        others: Most processes of others that were on it at once; None where that is not known.
-        missing: What cannot be sampled, and why; None where all can, or where there is no GPU.
+        samples: At each moment: SM and memory clock [MHz], temperature [C], power [W], throttle reasons. None
+            for what the GPU does not report.
+        others: The most processes of other programs that were on it at once; None where that is not known.
+        missing: Why something cannot be sampled; None where all can be, or where there is no GPU.
     """
 
     def __init__(self, uuid: str | None) -> None:
@@ -126,7 +98,9 @@ class GpuTrace:
             yield
             return
         self._stop.clear()
-        thread = threading.Thread(target=self._sample, args=(family(workers), len(workers)), daemon=True)
+        thread = threading.Thread(
+            target=self._sample, args=(processes.family(workers), len(workers)), daemon=True
+        )
         thread.start()
         try:
             yield
@@ -150,7 +124,7 @@ class GpuTrace:
                 self.others = max(self.others or 0, int(others))
 
     def _asked(self, query: Callable[[], float]) -> float | None:
-        """Return what NVML answers; None, and why, for what this GPU or driver does not tell."""
+        """Return what NVML answers; None, with the reason in `missing`, for what the GPU does not report."""
         try:
             return query()
         except self._nvml.NVMLError as error:
@@ -158,10 +132,10 @@ class GpuTrace:
             return None
 
     def _strangers(self, own: set[int], workers: int) -> int:
-        """Return how many processes of others are on the GPU.
+        """Return how many processes of other programs are on the GPU.
 
-        Seen from a container, NVML gives the numbers that processes have outside of it: where none of our
-        own is among them, they can only be counted.
+        In a container, NVML gives the ids that processes have outside of it. Where none of our own ids is
+        among them, processes can only be counted: all but as many as there are workers are others.
         """
         present = {
             int(process.pid) for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle)

@@ -1,17 +1,24 @@
-"""What /proc says of processes: children, memory, state. Linux only; elsewhere there are none to be seen."""
+"""What /proc tells of processes: who started whom, CPU time, memory, state. Linux only.
+
+A worker's first process imports this, so it uses the standard library alone.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 __all__ = [
     "children",
+    "cpu_seconds",
     "descendants",
+    "family",
     "memory_bytes",
     "private_memory_bytes",
     "shared_memory_bytes",
+    "shared_memory_shown",
     "start_time",
     "state",
 ]
@@ -19,26 +26,48 @@ __all__ = [
 _PROC = Path("/proc")
 _CONTAINER = Path("/sys/fs/cgroup")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+# Places in what `_stat` returns; proc(5) counts them from 3.
+_STATE, _PARENT, _CPU_TIMES, _START_TIME = 0, 1, slice(11, 15), 19
 
 
 def _stat(pid: int) -> list[str]:
     """Return the fields of /proc/PID/stat from the state on, or none where the process is gone."""
     try:
-        return (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return []
+    return text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
 
 
 def state(pid: int) -> str:
     """Return a process's state: "R", "S", "T" (stopped), "Z" (ended) and so on; "" where it is gone."""
     fields = _stat(pid)
-    return fields[0] if fields else ""
+    return fields[_STATE] if fields else ""
 
 
 def start_time(pid: int) -> int | None:
     """Return when a process was started [clock ticks since boot], or None where it is gone."""
     fields = _stat(pid)
-    return int(fields[19]) if len(fields) > 19 else None
+    return int(fields[_START_TIME]) if len(fields) > _START_TIME else None
+
+
+def cpu_seconds(pids: Collection[int]) -> float:
+    """Return the CPU time [s] that these processes, and children they have waited for, have used so far."""
+    return sum(sum(map(int, _stat(pid)[_CPU_TIMES])) for pid in pids) / _TICKS
+
+
+def _everyone() -> list[int]:
+    return [int(name) for name in os.listdir(_PROC) if name.isdigit()] if _PROC.is_dir() else []
+
+
+def _children_by_parent() -> dict[int, list[int]]:
+    """Return the children of every process, from one look at all of them."""
+    found: dict[int, list[int]] = {}
+    for pid in _everyone():
+        if fields := _stat(pid):
+            found.setdefault(int(fields[_PARENT]), []).append(pid)
+    return found
 
 
 def children(pid: int) -> list[int]:
@@ -49,17 +78,10 @@ def children(pid: int) -> list[int]:
             found += [int(child) for child in (task / "children").read_text().split()]
     except FileNotFoundError:
         if not (_PROC / "self/task" / str(os.getpid()) / "children").exists():
-            return _children_by_search(pid)  # a kernel without that list
+            return _children_by_parent().get(pid, [])  # a kernel without that list
     except OSError:
         return found
     return found
-
-
-def _children_by_search(pid: int) -> list[int]:
-    if not _PROC.is_dir():
-        return []
-    everyone = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
-    return [other for other in everyone if (fields := _stat(other)) and int(fields[1]) == pid]
 
 
 def descendants(pid: int, most: int = 100_000) -> list[int]:
@@ -73,6 +95,23 @@ def descendants(pid: int, most: int = 100_000) -> list[int]:
     return found
 
 
+def family(pids: Collection[int]) -> set[int]:
+    """Return these processes and all their descendants that run now.
+
+    Unlike `descendants` it looks at every process once: the kernel's own lists of children may miss some
+    while others end.
+    """
+    below = _children_by_parent()
+    known: set[int] = set()
+    todo = list(pids)
+    while todo:
+        pid = todo.pop()
+        if pid not in known:
+            known.add(pid)
+            todo += below.get(pid, [])
+    return known
+
+
 def memory_bytes(pid: int, *, shared_once: bool = False) -> int:
     """Return the memory that a process has in use [bytes]; 0 where it is gone.
 
@@ -80,14 +119,10 @@ def memory_bytes(pid: int, *, shared_once: bool = False) -> int:
         pid: The process.
         shared_once: Whether what several processes share counts only in part for each (slower).
     """
-    try:
-        if shared_once:
-            for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    return int(line.split()[1]) * 1024
-        return int((_PROC / str(pid) / "statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+    if shared_once:
+        return _kib(pid, "smaps_rollup", "Pss:")
+    resident, _ = _pages(pid)
+    return resident * _PAGE
 
 
 def private_memory_bytes(pid: int, *, shared_once: bool = False) -> int:
@@ -97,15 +132,28 @@ def private_memory_bytes(pid: int, *, shared_once: bool = False) -> int:
         pid: The process.
         shared_once: Whether what a forked family still shares counts only in part for each (slower).
     """
+    if shared_once:
+        return _kib(pid, "smaps_rollup", "Pss_Anon:")
+    resident, shared = _pages(pid)
+    return max(0, resident - shared) * _PAGE
+
+
+def _pages(pid: int) -> tuple[int, int]:
+    """Return how many pages a process has in memory, and how many of them are of files or shared memory."""
     try:
-        if shared_once:
-            for line in (_PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss_Anon:"):
-                    return int(line.split()[1]) * 1024
         resident, shared = (_PROC / str(pid) / "statm").read_text().split()[1:3]
-        return max(0, int(resident) - int(shared)) * _PAGE
     except (OSError, ValueError):
-        return 0
+        return 0, 0
+    return int(resident), int(shared)
+
+
+def _kib(pid: int, file: str, key: str) -> int:
+    """Return a figure that a file of /proc/PID gives in KiB [bytes]; 0 where it is not there."""
+    with contextlib.suppress(OSError):
+        for line in (_PROC / str(pid) / file).read_text(errors="replace").splitlines():
+            if line.startswith(key):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def shared_memory_bytes() -> int:
@@ -123,3 +171,13 @@ def shared_memory_bytes() -> int:
             if line.split(maxsplit=1)[0] == key:
                 return int(line.split()[1]) * unit
     return 0
+
+
+def shared_memory_shown() -> dict[tuple[int, int], int]:
+    """Return the shared memory that each process's own figures show [bytes], by its id and start time."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in _everyone():
+        started = start_time(pid)
+        if started is not None:
+            found[pid, started] = _kib(pid, "status", "RssShmem:")
+    return found

@@ -1,7 +1,7 @@
-"""Metrics on SR images beside the calls: PSNR, SSIM and PNG files in threads of the parent.
+"""Work in the background of the timed calls: PSNR, SSIM and PNG files, in threads of the parent.
 
-Where no core is left over (the workers compute with all of them), everything runs in between the calls
-instead, so that it never takes a core from a call that is being timed.
+Where the workers compute with all cores, the work is done between the calls instead: it must not take a core
+from a call that is being timed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["Beside"]
+__all__ = ["Background"]
 
 Result = TypeVar("Result")
 
@@ -19,8 +19,8 @@ _PENDING_PER_THREAD = 2  # a 2040x1356 pair of SR and HR is 17 MB, and dozens ma
 _MOST_THREADS = 8
 
 
-class Beside:
-    """Runs jobs beside the calls, in threads, or at once where there is no core for them.
+class Background:
+    """Runs jobs in threads, or at once where there is no core for them.
 
     Args:
         spare: Cores that no worker computes with.
@@ -31,12 +31,12 @@ class Beside:
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 0 else None
         self._places = threading.BoundedSemaphore(max(1, self.threads) * _PENDING_PER_THREAD)
 
-    def __enter__(self) -> Beside:
+    def __enter__(self) -> Background:
         """Return the pool."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Drop what has not begun, and wait for the rest."""
+        """Drop the jobs that have not begun, and wait for the others."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
@@ -45,7 +45,7 @@ class Beside:
 
         Args:
             job: What to run.
-            bounded: Whether to wait until fewer such jobs are left than a few per thread.
+            bounded: Whether to wait where there are already a few such jobs for every thread.
         """
         if self._pool is None:
             future: Future[Result] = Future()

@@ -1,8 +1,9 @@
 """Whether the runtimes that a worker measures itself can be believed.
 
-The parent's bracket around a call, from sending an LR image that the worker has not seen to holding the SR
-image, cannot be shorter than the work on it. What it holds beside the forward pass (moving pixels, converting
-to uint8) is measured in every worker before any of the submission's code is in it.
+The parent takes the time of a call too: from sending an LR image that the worker has not seen, to holding
+the SR image. This time, the call's bracket, cannot be shorter than the work on the image. What a call takes
+beside the forward pass (moving pixels, converting to uint8) is measured in every worker before it loads any
+of the submission's code.
 """
 
 from __future__ import annotations
@@ -72,8 +73,7 @@ def agrees(claimed_ms: float, bracket_ms: float, overhead_ms: float) -> bool:
     (True, False, False)
     """
     seen = bracket_ms - overhead_ms
-    slack = (
-        0.25 * overhead_ms
-    )  # converting and copying pixels takes longer when the caches hold something else
-    # A worker gains by claiming too little. Too much is no gain, and what noise makes of the overhead.
+    # Converting and copying pixels takes longer when the caches hold something else.
+    slack = 0.25 * overhead_ms
+    # A worker gains by claiming too little. It claims too much where noise has made the overhead look larger.
     return claimed_ms <= 1.05 * seen + 0.3 + slack and seen <= 1.05 * claimed_ms + 0.3 + slack

@@ -14,7 +14,7 @@ from ntire_bench.protocols.protocol import Channel
 from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Options", "isolation_of", "sides_of", "start_crew"]
+__all__ = ["Options", "isolation_of", "sides_of", "start_workers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +23,14 @@ class Options:
 
     Attributes:
         psnr_channel: Channel that thresholds are compared in.
-        stop: How long rounds go on.
+        stop: When there are enough rounds.
         device: "auto", "cpu", "cuda", "cuda:N".
-        ssim: Whether SSIM is computed too.
-        save_dir: Where SR images go; None to keep none.
-        isolation: One of `isolation.ISOLATION_CHOICES`.
+        ssim: Whether SSIM is computed as well.
+        save_dir: Folder for the SR images; None keeps none.
+        isolation: One of `choose.ISOLATION_CHOICES`.
         allow_pickle: Whether checkpoints may run code as they are loaded.
         threads: CPU threads that workers compute with; None takes `environment.compute_threads()`.
-        tell: Told of a long time that is foreseen.
+        tell: Called with a sentence where it will take long.
     """
 
     psnr_channel: Channel
@@ -49,7 +49,7 @@ def sides_of(submission: Submission, baseline: Submission) -> list[Submission]:
     return [submission] if submission.is_same_as(baseline) else [baseline, submission]
 
 
-def start_crew(
+def start_workers(
     submission: Submission,
     baseline: Submission,
     splits: Sequence[Split],
@@ -76,10 +76,10 @@ def start_crew(
 
 
 def isolation_of(options: Options, splits: Sequence[Split]) -> Isolation:
-    """Return the isolation that workers get; the canary tries to read an HR image of these.
+    """Return the isolation that workers get. To find it, a canary tries to read an HR image of each split.
 
     Raises:
-        UsageError: What the options ask for cannot be had.
+        UsageError: This machine does not have what the options ask for.
     """
     ground_truth = [split.pairs[0].hr_path for split in splits]
     return isolation_for(options.isolation, ground_truth, allow_pickle=options.allow_pickle)

@@ -1,4 +1,4 @@
-"""Findings on SR images that are exact, or better than a network of this kind makes them."""
+"""Findings where an SR image equals its HR image, or is over 3 dB better than the baseline's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GAIN_DB = 3.0  # over the baseline on one image; entries of the 2026 challenge s
 
 
 def exact_images(split: str, results: Sequence[ImageResult]) -> list[Finding]:
-    """Return a finding where SR equals HR: an infinite PSNR never enters a mean."""
+    """Return a finding where SR equals HR: an infinite PSNR must not enter a mean."""
     exact = [result.name for result in results if result.psnr_y_db is None or result.psnr_rgb_db is None]
     if not exact:
         return []

@@ -1,4 +1,8 @@
-"""LR images that no call has seen before, and checks that SR images follow from LR images alone."""
+"""Finds SR images that are memorized or not computed anew.
+
+LR images are dithered, so that no call has seen them before; windows, checksums and PSNR of the SR images are
+compared.
+"""
 
 from __future__ import annotations
 
@@ -75,17 +79,17 @@ def window_of(sr: Uint8, random: np.random.Generator) -> Window:
 
 @dataclass
 class Verifier:
-    """Compares what a submission gives in timed calls with what it gives for the same LR elsewhere.
+    """Compares SR images that must be the same, and others that must not be.
 
-    Windows of some SR images of the first launch are kept, drawn after the image has come back. Later
-    launches see the same LR images, dithered ones too, in another order: the same pixels must come back.
+    Of the first launch, windows of some SR images are kept; which ones is drawn when an image has come back.
+    Later launches run the same LR images, dithered ones too, in another order: the pixels must be the same.
 
     Attributes:
-        random: To draw with.
-        calls: Expected calls of the first launch.
+        random: Draws windows.
+        calls: How many calls the first launch is expected to have.
         compared: How many windows were compared.
-        differing: Images of which a window differed.
-        dropping: Images whose PSNR fell under a dither, with the drop.
+        differing: Images with a window that differed.
+        dropping: Images whose PSNR fell when they were dithered, with both values.
         stale: Images whose SR stayed the same when LR changed.
         unsteady: Images whose PSNR differs from launch to launch.
     """
@@ -97,17 +101,17 @@ class Verifier:
     dropping: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     unsteady: list[str] = field(default_factory=list)
-    _windows: dict[tuple[str, str, int], Window] = field(default_factory=dict)
-    _sums: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
+    _windows: dict[tuple[str, str, int | None], Window] = field(default_factory=dict)
+    _sums: dict[tuple[str, str], dict[int | None, int]] = field(default_factory=dict)
     _psnr: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def window(self, split: str, name: str, seed: int, sr: Uint8, *, first_launch: bool) -> None:
+    def window(self, split: str, name: str, seed: int | None, sr: Uint8, *, first_launch: bool) -> None:
         """Keep a window of an SR image of the first launch, or compare with the one kept.
 
         Args:
             split: Of the image.
             name: Of the image.
-            seed: Of the dither; -1 for the image as it is.
+            seed: Of the dither; None for the exact image.
             sr: What came back.
             first_launch: Whether windows are kept now.
         """
@@ -126,8 +130,8 @@ class Verifier:
         if Window(0, 0, sr).differs(again):
             self.differing.append(f"{split} {name}")
 
-    def checksum(self, split: str, name: str, seed: int, sr: Uint8) -> None:
-        """Note an SR image's sum; two of one image with different dithers must not be the same."""
+    def checksum(self, split: str, name: str, seed: int | None, sr: Uint8) -> None:
+        """Note an SR image's checksum: of one image with two dithers it must differ."""
         total = zlib.crc32(np.ascontiguousarray(sr).data)
         known = self._sums.setdefault((split, name), {})
         if any(seed != other and total == value for other, value in known.items()):
@@ -135,19 +139,19 @@ class Verifier:
         known[seed] = total
 
     def exact_psnr(self, split: str, name: str, rgb_db: float) -> None:
-        """Note the PSNR of an image as it is; that of a later launch must be the same."""
+        """Note the PSNR [dB] of an exact image: in a later launch it must be the same."""
         before = self._psnr.setdefault((split, name), rgb_db)
         if abs(rgb_db - before) > _LAUNCH_DB:  # equal infinite values differ by NaN, which is not above
             self.unsteady.append(f"{split} {name}")
 
     def dither_psnr(self, split: str, name: str, rgb_db: float, exact_db: float) -> None:
-        """Compare the PSNR [dB] of a dithered image with that of the image as it is."""
+        """Compare the PSNR [dB] of a dithered image with that of the exact image."""
         exact, moved = (255.0**2 / 10 ** (db / 10) for db in (exact_db, rgb_db))
         if moved - exact > max(DITHER_ERROR, DITHER_GROWTH * exact):
             self.dropping.append(f"{split} {name} ({exact_db:.2f} to {rgb_db:.2f} dB)")
 
     def findings(self) -> list[Finding]:
-        """Return what was found, each kind once, with the images."""
+        """Return one finding for each kind of fault, with the images it was seen on."""
         told = []
         for images, code, what in (
             (

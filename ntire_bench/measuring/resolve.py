@@ -1,4 +1,4 @@
-"""A submission in its worker: what it is, how it was resolved, what it costs. No dataset is needed for it."""
+"""A submission in its worker: what it is, how it was resolved, what it costs. No dataset is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.auditor import audit
-from ntire_bench.measuring.side import Contender
+from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
 from ntire_bench.source import files
@@ -44,68 +44,68 @@ def file_sha256(path: Path) -> str:
     return files.sha256(path)
 
 
-def load(contender: Contender, probe: npt.NDArray[np.uint8]) -> bool:
-    """Have a contender's worker load its submission, and note how it was resolved.
+def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
+    """Have a side's worker load the submission, and note how it was resolved.
 
     Args:
-        contender: Its info and findings are completed.
+        side: Gets info and findings.
         probe: A real LR image, uint8 HWC, to find the input range with.
 
     Returns:
         Whether the network has a method fuse().
     """
-    reply = contender.worker.load(probe)
-    because = contender.submission.baseline_because
-    chosen = [Inference(key="baseline", value=contender.submission.label, how=because)] if because else []
-    contender.info = dataclasses.replace(
-        contender.info,
+    reply = side.worker.load(probe)
+    because = side.submission.baseline_because
+    chosen = [Inference(key="baseline", value=side.submission.label, how=because)] if because else []
+    side.info = dataclasses.replace(
+        side.info,
         model=reply.model,
         data_range=reply.data_range,
         tile=reply.tile,
         inferred=(*reply.inferred, *chosen),
     )
     for finding in reply.findings:
-        contender.note(finding)
-    outside = contender.submission.outside
+        side.note(finding)
+    outside = side.submission.outside
     if outside:
         named = few(list(map(str, outside)), _MOST_NAMED)
         message = f"the submission could read what links in the checkout lead to outside of it: {named}"
-        contender.note(Finding(code="links-outside", severity="info", message=message))
+        side.note(Finding(code="links-outside", severity="info", message=message))
     return reply.can_fuse
 
 
-def count(contender: Contender, protocol: Protocol, image: npt.NDArray[np.uint8] | None = None) -> Complexity:
-    """Count a contender's costs at the protocol's input, and audit them.
+def count(side: Side, protocol: Protocol, image: npt.NDArray[np.uint8] | None = None) -> Complexity:
+    """Count a side's costs at the protocol's input, and audit them.
 
     Args:
-        contender: Its complexity and findings are completed.
+        side: Gets its complexity and findings.
         protocol: For the cost input.
         image: A real LR image to audit with; None counts without an audit. The baseline is the organizer's
             own and is not audited.
     """
-    counted = contender.worker.complexity(protocol.cost_input)
-    if image is None or contender.is_baseline:
+    counted = side.worker.complexity(protocol.cost_input)
+    if image is None or side.is_baseline:
         costs = dataclasses.replace(counted.costs, audit=Audit(counter=counted.costs.audit.counter))
     else:
         costs, findings = audit(
-            contender.worker,
+            side.worker,
             counted,
             image,
-            tile=contender.info.tile,
-            has_loop=contender.submission.branch is not None,
+            tile=side.info.tile,
+            has_loop=side.submission.branch is not None,
         )
         for finding in findings:
-            contender.note(finding)
-    contender.complexity = costs
+            side.note(finding)
+    side.complexity = costs
     return costs
 
 
-def recount(contender: Contender) -> None:
-    """Count the parameters again, after all images have been run, and note if there are others by now."""
-    now = contender.worker.parameters()
-    if contender.complexity is not None and now != contender.complexity.params:
+def recount(side: Side) -> None:
+    """Count the parameters again after all images were run, and note it if their number has changed."""
+    now = side.worker.parameters()
+    if side.complexity is not None and now != side.complexity.params:
         message = (
-            f"parameters() had {contender.complexity.params:,} elements before the images were run and has "
+            f"parameters() had {side.complexity.params:,} elements before the images were run and has "
             f"{now:,} after; build the whole network in its constructor"
         )
-        contender.note(Finding(code="params-changed", severity="reject", message=message))
+        side.note(Finding(code="params-changed", severity="reject", message=message))

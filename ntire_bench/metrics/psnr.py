@@ -1,8 +1,9 @@
-"""PSNR and SSIM of an SR image against its HR image, as the super-resolution field reports them.
+"""PSNR of an SR image against its HR image, on Y and on RGB, as the super-resolution field reports it.
 
-All functions are pure, take 8-bit RGB pairs and crop `border` pixels off every side first. They may run in
-several threads at once: each call works in one thread, block by block in the processor's cache, and nearly
-all of its time is spent where the interpreter is free for others.
+The border is cropped off by `crop`, the weights of Y are those of `luma`.
+
+`psnr` may run in several threads at once: each call works in one thread, block by block in the processor's
+cache, and nearly all of its time is spent in OpenCV, which lets other threads run.
 """
 
 from __future__ import annotations
@@ -21,10 +22,7 @@ __all__ = ["Psnr", "psnr"]
 Uint8 = NDArray[np.uint8]
 Plane = NDArray[Any]
 
-
-# Pixels per step. What a step works on fits the second-level cache (1 MiB): measured, half and twice as much
-# are slower.
-_PSNR_ROWS = 64
+_ROWS = 64  # per step: they fit the second-level cache (1 MiB); half and twice as many are slower
 
 
 class Psnr(NamedTuple):
@@ -64,8 +62,8 @@ def psnr(sr: Uint8, hr: Uint8, border: int = 4) -> Psnr:
     """
     sr, hr = without_border(sr, hr, border, smallest=1)
     gram = [[0] * 3 for _ in range(3)]
-    for start in range(0, hr.shape[0], _PSNR_ROWS):
-        rows = slice(start, start + _PSNR_ROWS)
+    for start in range(0, hr.shape[0], _ROWS):
+        rows = slice(start, start + _ROWS)
         _add_gram(gram, sr[rows], hr[rows])
     rgb_error = gram[0][0] + gram[1][1] + gram[2][2]
     y_error = sum(LUMA[i] * LUMA[j] * gram[i][j] for i in range(3) for j in range(3))

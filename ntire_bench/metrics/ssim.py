@@ -23,12 +23,10 @@ Float64 = NDArray[np.float64]
 # Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural
 # similarity", IEEE TIP 2004: an 11x11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03, whole windows only.
 SSIM_WINDOW = 11
-_SSIM_SIGMA = 1.5
+_SIGMA = 1.5
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
-# Pixels per step. What a step works on fits the second-level cache (1 MiB): measured, half and twice as much
-# are slower.
-_SSIM_BLOCK = (128, 256)
+_BLOCK = (128, 256)  # pixels per step: they fit the second-level cache (1 MiB); half and twice are slower
 
 
 def ssim_y(sr: Uint8, hr: Uint8, border: int = 4) -> float:
@@ -90,7 +88,7 @@ def _ssim(sr: Uint8, hr: Uint8, channels: Sequence[Callable[[Uint8], Float64]]) 
     import cv2
 
     radius = SSIM_WINDOW // 2
-    tap = np.exp(-0.5 * (np.arange(-radius, radius + 1) / _SSIM_SIGMA) ** 2)
+    tap = np.exp(-0.5 * (np.arange(-radius, radius + 1) / _SIGMA) ** 2)
     tap /= tap.sum()
 
     def smooth(image: Float64) -> Float64:
@@ -100,10 +98,10 @@ def _ssim(sr: Uint8, hr: Uint8, channels: Sequence[Callable[[Uint8], Float64]]) 
 
     height, width = hr.shape[0] - 2 * radius, hr.shape[1] - 2 * radius
     total = 0.0
-    for top in range(0, height, _SSIM_BLOCK[0]):
-        rows = slice(top, min(top + _SSIM_BLOCK[0], height) + 2 * radius)
-        for left in range(0, width, _SSIM_BLOCK[1]):
-            columns = slice(left, min(left + _SSIM_BLOCK[1], width) + 2 * radius)
+    for top in range(0, height, _BLOCK[0]):
+        rows = slice(top, min(top + _BLOCK[0], height) + 2 * radius)
+        for left in range(0, width, _BLOCK[1]):
+            columns = slice(left, min(left + _BLOCK[1], width) + 2 * radius)
             for channel in channels:
                 x, y = channel(sr[rows, columns]), channel(hr[rows, columns])
                 s, d = x + y, x - y

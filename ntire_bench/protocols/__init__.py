@@ -1,1 +1,4 @@
-"""The rules of an edition: `protocol`, beside the TOML files that it reads."""
+"""The rules of a challenge's editions: TOML files, and `protocol`, which reads them.
+
+Others import: protocol.
+"""

@@ -1,4 +1,4 @@
-"""The rules of one challenge edition: thresholds, weights, baseline. One TOML file per edition."""
+"""Reads the rules of a challenge's edition, one TOML file each: thresholds, weights, baseline."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ Channel = Literal["y", "rgb"]
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The PSNR that a submission must keep.
+    """The PSNR that a submission must reach.
 
     Attributes:
-        kind: "absolute": `valid` and `test` are thresholds [dB]; "below_baseline": they are how far [dB] the
-            threshold lies under the baseline's PSNR on the same images and channel.
+        kind: "absolute": `valid` and `test` are the thresholds [dB]. "below_baseline": they are how far [dB]
+            the thresholds lie below the baseline's PSNR on the same images and channel.
         decimals: Mean PSNR and threshold are rounded to this many decimals before they are compared.
         valid: For the split "valid" [dB].
         test: For the split "test" [dB].
@@ -84,7 +84,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """The network that every cost is divided by, and what its organizers published for it.
+    """The network that every cost is divided by, and what the organizers published for it.
 
     Attributes:
         name: NAME of the submission in models/ that is the baseline.
@@ -103,7 +103,13 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True)
 class Datasets:
-    """The images that absolute thresholds are for: folder pairs without _HR and _LR, and images in each."""
+    """The images that absolute thresholds are for.
+
+    Attributes:
+        valid: The folder pair of the split "valid", without _HR and _LR.
+        test: The folder pair of the split "test", without _HR and _LR.
+        images: How many images each pair has.
+    """
 
     valid: str
     test: str
@@ -116,17 +122,17 @@ class Protocol:
 
     Attributes:
         name: Name of the file, and of the folder its records go to.
-        title: For people.
+        title: The name that people read.
         scale: Enlargement factor.
         border: Pixels cropped off every side before PSNR and SSIM.
         psnr_channel: Channel that thresholds are compared in by default.
         rounds: Default number of timed passes over all images.
         cost_input: (N, C, H, W) that FLOPs, activations and convolutions are counted on.
-        thresholds: PSNR to keep.
+        thresholds: The PSNR to reach.
         weights: Of the sub-scores.
-        baseline: The reference network.
+        baseline: The network that costs are divided by.
         sources: Where each constant comes from.
-        datasets: What the thresholds are for; None where they are for any images.
+        datasets: The images that the thresholds are for; None where they are for any images.
         sha256: Of the TOML file.
     """
 
@@ -146,7 +152,7 @@ class Protocol:
 
     @property
     def fits_any_images(self) -> bool:
-        """Whether the thresholds follow the baseline, so that the sample set can be judged by them."""
+        """Whether the thresholds follow from the baseline's PSNR, so that they hold for any images."""
         return self.thresholds.kind == "below_baseline"
 
 

@@ -1,4 +1,4 @@
-"""A ranked table with all that a reader needs to judge it. How it looks is in `render`."""
+"""A ranked table with all that a reader needs to judge it; the formats are in reporting/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ntire_bench.ranking import ranks, reference
 from ntire_bench.ranking.board_notes import imported_notes, isolation_notes, other_channel_notes, row_notes
 from ntire_bench.ranking.entry import Entry, entry_from_baseline, entry_from_record
 from ntire_bench.ranking.groups import team_name
-from ntire_bench.ranking.left_out import LeftOut
+from ntire_bench.ranking.left_out import LeftOut, unreadable
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.selection import select
 from ntire_bench.records.store import Problem, Stored
@@ -22,24 +22,27 @@ __all__ = ["Board", "board_from_reference", "build"]
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """The rows of one ranking, and an account of what is not in it.
+    """The rows of one ranking, and what was left out of it.
 
     Attributes:
         protocol: The rules.
-        channel: PSNR channel that thresholds were compared in.
+        channel: PSNR channel that was compared with the thresholds.
         device_name: Where the runtimes were measured; None where there are no rows.
+        imported: True where the rows are of a challenge's results file: then the device is unknown, and
+            `device_name` names the file.
         threads: CPU threads, where that device is a CPU.
         rows: In the order to show them: ranked, below threshold, not judged, baselines out of rank.
         left_out: What is not in the table, and why.
         notes: What a reader must know about the table, one sentence or two each.
         sample: True where the embedded sample set was used: not comparable with the challenge.
-        superseded: How many records another one of the same team has replaced.
+        superseded: How many records were replaced by a newer one of the same team.
         source: Where a published table comes from; None for measured ones.
     """
 
     protocol: Protocol
     channel: Channel
     device_name: str | None
+    imported: bool = False
     threads: int | None = None
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
@@ -61,14 +64,14 @@ def build(
     Args:
         stored: Records, as `store.load_all` reads them; those of other protocols are ignored.
         protocol: The rules as they are now; records made under another version of its file are left out.
-        channel: To judge in; where it is None the protocol's, and RGB for imported results, which give no
-            other.
+        channel: PSNR channel to judge in; None takes the protocol's; for imported results it takes RGB, the
+            only one that they hold.
         device: Part of a device's name, or "cuda" or "cpu", to rank that one (see `selection.select`).
-        problems: Files that could not be read, to be listed.
+        problems: Files that could not be read; they are listed as left out.
 
     Returns:
-        The board. Where no record is of the baseline itself, the baseline's row is of the newest session, out
-        of rank.
+        The board. Where the baseline was not evaluated as a submission, its row shows what the newest session
+        measured of it, and takes no rank.
 
     Raises:
         UsageError: There are usable records, and none was measured on `device`.
@@ -76,23 +79,21 @@ def build(
     selection = select(stored, protocol, device)
     imported = [item.record.imported for item in selection.chosen if item.record.imported is not None]
     notes = imported_notes(selection.chosen, protocol, channel) if imported else []
-    # What a file gives is RGB PSNR, and the challenge compared it with the same thresholds.
+    # A results file holds RGB PSNR only, and the challenge compared it with these thresholds.
     channel = channel or ("rgb" if imported else protocol.psnr_channel)
     entries = [entry_from_record(item.record, protocol, channel) for item in selection.chosen]
     if not any(entry.is_baseline for entry in entries):
         entries += _session_baseline(selection.chosen, channel)
     rows = tuple(ranks.rank(entries, protocol))
-    unreadable = (
-        LeftOut(team="", path=str(problem.path), kind="unreadable", reason=one_line(problem.message))
-        for problem in problems
-    )
+    device_ = selection.device
     return Board(
         protocol=protocol,
         channel=channel,
-        device_name=selection.device_name and one_line(selection.device_name),
-        threads=selection.threads,
+        device_name=one_line(device_.name) if device_ is not None else None,
+        imported=bool(imported),
+        threads=device_.threads if device_ is not None else None,
         rows=rows,
-        left_out=(*selection.left_out, *unreadable),
+        left_out=(*selection.left_out, *map(unreadable, problems)),
         notes=(
             *notes,
             *other_channel_notes(rows, protocol),

@@ -14,11 +14,11 @@ from ntire_bench.text import one_line
 
 __all__ = ["display_name", "imported_notes", "isolation_notes", "other_channel_notes", "remarks", "row_notes"]
 
-_MANY = 2  # a remark that more teams than this share is told once
+_MANY = 2  # with more teams than this, a remark that every team has is written once: "Every team: ..."
 
 
 def display_name(entry: Entry) -> str:
-    """Return the name a board shows: with the team's number as its files have it, the baseline marked.
+    """Return the name that a board shows: with the team's number, and a mark on the baseline.
 
     >>> from ntire_bench.ranking.board import board_from_reference
     >>> display_name(board_from_reference("ntire2024").rows[-1].entry)
@@ -29,7 +29,7 @@ def display_name(entry: Entry) -> str:
 
 
 def remarks(row: Row) -> list[str]:
-    """Return what a reader must know of one row: notes, splits that have no verdict, serious findings."""
+    """Return what a reader must know of one row: notes, splits without a verdict, warnings and rejections."""
     texts = list(row.entry.notes)
     if row.entry.competes:
         texts += [f"not judged on {v.split}: {v.reason}" for v in row.verdicts if v.passed is None]
@@ -41,7 +41,7 @@ def remarks(row: Row) -> list[str]:
 
 
 def row_notes(rows: Sequence[Row]) -> list[str]:
-    """Return the remarks of every row; one that all teams share is told once."""
+    """Return the remarks of every row; one that all teams have is written once."""
     of_rows = [(display_name(row.entry), remarks(row)) for row in rows]
     competing = [texts for row, (_, texts) in zip(rows, of_rows, strict=True) if row.entry.competes]
     first = competing[0] if len(competing) > _MANY else []
@@ -51,7 +51,7 @@ def row_notes(rows: Sequence[Row]) -> list[str]:
 
 
 def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channel | None) -> list[str]:
-    """Say where imported numbers are from, and what nobody knows of them."""
+    """Say which file imported numbers are from, and what is not known of them."""
     newest = max(chosen, key=lambda item: item.created)
     imported = newest.record.imported
     if imported is None:
@@ -77,7 +77,7 @@ def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channe
 
 
 def isolation_notes(chosen: Sequence[Stored]) -> list[str]:
-    """Say how far the submissions were kept from everything else; who, where they differ."""
+    """Say how the submissions were isolated; of which team it is true where that differs."""
     groups: dict[str, list[str]] = {}
     for item in chosen:
         found = item.record.isolation
@@ -89,7 +89,7 @@ def isolation_notes(chosen: Sequence[Stored]) -> list[str]:
 
 
 def other_channel_notes(rows: Sequence[Row], protocol: Protocol) -> list[str]:
-    """Name the teams whose place in the table depends on the PSNR channel."""
+    """Name the teams that pass in one PSNR channel and not in the other."""
     notes = []
     for status, becomes in (("ranked", "would be below a threshold"), ("below threshold", "would pass")):
         names = []

@@ -1,4 +1,4 @@
-"""One team as the ranking sees it: from a stored record, or from a baseline's measurement in a session."""
+"""What the ranking uses of one team: taken from a record, or from the baseline's part of a session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JUDGED_SPLITS = ("valid", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What is scored: mean runtime per image [ms], FLOPs and parameters (both plain counts)."""
+    """The costs that are scored: mean runtime per image [ms], and FLOPs and parameters as plain counts."""
 
     runtime_ms: float
     flops: float
@@ -38,12 +38,12 @@ class Costs:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One team as the ranking sees it, whether it comes from a record or from a published table.
+    """What the ranking uses of one team, whether it is from a record or from a published table.
 
     Attributes:
         id: The team's number; None where a published table gives none.
         name: The team's or network's name.
-        channel: Channel of `psnr_db`.
+        channel: Channel that is judged, that of `psnr_db`.
         psnr_db: Mean PSNR by split; None where it is infinite for an image.
         other_psnr_db: The same in the other channel; empty where it is not known.
         runtime_by_split_ms: Mean runtime per image by split.
@@ -55,17 +55,17 @@ class Entry:
         is_baseline: Whether the entry is what its costs are divided by.
         findings: Of the record.
         notes: What a reader of the row must know.
-        no_psnr: Why a split has no PSNR in `channel`, where the reason is not an infinite one.
+        no_psnr: Why a split has no PSNR in `channel`, where that is not because SR equals HR.
         other_no_psnr: The same in the other channel.
         activations: Elements of all convolution outputs; None where they are not known.
         convs: Convolutions; None where they are not known.
         memory_mib: Peak memory of the split valid, else of test; None where it is not known.
-        half_width: Half of the 95 % interval over the runtime, or over the ratio to the baseline's where that
-            is another one; None where it is not known.
+        half_width: Half of the 95 % interval of the runtime's ratio to the baseline's, over that ratio; for
+            the baseline itself, of its runtime; None where it is not known.
         score_ci95: 95 % interval of the final score; None where it is not known.
         ratio_resamples: The runtime's ratio to the baseline's in each bootstrap resample.
-        unstable: Why the runtime is not to be ranked against stable ones.
-        launches: Starts of the workers that the runtime comes from; None where that is not known.
+        unstable: Why the runtime is not to be ranked against stable ones; empty where it is stable.
+        launches: How many times the workers were started for the runtime; None where that is not known.
     """
 
     id: int | None
@@ -146,15 +146,16 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
     other = _other(channel)
     baseline_splits = {} if record.baseline is None else record.baseline.splits
     own = record.submission
-    if record.baseline is not None:  # the one that was chosen; in a file, the row that others were divided by
+    if record.baseline is not None:  # what the costs are divided by, whatever the protocol names
         its = record.baseline.submission
-        # Not by name alone: where the baseline has a folder of its own, another may have its id and name.
+        # Files are compared too: a baseline from another folder may share its id and name with a team.
         is_baseline = _identity(its) == _identity(own)
     else:  # a challenge's own checkout calls it "RLFN_baseline"
         is_baseline = (
             re.sub(r"[\s_-]+baseline$", "", own.name.casefold()) == protocol.baseline.name.casefold()
         )
-    competes = imported is None or not is_baseline  # a file's takes no rank, as in the challenge's own tables
+    # The baseline of a results file takes no rank, as in the challenge's own tables.
+    competes = imported is None or not is_baseline
     unknown = imported.unknown if imported is not None else ()
     return Entry(
         id=None if record.submission.id == NO_ID else record.submission.id,
@@ -185,7 +186,11 @@ def _identity(info: SubmissionInfo) -> tuple[int, str, str, Any]:
 
 
 def _spread(record: Record, counted: Collection[str]) -> dict[str, Any]:
-    """Return how well the runtime is known; figures only of the splits that count, if there are no others."""
+    """Return how well the runtime is known.
+
+    The record's figures are of all its splits together. Where some of them do not count, only whether the
+    runtime was stable is taken over.
+    """
     timing = record.timing
     if timing is None:
         return {}
@@ -226,7 +231,7 @@ def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -
 
 
 def swap_channel(entry: Entry) -> Entry:
-    """Return the same entry judged in the other channel, so that both verdicts can be told."""
+    """Return the same entry for the other PSNR channel."""
     return dataclasses.replace(
         entry,
         channel=_other(entry.channel),
@@ -241,7 +246,7 @@ def swap_channel(entry: Entry) -> Entry:
 
 def _other_data(record: Record, protocol: Protocol) -> list[str]:
     """Say where the images are not those that the protocol's thresholds are for."""
-    if protocol.datasets is None or record.imported is not None:  # then nobody knows the images
+    if protocol.datasets is None or record.imported is not None:  # the images of imported results are unknown
         return []
     notes = []
     for split, dataset in (("valid", protocol.datasets.valid), ("test", protocol.datasets.test)):
@@ -255,7 +260,7 @@ def _other_data(record: Record, protocol: Protocol) -> list[str]:
 
 
 def _counted_splits(splits: Mapping[str, SplitResult]) -> tuple[list[str], list[str]]:
-    """Return the splits that runtime is averaged over, and what keeps the row from being complete."""
+    """Return the splits that the runtime is averaged over, and what to note where these are not both."""
     counted = [split for split in JUDGED_SPLITS if split in splits]
     if len(counted) == 1:
         return counted, [f"judged on {counted[0]} alone"]
@@ -274,7 +279,7 @@ def _with_runtime(costs: Costs, runtime_ms: float | None) -> Costs:
 
 
 def _no_psnr(record: Record, channel: Channel) -> dict[str, str]:
-    """Say why a split has no PSNR where that is not because SR equals HR."""
+    """Return why splits have no PSNR, where that is not because SR equals HR."""
     if record.imported is None:
         return {}
     if channel == "y":

@@ -1,4 +1,4 @@
-"""Whether a record keeps the PSNR thresholds: what a CI job asks."""
+"""Whether a record keeps the PSNR thresholds, with an exit code for CI jobs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ntire_bench.ranking.entry import entry_from_record, swap_channel
 from ntire_bench.ranking.scoring import Verdict, judge
 from ntire_bench.records.record import Record
 
-__all__ = ["EXIT_CODES", "Gate", "gate", "not_judged"]
+__all__ = ["EXIT_CODES", "Answer", "Decision", "gate", "not_judged"]
 
-Outcome = Literal["pass", "below", "not judged"]
-EXIT_CODES: dict[Outcome, int] = {"pass": 0, "below": 1, "not judged": 2}
+Decision = Literal["pass", "below", "not judged"]
+EXIT_CODES: dict[Decision, int] = {"pass": 0, "below": 1, "not judged": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
-    """The answer for one submission.
+class Answer:
+    """What the gate says of one submission.
 
     Attributes:
         submission: Its label, such as "00_RLFN".
@@ -35,7 +35,7 @@ class Gate:
     submission: str
     protocol: str
     channel: Channel
-    outcome: Outcome
+    outcome: Decision
     reason: str = ""
     verdicts: tuple[Verdict, ...] = ()
     other_channel: tuple[Verdict, ...] = ()
@@ -49,7 +49,7 @@ class Gate:
 
     @property
     def remark(self) -> str:
-        """What to know where the two channels disagree; empty where they do not."""
+        """A sentence for the reader where the submission passes in one channel only; else empty."""
         if self.outcome != "pass" or all(verdict.passed is not False for verdict in self.other_channel):
             return ""
         failing = "; ".join(f"{v.split}: {v.reason}" for v in self.other_channel if v.passed is False)
@@ -71,9 +71,9 @@ class Gate:
         }
 
 
-def not_judged(label: str, protocol: Protocol, channel: Channel, reason: str, sample: bool = False) -> Gate:
+def not_judged(label: str, protocol: Protocol, channel: Channel, reason: str, sample: bool = False) -> Answer:
     """Return the answer for a submission that could not be judged, and why."""
-    return Gate(
+    return Answer(
         submission=label,
         protocol=protocol.name,
         channel=channel,
@@ -83,7 +83,7 @@ def not_judged(label: str, protocol: Protocol, channel: Channel, reason: str, sa
     )
 
 
-def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
+def gate(record: Record, protocol: Protocol, channel: Channel) -> Answer:
     """Judge a record.
 
     Args:
@@ -93,7 +93,7 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
     """
     label = record.submission.label
 
-    def unknown_because(reason: str) -> Gate:
+    def unknown_because(reason: str) -> Answer:
         return not_judged(label, protocol, channel, reason, record.sample)
 
     if record.protocol.name == protocol.name and record.protocol.sha256 != protocol.sha256:
@@ -111,7 +111,7 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Gate:
     unknown = [f"{verdict.split}: {verdict.reason}" for verdict in verdicts if verdict.passed is None]
     if unknown:
         return unknown_because("; ".join(unknown))
-    return Gate(
+    return Answer(
         submission=label,
         protocol=protocol.name,
         channel=channel,

@@ -1,28 +1,40 @@
-"""Why a record is not in the table, and what happened to a team after the record that is."""
+"""Why a record is not in the table, and what happened to a team since the record that it is ranked by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from ntire_bench.errors import RecordError
 from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.ranking.groups import (
     Device,
     Group,
-    age,
     baseline_of,
+    count_judged_splits,
     day,
     device_of_record,
-    judged_splits,
     other_images,
     same_files,
     team_name,
-    unusable,
 )
-from ntire_bench.records.store import Stored
+from ntire_bench.records.store import Problem, Stored
 from ntire_bench.text import one_line
 
-__all__ = ["LeftOut", "baseline_versions", "later_events", "left_out_of"]
+__all__ = ["LeftOut", "baseline_versions", "left_out_of", "newer_events", "unreadable", "unusable"]
+
+Kind = Literal[
+    "failed",
+    "other device",
+    "imported",
+    "other images",
+    "other baseline",
+    "other rules",
+    "unusable",
+    "unreadable",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +44,39 @@ class LeftOut:
     Attributes:
         team: "07_Example"; empty for a file that could not be read.
         path: Of the record.
-        kind: "failed", "other device", "imported" (from another file, or where the table is of measured
-            records), "other images", "other baseline", "other rules", "unusable" or "unreadable".
-        reason: For people, one line.
+        kind: Why, for programs; "imported" is from another results file, or where the table is of measured
+            records.
+        reason: Why, for people, in one line.
+        session: What --device takes to rank the results file that an imported record is from; else empty.
     """
 
     team: str
     path: str
-    kind: str
+    kind: Kind
     reason: str
+    session: str = ""
+
+
+def unreadable(problem: Problem) -> LeftOut:
+    """Return a file that could not be read as something that is left out."""
+    return LeftOut(team="", path=str(problem.path), kind="unreadable", reason=one_line(problem.message))
+
+
+def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
+    """Return why a record can be in no ranking under the rules as they are now; None where it can be."""
+    record = item.record
+    if record.status == "failed":
+        phase, message = (record.error.phase, record.error.message) if record.error else ("?", "no message")
+        return _left_out(item, "failed", f"failed ({phase}) on {day(item)}: {message}")
+    if record.protocol.sha256 != protocol.sha256:
+        text = f"measured on {day(item)} under another version of the rules of {protocol.name}"
+        return _left_out(item, "other rules", text)
+    try:
+        device_of_record(record)
+        entry_from_record(record, protocol, protocol.psnr_channel)
+    except RecordError as error:
+        return _left_out(item, "unusable", str(error))
+    return None
 
 
 def left_out_of(
@@ -50,70 +86,58 @@ def left_out_of(
     group: Group | None,
     protocol: Protocol,
 ) -> Iterator[LeftOut]:
-    """Yield the newest record of a team for each reason that is not its age."""
-    seen: set[str] = set()
+    """Yield the newest record of a team for each reason, but for records that a newer one replaces.
+
+    Args:
+        items: All records of the team, the newest first.
+        shown: The one that it is ranked by.
+        device: Whose ranking it is; None where there is none.
+        group: What that ranking holds.
+        protocol: The rules as they are now.
+    """
+    seen: set[tuple[str, str]] = set()
+    newest = items[0]
     for item in items:
-        reason = _reason(item, device, group, protocol) if item is not shown else None
-        if reason is None:
+        found = _why(item, device, group, protocol) if item is not shown else None
+        if found is None:
             continue
-        kind, text = reason
-        older = shown is not None and age(item) < age(shown)
-        # A result on another device can be shown with that device, however old it is. A failure of a team
-        # that has a row is told in the notes; what is older than a failure with other files is outdated.
-        if kind not in ("other device", "imported") and (older or (shown is not None and kind == "failed")):
-            continue
-        if items[0].record.status == "failed" and item is not items[0] and not same_files(item, items[0]):
-            continue
-        key = text if kind == "other device" else kind
+        if found.kind not in ("other device", "imported"):  # those can be shown with --device, however old
+            if shown is not None and (found.kind == "failed" or item.order < shown.order):
+                continue  # a failure of a team that has a row is told in the notes (see `newer_events`)
+        if newest.record.status == "failed" and item is not newest and not same_files(item, newest):
+            continue  # the team has other files since, and they fail
+        key = (found.kind, found.reason if found.kind == "other device" else "")  # once for each device
         if key not in seen:
             seen.add(key)
-            yield LeftOut(team=team_name(item.record), path=str(item.path), kind=kind, reason=text)
+            yield found
 
 
-def _reason(
-    item: Stored, device: Device | None, group: Group | None, protocol: Protocol
-) -> tuple[str, str] | None:
-    imported = item.record.imported
-    if imported is not None and device is not None and imported.device_name != device.name:
-        file, session = one_line(imported.file), imported.session[:8]
-        return "imported", f"imported from {file} (session {session}), device unknown"
-    if why := unusable(item, protocol):
-        return why
-    if device is None or group is None:
-        return None
-    if (own := device_of_record(item.record)) != device:
-        return "other device", f"measured on {own}"
-    if (base := baseline_of(item)) not in (group.baseline, None):
-        others = one_line(str(group.baseline))
-        text = f"scored against {one_line(str(base))}, and the others against {others} (on {day(item)})"
-        return "other baseline", text
-    if other := other_images(item, group.images):
-        return "other images", f"measured on other images of {' and '.join(other)} (on {day(item)})"
-    if group.images and not judged_splits(item):
-        ran = " and ".join(item.record.splits)
-        return "other images", f"measured on {ran} alone, for which there is no threshold (on {day(item)})"
-    return None
-
-
-def later_events(
+def newer_events(
     items: Sequence[Stored], shown: Stored | None, candidates: Sequence[Stored]
 ) -> Iterator[str]:
-    """Yield what happened to a team after the record that stands for it was made."""
+    """Yield what happened to a team since the record that it is ranked by.
+
+    Args:
+        items: All records of the team, the newest first.
+        shown: The one that it is ranked by.
+        candidates: Those that could have been, on any device, the newest first.
+    """
     if shown is None:
         return
+    newest = items[0]
     row = f"{team_name(shown.record)}: the row is of {day(shown)}"
-    if items[0].record.status == "failed" and (failure := items[0].record.error):
-        again = f"evaluated again on {day(items[0])}, it failed ({failure.phase}): {failure.message}"
+    if newest.record.status == "failed" and (failure := newest.record.error):
+        again = f"evaluated again on {day(newest)}, it failed ({failure.phase}): {failure.message}"
         yield one_line(f"{row}; {again}")
     elif candidates and candidates[0] is not shown and same_files(candidates[0], shown):
-        if judged_splits(candidates[0]):
+        if count_judged_splits(candidates[0]):
             yield f"{row}; a newer record of {day(candidates[0])} is on fewer splits"
     elif candidates and candidates[0] is not shown:
         yield f"{row}; its files have changed since (record of {day(candidates[0])})"
 
 
 def baseline_versions(group: Group) -> list[str]:
-    """Say where the rows' baselines have one name and different files."""
+    """Say where the baselines of the rows have one name and different files."""
     infos = [item.record.baseline.submission for item in group.chosen.values() if item.record.baseline]
     different = len({info.files for info in infos})
     if different < 2:
@@ -123,3 +147,35 @@ def baseline_versions(group: Group) -> list[str]:
         f"{name}: the rows were scored against {different} versions of the baseline's files; evaluate all of "
         "them again to compare them"
     ]
+
+
+def _why(item: Stored, device: Device | None, group: Group | None, protocol: Protocol) -> LeftOut | None:
+    """Return why a record is not in the ranking of a device; None where it could have been."""
+    imported = item.record.imported
+    if imported is not None and device is not None and imported.device_name != device.name:
+        session = imported.session[:8]
+        text = f"imported from {imported.file} (session {session}), device unknown"
+        return _left_out(item, "imported", text, session)
+    if found := unusable(item, protocol):
+        return found
+    if device is None or group is None:
+        return None
+    if (own := device_of_record(item.record)) != device:
+        return _left_out(item, "other device", f"measured on {own}")
+    if (base := baseline_of(item)) not in (group.baseline, None):
+        text = f"scored against {base}, and the others against {group.baseline} (on {day(item)})"
+        return _left_out(item, "other baseline", text)
+    if other := other_images(item, group.images):
+        text = f"measured on other images of {' and '.join(other)} (on {day(item)})"
+        return _left_out(item, "other images", text)
+    if group.images and not count_judged_splits(item):
+        ran = " and ".join(item.record.splits)
+        text = f"measured on {ran} alone, for which there is no threshold (on {day(item)})"
+        return _left_out(item, "other images", text)
+    return None
+
+
+def _left_out(item: Stored, kind: Kind, reason: str, session: str = "") -> LeftOut:
+    return LeftOut(
+        team=team_name(item.record), path=str(item.path), kind=kind, reason=one_line(reason), session=session
+    )

@@ -1,4 +1,4 @@
-"""Ranks within noise: which teams cannot be told apart, and how often a team takes each rank."""
+"""What noise does to ranks: which teams are tied within it, and how often a team takes each rank."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def shares(ranked: Sequence[Entry], weights: Weights) -> list[Mapping[int, float
     Returns:
         One mapping per entry; all empty where one of them has no resamples.
     """
-    # Where no runtime has an interval, a leaderboard needs no numpy.
+    # This comes first: numpy is imported only where there is something to compute.
     known = [len(entry.ratio_resamples) for entry in ranked if not entry.is_baseline]
     if not known or min(known) == 0:
         return [{} for _ in ranked]
@@ -97,7 +97,7 @@ def rank_shares(finals: Sequence[npt.NDArray[np.float64]]) -> list[dict[int, flo
 
 
 def _shuffled(entry: Entry) -> npt.NDArray[np.float64]:
-    """Return a team's resamples in an order that is the same every time, and another for every team."""
+    """Return a team's resamples shuffled: for one team always in the same order, for others in another."""
     import numpy as np
 
     seed = zlib.crc32(entry.label.encode(errors="replace"))

@@ -34,8 +34,8 @@ class Row:
         rank_runtime: Place by runtime over the baseline's.
         rank_flops: Place by FLOPs over the baseline's.
         rank_params: Place by parameters over the baseline's.
-        tied: Labels of the ranked teams whose final scores are the same within noise: the 95 % intervals
-            overlap.
+        tied: Labels of the ranked teams whose final scores cannot be told from this one's: their 95 %
+            intervals overlap.
         rank_shares: Share of bootstrap resamples in which the team takes each rank; empty where a ranked
             team's runtime has no interval.
     """
@@ -151,7 +151,11 @@ def _score_of(entry: Entry, weights: Weights) -> Score | None:
 
 
 def _final_key(entry: Entry, weights: Weights) -> tuple[float, float]:
-    """Order by the score itself, which is exact about ties; by its logarithm where it is infinite."""
+    """Return what sorts final scores: the score itself, and where it is infinite its logarithm.
+
+    The logarithm alone would not do: rounding could make two different scores of it equal, or equal ones
+    different.
+    """
     if entry.costs is None or entry.baseline is None:
         return (math.inf, math.inf)
     final = score(entry.costs, entry.baseline, weights).final

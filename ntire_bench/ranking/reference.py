@@ -1,4 +1,4 @@
-"""Published result tables that are shipped with the program, as entries of a leaderboard."""
+"""Published tables of results that come with the program, as entries of a leaderboard."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def available() -> list[str]:
 
 
 def load(name: str) -> Reference:
-    """Return what is known of a table.
+    """Return the description of a table.
 
     Raises:
         UsageError: There is none of that name.

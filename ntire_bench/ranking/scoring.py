@@ -15,13 +15,13 @@ __all__ = ["Verdict", "judge", "log_score", "metric_score", "score", "storable"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether an entry keeps the PSNR of one split.
+    """Whether an entry's PSNR reaches the threshold of one split.
 
     Attributes:
         split: "valid" or "test".
         channel: Channel that was compared.
         psnr_db: Mean PSNR, not rounded; None where it is infinite for an image.
-        threshold_db: Rounded as the protocol says; None where it cannot be told.
+        threshold_db: Rounded as the protocol says; None where it is not known.
         passed: None where it could not be judged.
         reason: The comparison in words.
     """
@@ -82,7 +82,7 @@ def score(costs: Costs, baseline: Costs, weights: Weights) -> Score:
     flops = metric_score(costs.flops, baseline.flops)
     params = metric_score(costs.params, baseline.params)
     parts = ((weights.runtime, runtime), (weights.flops, flops), (weights.params, params))
-    # A weight of 0 must not meet an infinite score: 0 * inf is not a number.
+    # A part of weight 0 is left out: its score may be infinite, and 0 * inf is not a number.
     final = sum(weight * part for weight, part in parts if weight > 0)
     return Score(runtime=runtime, flops=flops, params=params, final=final)
 

@@ -1,4 +1,4 @@
-"""The board of a results folder."""
+"""The board of a results folder, read from disk."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class ProtocolInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
-    """One fact about a submission that nobody declared: what it is, its value, and how it was found."""
+    """One fact about a submission that was found out, not declared: its name, its value, and how."""
 
     key: str
     value: str
@@ -86,8 +86,8 @@ class SubmissionInfo:
         pad_to: The input is padded to a multiple of this; None if it is not padded, or only images of
             some sizes are, which `inferred` names.
         tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
-        inferred: All that was found out rather than declared.
-        sources_sha256: Of a challenge's checkout, as far as a branch of it may depend on it; None elsewhere.
+        inferred: Everything that was found out rather than declared.
+        sources_sha256: Of all files of a challenge's checkout that the branch may need; None elsewhere.
         declaration_sha256: Of the TOML file beside the model file; None where there is none.
     """
 
@@ -199,9 +199,9 @@ class ImageResult:
         psnr_rgb_db: PSNR on R, G and B together; None where SR equals HR.
         ssim_y: SSIM on luma; None where it was not asked for.
         runtime_ms: Median of `runtime_samples_ms`.
-        runtime_samples_ms: One per round: a timed forward pass, without what it had in common with the
-            baseline's beside it (see `estimate.Samples.steadied`).
-        calls_ms: The timed forward passes as they were; empty where that is the same.
+        runtime_samples_ms: One per round: a timed forward pass, corrected for drifts that it shares with the
+            baseline's next to it (see `estimating.bootstrap.Samples.steadied`).
+        calls_ms: The timed forward passes, not corrected; empty where the samples are the same.
     """
 
     name: str
@@ -265,7 +265,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something a reader of the result must know.
+    """Something that a reader of the result must know.
 
     Attributes:
         code: Stable, for programs ("flops-uncalled-modules").
@@ -323,14 +323,14 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Isolation:
-    """How far the submission was kept from everything else.
+    """How the submission was isolated from the rest of the machine.
 
     Attributes:
         level: "L0" (separate process) up to "L3".
         detail: What that means, in one line.
-        held: What a canary tried at this level, and was kept from.
-        broken: What it was not kept from, and what it got at.
-        refused: Why there is no higher level.
+        held: What a test program (the canary) tried at this level and could not do.
+        broken: What it could do although it must not, and what it reached.
+        refused: Why no higher level was taken.
         allow_pickle: Whether a checkpoint could run code as it was loaded.
     """
 
@@ -351,11 +351,11 @@ class Imported:
         file_sha256: Of the file when the row was imported.
         format: "json" or "text".
         model: The row's name, as the file has it.
-        session: Tells the baseline's row from every other: rows of equal file names and sessions may meet.
+        session: Hash of the baseline's row. Rows are ranked together if file name and session are equal.
         values: All that the row gives, by the challenge's keys; a number that is not finite is a text.
-        unknown: Fields of the record that the file says nothing about: what they hold means nothing.
-        no_psnr: Why a split has no RGB PSNR, where the reason is not an infinite one.
-        runtime_ms: Average over valid and test as the file gives it; None: the mean of the splits counts.
+        unknown: Fields of the record that the file says nothing about: their values are to be ignored.
+        no_psnr: Why a split has no RGB PSNR, where that is not because SR equals HR.
+        runtime_ms: Average over valid and test as the file gives it; None where their mean is taken.
         baseline_runtime_ms: The same of the baseline.
     """
 
@@ -372,22 +372,22 @@ class Imported:
 
     @property
     def device_name(self) -> str:
-        """What stands for the device: nobody knows it, and runtimes of two files never meet."""
+        """A name in place of the unknown device's: one per session, so that no others are ranked with it."""
         return f"unknown, imported from {self.file} (session {self.session[:8]})"
 
 
 LAUNCHES = 3
-"""Fewest launches of a runtime that is to be relied on: each has a memory layout of its own."""
+"""Fewest launches of a runtime that can be relied on: memory layout, and so speed, differs between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One start of the workers, which gives both sides a fresh memory layout, and what is not in the runtime.
+    """One start of the workers, which gives both sides a new memory layout; with times not in the runtime.
 
     Attributes:
         rounds: Timed rounds in it; samples of all launches lie one after the other.
-        load_s: Building the submission's network, loading its checkpoint and finding out what was not
-            declared, for which it may be run on a crop [s]; other workers may be starting beside.
+        load_s: How long it took to build the submission's network, load its checkpoint and find out what was
+            not declared, for which it may be run on a crop [s]; other workers may have started meanwhile.
         first_call_ms: Its first forward pass on an image of the data set, by the worker's clock [ms]; what a
             network compiles as it is called is part of it.
     """
@@ -405,18 +405,19 @@ class Timing:
         launches: In order.
         stopped: Why no more rounds were made: "precision" was reached, "max-rounds", "max-time", or "rounds",
             the number that was asked for.
-        precision: Half of the 95 % interval, over the estimate, that was to be reached.
-        max_time_s: How long rounds were to go on at most [s]; None where their number was given, and in
-            records that were made before it was kept.
-        half_width: The precision as it was reached; None where there was one round.
+        precision: The target: half of the 95 % interval, divided by the estimate.
+        max_time_s: The limit on the time for rounds [s]; None where their number was given, and in records of
+            versions that did not store it.
+        half_width: The precision that was reached; None where there was one round.
         ratio: Runtime over the baseline's in this session; 1 where the submission is the baseline.
         ratio_ci95: 95 % interval of `ratio`; None where there was one round.
         score_ci95: 95 % interval of the final score; None where there was one round.
-        ratio_resamples: `ratio` of every bootstrap resample, from which shares of ranks follow.
+        ratio_resamples: `ratio` of every bootstrap resample, to tell how often a team takes each rank.
         unstable: Why the runtime cannot be ranked against stable ones; empty where it is stable.
-        attested: Whether the parent's own clock agreed with the worker's figures, which then are the samples;
-            where False, the samples are the parent's. None in records that were made before it was checked.
-        monitor: What was sampled beside: clocks, temperatures, power, load by others.
+        attested: Whether the parent's own clock agreed with the runtimes that the worker reported. Where it
+            did, the samples are the worker's; else the parent's. None in records of versions that did not
+            check.
+        monitor: What was sampled during the rounds: clocks, temperatures, power, load by other programs.
     """
 
     launches: tuple[Launch, ...]
@@ -452,9 +453,10 @@ class Record:
         baseline: The baseline's measurement in the same session; None where it was not reached.
         score: None where there are not both a measurement and a baseline.
         findings: In the order they were made.
-        environment: None where no worker came up, and of imported results.
-        isolation: None where no worker came up.
+        environment: None where no worker started, and of imported results.
+        isolation: None where no worker started.
         wall_s: Seconds per phase, by name.
+        timing: How well the runtime is known; None in records of versions that did not store it.
         imported: Set where the numbers are from a results file and were not measured here.
     """
 

@@ -19,6 +19,7 @@ PARAMS_LEAST = 1000  # elements: means, kernels for blurring and the like are be
 def scored_flops(complexity: Complexity) -> int:
     """Return the FLOPs that are scored: the audit's if they exceed the official count by over 2 %.
 
+    >>> from ntire_bench.records.record import Audit
     >>> costs = dict(params=1, activations=0, convs=0, input_shape=(1, 3, 256, 256))
     >>> scored_flops(Complexity(flops=100, audit=Audit(flops=102), **costs))
     100
@@ -34,6 +35,7 @@ def scored_flops(complexity: Complexity) -> int:
 def scored_params(complexity: Complexity) -> int:
     """Return the parameters that are scored: the audit's if there are over 2 % and 1,000 more of them.
 
+    >>> from ntire_bench.records.record import Audit
     >>> costs = dict(flops=1, activations=0, convs=0, input_shape=(1, 3, 256, 256))
     >>> scored_params(Complexity(params=10_000, audit=Audit(params=10_900), **costs))
     10000

@@ -1,4 +1,4 @@
-"""JSON records in and out: one file per evaluation, written whole or not at all, never rewritten."""
+"""Writes and reads records: one JSON file per evaluation, written whole or not at all, never rewritten."""
 
 from __future__ import annotations
 
@@ -40,10 +40,18 @@ class Stored:
         """When the evaluation began, UTC."""
         return _as_time(self.record.created_utc)
 
+    @property
+    def order(self) -> tuple[datetime, int, str]:
+        """A key that sorts records from the oldest to the newest.
+
+        Those of one moment are T.json, T_2.json ... T_10.json: the longer name is the later one.
+        """
+        return self.created, len(self.path.name), self.path.name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A file that should hold a record and cannot be read, and the message that says why."""
+    """A file that should hold a record but cannot be read, and the message that says why."""
 
     path: Path
     message: str
@@ -53,7 +61,7 @@ class _Version(msgspec.Struct):
     schema_version: int
 
 
-# A record without its single images: msgspec steps over a Raw value without building what is in it.
+# The same classes without the lists of single images: msgspec skips a Raw value without decoding it.
 @dataclass(frozen=True, kw_only=True)
 class _SplitHead(SplitResult):
     per_image: msgspec.Raw  # type: ignore[assignment]
@@ -83,7 +91,7 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
 
     Args:
         record: Without a value that is infinite or not a number.
-        results_dir: Made where it is missing.
+        results_dir: The results folder; it is created where it is missing.
 
     Returns:
         The path of the new file.
@@ -129,7 +137,7 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """See that files can be written to a folder, or to the folder that it will be made in.
+    """Check that files can be written to a folder, or to the one that it will be created in.
 
     Raises:
         RecordError: They cannot.
@@ -143,7 +151,7 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     except OSError as error:
         remedy = "name a folder that this user may write to"
         raise RecordError(
-            "cannot be written to", file=folder, found=error.strerror or str(error), remedy=remedy
+            "the folder cannot be written to", file=folder, found=error.strerror or str(error), remedy=remedy
         ) from None
 
 
@@ -151,10 +159,10 @@ def load(path: str | os.PathLike[str]) -> Record:
     """Read one record, whole.
 
     Args:
-        path: Of a file that `save` wrote, of this version of the layout.
+        path: Of a file that `save` wrote.
 
     Returns:
-        The record; keys it does not know are ignored.
+        The record; unknown keys of the file are ignored.
 
     Raises:
         RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
@@ -172,8 +180,8 @@ def load_all(
         protocol: Name of a protocol, to read its records only.
 
     Returns:
-        The records, ordered by path, each split's `per_image` left empty (they are most of a file, and no
-        leaderboard needs them; see `load`), and the files that could not be read.
+        The records, ordered by path, and the files that could not be read. Every `per_image` is empty: it is
+        the largest part of a file, and no leaderboard needs it; `load` reads it.
     """
     root = Path(results_dir)
     pattern = "*/*/*.json" if protocol is None else f"{_as_name(protocol)}/*/*.json"
@@ -209,7 +217,7 @@ def _as_time(created_utc: str) -> datetime:
 
 
 def _not_finite(value: object, where: str) -> Iterator[str]:
-    """Yield the place of every number in nested builtins that JSON cannot hold."""
+    """Yield where nested builtins hold a number that JSON cannot: an infinite one, or NaN."""
     if isinstance(value, float):
         if not math.isfinite(value):
             yield f"{where} = {value}"
@@ -233,7 +241,7 @@ def _compact_numbers(formatted: bytes) -> bytes:
 
 
 def _write_new(data: bytes, folder: Path, stem: str) -> Path:
-    """Write `data` under a name that is free: complete, on the disk, and never over another file."""
+    """Write `data` under a free name: complete, flushed to the disk, and never over another file."""
     temporary = folder / f".{stem}.{secrets.token_hex(8)}.tmp"
     binary = getattr(os, "O_BINARY", 0)  # Windows would write other line ends
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
@@ -277,7 +285,7 @@ def _publish(temporary: Path, folder: Path, stem: str) -> Path:
 
 
 def _without_images(record: Record) -> Record:
-    """Replace every Raw by an empty tuple: it would keep the whole file in memory."""
+    """Replace every Raw value by an empty tuple: a Raw value keeps the whole file in memory."""
 
     def empty(splits: dict[str, SplitResult]) -> dict[str, SplitResult]:
         return {split: dataclasses.replace(result, per_image=()) for split, result in splits.items()}
@@ -317,7 +325,7 @@ def _decode(path: Path, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
         return record
     except msgspec.ValidationError as error:
         raise RecordError(
-            "the record does not hold what a record must",
+            "the record lacks a key, or holds a value of the wrong type",
             file=path,
             expected=f"every key of schema version {SCHEMA_VERSION}",
             found=str(error),

@@ -1,1 +1,7 @@
-"""A board as a table, Markdown, CSV, JSON, LaTeX or a page; how steady a runtime was, as text and plot."""
+"""A board in every format, and how steady a runtime was as text and picture.
+
+`layout` says what is in the columns, cells and captions. `render` chooses the format: a table for the
+terminal, Markdown, CSV, JSON and LaTeX (`export`), an HTML page (`page`), or the challenge's results.txt.
+
+Others import: export.document, notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
+"""

@@ -33,7 +33,7 @@ _LATEX = {
     "↓": r"$\downarrow$",
     "±": r"$\pm$",
     "≈": r"$\approx$",
-    "[": "{[}",  # after a line break in a table it would begin an argument
+    "[": "{[}",  # after a line break in a table LaTeX would read it as the start of an argument
     **{c: "\\" + c for c in "{}$&#%_"},
 }
 _FRAME_COLUMNS = (
@@ -51,7 +51,7 @@ _LATEX_HEAD = (
 
 
 def frame(board: Board) -> pandas.DataFrame:
-    """Return one line per row with unrounded numbers; columns as in leaderboard/reference, and more."""
+    """Return one line per row, numbers not rounded; its columns include those of leaderboard/reference."""
     import pandas
 
     table = pandas.DataFrame([_line(board, row) for row in board.rows], columns=_FRAME_COLUMNS)
@@ -99,7 +99,10 @@ def document(board: Board) -> dict[str, Any]:
         "sample": board.sample,
         "source": board.source,
         "rows": [_row_document(row) for row in board.rows],
-        "left_out": [asdict(item) for item in board.left_out],
+        "left_out": [
+            {"team": item.team, "path": item.path, "kind": item.kind, "reason": item.reason}
+            for item in board.left_out
+        ],
         "notes": list(board.notes),
         "superseded": board.superseded,
     }
@@ -136,7 +139,7 @@ def to_markdown(board: Board) -> str:
 
 
 def to_latex(board: Board) -> str:
-    """Return a LaTeX table with its captions as a note; needs the packages booktabs and graphicx."""
+    """Return a LaTeX table with its captions below; needs the packages booktabs and graphicx."""
 
     def escape(text: str) -> str:
         return "".join(_LATEX.get(c, c) for c in text)
@@ -154,7 +157,7 @@ def to_latex(board: Board) -> str:
     for _, rows in groupby(board.rows, key=lambda row: row.status):
         body.append(r"\midrule")
         for row in rows:
-            # Outside mathematics the oldest font encoding prints > as another character.
+            # Outside of mathematics, LaTeX's default font encoding prints another character for >.
             texts = layout.cells(board, row, layout.FULL, style)
             body.append(" & ".join(text.replace(">1e", "$>$1e") for text in texts) + r" \\")
     lines = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ __all__ = [
     "MEDIUM",
     "Column",
     "Style",
+    "below_threshold",
     "captions",
     "cells",
     "score_text",
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: what is under one heading of it, in the order of the report's Table 1."""
+    """The heading of one column: its group, what is in it, and the unit."""
 
     group: str
     name: str
@@ -43,6 +43,7 @@ class Column:
         return [part for part in (self.group, self.name, self.unit) if part]
 
 
+# In the order of Table 1 of the NTIRE 2024 report.
 COLUMNS = {
     "team": Column("", "Team"),
     "psnr_valid": Column("PSNR", "valid", "[dB]"),
@@ -65,16 +66,16 @@ COMPACT = tuple(key for key in MEDIUM if not key.startswith("score_"))
 
 @dataclass(frozen=True)
 class Style:
-    """How a format writes the three things that are not plain text.
+    """How a format writes what is more than plain text.
 
     Attributes:
-        place: Turns a sub-track's rank into what follows its score.
-        below: Marks a PSNR under its threshold.
-        missing: Stands for a value that there is not.
-        note: Follows the name of a team that the captions say something about.
-        escape: Makes a name safe.
-        interval: Turns half of an interval into what follows its value.
-        tied: Follows the rank of a team that others are tied with.
+        place: Returns a sub-track's rank as it is written after the score.
+        below: Returns a PSNR below its threshold with a mark.
+        missing: Written for a value that is not known.
+        note: Written after the name of a team that has remarks in the captions.
+        escape: Returns a name in which no character has a special meaning to the format.
+        interval: Returns half the width of an interval as it is written after the value.
+        tied: Written after the rank of a team that is tied with others.
     """
 
     place: Callable[[int], str]
@@ -106,7 +107,7 @@ def score_text(score: float | None) -> str:
 def title(board: Board) -> str:
     """Return what was ranked, where, and in which PSNR channel, in one line."""
     device = board.device_name or "no device"
-    if device.startswith("unknown"):  # imported results
+    if board.imported:  # the name then begins with "unknown"
         device = f"device {device}"
     if board.threads is not None:
         device += f", {board.threads} thread{'s' if board.threads != 1 else ''}"
@@ -120,13 +121,20 @@ def title(board: Board) -> str:
     return " · ".join(parts)
 
 
+def below_threshold(row: Row) -> set[str]:
+    """Return the columns in which a row's PSNR is below its threshold; none for a row out of rank."""
+    if not row.entry.competes:
+        return set()
+    return {f"psnr_{verdict.split}" for verdict in row.verdicts if verdict.passed is False}
+
+
 def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str]:
     """Return the text of one row's cells under the columns `keys`.
 
     Where the sub-scores have no columns of their own, their ranks stand beside the costs they follow from.
     """
     entry, costs, score = row.entry, row.entry.costs, row.score
-    verdicts = {verdict.split: verdict for verdict in row.verdicts}
+    below = below_threshold(row)
     decimals = board.protocol.thresholds.decimals
 
     def psnr(split: str) -> str:
@@ -134,8 +142,7 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         if value is None:
             return style.missing
         text = f"{value:.{decimals}f}"
-        fails = entry.competes and split in verdicts and verdicts[split].passed is False
-        return style.below(text) if fails else text
+        return style.below(text) if f"psnr_{split}" in below else text
 
     def runtime(split: str) -> str:
         value = entry.runtime_by_split_ms.get(split)
@@ -255,11 +262,9 @@ def _below_threshold(board: Board) -> Iterator[str]:
 
 def _imported_elsewhere(board: Board) -> Iterator[str]:
     """Say once per file which imported results are not in the table, and how to see them."""
-    counts = Counter(item.reason for item in board.left_out if item.kind == "imported")
-    for reason, count in sorted(counts.items()):
-        session = re.search(r"\(session (\w+)\), device unknown$", reason)
-        how = f" (--device {session[1]} ranks them)" if session else ""
-        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason}{how}."
+    counts = Counter((item.reason, item.session) for item in board.left_out if item.kind == "imported")
+    for (reason, session), count in sorted(counts.items()):
+        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason} (--device {session} ranks them)."
 
 
 def _left_out(item: LeftOut) -> str:

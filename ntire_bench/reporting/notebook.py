@@ -14,7 +14,7 @@ __all__ = ["to_fragment"]
 def to_fragment(board: Board) -> str:
     """Return a board as a table with its title above and its captions below.
 
-    Every name comes from strangers and stands as text.
+    Names come from strangers, so every one is escaped.
     """
     heads = ["<br>".join(html.escape(line) for line in column.lines) for column in layout.COLUMNS.values()]
     lines = [

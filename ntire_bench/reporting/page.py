@@ -14,7 +14,8 @@ from ntire_bench.reporting.layout import COLUMNS, Style
 
 __all__ = ["html_style", "to_html"]
 
-_WIDEST = 3.0  # times the baseline's score: a longer bar would leave nothing of the others
+# No bar is longer than this many times the baseline's score: the others would be too short to see.
+_WIDEST = 3.0
 _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # as the table orders them
 _STATUS = {
     "below threshold": "No rank: PSNR below the threshold",
@@ -82,8 +83,9 @@ for (const button of document.querySelectorAll("thead button")) button.addEventL
 def to_html(board: Board) -> str:
     """Return a board as a page of its own.
 
-    Every name comes from strangers and stands as text. Columns sort on a click where scripts are allowed; the
-    bar of a row is its final score, made of the three weighted sub-scores, with its 95 % interval.
+    Names come from strangers, so every one is escaped. A click on a heading sorts by it where scripts are
+    allowed. The bar of a row is its final score, made up of the three weighted sub-scores, with its 95 %
+    interval.
     """
     title = html.escape(layout.title(board))
     heading, _, about = title.partition(" · ")
@@ -139,7 +141,7 @@ def _table(board: Board) -> Iterator[str]:
 
 
 def _columns() -> list[tuple[str, list[str]]]:
-    """Return the columns of the page: the rank comes first, as the eye does."""
+    """Return the columns of the page: as in the other formats, but with the rank first."""
     names = ["rank", *(name for name in COLUMNS if name != "rank")]
     return [(name, COLUMNS[name].lines) for name in names]
 
@@ -158,7 +160,7 @@ def html_style(row: Row) -> Style:
 def _row(board: Board, row: Row, place: int, scale: float) -> str:
     texts = dict(zip(COLUMNS, layout.cells(board, row, layout.FULL, html_style(row)), strict=True))
     values = _values(row)
-    failed = {f"psnr_{v.split}" for v in row.verdicts if v.passed is False and row.entry.competes}
+    failed = layout.below_threshold(row)
     kind = "first" if row.rank == 1 else "unranked" if row.rank is None else ""
     cells = []
     for name, _ in _columns():

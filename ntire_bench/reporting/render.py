@@ -88,8 +88,8 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
 class TerminalBoard:
     """A board that a rich console prints: as many columns as fit, then the captions.
 
-    Where the console is too narrow, first the runtimes of the splits and then the sub-scores give way; the
-    ranks of the sub-tracks then stand beside the costs.
+    Where the console is too narrow, the runtimes of the splits are left out first, then the sub-scores; the
+    ranks of the sub-tracks are then shown beside the costs.
     """
 
     board: Board
@@ -114,12 +114,12 @@ class TerminalBoard:
 
         yield Text(show(layout.title(self.board)), style="bold")
         if self.board.rows:
-            # A long name folds rather than costing everybody a column.
+            # A long name is broken over lines before a column is left out for it.
             for keys, name_width in product((layout.FULL, layout.MEDIUM, layout.COMPACT), (24, 16, 12)):
                 columns = dict(zip(keys, self._columns(keys, style), strict=True))
                 widths = {key: _width(key, texts) for key, texts in columns.items()}
                 widths["team"] = min(widths["team"], name_width)
-                # One divider between two columns, and an edge on both sides.
+                # One character between two columns, and one at either edge.
                 if sum(widths.values()) + len(widths) + 1 <= options.max_width:
                     break
             yield self._table(columns, widths, style)
@@ -153,7 +153,7 @@ class TerminalBoard:
         for row, following, texts in zip(
             rows, (*rows[1:], None), zip(*columns.values(), strict=True), strict=True
         ):
-            below = {f"psnr_{v.split}" for v in row.verdicts if v.passed is False and row.entry.competes}
+            below = layout.below_threshold(row)
             table.add_row(
                 *(
                     Text(text, "red" if key in below else "")

@@ -1,14 +1,16 @@
-"""A record's steadiness as a picture, PNG or SVG."""
+"""How steady a record's runtime was, as a picture: PNG, SVG or PDF."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ntire_bench.errors import RecordError, UsageError
-from ntire_bench.estimating.stability import Stability
 from ntire_bench.records.record import Record
+from ntire_bench.reporting.stability_text import histogram_limit
+
+if TYPE_CHECKING:
+    from ntire_bench.estimating.stability import Stability
 
 __all__ = ["SUFFIXES", "plot"]
 
@@ -20,9 +22,9 @@ def plot(record: Record, found: Stability, path: Path) -> None:
     """Draw rounds over time, the distribution of the calls, and the interval against the number of rounds.
 
     Args:
-        record: Whose it is.
-        found: What to draw.
-        path: File to write; its suffix says the format.
+        record: The record, for its name and its timing.
+        found: How steady its runtime was.
+        path: File to write; its suffix decides the format.
 
     Raises:
         UsageError: The suffix is none of `SUFFIXES`.
@@ -30,11 +32,12 @@ def plot(record: Record, found: Stability, path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            "is no picture that can be drawn",
+            "the suffix names no format that pictures can be drawn in",
             file=path,
             expected=" or ".join(SUFFIXES),
             remedy="change its suffix",
         )
+    import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -62,7 +65,7 @@ def plot(record: Record, found: Stability, path: Path) -> None:
         over_time.axvline(begin + 0.5, color="0.8", lw=1, zorder=0)
     over_time.set(xlabel="round (lines part the launches)", ylabel="over its median", title="Rounds")
     over_time.legend(frameon=False, fontsize="small")
-    limit = max(0.01, float(np.quantile(np.abs(found.deviations), 0.98)))
+    limit = histogram_limit(found)
     spread.hist(100 * np.clip(found.deviations, -limit, limit), bins=31, color=_OWN)
     spread.set(xlabel="off its image's median [%]", ylabel="calls", title="Calls")
     if found.half_widths:
@@ -91,5 +94,8 @@ def plot(record: Record, found: Stability, path: Path) -> None:
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
     except OSError as error:
         raise RecordError(
-            "cannot be written", file=path, found=error.strerror or str(error), remedy="choose another --plot"
+            "the picture cannot be written",
+            file=path,
+            found=error.strerror or str(error),
+            remedy="choose another --plot",
         ) from None

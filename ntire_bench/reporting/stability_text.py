@@ -1,16 +1,19 @@
-"""A record's steadiness drawn with characters, for a terminal."""
+"""How steady a record's runtime was, drawn with characters for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from ntire_bench.estimating.stability import Stability
 from ntire_bench.records.record import Record
 
-__all__ = ["bars", "draw", "sparkline"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ntire_bench.estimating.stability import Stability
+
+__all__ = ["bars", "draw", "histogram_limit", "sparkline"]
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _BINS = 11
@@ -40,18 +43,20 @@ def bars(values: Sequence[float], *, width: int) -> list[str]:
 
 
 def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
-    """Yield the lines of the picture.
+    """Yield the lines of the drawing.
 
     Args:
-        record: Whose it is.
-        found: What to draw.
-        width: Columns there are.
+        record: The record, for its name and its timing.
+        found: How steady its runtime was.
+        width: Columns of the terminal.
     """
+    import numpy as np
+
     timing = record.timing
     yield f"{record.submission.label}: {sum(found.launches)} rounds in {len(found.launches)} launches"
     if timing is not None:
         reached = "no interval" if timing.half_width is None else f"±{timing.half_width:.2%}"
-        if found.baseline_ms is None:  # then the ratio is 1, and the interval that of the runtime
+        if found.baseline_ms is None:  # of the baseline itself the ratio is 1; the interval is of its runtime
             yield f"the baseline, runtime {reached}, stopped by {timing.stopped}"
         else:
             yield f"ratio to the baseline {timing.ratio:.4f} {reached}, stopped by {timing.stopped}"
@@ -72,7 +77,7 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
         yield f"{name:>9} {line} {low:.{digits}f} to {high:.{digits}f}{unit}"
     yield ""
     yield "Calls by how far they are from their image's median; the ends take what lies beyond"
-    limit = max(0.01, float(np.quantile(np.abs(found.deviations), 0.98)))
+    limit = histogram_limit(found)
     counts, edges = np.histogram(np.clip(found.deviations, -limit, limit), bins=_BINS, range=(-limit, limit))
     for count, edge, bar in zip(counts, edges, bars(counts.tolist(), width=width - 30), strict=False):
         centre = edge + limit / _BINS
@@ -84,6 +89,16 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
         shown = found.half_widths[::-1][::step][::-1]
         for (rounds, half), bar in zip(shown, bars([h for _, h in shown], width=width - 30), strict=True):
             yield f"{rounds:>9} {bar} {half:.2%}"
+
+
+def histogram_limit(found: Stability) -> float:
+    """Return the deviation at which a histogram of the calls ends on either side: 98 % of them are within.
+
+    It is 1 % at least, so that noise of a very steady runtime is not drawn as if it were large.
+    """
+    import numpy as np
+
+    return max(0.01, float(np.quantile(np.abs(found.deviations), 0.98)))
 
 
 def _in_launches(line: str, launches: Sequence[int]) -> str:

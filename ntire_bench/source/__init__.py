@@ -1,1 +1,4 @@
-"""Reads files and syntax trees that strangers wrote; runs nothing of them."""
+"""Reads files and syntax trees that strangers wrote, and runs nothing of them.
+
+Others import: files, syntax, values.
+"""

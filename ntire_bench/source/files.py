@@ -1,4 +1,4 @@
-"""Reads a stranger's file in the parent: a regular one, of a bounded size, and no more of it than it says."""
+"""Reads a stranger's file: only an ordinary file of bounded size, and no more bytes than its size says."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = [
     "sha256",
 ]
 
-MOST_TEXT_BYTES = 512 * 1024  # of Python: its syntax tree takes 500 times as much memory
-MOST_TOML_BYTES = 16 * 1024  # keys with many dots take time as the square of their number
+MOST_TEXT_BYTES = 512 * 1024  # of Python; a syntax tree takes 500 times as much memory as its text
+MOST_TOML_BYTES = 16 * 1024  # the time for keys with many dots grows with the square of their number
 MOST_CHECKPOINT_BYTES = 4 * 2**30
 _PART = 1 << 20
-# Windows has neither of the first two, and without the last one changes what it reads.
+# Windows lacks the first two; the last one keeps it from changing line ends.
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is such a file; False where that cannot be told."""
+    """Return whether there is such a file; False also where the system refuses to say."""
     try:
         return path.is_file()
     except OSError:  # a name that is too long, or behind a folder that may not be entered
@@ -41,17 +41,17 @@ def read(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
     """Return a file's content.
 
     Args:
-        path: The file; a link may point to a device, a pipe, or a file of the kernel's that never ends.
-        most: Its largest size [bytes].
+        path: The file. It may be a link to anything, such as a device that never ends.
+        most: The largest size that is read [bytes].
 
     Raises:
-        SubmissionError: It cannot be read, is no regular file, or is larger.
+        SubmissionError: It cannot be read, is no ordinary file, or is larger.
     """
     return b"".join(_parts(path, most))
 
 
 def parse(file: Path) -> ast.Module:
-    """Return the syntax tree of a model file.
+    """Return the syntax tree of a Python file.
 
     Raises:
         SubmissionError: The file is not Python, is too large, or cannot be read.
@@ -68,10 +68,10 @@ def parse(file: Path) -> ast.Module:
 
 
 def sha256(path: Path, most: int = MOST_CHECKPOINT_BYTES) -> str:
-    """Return the SHA-256 of a file.
+    """Return the SHA-256 of a file of at most `most` bytes.
 
     Raises:
-        SubmissionError: It cannot be read, is no regular file, or is larger.
+        SubmissionError: It cannot be read, is no ordinary file, or is larger.
     """
     digest = hashlib.sha256()
     for part in _parts(path, most):

@@ -40,6 +40,8 @@ def names_read(node: ast.AST | Iterable[ast.AST]) -> set[str]:
 def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the names that are bound, and those of which an assignment changes a part.
 
+    Variables of comprehensions are among them, though they end with the comprehension.
+
     >>> sorted(names_bound(ast.parse("a.b = 1; c[0] = 2; d = 3; import e.f; del g").body))
     ['a', 'c', 'd', 'e', 'g']
     """
@@ -75,7 +77,7 @@ def names_changed(statements: Iterable[ast.AST]) -> set[str]:
 def defines(statement: ast.stmt) -> list[str]:
     """Return the names that a statement of a file's top level defines, in order.
 
-    What a function or a class defines inside is not among them.
+    What a function or a class defines inside is not among them; variables of comprehensions are.
 
     >>> defines(ast.parse("if a:  b = c = d()").body[0]), defines(ast.parse("def f(x): y = x").body[0])
     (['b', 'c'], ['f'])

@@ -1,7 +1,7 @@
-"""What an expression in a stranger's file is worth, told from its syntax tree without running it.
+"""The value of an expression in a stranger's file, computed from its syntax tree without running the file.
 
-Only plain values are followed: numbers, strings, paths, tuples, lists, dictionaries. Whatever is not plain is
-UNKNOWN, and so is all that is made from it.
+Only plain values are computed: numbers, strings, paths, tuples, lists, dictionaries. All else is UNKNOWN, and
+so is whatever is made from it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 __all__ = ["UNKNOWN", "Budget", "Id", "IdText", "Namespace", "TooMuchError", "Values"]
 
-_MOST_STEPS = 1_000_000  # the challenge's own files take some thousands for each number
+_MOST_STEPS = 1_000_000  # expressions of one file; the challenge's own take some thousands for each id
 _MOST_NUMBER = 2**64
-_LONGEST = 10_000  # characters or elements; nothing that names a submission comes near
+_LONGEST = 10_000  # characters or elements of one value; a name or a path is far shorter
 
 
 class _Unknown:
@@ -29,19 +29,19 @@ class _Unknown:
 
 
 UNKNOWN: Any = _Unknown()
-"""A value that only running the file could tell."""
+"""A value that is only known when the file runs."""
 
 
 class Id(int):
-    """The number that is asked for, so that a comparison with it can be told from any other."""
+    """The number of the branch that is followed; its type tells a comparison with it from any other."""
 
 
 class IdText(str):
-    """The same as text."""
+    """The same number as text."""
 
 
 class Namespace(dict[str, Any]):
-    """Parsed command-line arguments: attributes of known value."""
+    """Parsed command-line arguments; the keys are the names of attributes."""
 
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -65,32 +65,32 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
 }
 _JOINS = ("os.path.join", "osp.join", "path.join", "posixpath.join", "join")
-_SAME_PATH = ("Path", "PurePath", "pathlib.Path", "str", "os.fspath")  # the text of a path is what counts
-_ABSOLUTE = ("abspath", "realpath", "expanduser", "normpath")  # of os.path: relative stays relative here
+_SAME_PATH = ("Path", "PurePath", "pathlib.Path", "str", "os.fspath")  # a path is kept as its text
+_ABSOLUTE = ("abspath", "realpath", "expanduser", "normpath")  # of os.path; a relative path stays relative
 _TEXT_METHODS = ("lower", "upper", "strip", "zfill", "replace", "format", "capitalize", "rstrip", "lstrip")
-# What a path ending in any of these becomes is of no interest beyond the text before it.
+# Methods of a path that do not change which file it names.
 _PATH_METHODS = ("resolve", "absolute", "as_posix")
 
 
 class TooMuchError(Exception):
-    """A file that takes too long to follow."""
+    """Following a file takes too many steps."""
 
 
 class Budget:
-    """Counts what is followed, over all of a file's readings.
+    """Counts the expressions that are evaluated, over all the times that one file is followed.
 
     Args:
-        left: How many expressions may be.
+        left: How many there may be.
     """
 
     def __init__(self, left: int = _MOST_STEPS) -> None:
         self.left = left
 
     def spend(self, steps: int = 1) -> None:
-        """Count some.
+        """Count some more.
 
         Raises:
-            TooMuchError: There were too many.
+            TooMuchError: There are too many.
         """
         self.left -= steps
         if self.left < 0:
@@ -102,14 +102,14 @@ class Values:
 
     Args:
         names: Values of names; a name that is missing is UNKNOWN.
-        on_call: Asked for the value of a call that is none of those known here, with the dotted name of what
-            is called, its value, and the values of its arguments.
-        on_name: Told of every name that is read and has no value.
-        budget: How much may be followed; None for as much as one file may.
+        on_call: Gives the value of a call that is not known here. It gets the dotted name of what is called,
+            the value of that, and the values of the arguments.
+        on_name: Is called with every name that is read and has no value.
+        budget: How many expressions may be evaluated; None for a file's whole budget.
 
     Attributes:
-        matched: Whether a comparison of the id with a constant has held, or a lookup with it was answered.
-        untold: What the id was looked up in although nothing is known of it, as text.
+        matched: Whether the id has been equal to a constant, or has been found in a table.
+        untold: Tables that the id was looked up in and whose entries are UNKNOWN, as text.
 
     >>> names = {"model_id": Id(7)}
     >>> values = Values(names)
@@ -150,7 +150,7 @@ class Values:
         return value if _size(value) <= _LONGEST else UNKNOWN
 
     def _parts(self, node: ast.expr) -> Any:  # noqa: ANN401
-        """Look at the parts of an expression that has no value, as calls in them count."""
+        """Evaluate the parts of an expression that has no value: calls in them must be seen."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.of(child)
@@ -262,7 +262,7 @@ class Values:
             elif key is None and isinstance(held, dict):  # **others
                 found.update(held)
             else:
-                found[UNKNOWN] = UNKNOWN  # another entry, and nobody knows of what
+                found[UNKNOWN] = UNKNOWN  # an entry with a key that is not known
         return UNKNOWN if UNKNOWN in found else found
 
     def _subscript(self, node: ast.Subscript) -> Any:  # noqa: ANN401
@@ -322,9 +322,9 @@ class Values:
 
 
 def _size(value: Any) -> int:  # noqa: ANN401
-    """Return how many characters or elements a value has, what is in it included; stops counting at too many.
+    """Return how many characters or elements a value has, with all that is in it; stops once it is too many.
 
-    Lists in lists in lists, each twice in the next, have as many as there are of their texts.
+    A list that holds another twice counts it twice: sixty such lists in each other would fill any memory.
     """
     if isinstance(value, (int, float)):
         return 1 if abs(value) <= _MOST_NUMBER or value in (float("inf"), float("-inf")) else _LONGEST + 1
@@ -344,7 +344,11 @@ def _size(value: Any) -> int:  # noqa: ANN401
 
 
 def _harmless(text: str, args: tuple[Any, ...]) -> None:
-    """Refuse what would make a text of millions of characters: huge widths, or from elsewhere."""
+    """Refuse formats that may make a text of millions of characters, by a huge width or one given elsewhere.
+
+    Raises:
+        ValueError: The text may become too long.
+    """
     numbers = [int(number) for number in re.findall(r"\d{1,9}", text)]
     numbers += [value for value in args if isinstance(value, int)]
     size = len(text) * max([len(value) for value in args if isinstance(value, str)], default=1)

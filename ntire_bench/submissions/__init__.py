@@ -1,1 +1,7 @@
-"""What takes part: models/ and model_zoo/, what a submission declares, the baseline, what can be fetched."""
+"""What takes part: the files in models/ and model_zoo/, what they declare, the baseline, what can be fetched.
+
+Nothing here runs a submission: a model file is read as a syntax tree, and no checkpoint is opened.
+
+Others import: baseline_choice, branch.Branch, catalogue.Catalogue, changed.changed_since, declaration,
+models_folder, shipped_examples.folders_without_own, submission, zoo.
+"""

@@ -9,16 +9,18 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.submissions import baseline_rule
 from ntire_bench.submissions.baseline_rule import Ruling
-from ntire_bench.submissions.submission import Catalogue, Submission, Unusable, find
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import one_line
 
 __all__ = ["choose", "find_folder", "told", "without_namesakes"]
 
-_DIGITS = 10  # no id has so many
+_DIGITS = 10  # ids have fewer
 
 
 def find_folder(folder: Path) -> Catalogue:
-    """List what a folder of the organizer's own holds: in its models/ and model_zoo/, or in itself.
+    """List the submissions in a folder of the organizer's: in its models/ and model_zoo/, or in itself.
 
     Args:
         folder: What --baseline-dir names.
@@ -38,11 +40,11 @@ def find_folder(folder: Path) -> Catalogue:
 
 
 def without_namesakes(catalogue: Catalogue, name: str) -> Catalogue:
-    """Return the same submissions, of which those that take the name of the baseline cannot be tried.
+    """Return the same submissions; those that take the name of the baseline can no longer be tried.
 
     Args:
         catalogue: What there is.
-        name: Of the protocol's baseline. Where an option says which one it is, anybody may have its name.
+        name: Of the protocol's baseline. Where an option names the baseline, any may have its name.
     """
     if catalogue.baseline_choice is not None or catalogue.baseline_folder is not None:
         return catalogue
@@ -60,7 +62,7 @@ def without_namesakes(catalogue: Catalogue, name: str) -> Catalogue:
 
 
 def choose(catalogue: Catalogue, name: str) -> Submission:
-    """Return the baseline; its attribute `baseline_because` says why it is that one, where that was inferred.
+    """Return the baseline. Where it was inferred, its attribute `baseline_because` says why it is that one.
 
     Args:
         catalogue: What there is, and what options say of the baseline.
@@ -68,7 +70,7 @@ def choose(catalogue: Catalogue, name: str) -> Submission:
 
     Raises:
         SubmissionError: It is there, but cannot be tried.
-        UsageError: It is not there, or several may be it.
+        UsageError: It is not there, or several submissions may be it.
     """
     folder = catalogue.baseline_folder
     if folder is None:
@@ -79,7 +81,7 @@ def choose(catalogue: Catalogue, name: str) -> Submission:
 
 
 def told(baseline: Submission) -> str:
-    """Return what to say of a baseline that was inferred; empty where its name alone says that it is one."""
+    """Return a sentence on a baseline that was inferred; empty where its name alone says that it is one."""
     if not baseline.baseline_because:
         return ""
     return one_line(
@@ -106,8 +108,8 @@ def _among(catalogue: Catalogue, name: str, chosen: str | None) -> Submission:
 
 
 def _alone(folder: Catalogue, name: str, chosen: str | None) -> Submission:
-    """Return the baseline in a folder that is its own; others may lie there too."""
-    there = _everything(folder)
+    """Return the baseline in the folder of --baseline-dir; other submissions may lie there too."""
+    there = list(folder.entries)
     if not there:
         raise UsageError(
             "holds no submission that could be the baseline",
@@ -117,12 +119,12 @@ def _alone(folder: Catalogue, name: str, chosen: str | None) -> Submission:
         )
     if chosen is None and len(there) == 1 and _ruling(folder, name).id is None:
         because = f"it is the only one in --baseline-dir, and not named {name}"
-        return dataclasses.replace(folder.get(there[0].id), baseline_because=because)
+        return dataclasses.replace(folder.get(there[0]), baseline_because=because)
     return _among(folder, name, chosen)
 
 
 def _called(catalogue: Catalogue, text: str) -> int:
-    named = baseline_rule.called(text, _everything(catalogue))
+    named = baseline_rule.called(text, list(catalogue.entries.values()))
     if len(named) == 1:
         return named[0]
     if not named:
@@ -140,14 +142,14 @@ def _absent(catalogue: Catalogue, whose: str, name: str) -> UsageError:
     return UsageError(
         f"{whose} is not among the submissions",
         file=catalogue.models,
-        found=_labels(catalogue, (item.id for item in _everything(catalogue))) or "nothing",
+        found=_labels(catalogue, catalogue.entries) or "nothing",
         remedy=f"{add}choose another with --baseline ID, name a folder of its own with --baseline-dir, or "
         "choose another --protocol",
     )
 
 
 def _refuse_in_reach(baseline: Submission, catalogue: Catalogue) -> None:
-    """Refuse a baseline of its own that lies in a checkout, or where links in the checkout lead to."""
+    """Refuse a baseline of --baseline-dir in a place that submissions of a checkout can read."""
     files = baseline.readable
     for item in catalogue.submissions.values():
         seen = () if item.branch is None else item.readable
@@ -168,19 +170,13 @@ def _namesake(item: Submission, whose: str) -> SubmissionError:
         file=item.file,
         expected=f"a name of its own, as {whose} is the baseline",
         found=item.label,
-        remedy="rename it and its checkpoint; or say which one is the baseline with --baseline ID",
+        remedy="rename it and its checkpoint, or name the baseline with --baseline ID",
     )
 
 
 def _ruling(catalogue: Catalogue, name: str) -> Ruling:
-    return baseline_rule.rule(name, _everything(catalogue), checkout=catalogue.is_checkout)
-
-
-def _everything(catalogue: Catalogue) -> list[Submission | Unusable]:
-    both: dict[int, Submission | Unusable] = {**catalogue.submissions, **catalogue.problems}
-    return [both[id_] for id_ in sorted(both)]
+    return baseline_rule.rule(name, list(catalogue.entries.values()), checkout=catalogue.is_checkout)
 
 
 def _labels(catalogue: Catalogue, ids: Iterable[int]) -> str:
-    labels = {item.id: item.label for item in _everything(catalogue)}
-    return ", ".join(labels[id_] for id_ in ids)
+    return ", ".join(catalogue.entries[id_].label for id_ in ids)

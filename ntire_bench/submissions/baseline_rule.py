@@ -1,6 +1,6 @@
-"""Which submission the name of a protocol's baseline means, and who may not have that name.
+"""Which submission is meant by the name of a protocol's baseline, and which may not have that name.
 
-The order of ids or files never decides: a stranger's submission would become what all others are divided by.
+The order of ids or files never decides. Else all costs could be divided by those of a stranger's submission.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 __all__ = ["Named", "Ruling", "called", "rule"]
 
 _WORDS = re.compile(r"[\s_-]+")
-_ORGANIZERS_ID = 0  # the challenge's own code and this program's examples keep it for the baseline
+_ORGANIZERS_ID = 0  # the baseline's in the challenge's own code, and among this program's examples
 
 
 class Named(Protocol):
@@ -38,9 +38,9 @@ class Ruling:
 
     Attributes:
         id: Of the baseline; None where nothing says which one it is.
-        how: Why it is that one, where more than its name was needed to tell.
-        candidates: All that the name may mean, by id.
-        namesakes: Others that have exactly the baseline's name, and may not.
+        how: Why it is that one, where its name alone does not say so.
+        candidates: The ids of all that may be meant.
+        namesakes: The ids of others that have exactly the baseline's name, which is not allowed.
     """
 
     id: int | None
@@ -50,7 +50,7 @@ class Ruling:
 
 
 def rule(name: str, submissions: Sequence[Named], *, checkout: bool) -> Ruling:
-    """Say which submission the name of a protocol's baseline means, where no option says it.
+    """Say which submission is the protocol's baseline, where no option names it.
 
     Args:
         name: Of the baseline.
@@ -85,7 +85,8 @@ def called(text: str, submissions: Sequence[Named]) -> list[int]:
     """Return the ids of the submissions that a user may mean by a name.
 
     Args:
-        text: A name or label, case ignored, or one of a name's words; the word "baseline" tells between such.
+        text: A name or label, or a word of a name; case is ignored. Of several with that word, those that
+            also have the word "baseline" are meant.
         submissions: All there are.
     """
     wanted = text.casefold()

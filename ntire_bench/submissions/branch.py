@@ -1,31 +1,33 @@
-"""Where a submission lies in a challenge's own checkout, and what it is made of there."""
+"""A branch of select_model: a submission as it lies in a challenge's own checkout."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.source import files as given_file
+from ntire_bench.source import files
+from ntire_bench.wire.messages import BranchRequest
 
 __all__ = ["Branch"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """One number of a select_model, as far as it can be read without running it.
+    """What can be read of one number of a select_model without running it.
 
     Attributes:
         root: The checkout.
         script: Its test_demo.py, whose select_model builds the network.
-        line: Of the branch in it.
-        parameter: The parameter of select_model that tells it the number.
-        attribute: The attribute of that parameter which is the number; None where the parameter itself is it.
+        line: The line of it where the branch begins.
+        parameter: The parameter of select_model that holds the number.
+        attribute: The attribute of that parameter that is the number; None where the parameter itself is.
         as_text: Whether the number is given as text.
-        title: The name that the branch gives; None where that cannot be read.
-        data_range: The range that it gives; None where that cannot be read.
-        tile: The tile that it gives; None where there is none, or it cannot be read.
+        title: The name that the branch returns; None where it cannot be read.
+        data_range: The range that it returns; None where it cannot be read.
+        tile: The tile that it returns; None where there is none, or it cannot be read.
         files: Model files of the checkout that it imports.
         checkpoints: Checkpoint files that it names, whether or not they are there.
     """
@@ -42,23 +44,41 @@ class Branch:
     files: tuple[Path, ...]
     checkpoints: tuple[Path, ...]
 
+    def request(self, id_: int, file: Path) -> BranchRequest:
+        """Return what a worker is asked for; it works in another folder, so all paths are absolute.
+
+        Args:
+            id_: The number of the branch.
+            file: Its model file.
+        """
+        return BranchRequest(
+            id=id_,
+            root=self.root.resolve(),
+            script=self.script.resolve(),
+            file=file.resolve(),
+            parameter=self.parameter,
+            attribute=self.attribute,
+            as_text=self.as_text,
+            checkpoints=tuple(Path(os.path.abspath(path)) for path in self.checkpoints),
+        )
+
     def sources_sha256(self) -> str:
         """Return a hash that changes with all that the branch may be made of.
 
-        That is all Python files of the checkout, and the checkpoints; where none could be read,
-        sizes and times of all that is in model_zoo/ stand in for them.
+        That is all Python files of the checkout, and the checkpoints that the branch names. Where none of
+        the checkpoints is there, the sizes and times of all files in model_zoo/ take their place.
         """
         code = [file for file in self.root.rglob("*.py") if not _hidden(file.relative_to(self.root))]
-        there = [file for file in self.checkpoints if given_file.is_file(file)]
+        named = [file for file in self.checkpoints if files.is_file(file)]
         digest = hashlib.sha256()
-        for file in filter(Path.is_file, sorted([*code, *there])):
+        for file in filter(Path.is_file, sorted([*code, *named])):
             try:
-                own = given_file.sha256(file)
-            except SubmissionError:  # not to be read: whoever needs it will say so
+                own = files.sha256(file)
+            except SubmissionError:  # whoever needs it will tell that it cannot be read
                 own = ""
             digest.update(f"{file.relative_to(self.root)}\0{own}\n".encode(errors="replace"))
         zoo = self.root / "model_zoo"
-        for file in sorted(zoo.rglob("*")) if not there and zoo.is_dir() else ():
+        for file in sorted(zoo.rglob("*")) if not named and zoo.is_dir() else ():
             if file.is_file():
                 state = file.stat()
                 line = f"{file.relative_to(self.root)}\0{state.st_size} {state.st_mtime_ns}\n"
@@ -67,5 +87,5 @@ class Branch:
 
 
 def _hidden(path: Path) -> bool:
-    """Return whether a file is no part of the checkout's own code: hidden, or of an environment in it."""
+    """Return whether a file is none of the checkout's own code: hidden, or of a virtual environment."""
     return any(part.startswith(".") or part == "site-packages" for part in path.parts)

@@ -1,18 +1,17 @@
-"""Which submissions a branch changes, for a gate on pull requests; git is asked, no file is opened."""
+"""Which submissions a git branch changes, for a gate on pull requests. Asks git; opens no file."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from ntire_bench.errors import UsageError
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.models_folder import id_of
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 
 __all__ = ["changed_since"]
-
-_ID = re.compile(r"(?:team)?(\d+)(?![0-9])", re.IGNORECASE)
 
 
 def changed_since(
@@ -21,8 +20,8 @@ def changed_since(
     """Return the submissions whose model file, declaration or checkpoint changed since a commit.
 
     Args:
-        base: The commit, branch or tag that the branch goes off from.
-        catalogue: Of the two folders as they are now.
+        base: The commit, branch or tag that the branch started from.
+        catalogue: The submissions in the two folders as they are now.
         models: Folder of the model files, in a git checkout.
         model_zoo: Folder of the checkpoints, in the same checkout.
 
@@ -37,15 +36,14 @@ def changed_since(
         for file in (item.file, item.file.with_suffix(".toml"), item.checkpoint):
             if file is not None:
                 owners[file.resolve()] = item.id
-    known = {*catalogue.submissions, *catalogue.problems}
     ids: set[int] = set()
     strays: list[str] = []
     for path in _changed_files(base, models, model_zoo):
-        match = _ID.match(path.stem)
+        id_ = id_of(path)
         if path.resolve() in owners:
             ids.add(owners[path.resolve()])
-        elif match is not None and int(match[1]) in known:
-            ids.add(int(match[1]))  # a checkpoint that was taken away, or one of several
+        elif id_ in catalogue.entries:
+            ids.add(id_)  # a checkpoint that was taken away, or one of several
         elif path.exists() and path.suffix.lower() in (".py", ".toml", *CHECKPOINT_SUFFIXES):
             strays.append(str(path))
     return sorted(ids), strays

@@ -1,4 +1,4 @@
-"""The example networks that ship with the program, for a folder that holds no submissions of its own."""
+"""The example networks that ship with the program, for users who have no submissions of their own yet."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def folders() -> Folders | None:
     In a wheel they lie inside the package, in a checkout beside it.
     """
     inside, beside = PACKAGE / "examples", PACKAGE.parent
-    is_checkout = (beside / "pyproject.toml").is_file()  # else it is where packages are installed to
+    is_checkout = (beside / "pyproject.toml").is_file()  # else packages are installed there
     place = inside if (inside / "models").is_dir() or not is_checkout else beside
     found = Folders(models=place / "models", model_zoo=place / "model_zoo")
     return found if found.models.is_dir() and found.model_zoo.is_dir() else None
 
 
 def folders_without_own(*own: Path) -> Folders | None:
-    """Return the folders of the examples where none of a user's own folders is there; else None.
+    """Return the folders of the examples where none of the user's own folders is there; else None.
 
-    A link that leads nowhere counts as a folder of the user's own: what is wrong with it must be told.
+    A link that leads nowhere counts as a folder of the user's: the user must hear that it is broken.
     """
     return None if any(map(os.path.lexists, own)) else folders()

@@ -1,4 +1,4 @@
-"""Published checkpoints: which there are, and fetching them from their authors' public repositories.
+"""Published checkpoints: lists them, and fetches them from their authors' public repositories.
 
 Authors move files and rename branches, but a file's content has one git object id. A checkpoint is therefore
 looked up in the listing of its repository by that id, downloaded as a raw file, and kept only if its SHA-256
@@ -24,7 +24,8 @@ import msgspec
 
 from ntire_bench import PACKAGE
 from ntire_bench.errors import MeasurementError, UsageError
-from ntire_bench.submissions.submission import Catalogue, CheckpointMissing
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.submission import CheckpointMissing
 from ntire_bench.text import relative
 
 if sys.version_info >= (3, 11):
@@ -46,13 +47,13 @@ class Published:
     """One published checkpoint.
 
     Attributes:
-        id: Of the submission in models/ that it belongs to.
+        id: Number of the submission in models/ that it belongs to.
         name: NAME of that submission.
-        title: What its authors' release is called here, such as "rlfn_x4".
+        title: What this program calls the authors' release, such as "rlfn_x4".
         repositories: OWNER/NAME of the public repositories that may hold it, the likeliest first.
-        bytes: Its size.
+        bytes: Size of the file.
         blob: Git object id (SHA-1) of its content.
-        sha256: Of its content.
+        sha256: SHA-256 of its content.
     """
 
     id: int
@@ -64,14 +65,19 @@ class Published:
     sha256: str
 
     @property
+    def label(self) -> str:
+        """The submission as tables and folders call it, such as "00_RLFN"."""
+        return f"{self.id:02d}_{self.name}"
+
+    @property
     def file_name(self) -> str:
-        """Its name in model_zoo/."""
-        return f"team{self.id:02d}_{self.name}.pth"
+        """The file's name in model_zoo/."""
+        return f"team{self.label}.pth"
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where repositories are listed and raw files are served; tests name a server of their own."""
+    """Servers that list repositories and serve raw files; tests name a server of their own."""
 
     listing: str = "https://api.github.com/repos"
     raw: str = "https://raw.githubusercontent.com"
@@ -96,7 +102,7 @@ def find(id_: int) -> Published:
     for item in catalogue():
         if item.id == id_:
             return item
-    there = ", ".join(f"{item.id:02d}_{item.name}" for item in catalogue())
+    there = ", ".join(item.label for item in catalogue())
     raise UsageError(
         f"there is no published checkpoint of {id_:02d}", found=there, remedy="choose one of these"
     )
@@ -115,7 +121,7 @@ def unfetched(catalogue_: Catalogue) -> list[Published]:
 def pull(
     item: Published, model_zoo: Path, *, hosts: Hosts | None = None, progress: Progress | None = None
 ) -> Path:
-    """Download a published checkpoint into model_zoo/, going on where an interrupted download stopped.
+    """Download a published checkpoint into model_zoo/; an interrupted download is continued.
 
     Args:
         item: Which one.
@@ -124,7 +130,7 @@ def pull(
         progress: Called with (bytes there, bytes in all).
 
     Returns:
-        The file; one of the same name is replaced, but only by content with the right hash.
+        The file. One of the same name is replaced, but only by content with the right hash.
 
     Raises:
         MeasurementError: The file cannot be found or fetched, or what came has another hash.
@@ -133,7 +139,7 @@ def pull(
     target = model_zoo / item.file_name
     if target.is_file() and _sha256(target) == item.sha256:
         return target
-    url = _locate(item, hosts)  # first of all: where there is nothing to fetch, no folder is left behind
+    url = _locate(item, hosts)  # before the folder is made: where nothing can be fetched, none is left behind
     try:
         model_zoo.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -143,7 +149,7 @@ def pull(
     _download(url, part, item, progress)
     found = _sha256(part)
     if found != item.sha256:
-        part.unlink()  # nothing of it can be used, and going on from it would fail again
+        part.unlink()  # it cannot be used, and a download that continued it would fail again
         raise MeasurementError(
             f"the download of {item.title} is not the published file; nothing was replaced",
             file=target,
@@ -186,7 +192,9 @@ def _open(request: urllib.request.Request) -> Any:  # noqa: ANN401 - urllib's re
 
 def _unreachable(url: str, found: str) -> MeasurementError:
     return MeasurementError(
-        f"{url} cannot be fetched", found=found, remedy="look to the network, then run the same command again"
+        f"{url} cannot be fetched",
+        found=found,
+        remedy="check the network connection, then run the same command again",
     )
 
 
@@ -212,7 +220,7 @@ def _download(url: str, part: Path, item: Published, progress: Progress | None) 
         request.add_header("Range", f"bytes={have}-")
     try:
         with _open(request) as response:
-            # A server that knows no ranges sends the whole file with 200: then it is begun anew.
+            # A server that does not support ranges sends the whole file, with status 200.
             have = have if response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
             with part.open("r+b" if have else "wb") as file:
                 file.seek(have)
@@ -234,7 +242,7 @@ def _copy(
 ) -> None:
     while have <= item.bytes and (
         chunk := response.read(_CHUNK_BYTES)
-    ):  # more than announced is no checkpoint
+    ):  # stops where more comes than the file has
         file.write(chunk)
         have += len(chunk)
         if progress is not None:

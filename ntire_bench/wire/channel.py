@@ -31,7 +31,7 @@ class ChannelTimeout(Exception):
 
 
 class ProtocolViolation(Exception):
-    """The other side sent something that is no message."""
+    """The other side sent something that is not a message."""
 
 
 def send(
@@ -46,7 +46,7 @@ def send(
     Args:
         fd: A pipe's write end; one that blocks waits for ever, whatever `timeout_s` is.
         number: The request's number, repeated by its reply; 0 to 2**64 - 1.
-        body: What to say; anything the json module writes.
+        body: The message; anything the json module writes.
         timeout_s: How long the whole message may take [s]: the other side may have filled the pipe itself.
         ended: As for `receive`.
 
@@ -77,8 +77,8 @@ def receive(fd: int, timeout_s: float | None = None, ended: int | None = None) -
     Args:
         fd: A pipe's read end.
         timeout_s: How long the whole message may take [s]; None waits for ever.
-        ended: A descriptor that can be read once the other side has ended (see `os.pidfd_open`): a child of
-            it may hold the pipe open.
+        ended: A descriptor that becomes readable when the other side has ended (see `os.pidfd_open`); the end
+            of the pipe does not show that where a child of the other side holds it open.
 
     Returns:
         The message's number and body.

@@ -18,15 +18,15 @@ class Declaration:
     Attributes:
         model: Name of the class or function in the file that builds the network.
         args: Keyword arguments for it.
-        data_range: 1 or 255, the value of white in the network's input and output.
+        data_range: The value of white in the network's input and output: 1 or 255.
         checkpoint: File name in model_zoo/; "" for a network that has no checkpoint.
-        state_key: Key of the state dict inside the checkpoint; "" for the top.
-        prefix: What the names of the state dict begin with and the network's do not, such as "module.".
-        strict: Whether every key of network and checkpoint must match.
-        tile: Side [LR pixels] of the tiles the image is to be run in.
-        pad_to: The input is to be padded to a multiple of this.
-        output: Which one is the SR image, where the network returns several things: its number or key.
-        source: Where it was declared; "" if nothing was.
+        state_key: Key of the state dict inside the checkpoint; "" where the checkpoint is the state dict.
+        prefix: What the state dict's names begin with and the network's do not, such as "module.".
+        strict: Whether all names in the network and in the checkpoint must match.
+        tile: Side of the tiles that the image is run in [LR pixels].
+        pad_to: The sides of the input are padded to a multiple of this [LR pixels].
+        output: Which one of several returned things is the SR image: its place or key.
+        source: Where this was declared; "" if nothing was.
     """
 
     model: str | None = None
@@ -46,7 +46,7 @@ def toml_value(value: Any) -> str:  # noqa: ANN401 - what a TOML file can hold
     """Return a value as TOML writes it.
 
     Raises:
-        ValueError: TOML has no such value: None, a set, a key that is no string.
+        ValueError: TOML has no such value, such as None, a set, or a key that is no string.
 
     >>> toml_value([True, 1.0, "a", (2, 3)])
     '[true, 1.0, "a", [2, 3]]'

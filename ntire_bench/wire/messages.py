@@ -1,17 +1,22 @@
 """What a worker is asked and what it answers: the same classes on both sides.
 
-What crosses is JSON. `plain` makes it of a message; in the parent, `client.answers` makes a message of it.
+Two requests are more than a few numbers and have classes; the others are parameters of the methods of
+worker/serve.py.
+
+What crosses is JSON. `plain` makes it of a message. In the worker, `received` makes a request of it again; in
+the parent, `client.answers` makes a reply of it and checks that it can be true.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from ntire_bench.records.record import Complexity, Finding, Inference
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.observation import Observation
 
 __all__ = [
@@ -24,32 +29,58 @@ __all__ = [
     "Flags",
     "FuseReply",
     "LoadReply",
+    "LoadRequest",
     "Parameters",
     "PeakMemory",
     "Slow",
     "Timed",
     "WarmUp",
     "plain",
+    "received",
 ]
 
-SCRIPT = "test_demo.py"
-SELECT_MODEL = "select_model"
 MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
+SCRIPT = "test_demo.py"
+"""The file of a challenge's checkout that runs the networks."""
+
+SELECT_MODEL = "select_model"
+"""The function in it that builds them."""
+
+_Request = TypeVar("_Request")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRequest:
+    """Which submission is to be loaded: a model file, and what belongs to it.
+
+    Attributes:
+        file: The model file.
+        name: NAME in its file name.
+        checkpoint: The checkpoint; None for a network without one.
+        declaration: What the submission declares of itself, without its `args`.
+        args: Those, as Python writes them: JSON would make a list of a tuple.
+    """
+
+    file: Path
+    name: str
+    checkpoint: Path | None
+    declaration: Declaration
+    args: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class BranchRequest:
-    """Which branch is wanted; see `submissions.branch.Branch`.
+    """Which branch of a challenge's checkout a worker is to load.
 
     Attributes:
-        id: The number.
+        id: Its number.
         root: The checkout.
         script: Its test_demo.py.
-        file: The model file, for messages.
-        parameter: The parameter of select_model that tells it the number.
-        attribute: The attribute of it that is the number; None where the parameter is.
+        file: The branch's model file, which messages name.
+        parameter: The parameter of select_model that holds the number.
+        attribute: The attribute of that parameter that is the number; None where the parameter itself is.
         as_text: Whether the number is given as text.
-        checkpoints: Files that the branch is known to name.
+        checkpoints: The checkpoint files that the branch is known to name.
     """
 
     id: int
@@ -208,8 +239,26 @@ def plain(message: object) -> Any:  # noqa: ANN401 - what JSON holds
     return msgspec.to_builtins(message, enc_hook=_simple)
 
 
+def received(value: object, type_: type[_Request]) -> _Request:
+    """Return a request as its class, of what JSON holds. Only a worker uses it: it trusts what is asked.
+
+    >>> request = LoadRequest(
+    ...     file=Path("a.py"), name="A", checkpoint=None, declaration=Declaration(), args="{}"
+    ... )
+    >>> received(plain(request), LoadRequest) == request
+    True
+    """
+    return msgspec.convert(value, type_, dec_hook=_path)
+
+
+def _path(type_: type, value: object) -> object:
+    return type_(value)
+
+
 def _simple(value: object) -> str | int | float:
-    """Return a text or number of a class of its own, such as torch's version, as Python's own."""
+    """Return a path as text, and a text or number of another class, such as torch's version, as Python's."""
+    if isinstance(value, Path):
+        return str(value)
     for kind in (str, int, float):
         if isinstance(value, kind):
             return kind(value)

@@ -9,10 +9,10 @@ __all__ = ["Observation"]
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """Counts of one forward pass. Multiply-accumulates count once; all of it is a claim of the worker's.
+    """Counts of one forward pass, as the worker claims them. A multiply-accumulate counts once.
 
     Attributes:
-        pixels: Of the input as the network got it, padding included.
+        pixels: Pixels of the input as the network got it, padding included.
         products: Multiply-accumulates of convolutions, matrix products and attention.
         counted: `products`, and what fvcore counts besides: interpolation, norms, pooling, by its own rules.
         convs: Number of convolutions.
@@ -21,11 +21,10 @@ class Observation:
             products, Fourier transforms.
         lookups: Values read from a table of weights at places that the image decides.
         uncounted: Estimated cost of every other operator that computes, by name, largest first.
-        unknown: Operators from outside of torch that could not be looked into.
+        unknown: Operators from outside of torch whose work could not be seen.
         weights: Elements of undeclared tensors (buffers, attributes, globals) that act as weights.
-        constants: Elements of other undeclared tensors, without norms' statistics and what only says where
-            to read.
-        generated: Elements of weights made in forward out of random numbers, ranges or nothing.
+        constants: Elements of other undeclared tensors; statistics of norms and indices do not count.
+        generated: Elements of weights that forward makes of random numbers, ranges or nothing.
         packed: Elements of weights unpacked in forward, less the elements they were unpacked from.
         expanded: Elements of weights computed in forward, less the elements they were computed from.
         foreign: Elements of tensors that no operator computed and that change with the image.
@@ -34,7 +33,7 @@ class Observation:
         unread: Parameters that no operator read, by name.
         hidden: Those of them that change the output all the same: they are used where no operator is seen.
         hidden_work: Least cost of these: elements times the LR pixels whose SR pixels the largest changes.
-        threads: Threads that were started, or that computed beside, in this pass.
+        threads: Threads that were started in this pass, or that computed at the same time.
         files: Files, sockets and programs that were opened or started in this pass.
     """
 

@@ -20,7 +20,6 @@ from torch import nn
 
 from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.wire import channel
-from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import (
     BranchRequest,
     Counted,
@@ -28,11 +27,13 @@ from ntire_bench.wire.messages import (
     Flags,
     FuseReply,
     LoadReply,
+    LoadRequest,
     Parameters,
     PeakMemory,
     Timed,
     WarmUp,
     plain,
+    received,
 )
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.checkout.load import load as load_branch
@@ -66,13 +67,17 @@ class _Worker:
     def _image(self, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return self.lr[: height * width * 3].reshape(height, width, 3)
 
+    def _tensor(self, upscaler: Upscaler, height: int, width: int) -> torch.Tensor:
+        """Return the LR image that lies in the buffer, as a network takes it."""
+        return to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+
     def hello(self, threads: int) -> dict[str, Any]:
         self.threads = threads
         device.apply_settings(threads)
         return device.describe(self.device)
 
     def null_run(self, height: int, width: int, scale: int) -> Timed:
-        """Run torch's nearest neighbour, before anything is loaded: what a call costs without network."""
+        """Run torch's nearest neighbour before anything is loaded: what a call costs without a network."""
         if self.loaded is not None:
             raise RuntimeError("a submission is loaded")
         nearest = nn.Upsample(scale_factor=scale)
@@ -81,21 +86,13 @@ class _Worker:
     def begin_round(self) -> None:
         device.apply_settings(self.threads)
 
-    def load(
-        self,
-        file: str,
-        name: str,
-        checkpoint: str | None,
-        declaration: dict[str, Any],
-        scale: int,
-        height: int,
-        width: int,
-    ) -> LoadReply:
+    def load(self, request: dict[str, Any], scale: int, height: int, width: int) -> LoadReply:
+        wanted = received(request, LoadRequest)
         self.loaded = load(
-            Path(file),
-            name,
-            None if checkpoint is None else Path(checkpoint),
-            Declaration(**{**declaration, "args": ast.literal_eval(declaration["args"])}),
+            wanted.file,
+            wanted.name,
+            wanted.checkpoint,
+            dataclasses.replace(wanted.declaration, args=ast.literal_eval(wanted.args)),
             scale=scale,
             device=self.device,
             probe=self._image(height, width).copy(),
@@ -103,30 +100,10 @@ class _Worker:
         )
         return self._loaded_reply(can_fuse=fusion.can_fuse(self._upscaler.network))
 
-    def load_checkout(
-        self,
-        id_: int,
-        root: str,
-        script: str,
-        file: str,
-        parameter: str,
-        attribute: str | None,
-        as_text: bool,
-        checkpoints: list[str],
-        scale: int,
-    ) -> LoadReply:
-        asked = BranchRequest(
-            id=id_,
-            root=Path(root),
-            script=Path(script),
-            file=Path(file),
-            parameter=parameter,
-            attribute=attribute,
-            as_text=as_text,
-            checkpoints=tuple(map(Path, checkpoints)),
-        )
-        self.loaded = load_branch(asked, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
-        return self._loaded_reply(can_fuse=False)  # it is measured as the checkout runs it
+    def load_checkout(self, request: dict[str, Any], scale: int) -> LoadReply:
+        wanted = received(request, BranchRequest)
+        self.loaded = load_branch(wanted, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
+        return self._loaded_reply(can_fuse=False)  # a branch is measured as its checkout runs it
 
     def _loaded_reply(self, *, can_fuse: bool) -> LoadReply:
         if self.loaded is None:
@@ -147,7 +124,7 @@ class _Worker:
 
     def audit(self, height: int, width: int) -> Observation:
         upscaler = self._upscaler
-        image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+        image = self._tensor(upscaler, height, width)
         output, seen = count.audit(upscaler, image)
         write_planes(output, upscaler.data_range, self.sr)
         return seen
@@ -168,7 +145,7 @@ class _Worker:
     def warm_up(self, height: int, width: int, calls: int) -> WarmUp:
         first_ms = 0.0
         with torch.inference_mode():
-            image = to_tensor(self._image(height, width), self._upscaler.data_range).to(self.device)
+            image = self._tensor(self._upscaler, height, width)
             for call in range(calls):
                 _, runtime_ms = timing.timed(self._upscaler.checked, image)
                 first_ms = runtime_ms if call == 0 else first_ms
@@ -179,7 +156,7 @@ class _Worker:
 
     def _timed(self, upscaler: Upscaler, height: int, width: int) -> Timed:
         with torch.inference_mode():
-            image = to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+            image = self._tensor(upscaler, height, width)
             try:
                 output, runtime_ms = timing.timed(upscaler.forward, image)
             except Exception as error:

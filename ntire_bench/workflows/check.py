@@ -13,15 +13,17 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.machine import environment
 from ntire_bench.measuring.resolve import count, describe, load
-from ntire_bench.measuring.side import Contender, note_padding
+from ntire_bench.measuring.side import Side
+from ntire_bench.measuring.warm_up import note_padding
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Complexity, Environment, Finding, Isolation, SubmissionInfo
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.text import giga
 
 __all__ = ["Check", "check"]
 
-# Makes 97x81 of the 64x64 probe. Padded to a multiple of 2, 4, ... 64, it is not one of the next: so what a
-# network asks for comes to light, while the probe itself is a multiple of whatever that may be.
+# Makes 97x81 of the 64x64 probe. The probe's sides are multiples of 2, 4, ... 64. This size's are of none of
+# them, so running both shows which multiple a network asks for.
 _ODD = ((0, 33), (0, 17))
 _COUNTING = 2.3  # times the cost input's pixels: what counting and auditing SPAN runs, in six passes
 
@@ -55,11 +57,11 @@ def check(
         probe: A real LR image, uint8 HWC.
         protocol: For scale and cost input.
         device: "auto", "cpu", "cuda", "cuda:N".
-        isolation: One of `isolation.ISOLATION_CHOICES`.
+        isolation: One of `choose.ISOLATION_CHOICES`.
         allow_pickle: Whether its checkpoint may run code as it is loaded.
-        audit_lr: What its costs are audited with, if not the probe: an image larger than the cost input is
-            run as it is, as those of a dataset are.
-        tell: Told of a long time that is foreseen.
+        audit_lr: The LR image that its costs are audited with; None takes the probe. One that is larger than
+            the cost input is run whole, as the images of a dataset are.
+        tell: Called with a sentence where it will take long.
 
     Raises:
         SubmissionError: It does not load, or does not give an SR image.
@@ -73,38 +75,38 @@ def check(
     with Worker(
         submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level
     ) as worker:
-        contender = Contender(submission, worker, False, info)
+        side = Side(submission, worker, False, info)
         found = environment.describe(worker.hello())
-        can_fuse = load(contender, probe)
+        can_fuse = load(side, probe)
         pixels = round(_COUNTING * protocol.cost_input[-2] * protocol.cost_input[-1])
-        if text := contender.foreseen(pixels, "counting its costs"):
+        if text := side.foreseen(pixels, "counting its costs"):
             tell(text)
         sizes = {image.shape[:2]: image for image in (probe, odd)}
-        note_padding(contender, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
-        counted = count(contender, protocol, image)
-        if can_fuse:
-            _note_training_form(contender, probe, protocol)
+        note_padding(side, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
+        counted = count(side, protocol, image)
+        training_form = _training_form(side, probe, protocol) if can_fuse else []
     return Check(
-        submission=contender.info,
+        submission=side.info,
         complexity=counted,
-        findings=tuple(contender.findings),
+        findings=(*side.findings, *training_form),
         environment=found,
         isolation=level,
     )
 
 
-def _note_training_form(contender: Contender, probe: npt.NDArray[np.uint8], protocol: Protocol) -> None:
+def _training_form(side: Side, probe: npt.NDArray[np.uint8], protocol: Protocol) -> list[Finding]:
+    """Return a finding where merging the network's training branches makes it cheaper."""
     try:
-        reply, _ = contender.worker.fuse(probe, protocol.cost_input, keep=False)
-    except SubmissionError as error:  # a method of such a name that is none of this kind
+        reply, _ = side.worker.fuse(probe, protocol.cost_input, keep=False)
+    except SubmissionError as error:  # its fuse() is a method of another kind
         message = f"whether it costs more than it needs could not be found out: {error.what}, {error.found}"
-        contender.findings.append(Finding(code="not-fused", severity="info", message=message))
-        return
-    if reply.saves and reply.same:
-        message = (
-            f"the checkpoint is in training form and costs more than it needs: fused it has "
-            f"{reply.after.params:,} parameters instead of {reply.before.params:,} and "
-            f"{reply.after.flops / 1e9:.4f} G FLOPs instead of {reply.before.flops / 1e9:.4f} G; "
-            f"run: ntire-bench fuse {contender.submission.id}"
-        )
-        contender.findings.append(Finding(code="not-fused", severity="warning", message=message))
+        return [Finding(code="not-fused", severity="info", message=message)]
+    if not (reply.saves and reply.same):
+        return []
+    message = (
+        f"the checkpoint is in training form and costs more than it needs: fused it has "
+        f"{reply.after.params:,} parameters instead of {reply.before.params:,} and "
+        f"{giga(reply.after.flops)} FLOPs instead of {giga(reply.before.flops)}; "
+        f"run: ntire-bench fuse {side.submission.id}"
+    )
+    return [Finding(code="not-fused", severity="warning", message=message)]

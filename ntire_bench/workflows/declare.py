@@ -1,4 +1,4 @@
-"""Writes down what a check inferred, so that the next run infers nothing: models/team05_NAME.toml."""
+"""check --write: writes what a check inferred into models/team05_NAME.toml, so that a run infers nothing."""
 
 from __future__ import annotations
 
@@ -19,22 +19,17 @@ from ntire_bench.workflows.check import Check
 __all__ = ["proven", "refuse_if_declared", "settled", "text"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest has a field of its own
-_INFERRED_ANYWAY = {
-    "stand_in",
-    "cuda",
-    "left_out",
-    "converted",
-    "padded_sizes",
-}  # of this machine, or of the checkpoint as it is
+_INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest are fields of SubmissionInfo
+# What no declaration can say: it depends on this machine, or on the checkpoint as it is.
+_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out", "converted", "padded_sizes"}
 
 
 def settled(submission: Submission, settings: Sequence[str]) -> Submission:
-    """Return a submission with KEY=VALUE added to what it declares; values as TOML writes them.
+    """Return a submission with KEY=VALUE added to what it declares; values are written as in TOML.
 
     Raises:
-        UsageError: It is not KEY=VALUE, or the submission is a branch of a checkout.
-        SubmissionError: There is no such key, or it has no such value.
+        UsageError: A setting is not KEY=VALUE, or the submission is a branch of a checkout.
+        SubmissionError: There is no such key, or the value is not one of its values.
     """
     if not settings:
         return submission
@@ -50,7 +45,7 @@ def settled(submission: Submission, settings: Sequence[str]) -> Submission:
 
 
 def refuse_if_declared(submission: Submission) -> None:
-    """Refuse to write beside or over a declaration.
+    """Refuse to add a TOML file where there is a declaration already.
 
     Raises:
         UsageError: The submission declares something already, or is a branch of a checkout.
@@ -120,18 +115,18 @@ def text(found: SubmissionInfo, declaration: Declaration) -> str:
 
 
 def proven(first: Check, submission: Submission, again: Callable[[], Check]) -> Path:
-    """Write the declaration of a submission, and keep it if a second check by it comes to the same.
+    """Write the declaration of a submission, and keep it if a second check that reads it finds the same.
 
     Args:
         first: The check that inferred it.
         submission: What was checked.
-        again: Finds the submission anew, and checks it.
+        again: Finds the submission again, now with the declaration, and checks it.
 
     Returns:
         The file.
 
     Raises:
-        SubmissionError: The declaration does not give the same network; it is removed then.
+        SubmissionError: With the declaration the network is another one; the file is removed then.
         UsageError: There is one already, or it cannot be written.
     """
     toml = submission.file.with_suffix(".toml")
@@ -144,7 +139,10 @@ def proven(first: Check, submission: Submission, again: Callable[[], Check]) -> 
         raise
     except OSError as error:
         raise UsageError(
-            "cannot be written", file=toml, found=error.strerror, remedy="choose a folder one may write to"
+            "cannot be written",
+            file=toml,
+            found=error.strerror,
+            remedy="allow this user to write to that folder",
         ) from None
     try:
         second = again()
@@ -155,7 +153,7 @@ def proven(first: Check, submission: Submission, again: Callable[[], Check]) -> 
     if differing:
         toml.unlink()
         raise SubmissionError(
-            "would be resolved otherwise by the declaration of what was inferred",
+            "is resolved differently once what was inferred is declared",
             file=submission.file,
             found=differing,
             remedy="declare it by hand, or define a function build_model()",
@@ -164,6 +162,7 @@ def proven(first: Check, submission: Submission, again: Callable[[], Check]) -> 
 
 
 def _difference(first: Check, second: Check) -> str:
+    """Return how a check by the declaration differs from the one that inferred it; empty if it does not."""
     one, two = first.submission, second.submission
     pairs = [(key, getattr(one, key), getattr(two, key)) for key in ("model", "data_range", "pad_to", "tile")]
     pairs += [(k, getattr(first.complexity, k), getattr(second.complexity, k)) for k in ("params", "flops")]

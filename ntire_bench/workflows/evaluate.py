@@ -1,4 +1,4 @@
-"""One submission to one record, a failed one where it fails."""
+"""Evaluates one submission beside the baseline and returns the record, a failed one where it does not run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ntire_bench.data.dataset import Split
 from ntire_bench.errors import DatasetError, NtireBenchError, RecordError, UsageError
 from ntire_bench.measuring.options import Options, isolation_of
 from ntire_bench.measuring.session import Session
-from ntire_bench.measuring.side import BaselineError, Contender, Progress
+from ntire_bench.measuring.side import BaselineError, Progress, Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.records.record import ErrorInfo, Finding, Measurement, ProtocolInfo, Record, Timing
 from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Options", "evaluate"]
+__all__ = ["Options", "evaluate", "timestamp"]
 
 
 def evaluate(
@@ -30,7 +30,8 @@ def evaluate(
     protocol: Protocol,
     options: Options,
     progress: Progress | None = None,
-    crew: Workers | None = None,
+    *,
+    workers: Workers | None = None,
     start_next: Callable[[], Workers | None] | None = None,
 ) -> Record:
     """Evaluate one submission on some splits.
@@ -41,21 +42,21 @@ def evaluate(
         splits: Checked image pairs.
         protocol: The rules.
         options: Rounds, device, channel.
-        progress: Told of every call.
-        crew: Workers of the first launch, if they were started before.
-        start_next: Starts the workers of the next submission, in an untimed phase of this one.
+        progress: Told of every forward pass.
+        workers: Workers of the first launch, if they were started before.
+        start_next: Starts the workers of the next submission; called in an untimed phase of this one.
 
     Returns:
         A record; one with status "failed" where the submission or the baseline fails.
 
     Raises:
-        DatasetError: An image could not be read after all.
+        DatasetError: An image that was checked before can no longer be read.
         SubmissionError: The submission's files cannot be read.
-        UsageError: The isolation or the device asked for cannot be had.
+        UsageError: The isolation or the device that is asked for cannot be had.
     """
     isolation = isolation_of(options, splits)
-    created = datetime.now(timezone.utc)
-    session = Session(submission, baseline, splits, protocol, options, progress, crew, start_next)
+    created = timestamp()
+    session = Session(submission, baseline, splits, protocol, options, progress, workers, start_next)
     error: ErrorInfo | None = None
     begin = time.perf_counter()
     try:
@@ -66,13 +67,10 @@ def evaluate(
         phase = "baseline" if isinstance(failure, BaselineError) else session.phase
         error = ErrorInfo(type=type(failure).__name__, message=str(failure), phase=phase)
     session.wall_s["total"] = time.perf_counter() - begin
-    own = next((c for c in session.contenders if not c.is_baseline), None)
-    other = next((c for c in session.contenders if c.is_baseline), None)
-    if other is None and own is not None and submission.is_same_as(baseline):
-        other = own
+    own, other = _sides(session, submission.is_same_as(baseline))
     record = Record(
         status="ok" if error is None else "failed",
-        created_utc=created.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        created_utc=created,
         error=error,
         protocol=ProtocolInfo(name=protocol.name, sha256=protocol.sha256),
         submission=session.info if own is None else own.info,
@@ -91,29 +89,45 @@ def evaluate(
     return _scored(record, protocol)
 
 
-def _findings(own: Contender | None, baseline: Contender | None) -> tuple[Finding, ...]:
-    """Return what was found on the submission, and on the baseline what its score depends on."""
+def timestamp() -> str:
+    """Return the time now as records hold it: ISO 8601 in UTC, to the microsecond."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _sides(session: Session, are_same: bool) -> tuple[Side | None, Side | None]:
+    """Return the submission's side and the baseline's; None for a side that the session did not come to.
+
+    Args:
+        session: After its run.
+        are_same: Whether the submission is the baseline: one side then stands for both.
+    """
+    sides = {side.is_baseline: side for side in session.sides}
+    own = sides.get(False)
+    return own, own if are_same else sides.get(True)
+
+
+def _findings(own: Side | None, baseline: Side | None) -> tuple[Finding, ...]:
+    """Return what was found on the submission, and of the baseline's findings what bears on the score."""
     found = [] if own is None else list(own.findings)
     if baseline is not None and baseline is not own:
         found += [finding for finding in baseline.findings if finding.code == "flags-changed"]
     return tuple(found)
 
 
-def _measurement(contender: Contender | None) -> Measurement | None:
-    if contender is None or contender.complexity is None or not contender.splits:
+def _measurement(side: Side | None) -> Measurement | None:
+    """Return a side's costs and results; None where it was not measured to the end."""
+    if side is None or side.complexity is None or not side.splits:
         return None
-    return Measurement(
-        submission=contender.info, complexity=contender.complexity, splits=dict(contender.splits)
-    )
+    return Measurement(submission=side.info, complexity=side.complexity, splits=dict(side.splits))
 
 
 def _scored(record: Record, protocol: Protocol) -> Record:
-    """Add the score, where there are costs of both sides."""
+    """Return a record with its score, where it has the costs of both sides."""
     if record.status != "ok":
         return record
     try:
         entry = entry_from_record(record, protocol, record.psnr_channel)
-    except RecordError as impossible:  # a baseline that costs nothing: there is no dividing by it
+    except RecordError as impossible:  # the baseline costs nothing: costs cannot be divided by it
         error = ErrorInfo(type=type(impossible).__name__, message=str(impossible), phase="baseline")
         return dataclasses.replace(record, status="failed", error=error)
     if entry.costs is None or entry.baseline is None:
@@ -125,10 +139,10 @@ def _scored(record: Record, protocol: Protocol) -> Record:
 
 
 def _with_interval(timing: Timing | None, entry: Entry, protocol: Protocol) -> Timing | None:
-    """Complete the interval of the final score, which follows from that of the runtime's ratio."""
+    """Add the interval of the final score, which follows from the interval of the runtime's ratio."""
     if timing is None or timing.ratio_ci95 is None or entry.costs is None or entry.baseline is None:
         return timing
-    if entry.half_width is None:  # the ratio is of other splits too, which do not count
+    if entry.half_width is None:  # the ratio covers other splits too, which do not count for the score
         return timing
     finals = []
     for ratio in timing.ratio_ci95:

@@ -1,4 +1,4 @@
-"""Writes the inference checkpoint of a submission whose checkpoint is in training form."""
+"""Writes an inference checkpoint for a submission whose checkpoint is in training form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Isolation
-from ntire_bench.submissions.submission import DEPLOY_SUFFIX, Submission
+from ntire_bench.submissions.models_folder import DEPLOY_SUFFIX
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import MOST_DIFFERENCE, FuseReply
 
 __all__ = ["default_output", "write_fused"]
@@ -24,7 +25,7 @@ _BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in:
 
 
 def default_output(submission: Submission, model_zoo: Path) -> Path:
-    """Return where the inference checkpoint goes: beside the other, where it is found before it."""
+    """Return where the inference checkpoint goes: beside the other one, and later runs prefer it."""
     return model_zoo / f"{submission.file.stem}{DEPLOY_SUFFIX}.pth"
 
 
@@ -41,7 +42,7 @@ def write_fused(
 
     Args:
         submission: Its checkpoint is in training form.
-        output: File to write; replaced only by a checkpoint that loads and costs what it should.
+        output: File to write; replaced only by a checkpoint that loads, with the costs of the merged network.
         probe: A real LR image, uint8 HWC, to compare the two forms on.
         protocol: For scale and cost input.
         device: "auto", "cpu", "cuda", "cuda:N".
@@ -71,9 +72,9 @@ def write_fused(
         raise SubmissionError(
             "merging its training branches changes what the network computes",
             file=submission.file,
-            expected=f"the same image to a relative difference under {MOST_DIFFERENCE:g}",
+            expected=f"the same image, with a relative difference under {MOST_DIFFERENCE:g}",
             found=f"{reply.relative:.2g}",
-            remedy="look for a branch that is left out, or padding that meets a bias",
+            remedy="look for a branch that is left out, or for zero padding after a convolution with a bias",
         )
     temporary = _write(checkpoint, output)
     try:
@@ -86,7 +87,7 @@ def write_fused(
             counted = worker.complexity(protocol.cost_input).costs
         if (counted.params, counted.flops) != (reply.after.params, reply.after.flops):
             raise SubmissionError(
-                "its fused checkpoint loads into another network than merging made",
+                "its fused checkpoint, loaded again, gives another network than merging made",
                 file=submission.file,
                 expected=f"{reply.after.params:,} parameters, {reply.after.flops:,} FLOPs",
                 found=f"{counted.params:,} and {counted.flops:,}",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import SubmissionError, UsageError
@@ -12,14 +12,15 @@ from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records.record import Finding
 from ntire_bench.submissions import baseline_choice
-from ntire_bench.submissions.submission import Catalogue, Submission
+from ntire_bench.submissions.catalogue import Catalogue
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.evaluate import Options, evaluate
 
 __all__ = ["ROUNDS", "rehearse", "together"]
 
-ROUNDS = 6  # in three launches: each sees every image as it is and dithered
+ROUNDS = 6  # two in each of three launches, so that each launch runs every image both as it is and dithered
 _SEVERITIES = ("info", "warning", "reject")
-_ALONE = "Evaluated without a baseline, the submission's own costs stand in for it"
+_ALONE = "Evaluated without a baseline: its costs are divided by its own"
 _OF_THE_MACHINE = ("runtime-unstable",)
 
 
@@ -30,10 +31,10 @@ def rehearse(
 
     Args:
         submission: What to evaluate.
-        catalogue: Where the baseline is looked for; if it is not there, and no option names one, the
-            submission runs alone.
-        options: Device and isolation; the rounds are this module's.
-        say: Told which baseline was inferred, or why there is none.
+        catalogue: Where the baseline is looked for. If it is not there or does not run, and no option names
+            one, the submission runs alone.
+        options: Device and isolation; the number of rounds is `ROUNDS`.
+        say: Called with which baseline was inferred, or why there is none.
 
     Returns:
         The findings, without those on the machine it ran on.
@@ -44,6 +45,7 @@ def rehearse(
     """
     rules = protocols.load(protocols.SAMPLE_PROTOCOL)
     splits = load_splits(["valid"], None, scale=rules.scale, border=rules.border, prefer_sample=True)
+    options = dataclasses.replace(options, stop=StopRule(rounds=ROUNDS))
     try:
         baseline = baseline_choice.choose(catalogue, rules.baseline.name)
     except (SubmissionError, UsageError) as error:
@@ -54,48 +56,45 @@ def rehearse(
         baseline = submission
     if text := baseline_choice.told(baseline):
         say(text)
-    record = evaluate(
-        submission, baseline, splits, rules, dataclasses.replace(options, stop=StopRule(rounds=ROUNDS))
-    )
+    record = evaluate(submission, baseline, splits, rules, options)
     failure = record.error
     if failure is not None and failure.phase == "baseline" and not baseline.is_same_as(submission):
         say(f"{_ALONE}: {failure.message}")
-        record = evaluate(
-            submission, submission, splits, rules, dataclasses.replace(options, stop=StopRule(rounds=ROUNDS))
-        )
+        record = evaluate(submission, submission, splits, rules, options)
     if record.error is not None:
         raise SubmissionError(f"fails in phase {record.error.phase} of an evaluation: {record.error.message}")
     return tuple(finding for finding in record.findings if finding.code not in _OF_THE_MACHINE)
 
 
 def together(checked: Sequence[Finding], rehearsed: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return what was found twice, on other images, once.
+    """Join the findings of a check and of a rehearsal, which finds much of the same on other images.
+
+    A finding of the rehearsal is taken for one of the check's where code and severity are the same; each of
+    the check's stands for one.
 
     Args:
         checked: As `check` found it, on an image as large as a dataset's.
         rehearsed: As `rehearse` found it.
 
     Returns:
-        All of the former; of the latter what says something else, and nothing milder under the same code.
+        All of the check's. Of the rehearsal's those that the check does not have, and none that is milder
+        than what the check has under the same code.
 
     >>> a = Finding(code="a", severity="warning", message="3 of 10")
     >>> others = [dataclasses.replace(a, message="4 of 10"), dataclasses.replace(a, message="none")]
     >>> [one.message for one in together([a], [*others, dataclasses.replace(a, severity="info")])]
     ['3 of 10', 'none']
     """
-    worst = {one.code: 0 for one in checked}
+    worst: dict[str, int] = {}
     for one in checked:
-        worst[one.code] = max(worst[one.code], _SEVERITIES.index(one.severity))
-    shapes = {(one.code, one.severity, _shape(one.message)) for one in checked}
-    new = (
-        one
-        for one in rehearsed
-        if _SEVERITIES.index(one.severity) >= worst.get(one.code, 0)
-        and (one.code, one.severity, _shape(one.message)) not in shapes
-    )
-    return (*checked, *new)
+        worst[one.code] = max(worst.get(one.code, 0), _SEVERITIES.index(one.severity))
+    known = Counter((one.code, one.severity) for one in checked)
 
+    def new() -> Iterator[Finding]:
+        for one in rehearsed:
+            if known[one.code, one.severity]:
+                known[one.code, one.severity] -= 1
+            elif _SEVERITIES.index(one.severity) >= worst.get(one.code, 0):
+                yield one
 
-def _shape(message: str) -> str:
-    """Return a message without its numbers."""
-    return re.sub(r"\d[\d.,]*", "0", message)
+    return (*checked, *new())

@@ -33,14 +33,17 @@ from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.isolation import spawn
 from ntire_bench.isolation.choose import try_level
 from ntire_bench.isolation.limits import Limits
-from ntire_bench.measuring import session
+from ntire_bench.measuring import plan as planning
 from ntire_bench.metrics.psnr import psnr
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Record
 from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 from ntire_bench.workflows.evaluate import Options, evaluate
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls"),
+    pytest.mark.slow,
+]
 
 FOLDER = Path(__file__).parent
 MIB = 1024**2
@@ -302,7 +305,7 @@ def evaluated(
         patch.setenv("OMP_NUM_THREADS", "1")  # else NumPy alone takes memory by the number of cores
         patch.setattr(sandbox, "Limits", lambda: LIMITS)
         patch.setattr(sandbox.Sandbox, "call", impatient(sandbox.Sandbox.call))
-        patch.setattr(session, "pilot_rounds", lambda rule: rule.min_rounds)
+        patch.setattr(planning, "pilot_rounds", lambda rule: rule.min_rounds)
         futures = {plan: pool.submit(grounds[plan.level].evaluate, plan) for plan in wanted}
 
         def get(plan: Plan) -> Record:

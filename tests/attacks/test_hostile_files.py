@@ -13,16 +13,17 @@ from record_factory import make_record
 from rich.console import Console
 from toys import toy, write_toy
 
-from ntire_bench.cli import terminal
-from ntire_bench.client import worker
+from ntire_bench.cli import terminal, wording
+from ntire_bench.client import answers
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import board as leaderboard
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import render
 from ntire_bench.source import files, values
+from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import find as challenge_root
-from ntire_bench.submissions.submission import Catalogue, find
+from ntire_bench.submissions.models_folder import find
 from ntire_bench.text import one_line
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
@@ -60,7 +61,7 @@ def test_a_declaration_that_crashes_a_reader_is_one_plain_message(tmp_path, text
     with pytest.raises(SubmissionError, match="Remedy") as caught:
         found.get(5)
     assert len(str(caught.value)) < 6000
-    assert list(terminal.catalogue_lines(found))
+    assert list(wording.catalogue_lines(found))
 
 
 @linux
@@ -113,7 +114,7 @@ def test_a_name_that_is_not_unicode_is_told_and_left_out(tmp_path):
 
 def test_names_and_words_of_a_stranger_stay_on_their_line(tmp_path):
     found = catalogue(tmp_path, 'SUBMISSION = {"model": "x\\n00_RLFN  PASS"}', name="team05_\x1b[2J\u202eX")
-    assert len(list(terminal.catalogue_lines(found))) == 1
+    assert len(list(wording.catalogue_lines(found))) == 1
     forged = SubmissionError("x\n00_RLFN (baseline)  PASS\x1b[2J", file="a\nb.py", found="\u202eabc")
     assert str(forged).isprintable()
 
@@ -150,7 +151,7 @@ def test_values_that_grow_without_end_are_unknown(tmp_path, body):
 def test_calls_that_multiply_are_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(values, "Budget", functools.partial(values.Budget, 20_000))
     functions = "".join(f"def f{i}():\n" + f"    f{i + 1}()\n" * 60 for i in range(6))
-    with pytest.raises(UsageError, match="no branch that can be told"):
+    with pytest.raises(UsageError, match="no branch that can be read"):
         challenge_root.find(select_model(tmp_path, "f0()", functions))
 
 
@@ -166,12 +167,12 @@ def select_model(folder: Path, body: str, before: str = "") -> Path:
     "value", [2**60, [0] * 20_000, {"a": {"b": -(10**30)}}], ids=["number", "list", "inside"]
 )
 def test_answers_that_count_nothing_are_refused(value):
-    with pytest.raises(worker._WildError):
-        worker._tame(value)
+    with pytest.raises(answers.ForgedAnswerError):
+        answers._tame(value)
 
 
 def test_answers_are_cut_and_put_on_one_line():
-    tamed = worker._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
+    tamed = answers._tame({"a\n": ["x\x1b[2J\n" * 5000, 1.5, None, True]})
     assert list(tamed) == ["a"] and tamed["a"][1:] == [1.5, None, True]
     assert tamed["a"][0].isprintable() and len(tamed["a"][0]) < 2100
     assert one_line("a\u202eb\ud800") == "a b"

@@ -19,7 +19,7 @@ from ntire_bench.data import sample
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
 from ntire_bench.records.record import Audit, Complexity
-from ntire_bench.submissions import submission, zoo
+from ntire_bench.submissions import models_folder, zoo
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.costs.observe import observe
@@ -297,7 +297,7 @@ def test_the_audits_figures_are_scored() -> None:
 def test_the_published_baseline_raises_no_finding(shared: Path, root: Path, tmp_path: Path) -> None:
     (item,) = [item for item in zoo.catalogue() if item.title == "rlfn_ntire_x4"]
     (tmp_path / item.file_name).symlink_to(shared / "weights" / f"{item.title}.pth")
-    entry = submission.find(root / "models", tmp_path).get(item.id)
+    entry = models_folder.find(root / "models", tmp_path).get(item.id)
     checked = check(entry, sample.probe_lr(), protocol.load(), device="cpu", isolation="none")
     audit = checked.complexity.audit
     assert checked.findings == ()

@@ -113,8 +113,11 @@ def finish(place: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
-    ids=["Ctrl-C", "SIGTERM", "SIGKILL"],
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, id="SIGKILL", marks=pytest.mark.slow),
+    ],
 )
 def test_ended_in_the_middle_and_resumed(place, started, number, code):
     before = {path: path.read_bytes() for path in (place / "leaderboard").rglob("*.json")}
@@ -147,6 +150,7 @@ def test_ended_in_the_middle_and_resumed(place, started, number, code):
     assert all(name in done.stdout for name in ("00_RLFN", "01_Good", "02_Stays"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_a_failed_record_and_the_run_goes_on(place, started):
     (scratch,) = (marker.parent for marker in place.glob("tmp/*/staying"))
     (victim,) = (pid for pid in workers(place) if os.readlink(f"/proc/{pid}/cwd") == str(scratch))
@@ -166,8 +170,8 @@ def test_a_worker_that_is_killed_is_a_failed_record_and_the_run_goes_on(place, s
 def test_interrupted_before_anything_runs(place):
     """While modules are imported and images are checked there is nothing to keep, and no traceback either."""
     code = (
-        "import os, signal, ntire_bench.workflows.campaign as campaign\n"
-        "campaign.load_splits = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import os, signal, ntire_bench.workflows.data as data\n"
+        "data.load_splits = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         "from ntire_bench.cli import main; main()"
     )
     done = subprocess.run(

@@ -313,7 +313,7 @@ def test_the_parents_death_ends_the_worker(tmp_path, submit, state):
         from pathlib import Path
         from ntire_bench.client.worker import Worker
         from ntire_bench.isolation.choose import isolation_for
-        from ntire_bench.submissions.submission import find
+        from ntire_bench.submissions.models_folder import find
         folder = Path({str(tmp_path)!r})
         found = find(folder / "models", folder / "model_zoo").get(5)
         lr = np.full((24, 32, 3), 7, np.uint8)

@@ -13,9 +13,9 @@ from scipy.stats import t as scipy_t
 from ntire_bench.estimating.bootstrap import (
     Samples,
     bootstrap,
-    few,
     interval,
     runtime_ms,
+    small_sample_factor,
     student_t,
 )
 
@@ -55,7 +55,8 @@ def test_the_interval_of_rounds_is_that_of_an_independent_bootstrap():
     ).confidence_interval
     wider = [ours_one - float(np.median(values)) for ours_one in ours]  # for 25 being few
     assert wider == pytest.approx(
-        [few(25) * (limit - float(np.median(values))) for limit in (theirs.low, theirs.high)], abs=0.35
+        [small_sample_factor(25) * (limit - float(np.median(values))) for limit in (theirs.low, theirs.high)],
+        abs=0.35,
     )
 
 
@@ -109,6 +110,7 @@ def test_the_state_of_a_machine_that_changes_from_call_to_call_cancels_out():
     assert ours.std() < 0.75 * apart.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launches", [(4, 4, 4), (4,) * 8])
 @pytest.mark.parametrize("apart", [0.0, 0.02])
 def test_intervals_cover_the_truth(launches, apart):
@@ -134,6 +136,7 @@ def test_students_quantiles_are_those_of_scipy():
         assert student_t(freedom) == pytest.approx(scipy_t.ppf(0.975, freedom), abs=6e-4)
 
 
+@pytest.mark.slow
 def test_more_rounds_make_a_narrower_interval():
     widths = [bootstrap(session((count,) * 3, common=0.0)).half_width for count in (2, 20)]
     assert None not in widths and widths[1] < widths[0] / 2  # type: ignore[operator]
@@ -161,6 +164,8 @@ def test_an_estimate_outside_its_own_quantiles_is_still_inside_its_interval():
     assert low <= 2.0 <= high
 
 
-def test_few_is_an_unbiased_variance_with_students_quantile():
-    assert few(3) == pytest.approx(math.sqrt(3 / 2) * scipy_t.ppf(0.975, 2) / 1.959964, rel=1e-3)
-    assert few(1) == 1.0 and few(10_000) == pytest.approx(1.0, abs=1e-3)
+def test_the_factor_of_small_samples_is_an_unbiased_variance_with_students_quantile():
+    assert small_sample_factor(3) == pytest.approx(
+        math.sqrt(3 / 2) * scipy_t.ppf(0.975, 2) / 1.959964, rel=1e-3
+    )
+    assert small_sample_factor(1) == 1.0 and small_sample_factor(10_000) == pytest.approx(1.0, abs=1e-3)

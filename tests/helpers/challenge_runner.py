@@ -32,25 +32,14 @@ def lr_files(folder: Path) -> list[Path]:
 def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.ndarray]]:
     from ntire_bench.errors import NtireBenchError
     from ntire_bench.submissions.checkout import find
-    from ntire_bench.wire.messages import BranchRequest
-    from ntire_bench.worker.checkout import load as checkout_loader
+    from ntire_bench.worker.checkout.load import load
     from ntire_bench.worker.costs import count as complexity
     from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 
     submission = find.find(root).get(id_)
-    branch = submission.branch
-    asked = BranchRequest(
-        id=id_,
-        root=branch.root,
-        script=branch.script,
-        file=submission.file,
-        parameter=branch.parameter,
-        attribute=branch.attribute,
-        as_text=branch.as_text,
-        checkpoints=branch.checkpoints,
-    )
+    asked = submission.branch.request(id_, submission.file)
     try:
-        loaded = checkout_loader.load(asked, scale=4, device=torch.device("cpu"))
+        loaded = load(asked, scale=4, device=torch.device("cpu"))
         upscaler = loaded.upscaler
         told: dict[str, Any] = {
             "inferred": [dataclasses.asdict(item) for item in loaded.inferred],
@@ -61,7 +50,7 @@ def ours(root: Path, images: Path, id_: int) -> tuple[dict[str, Any], list[np.nd
             "ready": not upscaler.network.training
             and not any(p.requires_grad for p in upscaler.network.parameters()),
         }
-        counted = complexity.measure(upscaler, (1, 3, 256, 256))
+        counted = complexity.measure(upscaler, (1, 3, 256, 256)).costs
         told |= {"params": counted.params, "flops": counted.flops}
         sr = []
         for file in lr_files(images):

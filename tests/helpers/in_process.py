@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ntire_bench.measuring import resolve
-from ntire_bench.measuring.side import Contender
+from ntire_bench.measuring.side import Side
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
 from ntire_bench.source.files import parse
@@ -98,9 +98,9 @@ def examine(file: Path, image: np.ndarray, *, calls: int = 0) -> tuple[Complexit
     item = submission(file)
     worker = InProcess(load(file))
     info = SubmissionInfo(id=5, name="Net", file=file.name, file_sha256="0" * 64)
-    contender = Contender(item, worker, False, info)  # type: ignore[arg-type] - it answers like one
-    counted = resolve.count(contender, protocol.load(), image)
+    side = Side(item, worker, False, info)  # type: ignore[arg-type] - it answers like one
+    counted = resolve.count(side, protocol.load(), image)
     for _ in range(calls):
         worker.run(np.ascontiguousarray(image[:64, :64]))
-    resolve.recount(contender)
-    return counted, contender.findings
+    resolve.recount(side)
+    return counted, side.findings

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.worker.loading import load as loader
 from ntire_bench.worker.loading.load import Loaded
 

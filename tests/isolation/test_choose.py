@@ -12,7 +12,7 @@ from stubs import above, skip_unless
 
 from ntire_bench.errors import UsageError
 from ntire_bench.isolation import choose, spawn
-from ntire_bench.isolation.choose import Trial, isolation_for, lost, try_level
+from ntire_bench.isolation.choose import LevelTrial, isolation_for, lost, try_level
 from ntire_bench.records.record import Isolation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
@@ -46,8 +46,8 @@ def only(monkeypatch) -> Callable[..., None]:
     """A function that makes some levels fail."""
 
     def only(*levels: str) -> None:
-        def try_(level: str, _: object = ()) -> Trial:
-            return Trial(level) if level in levels else Trial(level, reason="for a test")
+        def try_(level: str, _: object = ()) -> LevelTrial:
+            return LevelTrial(level) if level in levels else LevelTrial(level, reason="for a test")
 
         monkeypatch.setattr(choose, "try_level", try_)
 

@@ -34,14 +34,18 @@ for _ in range(3):  # each by itself is under the limit
         time.sleep(60)
 time.sleep(60)
 """
-# Of pages that no process shows as its own: nameless files, and shared memory that is let go of.
+# Of pages that no process shows as its own: nameless files, and shared memory that is let go of. It goes on
+# to 4 GiB: other programs may give shared memory back at the same time, which hides as much of what it takes.
 SHARED = """
 import mmap
-held = [os.memfd_create("held"), mmap.mmap(-1, 200 << 20)]
-for _ in range(200):
-    os.write(held[0], b"x" * 2**20)
-    held[1].write(b"x" * 2**20)
-held[1].madvise(mmap.MADV_DONTNEED)
+held = []
+for _ in range(20):
+    held += [os.memfd_create("held"), mmap.mmap(-1, 100 << 20)]
+    for _ in range(100):
+        os.write(held[-2], b"x" * 2**20)
+        held[-1].write(b"x" * 2**20)
+    held[-1].madvise(mmap.MADV_DONTNEED)
+    time.sleep(0.2)
 time.sleep(60)
 """
 # Its end of the pipe of requests can be opened for writing: then there is no room for the next one.
@@ -177,3 +181,45 @@ def test_parents_that_are_killed_leave_nothing_behind(level, tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+# A program beside the worker, which maps and fills shared memory when it is told to.
+BESIDE = """
+import mmap, sys
+print("ready", flush=True)
+sys.stdin.readline()
+held = mmap.mmap(-1, 400 << 20)
+for _ in range(400):
+    held.write(b"x" * 2**20)
+print("full", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_shared_memory_that_another_program_shows_is_not_the_workers(stubs):
+    with subprocess.Popen(
+        [sys.executable, "-c", BESIDE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin is not None and other.stdout is not None
+        try:
+            assert other.stdout.readline() == "ready\n"
+            box = stubs.start("L0")
+            assert do(box, "result = 1") == 1
+            watch = box._watch
+            watch.count_shared()
+            other.stdin.write("\n")
+            other.stdin.flush()
+            assert other.stdout.readline() == "full\n"
+            assert watch._growth_of_others() >= 400 * MIB
+        finally:
+            other.kill()
+
+
+def test_a_process_that_the_worker_starts_never_counts_as_another_program(stubs):
+    box = stubs.start("L0")
+    assert do(box, "result = 1") == 1
+    box._watch.count_shared()
+    fork = "child = os.fork()\nif child == 0: time.sleep(60)\nresult = child"
+    assert do(box, fork) in stubs.alive()
+    others = {pid for pid, _ in box._watch._shown_by_others}
+    assert os.getpid() in others and not others & set(stubs.alive())

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ntire_bench.machine import monitor
+from ntire_bench.machine import monitor, processes
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
@@ -28,17 +28,17 @@ def test_cpu_time_of_a_family_and_of_others():
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as idle:
         with subprocess.Popen([sys.executable, "-c", burn], start_new_session=True) as busy:
             try:
-                wait_until(lambda: monitor.cpu_seconds(monitor.family([busy.pid])) > 0.5)
-                assert len(monitor.family([busy.pid])) == 2
-                assert monitor.cpu_seconds([idle.pid]) < 0.5
-                assert {busy.pid, idle.pid} <= monitor.family([os.getpid()])
+                wait_until(lambda: processes.cpu_seconds(processes.family([busy.pid])) > 0.5)
+                assert len(processes.family([busy.pid])) == 2
+                assert processes.cpu_seconds([idle.pid]) < 0.5
+                assert {busy.pid, idle.pid} <= processes.family([os.getpid()])
                 others = share.others()
                 # What children of this process burn is its own.
                 assert others is not None and 0 <= others <= 1
             finally:
                 os.killpg(busy.pid, 9)
                 idle.kill()
-    assert monitor.cpu_seconds([busy.pid]) == 0.0  # gone
+    assert processes.cpu_seconds([busy.pid]) == 0.0  # gone
 
 
 def test_a_machine_without_nvml_or_without_that_gpu_is_told_so():

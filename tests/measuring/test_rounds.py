@@ -12,11 +12,13 @@ import pytest
 
 from ntire_bench.client.worker import Call, Worker
 from ntire_bench.data.dataset import Pair, Split
-from ntire_bench.measuring import results, rounds
-from ntire_bench.measuring.background import Beside
+from ntire_bench.measuring import rounds
+from ntire_bench.measuring.background import Background
 from ntire_bench.measuring.clock import Overhead
+from ntire_bench.measuring.conclude import conclude as conclude_session
 from ntire_bench.measuring.rounds import Rounds
-from ntire_bench.measuring.side import Contender, Timeline
+from ntire_bench.measuring.side import Side, Timeline
+from ntire_bench.measuring.warm_up import warm_up
 from ntire_bench.records.record import Launch, SubmissionInfo
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.declaration import Declaration
@@ -62,14 +64,14 @@ class FakeWorker:
         return 1.0
 
 
-def contender(name: str, log: list[Any], sr: Callable[[Image], Image] = nearest) -> Contender:
+def side(name: str, log: list[Any], sr: Callable[[Image], Image] = nearest) -> Side:
     file = Path(f"models/team05_{name}.py")
     submission = Submission(
         id=5, name=name, file=file, checkpoint=None, declaration=Declaration(), has_build_model=False
     )
     info = SubmissionInfo(id=5, name=name, file=str(file), file_sha256="0" * 64)
     worker = cast(Worker, FakeWorker(name, log, sr))
-    return Contender(submission, worker, name == "base", info)
+    return Side(submission, worker, name == "base", info)
 
 
 def split(count: int, name: str = "valid") -> Split:
@@ -107,18 +109,16 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return counts
 
 
-def session(
-    contenders: list[Contender], splits: list[Split], launches: tuple[int, ...], spare: int = 0
-) -> Rounds:
-    with Beside(spare) as beside:
+def session(sides: list[Side], splits: list[Split], launches: tuple[int, ...], spare: int = 0) -> Rounds:
+    with Background(spare) as background:
         done = Rounds(
-            contenders,
+            sides,
             splits,
             scale=4,
             border=4,
             ssim=False,
             save_dir=None,
-            beside=beside,
+            background=background,
             timeline=Timeline(None, "x"),
         )
         for count in launches:
@@ -131,23 +131,23 @@ def session(
 
 def conclude(done: Rounds, launches: tuple[int, ...]) -> Any:
     told = [Launch(rounds=count, load_s=0.1, first_call_ms=1.0) for count in launches]
-    return results.conclude(done, told, stopped="rounds", precision=0.01, device="cpu", monitor={})
+    return conclude_session(done, told, stopped="rounds", precision=0.01, device="cpu", monitor={})
 
 
-def codes(team: Contender) -> set[str]:
+def codes(team: Side) -> set[str]:
     return {finding.code for finding in team.findings} - {"runtime-unstable"}  # the machine's own
 
 
 @pytest.mark.parametrize("spare", [0, 2])
 def test_a_long_split_holds_few_decoded_images_at_a_time(decoded, spare):
-    session([contender("base", []), contender("team", [])], [split(200)], (1,), spare)
+    session([side("base", []), side("team", [])], [split(200)], (1,), spare)
     assert decoded["hr"] == 200  # one per image, for both sides
     assert decoded["most"] <= 2 * max(1, spare) + 1
 
 
-def test_contenders_take_turns_on_each_image_and_at_going_first(decoded):
+def test_sides_take_turns_on_each_image_and_at_going_first(decoded):
     log: list[Any] = []
-    session([contender("base", log), contender("team", log)], [split(4)], (2,))
+    session([side("base", log), side("team", log)], [split(4)], (2,))
     runs = [(name, lr) for what, name, lr in log if what == "run"]
     assert [name for name, _ in runs] == ["base", "team", "team", "base"] * 4
     for (_, first), (_, second) in zip(runs[::2], runs[1::2], strict=True):
@@ -157,7 +157,7 @@ def test_contenders_take_turns_on_each_image_and_at_going_first(decoded):
 @pytest.mark.parametrize(("images", "launches"), [(1, (1, 1, 1, 1)), (5, (1, 3, 2))])
 def test_neither_side_goes_first_more_often_however_many_images_there_are(decoded, images, launches):
     log: list[Any] = []
-    session([contender("base", log), contender("team", log)], [split(images)], launches)
+    session([side("base", log), side("team", log)], [split(images)], launches)
     runs = [name for what, name, _ in log if what == "run"]
     first = runs[::2]
     assert first == ["base" if turn % 2 == 0 else "team" for turn in range(len(first))]
@@ -165,7 +165,7 @@ def test_neither_side_goes_first_more_often_however_many_images_there_are(decode
 
 def test_no_call_of_a_launch_has_content_that_was_there_before_and_one_is_the_image_itself(decoded):
     log: list[Any] = []
-    session([contender("team", log)], [split(3)], (4, 4))
+    session([side("team", log)], [split(3)], (4, 4))
     images = {name: image.tobytes() for name, image in decoded["images"].items()}
     seen = [lr.tobytes() for what, _, lr in log if what == "run"]
     for launch in (seen[:12], seen[12:]):
@@ -178,7 +178,7 @@ def test_no_call_of_a_launch_has_content_that_was_there_before_and_one_is_the_im
 def test_the_image_itself_comes_in_any_round(decoded):
     """Of 40 images and 4 rounds each round has some; all in one has a chance of 4^-39."""
     log: list[Any] = []
-    session([contender("team", log)], [split(40)], (4,))
+    session([side("team", log)], [split(40)], (4,))
     images = {image.tobytes() for image in decoded["images"].values()}
     seen = [lr.tobytes() in images for what, _, lr in log if what == "run"]
     per_round = [sum(seen[40 * number : 40 * number + 40]) for number in range(4)]
@@ -186,7 +186,7 @@ def test_the_image_itself_comes_in_any_round(decoded):
 
 
 def test_results_are_medians_over_rounds_means_over_images_and_keep_the_order_of_names(decoded):
-    team = contender("team", [])
+    team = side("team", [])
     done = session([team], [split(3)], (3, 2))
     conclude(done, (3, 2))
     result = team.splits["valid"]
@@ -205,8 +205,8 @@ def test_results_are_medians_over_rounds_means_over_images_and_keep_the_order_of
 
 
 def test_an_honest_network_has_no_finding(decoded):
-    team = contender("team", [])
-    done = session([contender("base", []), team], [split(6), split(4, "test")], (3, 3, 3))
+    team = side("team", [])
+    done = session([side("base", []), team], [split(6), split(4, "test")], (3, 3, 3))
     timing = conclude(done, (3, 3, 3))
     assert codes(team) == set()
     assert timing.attested is True and timing.monitor["verified_windows"] > 20
@@ -216,9 +216,9 @@ def test_an_honest_network_has_no_finding(decoded):
 
 
 def test_a_clock_that_lies_is_overruled(decoded):
-    team = contender("team", [])
+    team = side("team", [])
     cast(FakeWorker, team.worker).excess_ms = 50.0
-    done = session([contender("base", []), team], [split(6)], (2, 2))
+    done = session([side("base", []), team], [split(6)], (2, 2))
     done.own.overhead = Overhead(fixed_ms=0.0, per_pixel_ms=0.0)
     timing = conclude(done, (2, 2))
     assert timing.attested is False and "timing-unattested" in codes(team)
@@ -228,18 +228,18 @@ def test_a_clock_that_lies_is_overruled(decoded):
 
 
 def test_a_baseline_whose_clock_is_overruled_is_told_as_well(decoded):
-    team, base = contender("team", []), contender("base", [])
+    team, base = side("team", []), side("base", [])
     cast(FakeWorker, base.worker).excess_ms = 50.0
     done = session([base, team], [split(6)], (2, 2))
-    for side in done.sides:
-        side.overhead = Overhead(fixed_ms=0.0, per_pixel_ms=0.0)
+    for timings in done.timings:
+        timings.overhead = Overhead(fixed_ms=0.0, per_pixel_ms=0.0)
     timing = conclude(done, (2, 2))
     (finding,) = [one for one in team.findings if one.code == "timing-unattested"]
     assert timing.attested is False and finding.message.startswith("the baseline's worker's runtimes")
 
 
 def test_calls_are_kept_as_they_were_beside_what_counts(decoded):
-    team, base = contender("team", []), contender("base", [])
+    team, base = side("team", []), side("base", [])
     timing = conclude(session([base, team], [split(4), split(3, "test")], (3, 2)), (3, 2))
     sums = []
     for own, other in zip(team.splits.values(), base.splits.values(), strict=True):
@@ -257,8 +257,8 @@ def test_calls_are_kept_as_they_were_beside_what_counts(decoded):
 
 
 def test_an_overhead_that_was_measured_in_a_disturbed_moment_leaves_no_runtime_of_nothing(decoded):
-    team = contender("team", [])
-    done = session([contender("base", []), team], [split(6)], (2, 2))
+    team = side("team", [])
+    done = session([side("base", []), team], [split(6)], (2, 2))
     for values in done.own.seen["valid"]:
         values[:] = [1e-6] * len(values)  # what is left of a bracket of 100 ms if 200 ms are taken off
     timing = conclude(done, (2, 2))
@@ -272,7 +272,7 @@ def test_replayed_outputs_are_noticed(decoded):
     def replay(lr: Image) -> Image:
         return memory.setdefault((lr.shape[0], round(float(lr.mean()))), nearest(lr))
 
-    team = contender("team", [], replay)
+    team = side("team", [], replay)
     conclude(session([team], [split(6)], (3,)), (3,))
     assert "output-stale" in codes(team)
 
@@ -283,7 +283,7 @@ def test_a_table_of_known_images_is_noticed(decoded):
         sr = nearest(lr).astype(int)
         return (sr + 5 if known else sr).clip(0, 255).astype(np.uint8)
 
-    team = contender("team", [], memorized)
+    team = side("team", [], memorized)
     conclude(session([team], [split(6)], (3,)), (3,))
     assert {"memorized", "psnr-infinite"} <= codes(team)
     assert team.splits["valid"].psnr_rgb_db is None  # never averaged
@@ -298,7 +298,7 @@ def test_outputs_that_depend_on_the_order_of_images_are_noticed(decoded):
         before.append(lr)
         return (sr.astype(int) + shift).clip(0, 255).astype(np.uint8)
 
-    team = contender("team", [], carries)
+    team = side("team", [], carries)
     conclude(session([team], [split(9)], (2, 2, 2)), (2, 2, 2))
     assert "output-not-reproducible" in codes(team)
 
@@ -310,23 +310,23 @@ def test_a_good_network_for_the_first_launch_alone_is_noticed(decoded):
         calls[0] += 1
         return nearest(lr) if calls[0] <= 12 else nearest(lr) // 2
 
-    team = contender("team", [], tires)
+    team = side("team", [], tires)
     conclude(session([team], [split(6)], (2, 2)), (2, 2))
     assert "output-not-reproducible" in codes(team)
 
 
 def test_an_implausible_gain_over_the_baseline_is_told_with_its_images(decoded):
-    team = contender("team", [], lambda lr: (nearest(lr) + 4).astype(np.uint8))  # 1 off, the baseline 5
-    conclude(session([contender("base", []), team], [split(4)], (1,)), (1,))
+    team = side("team", [], lambda lr: (nearest(lr) + 4).astype(np.uint8))  # 1 off, the baseline 5
+    conclude(session([side("base", []), team], [split(4)], (1,)), (1,))
     (finding,) = [finding for finding in team.findings if finding.code == "gain-over-baseline"]
     assert finding.severity == "warning" and "0000 (+13.98 dB)" in finding.message
 
 
 def test_every_image_size_is_warmed():
     log: list[Any] = []
-    team = contender("team", log)
+    team = side("team", log)
     images = [np.zeros((20 + i, 24, 3), np.uint8) for i in range(3)]
-    first_ms = results.warm_up(team, images, "cpu", Timeline(None, "x"))
+    first_ms = warm_up(team, images, "cpu", Timeline(None, "x"))
     assert [size for _, _, size in log] == [(20, 24), (21, 24), (22, 24)]
     assert first_ms == 8.0  # the very first call's
 
@@ -338,4 +338,4 @@ def test_a_fault_beside_the_calls_is_not_swallowed(decoded, monkeypatch):
     monkeypatch.setattr(rounds, "psnr", broken)
     for spare in (0, 2):
         with pytest.raises(KeyError, match="ours"):
-            session([contender("team", [])], [split(3)], (1,), spare)
+            session([side("team", [])], [split(3)], (1,), spare)

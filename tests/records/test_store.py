@@ -263,7 +263,7 @@ def stored_text() -> str:
         ("{", "not JSON"),
         ('{"schema_version": 1, "x": ' + "[" * 100_000, "not JSON"),
         ('{"schema_version": 1, "status": "\\udc', "not JSON"),
-        ("[]", "does not hold what a record must"),
+        ("[]", "lacks a key, or holds a value of the wrong type"),
         ("{}", "missing required field `schema_version`"),
         ('{"schema_version": 1}', "missing required field `status`"),
         (

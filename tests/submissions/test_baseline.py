@@ -22,8 +22,9 @@ from ntire_bench.measuring.options import Options
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.records import store
-from ntire_bench.submissions import baseline_choice, submission
+from ntire_bench.submissions import baseline_choice, models_folder
 from ntire_bench.submissions.baseline_rule import called, rule
+from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import find
 from ntire_bench.workflows import rehearse
 
@@ -96,11 +97,11 @@ def test_what_a_user_calls_a_submission():
 # Files
 
 
-def drop_ins(folder: Path, *labels: str) -> submission.Catalogue:
+def drop_ins(folder: Path, *labels: str) -> Catalogue:
     for label in labels:
         id_, name = label.split("_", 1)
         toys.write_toy(folder, int(id_), name, body=DECLARED, checkpoint=b"not opened by the parent")
-    return submission.find(folder / "models", folder / "model_zoo")
+    return models_folder.find(folder / "models", folder / "model_zoo")
 
 
 def with_options(catalogue, named=None, folder=None):
@@ -115,7 +116,7 @@ def test_who_takes_the_baselines_name_cannot_be_tried_and_all_others_can(tmp_pat
         settled.get(5)
     assert str(caught.value).endswith(
         "team05_rlfn.py: takes the name of the baseline; expected a name of its own, as 00_RLFN is the "
-        "baseline; found 05_rlfn. Remedy: rename it and its checkpoint; or say which one is the baseline "
+        "baseline; found 05_rlfn. Remedy: rename it and its checkpoint, or name the baseline "
         "with --baseline ID."
     )
     for told in (catalogue, settled):
@@ -130,7 +131,7 @@ def test_who_takes_the_baselines_name_cannot_be_tried_and_all_others_can(tmp_pat
 def test_a_baseline_that_is_not_there_or_cannot_be_tried(tmp_path):
     catalogue = drop_ins(tmp_path, "00_rlfn", "05_B")
     (tmp_path / "model_zoo" / "team05_B.pth").unlink()
-    catalogue = submission.find(tmp_path / "models", tmp_path / "model_zoo")
+    catalogue = models_folder.find(tmp_path / "models", tmp_path / "model_zoo")
     with pytest.raises(UsageError, match=r"baseline SPAN is not among .*00_rlfn, 05_B.*team00_SPAN.py"):
         baseline_choice.choose(catalogue, "SPAN")
     with pytest.raises(SubmissionError, match="has no checkpoint"):

@@ -9,7 +9,7 @@ import pytest
 
 from ntire_bench.errors import UsageError
 from ntire_bench.submissions.changed import changed_since
-from ntire_bench.submissions.submission import find
+from ntire_bench.submissions.models_folder import find
 
 
 def git(folder: Path, *words: str) -> None:

@@ -136,17 +136,3 @@ def test_toml_that_is_none_is_refused_with_its_own_name(tmp_path):
     message = refusal(tmp_path, toml="model = ?\ntile = 64")
     assert "team05_Toy.toml: is not TOML" in message
     assert "line 1" in message
-
-
-def test_a_file_that_is_not_python_is_refused_with_its_line(tmp_path):
-    message = refusal(tmp_path, "x = 1\ndef f(:\n    pass")
-    assert "is not Python" in message
-    assert "line 2" in message
-
-
-@pytest.mark.parametrize("content", [b"x = '\xff\xfe'\n", b"\0\0\0", b"x = " + b"(" * 5000 + b")" * 5000])
-def test_bytes_that_no_parser_takes_are_refused_too(tmp_path, content):
-    file = tmp_path / "team05_Toy.py"
-    file.write_bytes(content)
-    with pytest.raises(SubmissionError, match="is not Python"):
-        files.parse(file)

@@ -46,6 +46,7 @@ def test_an_empty_folder_has_the_examples_and_one_line_says_so(call, root):
     assert result.stderr == f"No models/ and no model_zoo/ here: {SAID} ({relative(root / 'models')}).\n"
 
 
+@pytest.mark.slow
 def test_a_command_that_looks_twice_says_it_once_and_its_json_stays_one_document(call):
     result = call("check", "38", "--set", "tile=64", "--isolation", "none", "--device", "cpu", "--json")
     document = json.loads(result.stdout)

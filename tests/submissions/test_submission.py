@@ -9,7 +9,8 @@ from toys import found, write_toy
 
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.submissions import submission as submission_module
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, find
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 
 
 def write(folder, *, models=(), zoo=()):

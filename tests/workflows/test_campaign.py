@@ -25,9 +25,11 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
 from ntire_bench.records.record import ErrorInfo, Launch, Measurement, Record, Timing
 from ntire_bench.submissions import baseline_choice
-from ntire_bench.submissions.submission import Submission, find
-from ntire_bench.workflows import campaign
-from ntire_bench.workflows.campaign import Data, Outcome, choose_data
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission
+from ntire_bench.workflows import campaign, resume
+from ntire_bench.workflows.campaign import Evaluated
+from ntire_bench.workflows.data import Data, choose_data
 from ntire_bench.workflows.evaluate import Options
 
 RULES = protocols.load("ntire2024")
@@ -121,7 +123,7 @@ def go(folder, data, evaluations) -> Callable[..., list[int]]:
     return go
 
 
-def outcomes_of(go: Callable[..., list[int]]) -> list[Outcome]:
+def outcomes_of(go: Callable[..., list[int]]) -> list[Evaluated]:
     return go.outcomes
 
 
@@ -285,7 +287,7 @@ def test_what_stopped_at_smaller_limits_is_not_enough(stopped, limits, enough):
     )
     record = dataclasses.replace(make_record(1, "A"), timing=timing, rounds=4)
     options = Options(psnr_channel="y", stop=StopRule(**limits))
-    assert campaign._measured_enough(record, options) == enough
+    assert resume._measured_enough(record, options) == enough
 
 
 def test_resume_reruns_on_another_machine(go, monkeypatch):

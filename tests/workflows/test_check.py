@@ -15,6 +15,7 @@ RULES = protocol.load()
 DECLARATION = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "operators", "share"),
     [

@@ -170,6 +170,7 @@ def call(tmp_path, monkeypatch):
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.slow
 def test_check_write_and_set(call, tmp_path, truth):  # noqa: F811
     one = awkward.FILES["a flag that changes the image a little"]
     write(tmp_path, one, truth)

@@ -31,7 +31,8 @@ from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
 from ntire_bench.records.record import Audit, Record
-from ntire_bench.submissions.submission import Submission, find
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import Counted, LoadReply, WarmUp
 from ntire_bench.wire.observation import Observation
 from ntire_bench.workflows.evaluate import Options, evaluate
@@ -313,6 +314,7 @@ def test_a_failing_baseline_is_not_the_submissions_fault(toy_of, get, one_split)
     assert record.submission.id == 5 and record.baseline is None
 
 
+@pytest.mark.slow
 def test_a_baseline_that_costs_nothing_is_a_failure_not_a_crash(toy_of, one_split):
     free = toy_of(head='SUBMISSION = {"model": "Free", "data_range": 1, "checkpoint": None}', checkpoint=None)
     free.file.write_text(
@@ -343,6 +345,7 @@ def test_an_infinite_psnr_is_a_finding_and_enters_no_mean(toy_of, tmp_path):
     assert store.load(store.save(record, tmp_path / "results")) == record
 
 
+@pytest.mark.slow
 def test_changed_settings_of_torch_are_a_finding(toy_of, one_split):
     change = "torch.backends.cudnn.benchmark = True; torch.set_num_threads(torch.get_num_threads() + 1)"
     at_import = toy_of(head=f"{LOADED}\nimport torch; {change}")
@@ -372,7 +375,7 @@ def test_a_machine_without_the_device_stops_instead_of_failing_every_submission(
 
 
 def test_more_isolation_than_there_is_stops_at_once(get, one_split, monkeypatch):
-    no_walls = choose.Trial("L2", reason="for a test")
+    no_walls = choose.LevelTrial("L2", reason="for a test")
     monkeypatch.setattr(choose, "try_level", lambda *_: no_walls)
     started: list[object] = []
     monkeypatch.setattr(module, "Worker", lambda *_, **__: started.append(None))

@@ -14,7 +14,7 @@ from ntire_bench.data import sample
 from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.protocols import protocol
-from ntire_bench.submissions import submission
+from ntire_bench.submissions import models_folder, submission
 from ntire_bench.workflows.fuse import default_output, write_fused
 
 RULES = protocol.load()
@@ -61,7 +61,7 @@ def write(folder: Path, fuse: str, *, training: bool = True) -> submission.Submi
     generator = torch.Generator().manual_seed(0)
     state = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
     torch.save(state, folder / "model_zoo" / "team05_Two.pth")
-    return submission.find(folder / "models", folder / "model_zoo").get(5)
+    return models_folder.find(folder / "models", folder / "model_zoo").get(5)
 
 
 def fuse(item: submission.Submission, output: Path) -> object:
@@ -91,6 +91,7 @@ def test_merged_weights_are_the_sum_of_the_branches(tmp_path: Path) -> None:
     assert sorted(path.name for path in output.parent.iterdir()) == ["team05_Two.pth", output.name]
 
 
+@pytest.mark.slow
 def test_what_was_fused_is_what_is_submitted(tmp_path: Path) -> None:
     write(tmp_path, MERGE)
     found = command(tmp_path, "check", "5")
@@ -106,6 +107,7 @@ def test_what_was_fused_is_what_is_submitted(tmp_path: Path) -> None:
     )  # again from the training form, not from its own result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "training", "message"),
     [
@@ -134,6 +136,7 @@ def test_a_network_without_fuse_is_a_plain_message(tmp_path: Path) -> None:
         fuse(item, tmp_path / "out.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_lkdn_s_merged_is_the_released_merged_checkpoint(shared: Path, root: Path, tmp_path: Path) -> None:
     (tmp_path / "team39_LKDN-S.pth").symlink_to(shared / "weights" / "lkdn_s_x4.pth")

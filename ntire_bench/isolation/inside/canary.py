@@ -1,7 +1,7 @@
-"""A submission that tries to get out, in one of the harness's own processes: what it is kept from, holds.
+"""A harmless program that runs in the place of a worker and tries to break out: so a level is proved.
 
-Runs in the place of a worker, without torch. It does no harm where it succeeds: it opens files without
-reading them, and leaves an empty file at most. It prints what it got at as JSON, and stays.
+It opens files without reading them, and leaves an empty file at most. It prints as JSON what it reached, and
+waits to be ended.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _end_descendants() -> None:
 
 
 def _become_worker(plan: dict[str, Any], parent: int = 1) -> int:
-    """Give up what the level takes away, and become the worker."""
+    """Give up what the level takes away, and become the worker; never returns."""
     os.setsid()  # its signals to its process group must not reach the keeper
     if plan["level"] != "L0":
         if plan["uid"] is not None:

@@ -1,7 +1,7 @@
 """What a function select_model(args, device) would do for each number, read from its syntax tree.
 
-The function is followed with the number in place of args.model_id, for every number that it may be compared
-with. Nothing is run, and what cannot be told stays unknown.
+The function is followed once for every number that it may compare args.model_id with, with that number in its
+place. Nothing is run; what cannot be known without running stays unknown.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ntire_bench.submissions.checkout.walk import File, Reading, Selector, Walk
 
 __all__ = ["Found", "read"]
 
-_WIDEST = 1000  # of a range of ids
-_LOWEST = 9  # below 0; older files count some baselines down from there
-_SELECTOR = "model_id"  # what the challenge calls it; goes before others that fit as well
+_WIDEST = 1000  # ids in one range
+_LOWEST = 9  # ids down to -9; older files give some baselines numbers below 0
+_SELECTOR = "model_id"  # the challenge's name for it, which is preferred to others that fit as well
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Found:
         readings: What each number leads to.
         empty: Numbers that it knows but returns no network for, such as a template that only passes.
         negative: Numbers below 0 that it returns a network for: no submission can have them.
-        untold: What it looks numbers up in although which they are cannot be read.
+        untold: Tables that it looks the number up in and whose entries cannot be read, as text.
     """
 
     selector: Selector | None = None
@@ -53,7 +53,7 @@ def read(tree: ast.Module, function: ast.FunctionDef) -> Found:
     file = File(tree)
     budget = values.Budget()
     candidates = _candidates(tree)
-    another = max(candidates, default=0) + 1  # which nothing is compared with: sees what is looked up last
+    another = max(candidates, default=0) + 1  # equal to nothing, so that it reaches a table looked up last
     best = Found()
     for selector in _selectors(tree, function):
         found = Found(selector=selector)
@@ -77,7 +77,7 @@ def read(tree: ast.Module, function: ast.FunctionDef) -> Found:
 
 
 def _selectors(tree: ast.Module, function: ast.FunctionDef) -> Iterator[Selector]:
-    """List all ways in which a function could be told the number, the challenge's own first."""
+    """Yield all ways in which a function could be given the number, the challenge's own first."""
     names = parameters(function)
     asked = [
         (node.value.id, node.attr)
@@ -92,7 +92,7 @@ def _selectors(tree: ast.Module, function: ast.FunctionDef) -> Iterator[Selector
 
 
 def _candidates(tree: ast.Module) -> list[int]:
-    """Return all numbers that something may be compared with."""
+    """Return all numbers in a file that the id may be compared with, or be looked up by."""
     found: set[int] = set()
     named = {
         target.id: node.value

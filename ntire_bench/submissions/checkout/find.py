@@ -1,7 +1,7 @@
 """The submissions of a challenge's own checkout: the branches of select_model in its test_demo.py.
 
-The file is read as a syntax tree and never run here, like everything that strangers wrote. What it does not
-say plainly is left open; the worker, which runs it, gives the values that count.
+The file is read as a syntax tree and never run here, like everything that strangers wrote. What cannot be
+read from it is left open; the worker runs the file, and its values are the ones that count.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ from typing import Any
 
 from ntire_bench.errors import UsageError
 from ntire_bench.source.files import is_file, parse
+from ntire_bench.source.syntax import function_named
 from ntire_bench.source.values import TooMuchError
 from ntire_bench.submissions.branch import Branch
+from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import branches
 from ntire_bench.submissions.checkout.walk import Reading, Selector
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Catalogue, Submission
+from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import SCRIPT, SELECT_MODEL
 
 __all__ = ["find"]
 
 _WEIGHTS = (*CHECKPOINT_SUFFIXES, ".bin", ".npz", ".t7", ".tar", ".h5")
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]+')  # what some system does not take in a file name
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]+')  # not allowed in file names on some system
 _LONGEST_NAME = 100
 
 
@@ -43,7 +45,7 @@ def find(root: Path) -> Catalogue:
         One submission per number for which select_model builds a network.
 
     Raises:
-        UsageError: There is no such checkout, or its select_model asks for no number.
+        UsageError: There is no such checkout, or its select_model has no branches that can be read.
         SubmissionError: test_demo.py is not Python.
     """
     script = root / SCRIPT
@@ -54,31 +56,16 @@ def find(root: Path) -> Catalogue:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of a stranger's backslashes
         tree = parse(script)
-    function = next(
-        (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == SELECT_MODEL), None
-    )
-    imports = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and SELECT_MODEL in [alias.name for alias in node.names]
-    ]
-    if function is None and imports:
-        raise UsageError(
-            f"gets its {SELECT_MODEL} from another file",
-            file=script,
-            expected=f"a function {SELECT_MODEL}(args, device) in {SCRIPT} itself",
-            found=ast.unparse(imports[0]),
-            remedy=f"move the function into {SCRIPT}: its branches are read there",
-        )
+    function = function_named(tree, SELECT_MODEL)
     if function is None:
-        raise UsageError(f"has no function {SELECT_MODEL}(args, device)", file=script, remedy=remedy)
+        raise _no_function(tree, script, remedy)
     try:
         known = branches.read(tree, function)
     except (RecursionError, TooMuchError):
         known = branches.Found()
     if known.selector is None:
         raise UsageError(
-            f"{SELECT_MODEL} has no branch that can be told",
+            f"{SELECT_MODEL} has no branch that can be read",
             file=script,
             expected="numbers that args.model_id is compared with",
             remedy=f"see whether {SCRIPT} is the challenge's",
@@ -88,10 +75,27 @@ def find(root: Path) -> Catalogue:
     ignored = [f"{SCRIPT}: {SELECT_MODEL} builds no network for model_id {id_}." for id_ in known.empty]
     ignored += [f"{SCRIPT}: model_id {id_} is left out, ids begin at 0." for id_ in known.negative]
     ignored += [
-        f"{SCRIPT}: which numbers {text} has cannot be read; what {SELECT_MODEL} finds there is not listed."
+        f"{SCRIPT}: the numbers in {text} cannot be read; what {SELECT_MODEL} finds there is not listed."
         for text in known.untold
     ]
     return Catalogue(submissions, {}, tuple(ignored), script)
+
+
+def _no_function(tree: ast.Module, script: Path, remedy: str) -> UsageError:
+    imports = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and SELECT_MODEL in [alias.name for alias in node.names]
+    ]
+    if not imports:
+        return UsageError(f"has no function {SELECT_MODEL}(args, device)", file=script, remedy=remedy)
+    return UsageError(
+        f"gets its {SELECT_MODEL} from another file",
+        file=script,
+        expected=f"a function {SELECT_MODEL}(args, device) in {SCRIPT} itself",
+        found=ast.unparse(imports[0]),
+        remedy=f"move the function into {SCRIPT}: its branches are read there",
+    )
 
 
 def _submission(root: Path, selector: Selector, reading: Reading) -> Submission:
@@ -125,7 +129,7 @@ def _submission(root: Path, selector: Selector, reading: Reading) -> Submission:
 
 
 def _weights(root: Path, texts: list[str]) -> Iterator[Path]:
-    """Yield the checkpoint files that a branch names; of a pattern, the one that fits if there is one."""
+    """Yield the checkpoint files that a branch names; for a pattern, the file that fits if only one does."""
     for text in texts:
         path = _inside(text)
         if not path or Path(path).suffix.lower() not in _WEIGHTS:
@@ -140,7 +144,7 @@ def _weights(root: Path, texts: list[str]) -> Iterator[Path]:
 
 
 def _fitting(root: Path, folder: str, pattern: str) -> list[Path]:
-    """Return the files of a folder of the checkout whose names a pattern fits; links lead out of it."""
+    """Return the files of a folder whose names fit a pattern, links aside: they may lead anywhere."""
     try:
         if not (root / folder).resolve().is_relative_to(root.resolve()):
             return []
@@ -152,7 +156,7 @@ def _fitting(root: Path, folder: str, pattern: str) -> list[Path]:
 
 
 def _printable(text: str) -> str:
-    """Return a text that can be written anywhere: a stranger's may hold halves of characters.
+    """Return a text that can be written to any file: a stranger's may hold half a character (a surrogate).
 
     >>> _printable(f"A{chr(0xD800)}")
     'A?'
@@ -192,7 +196,7 @@ def _model_files(root: Path, reading: Reading) -> list[Path]:
         if path and path.endswith(".py") and is_file(root / path):
             found.append(root / path)
     found = [file for file in dict.fromkeys(found) if file != root / SCRIPT]
-    # A package's own file says nothing where a module of the package is imported as well.
+    # A package's own file is left out where a module of the package is imported as well.
     inner = [file for file in found if file.name != "__init__.py"]
     found = [file for file in found if file in inner or not any(file.parent in f.parents for f in inner)]
     return sorted(found, key=lambda file: file.relative_to(root).parts[0] != "models")

@@ -1,7 +1,7 @@
 """Follows a function for one number, statement by statement, without running it.
 
-A test that is known takes one way, one that is not takes both; functions of the same file are followed where
-they are called.
+Where the value of a test is known, the branch that it selects is followed, else both are. Functions of the
+same file are followed where they are called.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ntire_bench.source.values import UNKNOWN, Budget, Id, IdText, Namespace, Va
 
 __all__ = ["File", "Reading", "Selector", "Walk"]
 
-_DEEPEST = 6  # functions that call functions
+_DEEPEST = 6  # calls inside of calls
 
 
 @dataclass(frozen=True)
 class Selector:
-    """How a function is told the number.
+    """How a function is given the number.
 
     Attributes:
         parameter: Its parameter.
@@ -43,9 +43,9 @@ class Reading:
 
     Attributes:
         id: The number.
-        line: Of the function's branch.
-        modules: Dotted names imported on the way, and of functions called from modules of the checkout.
-        paths: Texts that were handed to calls, in order: files among them.
+        line: Where the branch for this number begins.
+        modules: Dotted names of the modules that are imported on the way, or that hold what is used.
+        paths: Texts that are handed to calls, in order; some of them name files.
         returned: The values returned; None where nothing is.
     """
 
@@ -57,11 +57,18 @@ class Reading:
 
 
 class _Done(Exception):
-    """A return or raise that is certain to be reached."""
+    """Ends a body at a return or raise that is certainly reached."""
 
 
 class File:
-    """What the top level of a file defines."""
+    """What the top level of a file defines.
+
+    Attributes:
+        functions: Its functions, by name.
+        imports: The modules that each imported name may come from.
+        values: The values of names, as far as they are known.
+        defaults: The defaults of its command line.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -98,7 +105,7 @@ class File:
             self.values[table] = {**held, key: value} if known else UNKNOWN
 
     def _forget_tables(self, statement: ast.stmt) -> None:
-        """Forget tables that a statement may change: TABLE.update(...), or an entry made in a loop."""
+        """Forget tables that a statement may change, such as TABLE.update(...) or a loop that fills one."""
         if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
             return  # the main program
         for name in names_changed([statement]):
@@ -124,7 +131,14 @@ class File:
 
 
 class Walk:
-    """Follows the function for one number."""
+    """Follows the function for one number.
+
+    Attributes:
+        reading: What is found on the way.
+        matched: Whether the number has been equal to a constant, or has been found in a table.
+        unassigned: Whether the network that is returned was never assigned.
+        untold: Tables that the number is looked up in and whose entries cannot be read.
+    """
 
     def __init__(
         self, file: File, function: ast.FunctionDef, selector: Selector, id_: int, budget: Budget
@@ -153,7 +167,7 @@ class Walk:
         return self.reading
 
     def follow(self, function: ast.FunctionDef, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
-        """Return what a function returns: None if it returns nothing, UNKNOWN if that cannot be told."""
+        """Return what a function returns: None for nothing, UNKNOWN where that cannot be known."""
         frame = _Frame(self, arguments, outermost=function is self.function)
         with contextlib.suppress(_Done):
             frame.body(function.body)
@@ -162,7 +176,7 @@ class Walk:
         return functools.reduce(_merged, frame.returned) if frame.returned else None
 
     def call(self, dotted: str, called: Any, args: list[Any], keywords: dict[str, Any]) -> Any:  # noqa: ANN401
-        """Note what a call is given, and follow it where it goes to a function of the file."""
+        """Note the texts that a call is given; follow it if it calls a function of the file."""
         texts = [value for value in (*args, *keywords.values()) if isinstance(value, str)]
         if dotted.split(".")[-1] in ("import_module", "__import__") and texts:
             package = keywords.get("package", args[1] if len(args) > 1 else "")
@@ -179,7 +193,7 @@ class Walk:
 
 
 class _Frame:
-    """One function as it is followed."""
+    """One function while it is followed."""
 
     def __init__(self, walk: Walk, arguments: dict[str, Any], *, outermost: bool) -> None:
         self.walk = walk
@@ -200,7 +214,7 @@ class _Frame:
             handler(statement)
 
     def _other(self, statement: ast.AST) -> None:
-        """Look at all expressions of a statement: calls in them count."""
+        """Evaluate all expressions of a statement: calls in them must be seen."""
         for child in ast.iter_child_nodes(statement):
             if isinstance(child, ast.expr):
                 self.values.of(child)
@@ -233,7 +247,7 @@ class _Frame:
         elif isinstance(target, ast.Starred):
             self._store(target.value, UNKNOWN)
         elif isinstance(root := root_of(target, calls=False), ast.Name) and root.id in self.locals:
-            if isinstance(target, ast.Subscript):  # a dictionary that is no longer what it was
+            if isinstance(target, ast.Subscript):  # a dictionary of which an entry changes
                 self.locals[root.id] = UNKNOWN
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
@@ -264,7 +278,7 @@ class _Frame:
             self.body(statement.body if test else statement.orelse)
 
     def _either(self, ways: list[list[ast.stmt]]) -> None:
-        """Follow several ways of which it cannot be told which one is taken."""
+        """Follow several ways, as it is not known which one is taken."""
         before, after, ends = dict(self.locals), [], 0
         self.walk.budget.spend(len(before))
         for way in ways:
@@ -328,20 +342,20 @@ class _Frame:
         self.body(statement.body)
 
     def _try(self, statement: ast.Try) -> None:
-        self.body(statement.body)  # what is done when it fails is not what the branch is
+        self.body(statement.body)  # the handlers are not followed: a branch is taken to work
         self.body(statement.orelse)
         self.body(statement.finalbody)
 
 
 def _merged(left: Any, right: Any) -> Any:  # noqa: ANN401
-    """Return what two ways agree on."""
+    """Return the value that two ways agree on, else UNKNOWN."""
     if isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
         return tuple(_merged(a, b) for a, b in zip(left, right, strict=True))
     return left if left is not UNKNOWN and type(left) is type(right) and left == right else UNKNOWN
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, list[str]]]:
-    """List the names that an import binds, and the modules each may come from."""
+    """Yield the names that an import binds, and the modules that each may come from."""
     for alias in node.names:
         if isinstance(node, ast.Import):
             yield imported_name(alias), [alias.name]
@@ -350,7 +364,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, list[str
 
 
 def _bound(function: ast.FunctionDef, args: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a call; defaults are not looked at."""
+    """Return the values of a function's parameters in a call; those not given are UNKNOWN."""
     names = parameters(function)
     return {**dict.fromkeys(names, UNKNOWN), **dict(zip(names, args, strict=False)), **keywords}
 

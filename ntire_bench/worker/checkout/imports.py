@@ -1,7 +1,7 @@
 """Imports among the files of a checkout, with stand-ins for packages that are not installed. Worker only.
 
-Python's import system stays as it is: it finds the files, and this only has a say in how one is compiled. So
-relative imports, packages and changes of sys.path work as in the checkout's own run.
+Python's own import system finds the files; only how one is compiled is changed here. So relative imports,
+packages and changes of sys.path work as in the checkout's own run.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["serve"]
 
 
 def serve(root: Path) -> StandIns:
-    """Have the files of a checkout that are imported from now on get stand-ins; for good, in this process.
+    """Give stand-ins to all files of a checkout that this process imports from now on.
 
     Args:
-        root: The checkout; its folder is, or will be, among the places that modules are looked for in.
+        root: The checkout, whose folder is on sys.path, or will be.
 
     Returns:
-        What stands in, for all of the files.
+        The stand-ins, for all of the files.
     """
     folder = Path(os.path.realpath(root))
 
@@ -41,7 +41,7 @@ def serve(root: Path) -> StandIns:
             return True
         try:
             spec = importlib.util.find_spec(top)
-        except (ImportError, ValueError):  # a module that says nothing of where it is from
+        except (ImportError, ValueError):  # a module that does not say where it comes from
             return False
         places = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
         return any(inside(place) for place in places)
@@ -55,13 +55,13 @@ def serve(root: Path) -> StandIns:
         return None
 
     class Finder:
-        """Finds what Python's own search along sys.path finds, as far as it is the checkout's."""
+        """Finds the modules of the checkout, as Python's own search along sys.path finds them."""
 
         @staticmethod
         def find_spec(
             name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
         ) -> ModuleSpec | None:
-            """Return where a module is, or None to let others look."""
+            """Return where a module of the checkout is; None for any other module."""
             return served(PathFinder.find_spec(name, path, target))
 
     first = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
@@ -77,14 +77,14 @@ def serve(root: Path) -> StandIns:
 
 
 class _Loader(SourceFileLoader):
-    """Loads a file of a checkout from its text, never from what was compiled before."""
+    """Loads a file of a checkout from its text, never from a compiled file."""
 
     def __init__(self, name: str, path: str, stand_ins: StandIns) -> None:
         super().__init__(name, path)
         self._stand_ins = stand_ins
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """Return the file's code, in which imports at its top level are answered."""
+        """Return the file's code, in which top-level imports that fail give stand-ins."""
         tree = ast.parse(self.get_data(self.path), filename=self.path)
         tree.body = list(self._stand_ins.answered(tree.body))
         code: CodeType = compile(ast.fix_missing_locations(tree), self.path, "exec", dont_inherit=True)

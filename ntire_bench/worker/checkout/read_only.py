@@ -1,7 +1,7 @@
-"""Keeps a process from changing a folder, as far as Python's own functions go.
+"""Keeps Python's own functions from changing a folder.
 
-Where the worker is isolated the folder is read-only to begin with. Elsewhere this makes an honest submission
-meet the same error, so that it behaves alike at every level; it is no protection from one that is not honest.
+Where the worker is isolated, the folder is read-only anyway. Where it is not, this gives an honest submission
+the same error, so that it behaves alike at every level. It is no protection from a dishonest one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 __all__ = ["protect"]
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-# Audit events of functions that change what their first, or their first two, arguments name; and where among
-# the arguments stand the folders, as descriptors, that relative names start from.
+# Audit events of functions that change files: how many of their first arguments name such a file, and which
+# arguments are the open folders that these names are relative to.
 _CHANGES: dict[str, tuple[int, tuple[int, ...]]] = {
     "os.mkdir": (1, (2,)),
     "os.remove": (1, (1,)),
@@ -29,11 +29,11 @@ _CHANGES: dict[str, tuple[int, tuple[int, ...]]] = {
 
 
 def protect(folder: str) -> None:
-    """Refuse from now on to write to a folder; cannot be undone."""
+    """Refuse to write to a folder from now on; this cannot be undone."""
     root = os.path.realpath(folder)
 
     def placed(path: Any, folder: Any) -> str | None:  # noqa: ANN401 - whatever a caller hands over
-        """Return where a path is; None for an open descriptor, and where that cannot be told."""
+        """Return the path, absolute if its folder is known; None for an open descriptor."""
         if not isinstance(path, (str, bytes, os.PathLike)):
             return None
         name = os.fsdecode(path)
@@ -51,7 +51,7 @@ def protect(folder: str) -> None:
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
             path, mode, flags = args
-            # os.open() gives no mode and may start from another folder, which its event does not tell.
+            # os.open() has no mode. A relative name may start from an open folder; the event has none.
             elsewhere = mode is None and not os.path.isabs(os.fsdecode(path)) if _named(path) else False
             writes = isinstance(flags, int) and flags & _WRITES and not elsewhere
             names = [placed(path, None)] if writes else []
@@ -60,9 +60,9 @@ def protect(folder: str) -> None:
             starts = [args[at] if at < len(args) else None for at in folders] or [None] * count
             names = [placed(path, start) for path, start in zip(args[:count], starts, strict=False)]
             if event == "os.symlink":
-                names = names[1:]  # what it points to is not changed
+                names = names[1:]  # the first is what the link points to, which stays as it is
             if event == "os.mkdir":
-                names = [name for name in names if name and not os.path.exists(name)]  # else it is there
+                names = [name for name in names if name and not os.path.exists(name)]  # else mkdir fails
         else:
             return
         for name in names:

@@ -105,8 +105,9 @@ class Slicer:
         new = copy.deepcopy(statement)
         if isinstance(new, (ast.Assign, ast.AnnAssign)) and new.value is not None:
             new.value = self._with_lr(new.value)
-        whole = isinstance(statement, ast.Assign) and all(_is_names(target) for target in statement.targets)
-        return [new], (needed - bound if whole else needed) | names_read(new)
+        if isinstance(statement, ast.Assign) and all(map(_is_names, statement.targets)):
+            needed = needed - names_bound(statement.targets)
+        return [new], needed | names_read(new)
 
     def _with_lr(self, expression: ast.expr) -> ast.expr:
         result, found = put_lr(expression, self.start)

@@ -1,4 +1,4 @@
-"""What is run on an LR image for a branch: the part of the checkout's loop that was cut out."""
+"""Makes a function of the part that `loop` has cut out of a checkout's loop, and tries it once."""
 
 from __future__ import annotations
 

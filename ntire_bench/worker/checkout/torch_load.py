@@ -1,4 +1,4 @@
-"""What a checkout's own code gets from torch.load: tensors and plain values, on the CPU if need be."""
+"""torch.load for a checkout's own code: it gives tensors and plain values, on the CPU if need be."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class CheckpointReads:
     """Takes the place of torch.load in this process.
 
     Args:
-        on_cpu: Whether tensors that were saved on a GPU are to lie on the CPU, whatever the caller asks for.
-        allow_pickle: Whether a checkpoint may hold more than tensors and plain values; where it may not, a
-            caller's weights_only=False is not followed.
+        on_cpu: Whether all tensors are put on the CPU, wherever they were saved and whatever the caller asks.
+        allow_pickle: Whether a checkpoint may hold more than tensors and plain values. If not, a caller's
+            weights_only=False has no effect.
 
     Attributes:
         places: Devices, other than the CPU, that tensors were saved on.
-        failed: The file that could not be read last.
-        last: The file that was read last.
+        failed: The last file that could not be read.
+        last: The last file that was read.
     """
 
     def __init__(self, *, on_cpu: bool, allow_pickle: bool) -> None:
@@ -40,12 +40,12 @@ class CheckpointReads:
             torch.jit.load = self.load_script
 
     def load(self, f: Any, map_location: Any = None, *_: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Read a checkpoint; arguments are torch.load's."""
+        """Read a checkpoint; the arguments are those of torch.load."""
         kwargs.pop("pickle_module", None)
         if not self.allow_pickle:
             kwargs["weights_only"] = True
         elif kwargs.get("weights_only") is None:
-            kwargs["weights_only"] = False  # what torch.load did when the challenges' code was written
+            kwargs["weights_only"] = False  # torch.load's default when the challenges' code was written
         path = Path(f) if isinstance(f, (str, os.PathLike)) else None
         try:
             with torch.serialization.safe_globals(plain_types()):

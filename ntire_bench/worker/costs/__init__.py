@@ -1,1 +1,4 @@
-"""Counts parameters and FLOPs, and watches what a forward pass really does."""
+"""Counts what a network costs: parameters, FLOPs, and what a forward pass really does.
+
+Others import: count, fusion.
+"""

@@ -21,7 +21,7 @@ _STARTERS = (
 )
 _STARTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 _OPENS = frozenset({"open", "socket.connect", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"})
-_BUSY_NS = 200_000  # of one thread beside forward; those that only wait take less
+_BUSY_NS = 200_000  # of another thread during forward; threads that only wait take less
 _REPETITIONS = 3
 _TASKS = Path("/proc/self/task")
 
@@ -32,8 +32,8 @@ class Conduct:
 
     Attributes:
         started: Threads that the watched thread started.
-        beside: Threads that computed beside it, or were started by another. A library's own may wake now and
-            then, so once proves nothing; see `repeated`.
+        beside: Threads that computed at the same time, or that another thread started. A library's own thread
+            may wake now and then, so one sighting proves nothing; see `repeated`.
         files: What was opened, connected to or started.
     """
 
@@ -43,7 +43,7 @@ class Conduct:
 
 
 class _Hook:
-    """The one audit hook of this process: Python has no way to take one away again."""
+    """The one audit hook of this process: Python cannot remove a hook."""
 
     def __init__(self) -> None:
         self.conduct: Conduct | None = None
@@ -82,7 +82,7 @@ def watched() -> Iterator[Conduct]:
     finally:
         _hook.conduct = None
         after = _busy_ns()
-        starts = max(started, _hook.starts, key=len)  # two ways to see the same
+        starts = max(started, _hook.starts, key=len)  # two ways to see the same threads
         conduct.started = starts.count(own)
         conduct.beside = len(starts) - conduct.started
         conduct.beside += sum(
@@ -91,7 +91,7 @@ def watched() -> Iterator[Conduct]:
 
 
 def repeated(conduct: Conduct, again: Callable[[], object]) -> int:
-    """Return how many threads a watched pass started or had beside it, once that has been seen to repeat.
+    """Return how many threads a watched pass started, or computed at the same time in most passes.
 
     A thread that a library keeps, such as a progress bar's monitor that wakes every ten seconds, may fall
     into one pass; a thread that works for forward works in each.
@@ -101,7 +101,7 @@ def repeated(conduct: Conduct, again: Callable[[], object]) -> int:
         again: Runs the same pass once more.
 
     Returns:
-        0 where only the first pass had a thread beside it, or less than half of the others.
+        0 where only the first pass, or less than half of the others, had another thread computing.
     """
     if conduct.started or not conduct.beside:
         return conduct.started + conduct.beside
@@ -115,7 +115,7 @@ def repeated(conduct: Conduct, again: Callable[[], object]) -> int:
 
 @contextlib.contextmanager
 def _counted_starts(started: list[int]) -> Iterator[None]:
-    """Add to a list, whenever Python starts a thread, which one did so."""
+    """Whenever a thread is started, add the number of the thread that started it to a list."""
     originals = [(module, name, getattr(module, name)) for module, name in _STARTERS if hasattr(module, name)]
 
     def counting(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,13 +135,13 @@ def _counted_starts(started: list[int]) -> Iterator[None]:
 
 
 def _busy_ns() -> dict[int, int]:
-    """Return the processor time [ns] of Python's threads but this one; torch's own are not Python's."""
+    """Return the processor time [ns] of Python's other threads; torch's own are none of Python's."""
     own = threading.get_native_id()
     others = {thread.native_id for thread in threading.enumerate()} - {own, None}
     spent = {}
     for task in others:
         with contextlib.suppress(
             OSError, ValueError, IndexError
-        ):  # it has ended, or Linux does not count here
+        ):  # it has ended, or this kernel does not count
             spent[int(task or 0)] = int((_TASKS / str(task) / "schedstat").read_text().split()[0])
     return spent

@@ -62,10 +62,10 @@ def count_parameters(network: nn.Module) -> int:
 def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Counted:
     """Count a network's costs on a random image.
 
-    FLOPs are fvcore's total, which counts a multiply-accumulate once and knows convolutions, matrix products,
-    interpolations and some norms; the operators it met and gives no cost are returned beside it, as are the
-    modules that its trace never entered. Where fvcore cannot trace a network, such as one with scripted or
-    compiled modules, the operators that ran are counted by the same rules.
+    FLOPs are fvcore's total. It counts a multiply-accumulate once, and knows convolutions, matrix products,
+    interpolations and some norms. Operators that it gives no cost, and modules that its trace never entered,
+    are returned beside it. Where fvcore cannot trace a network, such as one with scripted or compiled
+    modules, the operators that ran are counted by the same rules.
 
     Args:
         upscaler: The loaded network.
@@ -106,7 +106,7 @@ def measure(upscaler: Upscaler, input_shape: tuple[int, int, int, int]) -> Count
 
 
 def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
-    """Run an image under observation, as it is run when it is timed; look for work that was not seen.
+    """Run an image under observation, as when it is timed, and look for work that was not seen.
 
     Args:
         upscaler: The loaded network; its padding stays what it is.

@@ -1,9 +1,9 @@
-"""Merges the branches that a network has for training only, and says what that changes. Worker only.
+"""Merges the branches that a network has only for training, and measures what that changes. Worker only.
 
 The convention: a network with a training form has a method `fuse()` that merges every branch in place, after
 which its state dict is that of the inference form. Where its class takes an argument `deploy`, that is the
-form that `deploy=True` builds. Other names of such a method, and methods of blocks that the network leaves to
-its caller, are found too.
+form that `deploy=True` builds. Other names of such a method are found too, and so are methods of single
+blocks where the network itself has none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.wire.messages import FuseReply
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.network.pixels import to_tensor
-from ntire_bench.worker.network.upscaler import Upscaler, blame
+from ntire_bench.worker.network.upscaler import Upscaler, blame, ready
 
 __all__ = ["can_fuse", "fuse"]
 
@@ -65,7 +65,7 @@ def _of_blocks(module: nn.Module, seen: set[nn.Module]) -> Iterator[Callable[[],
 def _methods(module: nn.Module) -> list[Callable[[], object]]:
     """Return a module's own methods of such a name; a submodule of that name is none."""
     others = [name for name in dir(type(module)) if _OTHER.fullmatch(name) and name not in _NAMES]
-    # A property would run, and may raise, as it is looked at.
+    # Looking at a property runs it, and it may raise.
     names = [name for name in (*_NAMES, *others) if not _is_property(type(module), name)]
     found = [getattr(module, name, None) for name in names]
     return [method for method in found if inspect.ismethod(method) and _needs_nothing(method)]
@@ -121,9 +121,7 @@ def fuse(
             raise SubmissionError(
                 f"{name}() fails", file=upscaler.file, found=blame(error, upscaler.file), remedy=remedy
             ) from error
-        network.eval()
-        for parameter in network.parameters():
-            parameter.requires_grad_(False)
+        ready(network, upscaler.file, upscaler.device)
         second = upscaler.checked(image)
     after = count.measure(upscaler, input_shape).costs
     difference = float((first.double() - second.double()).abs().max())

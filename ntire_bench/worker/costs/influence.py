@@ -22,7 +22,7 @@ _MOST_TENSORS = 64
 
 
 def hidden_work(upscaler: Upscaler, image: Tensor, names: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """Return which of some parameters change the output, and the least that they cost.
+    """Return which of some parameters change the output, and the least work that they cost.
 
     The largest element of a weight tensor is changed, and the LR pixels are counted whose SR pixels change:
     each of the tensor's elements is used at least once for each of them, unless its work is done at a lower
@@ -44,7 +44,7 @@ def hidden_work(upscaler: Upscaler, image: Tensor, names: Sequence[str]) -> tupl
         return (), 0
     with torch.inference_mode():
         before = upscaler.forward(image)
-        # What differs between equal calls, such as noise that it adds or sums in another order, says nothing.
+        # Equal calls may differ, by noise that the network adds or by another order of sums: no effect.
         noise = 4 * (upscaler.forward(image) - before).abs().max()
         with contextlib.ExitStack() as stack:
             for _, weight in weights:
@@ -78,7 +78,7 @@ def _changed(weight: Tensor) -> Iterator[None]:
 
 
 def _differs(output: Tensor, before: Tensor, noise: Tensor) -> Tensor:
-    return ~((output - before).abs() <= noise)  # what is no number differs
+    return ~((output - before).abs() <= noise)  # NaN counts as different
 
 
 def _cells(changed: Tensor, scale: int) -> int:

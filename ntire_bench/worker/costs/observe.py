@@ -1,4 +1,4 @@
-"""A forward pass under observation: the audit's count of what runs when nothing is traced. Worker only."""
+"""Observes a forward pass operator by operator: the audit's count, without tracing. Worker only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ntire_bench.worker.network.upscaler import Upscaler
 __all__ = ["observe", "uncompiled"]
 
 _MOST_NAMES = 12
-_FOREIGN_FROM = 1000  # elements; smaller tensors from elsewhere hide no work worth the name
+_FOREIGN_FROM = 1000  # elements; fewer from elsewhere hide no work that matters
 
 
 def _tensors(output: object) -> Iterator[Tensor]:
-    """Yield what a network returns: one tensor, or several of which a checkout's own loop takes one."""
+    """Yield the tensors that a network returns: one, or several of which a checkout's loop takes one."""
     if isinstance(output, Tensor):
         yield output
     elif isinstance(output, (list, tuple)):
@@ -33,7 +33,7 @@ def _tensors(output: object) -> Iterator[Tensor]:
 
 @contextlib.contextmanager
 def uncompiled() -> Iterator[None]:
-    """Run compiled modules as they were written; they give the same image, and torch counts what it runs."""
+    """Run compiled modules uncompiled: the image is the same, and their operators can be counted."""
     if "torch._dynamo" not in sys.modules:
         yield
         return
@@ -50,7 +50,8 @@ def observe(
         upscaler: The loaded network.
         image: Float 1CHW in [0, data_range].
         forward: What is run on it, such as `upscaler.forward`.
-        twice: Whether another image may be run, where tensors from elsewhere must be told from constants.
+        twice: Whether a second image may be run. It shows which undeclared tensors are constants, and which
+            change with the image and so were computed elsewhere.
 
     Returns:
         What `forward` returned, and what was seen.
@@ -71,7 +72,7 @@ def observe(
         foreign = sum(source.undeclared for source in changing)
         undeclared = [source for source in undeclared if source.print in constant]
     from_image = any(Kind.IMAGE in seen.provenance.of(tensor).kind for tensor in _tensors(output))
-    if foreign or not from_image:  # what comes from elsewhere would pass for weights, and what follows too
+    if foreign or not from_image:  # else what was computed elsewhere would count as weights
         undeclared = []
     packed = sum(source.undeclared for source in undeclared if source.recast and source.names)
     undeclared = [source for source in undeclared if not (source.recast and source.names)]

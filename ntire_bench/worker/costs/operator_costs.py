@@ -1,8 +1,8 @@
 """What one call of a torch operator costs, from its arguments and its result. Worker only.
 
-Costs are multiply-accumulates. `product` gives those of convolutions, matrix products and attention, which
-FLOPs are about; `besides` what fvcore counts on top; `estimate` what nobody counts, by the table of
-docs/INTEGRITY.md.
+Costs are multiply-accumulates. `product` gives those of convolutions, matrix products and attention, most of
+what FLOPs are; `besides` gives what fvcore counts in addition; `estimate` gives what fvcore does not count,
+by the table in docs/INTEGRITY.md.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ _PRODUCTS: Mapping[str, Callable[[Arguments, Tensor], int]] = {
         arguments[1].numel() * arguments[0].shape[-1]
     ),
     "aten::conv_tbc": lambda arguments, result: int(result.numel() * math.prod(arguments[1].shape[:2])),
-    # Of a triangle, half is zero; else the matrix is taken apart before, which is done once.
+    # Half of a triangular matrix is zero. Other solvers get a factorized matrix, which is made once.
     "aten::linalg_solve_triangular": lambda arguments, result: int(
         result.numel() * arguments[0].shape[-1] // 2
     ),
@@ -228,7 +228,7 @@ def is_multiplication(name: str) -> bool:
 
 
 def is_several(name: str) -> bool:
-    """Return whether an operator is one that torch makes of others, which are to be counted in its place.
+    """Return whether torch makes an operator of others, which are counted in its place.
 
     >>> is_several("aten::_foreach_mul"), is_several("aten::mul")
     (True, False)
@@ -239,7 +239,7 @@ def is_several(name: str) -> bool:
 def estimate(name: str, arguments: Arguments, result: Tensor) -> int:
     """Return the estimated cost of an operator that is neither a product nor counted by fvcore.
 
-    One per element that it gives; 4 for exponentials and their like, 5 for a softmax, 16 for bicubic
+    1 per element of the result; 4 for exponentials and their like, 5 for a softmax, 16 for bicubic
     interpolation, the window for pooling, 2 per element read for means, variances and sums; nothing for what
     only moves data.
     """

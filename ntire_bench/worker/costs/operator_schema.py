@@ -1,4 +1,4 @@
-"""What a torch operator's schema says of it: what it reads, writes and makes. Worker only."""
+"""Reads from a torch operator's schema what the operator reads, writes and makes. Worker only."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Facts:
         native: Whether it is one of torch's own.
         composite: Whether torch defines it by other operators.
         view: Whether its result shows its argument's memory, and nothing is computed.
-        room: Whether its result is memory that nothing has been written to.
+        room: Whether its result is uninitialized memory.
         reads_nothing: Whether only the shape of its argument matters.
         random: Whether it draws random numbers.
-        range: Whether it makes numbers out of nothing.
+        range: Whether it makes a row of numbers from nothing, as arange does.
         bits: Whether it takes numbers apart into bits.
         writes: Places and names of the arguments that it writes.
         overwrites: Whether it does not read what it writes.

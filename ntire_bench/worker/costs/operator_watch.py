@@ -1,8 +1,8 @@
 """Sees every operator that torch runs: counts it, and follows where its tensors come from. Worker only.
 
-Operators are seen below autograd, so a custom autograd.Function, a scripted module or a hook hides nothing;
-operators that a submission defines itself are looked into. What is computed elsewhere, in another thread, by
-NumPy or by native code, is not seen, but what it gave enters as a tensor from nowhere.
+Operators are seen below autograd, so a custom autograd.Function, a scripted module or a hook hides nothing.
+Of operators that a submission defines itself, those inside are seen. What another thread, NumPy or native
+code computes is not seen, but its result enters as a tensor that no operator made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["OperatorWatch"]
 
-_FEWEST_PRODUCTS = 2  # elements that a sum must add for each that it gives, to be a sum of products
+_FEWEST_PRODUCTS = 2  # a sum of products adds at least so many elements for each of its result
 _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 4)} | {
     "aten::_native_batch_norm_legit_no_training": (3, 4),
     "aten::_native_batch_norm_legit": (3, 4),
@@ -42,7 +42,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Else torch imports its compiler, 0.8 s, to keep it out of a method that nothing here compiles.
+        # Otherwise torch imports its compiler, which takes 0.8 s, only to keep it out of this class.
         return False
 
     def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
@@ -63,7 +63,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         facts = self._facts.get(func)
         if facts is None:
             facts = self._facts[func] = facts_of(func)
-        if facts.composite:  # seen whole in inference mode only
+        if facts.composite:  # only inference mode passes it here; its parts are what is counted
             with self:
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
@@ -96,7 +96,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         strange = [tensor for tensor in tensors_in(result) if not self.provenance.known(tensor)]
         if strange and cost is None:
             self.unknown.append(facts.name)
-        # Not a reading: what such an operator does with a weight is not known.
+        # This does not count as reading a weight: what such an operator does with it is not known.
         origin = self.provenance.merged(tensors_in((args, kwargs)), Use.NOTHING) if strange else Origin()
         for tensor in strange:
             self.provenance.produced(tensor, origin)
@@ -157,9 +157,8 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.provenance.recast(tensor)
         if not facts.view:
             self._cost(facts, args, results or written, origin)
-        if Kind.IMAGE not in origin.kind or not costs.is_multiplication(facts.name):
-            pass
-        elif not self._weighted(args):
+        multiplies = Kind.IMAGE in origin.kind and costs.is_multiplication(facts.name)
+        if multiplies and not self._weighted(args):
             origin = Origin(origin.kind | Kind.PRODUCT)
         for tensor in written:
             self.provenance.written(tensor, origin)

@@ -1,4 +1,4 @@
-"""What a tensor was computed from, and the tensors that were there before. Worker only."""
+"""The kinds of origin that a tensor may have, and the tensors that were there before. Worker only."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Origin:
     """What the values of a storage were computed from.
 
     Attributes:
-        kind: The union over all that went in.
-        sources: Numbers of the sources, as long as the image is not among what went in.
+        kind: The union over all that they were computed from.
+        sources: Numbers of the sources; none where the image is among what they were computed from.
     """
 
     kind: Kind = Kind.NOTHING
@@ -62,7 +62,7 @@ class Origin:
 
 @dataclass
 class Source:
-    """A storage that entered the computation without being produced by it.
+    """A storage that the computation reads and that no operator of it made.
 
     Attributes:
         names: Parameters that lie in it; none if it is undeclared.
@@ -71,7 +71,7 @@ class Source:
         itemsize: Bytes of an element, of the parameters or of the tensor that was met first.
         recast: Whether it is read as a type of smaller elements.
         use: All that it is used for.
-        print: Tells the contents of undeclared sources apart; None until they are read.
+        print: A fingerprint of the contents, for undeclared sources; None until they are read.
     """
 
     names: tuple[str, ...]
@@ -106,7 +106,7 @@ def distinct(tensor: Tensor) -> int:
 
 
 def print_of(tensor: Tensor) -> tuple[int, str, str]:
-    """Return what tells a tensor's contents apart: how many, their sum, the sum of their squares.
+    """Return a fingerprint of a tensor's contents: how many elements, their sum, the sum of their squares.
 
     >>> print_of(torch.tensor([1.0, 2.0]))
     (2, '3.0', '5.0')

@@ -1,7 +1,7 @@
-"""Where every tensor of a forward pass comes from: the image, a weight, a constant, or nowhere. Worker only.
+"""Keeps the origin of every tensor during a forward pass: image, weights, constants, or else. Worker only.
 
-Origins belong to storages, because views share one. A storage is known by a weak reference, which keeps its
-address from being used again, and not by the address, which the next tensor may get.
+Origins belong to storages, because views share one. A storage is known by a weak reference and not by its
+address: the reference keeps the address from being used for the next tensor.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class Provenance:
         self._regions = [(start, *region) for start, region in sorted(regions.items())]
 
     def produced(self, tensor: Tensor, origin: Origin, *, unwritten: bool = False) -> None:
-        """Note a new tensor that an operator gave; `unwritten` if it is only room for one."""
+        """Note a new tensor that an operator made; `unwritten` if it is uninitialized memory."""
         self._storages[self._key(tensor)] = _Storage(origin, unwritten=tensor.numel() if unwritten else 0)
 
     def known(self, tensor: Tensor) -> bool:
-        """Return whether an operator has given or written this tensor's storage, or read it before."""
+        """Return whether an operator has made, written or read this tensor's storage before."""
         return self._key(tensor) in self._storages
 
     def written(self, tensor: Tensor, origin: Origin) -> None:
@@ -96,13 +96,13 @@ class Provenance:
         storage.origin = Origin(kind, frozenset() if from_image else before.sources | origin.sources)
 
     def recast(self, tensor: Tensor) -> None:
-        """Note that a computed tensor's bits are read as another type; sources tell it by their elements."""
+        """Note that a computed tensor's bits are read as another type; `Source.recast` says so of sources."""
         storage = self._storages.get(self._key(tensor))
         if storage is not None and Kind.IMAGE not in storage.origin.kind:
             storage.origin = Origin(storage.origin.kind | Kind.BITS, storage.origin.sources)
 
     def of(self, tensor: Tensor, use: Use = Use.NOTHING) -> Origin:
-        """Return the origin of a tensor that is read; one that nobody produced is a source from now on.
+        """Return the origin of a tensor that is read; one that no operator made is a source from now on.
 
         Args:
             tensor: An operator's argument.
@@ -123,7 +123,7 @@ class Provenance:
             self._read(self.sources[storage.number], tensor, view, use)
         if use:
             self.unwritten += min(storage.unwritten, distinct(tensor))
-        # What nobody has written may be anything.
+        # Memory that nobody has written may hold anything, so also what was computed from the image.
         return Origin(storage.origin.kind | Kind.IMAGE) if storage.unwritten else storage.origin
 
     def source_of(self, tensor: Tensor) -> int | None:
@@ -162,7 +162,7 @@ class Provenance:
         return id(tensor)
 
     def _source(self, tensor: Tensor) -> int:
-        """Return the number of a source; storages over a parameter's memory are that parameter's."""
+        """Return the number of a source; a storage in a parameter's memory counts as that parameter."""
         names: tuple[str, ...] = ()
         declared = 0
         room, itemsize = room_of(tensor), tensor.element_size()
@@ -182,9 +182,9 @@ class Provenance:
 class DerivedWeights:
     """The factors of convolutions and matrix products that do not depend on the image.
 
-    A factor that is a tensor of its own marks that tensor as a weight. One that was computed counts by its
-    elements, equal ones once: half-precision copies, merged branches and unpacked numbers of one forward pass
-    are compared with what they were computed from.
+    A factor that was there before is marked as a weight. One that forward computes counts by its elements,
+    equal tensors once, and is compared with what it was computed from: half-precision copies, merged branches
+    and unpacked numbers.
 
     Args:
         provenance: Of the same pass.

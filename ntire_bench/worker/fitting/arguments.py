@@ -1,6 +1,6 @@
-"""Reads from a checkpoint what constructor arguments may have been. Worker only.
+"""Reads from a checkpoint which constructor arguments it may have been made with. Worker only.
 
-Nothing here decides: these are values worth trying, and `fitting` keeps those that the checkpoint proves.
+Nothing is decided here: these are values worth trying, and `fit` keeps those that the checkpoint proves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from ntire_bench.worker.fitting.signature import Signature, flatten
 from ntire_bench.worker.fitting.source_text import EMPTY, Parameter
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = ["Start", "has_few_values", "is_deploy_flag", "other_numbers", "start", "variations", "widths"]
 
@@ -32,13 +32,13 @@ _COUNT = re.compile(r"block|layer|depth|module|cell|stage|group|^n_?b$|num_?b$|r
 _WIDTH = re.compile(r"dim|ch|feat|width|hidden|mid|plane|nf$|^nc$|embed")
 _KERNEL = re.compile(r"kernel|ksize|^ks?$")
 _WINDOW = re.compile(r"window|win_|^ws$|patch|shift|(img|image|input)_?size|resolution")
-_WINDOWS = (8, 16, 4, 7, 32)  # of more, the tables and masks of positions would be huge
+_WINDOWS = (8, 16, 4, 7, 32)  # larger windows have huge tables and masks of positions
 _FORM = re.compile(r"deploy|infer|train|rep(aram|_|$)|fuse|merge|test|eval|export")
 _FLAG = re.compile(rf"{_FORM.pattern}|mode$|^is_|^use_|^with_|bias$|clamp|residual$|skip$")
 _SHARE = re.compile(r"^res_?scale$|^residual_scal")
 _WHITE = re.compile(r"(img|rgb|image|data|pixel|value|input)_?range$|^(max_?val(ue)?|range|peak)$")
 _DEVICE = re.compile(r"(^|_)device$")
-_INERT = re.compile(r"drop|(^|_)eps(ilon)?$|momentum")  # in eval mode, or nearly so
+_INERT = re.compile(r"drop|(^|_)eps(ilon)?$|momentum")  # without effect in eval mode, or nearly so
 _INTEGERS = (EMPTY, int, "int", "int | None", "Optional[int]")
 _MOST = 6  # candidates of a kind
 _FEW_VALUES = 4  # of a mean of colours, or a factor
@@ -54,7 +54,7 @@ class Start:
         options: Values to try instead, by argument, the likeliest first.
         required: Arguments without a default that nobody declared.
         conventional: Values that every x4 RGB network has, whether or not the checkpoint shows them.
-        defaults: Values that arguments have of themselves.
+        defaults: Default values, by argument.
     """
 
     args: dict[str, Any]
@@ -103,9 +103,9 @@ def _consider(parameter: Parameter, states: Sequence[StateDict], scale: int, res
         result.conventional[name] = convention
     if required and not values:
         if "." in name:
-            return None  # a key that only training may read; if the constructor does, it says so
+            return None  # perhaps only training reads this key; if the constructor does, it raises
         return (
-            f"the argument {name!r} has no default, and the checkpoint does not tell it: declare it in args"
+            f"the argument {name!r} has no default, and the checkpoint does not show it: declare it in args"
         )
     if required:
         result.required.add(name)
@@ -176,7 +176,7 @@ def is_deploy_flag(name: str) -> bool:
     >>> is_deploy_flag("deploy"), is_deploy_flag("is_train"), is_deploy_flag("pretrained")
     (True, True, False)
     """
-    return _FORM.search(name.lower().replace("pretrain", "")) is not None  # which may want to download
+    return _FORM.search(name.lower().replace("pretrain", "")) is not None  # "pretrained" may start a download
 
 
 def has_few_values(parameter: Parameter) -> bool:
@@ -203,9 +203,10 @@ def variations(parameter: Parameter) -> list[Any]:
 
 
 def other_numbers(parameter: Parameter) -> list[Any]:
-    """Return other numbers for one with a default: it may be a number of heads, say, that no tensor shows.
+    """Return other numbers for an argument with a default, such as a number of heads, which no tensor shows.
 
-    The first two are to be tried first: where both change the tensors, or neither the image, so do the rest.
+    The first two are to be tried first. If both change the tensors, or neither changes the image, the others
+    may be left out.
     """
     default = parameter.default
     usual: tuple[float, ...] = (1, 2, 3, 4, 6, 8) if isinstance(default, int) else (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -218,7 +219,7 @@ def other_numbers(parameter: Parameter) -> list[Any]:
 
 
 def _lists(default: Sequence[Any], state: StateDict, counting: bool) -> list[Any]:
-    """Return lists of as many equal numbers as there are blocks, and of how many blocks each stage has."""
+    """Return candidates for a list: how many blocks each stage has, and equal numbers, one for each block."""
     kind = type(default) if isinstance(default, (list, tuple)) else list
     if default and not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in default):
         return []
@@ -248,9 +249,10 @@ def _nested(state: StateDict) -> Iterator[tuple[int, ...]]:
 
 
 def _given(state: StateDict) -> list[Any]:
-    """Return values for an argument that is None unless it is given, as a buffer may hang on it.
+    """Return values for an argument whose default is None: a buffer may exist only if it is given.
 
-    Such a buffer is often a mean of three colours or one factor, so the checkpoint itself may hold the value.
+    Such a buffer is often the mean of three colours or one factor, so the checkpoint itself may hold the
+    value.
     """
     few = [
         tensor
@@ -268,7 +270,7 @@ def widths(state: StateDict) -> list[int]:
         shape
         for name, shape in state.shapes.items()
         if len(shape) == 4 or (len(shape) == 2 and "weight" in name)
-    )  # and no tables of positions, which can have hundreds of rows
+    )  # tables of positions, which can have hundreds of rows, are left out
     widths = Counter(shape[0] for shape in weights if shape[0] > 1)
     return [width for width, _ in widths.most_common(_MOST)]
 

@@ -1,7 +1,7 @@
 """Finds the constructor arguments with which a class takes a checkpoint strictly. Worker only.
 
-The answer is proven by the checkpoint itself: names and shapes of every tensor must match. What they do not
-tell is not guessed, but handed on as a choice: `variants` tells what comes of it.
+The checkpoint itself proves the answer: names and shapes of every tensor must match. What they do not show is
+not guessed. It is handed on as a choice, which `loading.rivals` settles by the image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ntire_bench.worker.fitting.search import Attempt, Search
 from ntire_bench.worker.fitting.shapes import COUNTER
 from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.source_text import EMPTY
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["Choice", "Fit", "fit"]
@@ -28,14 +28,14 @@ _MOST_CHOICES = 8
 
 @dataclass(frozen=True)
 class Choice:
-    """An argument whose other values load as well.
+    """An argument of which the checkpoint fits several values.
 
     Attributes:
         name: Of the argument.
         value: The one that the network was built with.
         others: Values with which the checkpoint loads too.
         meant: Whether `value` is the author's: a default, or what the file itself calls with.
-        closed: Whether it could hardly be anything else than one of these.
+        closed: Whether these are all the values that it can have, and not some of many numbers.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Choice:
 
 @dataclass
 class Fit:
-    """A network that takes the checkpoint, and how it came about.
+    """A network that takes the checkpoint, and how it was built.
 
     Attributes:
         name: Of the class or function.
@@ -55,10 +55,11 @@ class Fit:
         state: The state dict it took.
         args: All arguments that were passed.
         derived: Those that nobody declared and that differ from the class's defaults.
-        choices: Arguments that the checkpoint does not tell.
+        choices: Arguments that the checkpoint does not show.
         how: Where a value of `derived` comes from, if it is not the one with which the checkpoint loads.
         again: Builds and loads it with some arguments changed.
-        spoilt: Builds and loads it with what spoils every result in the tensors that the checkpoint lacks.
+        spoilt: Builds and loads it with NaN in the tensors that the checkpoint lacks, or with other whole
+            numbers: a result that needs them is wrong then.
     """
 
     name: str
@@ -90,7 +91,7 @@ def fit(
         loose: Whether the checkpoint may hold more than the network, or less (see `shapes.loosely`).
 
     Returns:
-        The fit, with as few arguments other than the defaults as will do, or None; and what failed.
+        The fit, with as few arguments other than the defaults as possible, or None; and what failed.
     """
     name = getattr(build, "__name__", str(build))
     try:
@@ -124,14 +125,14 @@ def _fit(
     for example in signature.examples:
         open_ones = {k: v for k, v in example.items() if k in begin.options and k not in begin.conventional}
         starts += [{**begin.args, **open_ones}] if open_ones else []
-    # A deploy form may differ from the default by one flag: that is tried before any number.
+    # The deploy form may differ from the default by one flag: flags are tried before any number.
     for args in search.with_flags():
         _, state = search.judge(args)
         if state is not None:
             found = args, state
         if found is not None or search.hopeless:
             break
-    for args in search.likest_first(starts):
+    for args in search.closest_first(starts):
         if found is None and not search.hopeless:
             found = search.climb(args)
     if found is None and search.nearly is not None:
@@ -139,7 +140,7 @@ def _fit(
     if found is None:
         return None, search.attempts
     args, state = found
-    search.networks.more_time()  # what else would load must be known, however long it took
+    search.networks.more_time()  # other values that load must be found, however long the search took
     choices = _simplify(search, args, state)
     try:
         return _load(search, args, state, choices), search.attempts
@@ -151,7 +152,7 @@ def _fit(
 def _simplify(search: Search, args: dict[str, Any], state: StateDict) -> list[Choice]:
     """Drop changes that are not needed; return the arguments of which other values would load as well.
 
-    Such an argument is not told by the checkpoint, though it may change what the network computes.
+    The checkpoint does not show such an argument, though it may change what the network computes.
     """
     begin = search.begin
     changed = [key for key in args if key not in search.fixed and args[key] != begin.conventional.get(key)]
@@ -209,7 +210,7 @@ def _loaded(
     state: StateDict,
     lacking: Callable[[Tensor], Tensor] = lambda tensor: tensor,
 ) -> nn.Module:
-    """Build a network and load it; `lacking` makes a tensor that the checkpoint lacks of the built one."""
+    """Build a network and load it; `lacking` makes a tensor that the checkpoint lacks from the built one."""
     network: nn.Module = search.signature.call(args)
     own = network.state_dict()
     counters = {k: v for k, v in own.items() if k.endswith(COUNTER) and k not in state.tensors}

@@ -1,8 +1,7 @@
-"""Climbs to constructor arguments with which a network's tensors are the checkpoint's. Worker only.
+"""Searches for constructor arguments with which a network's tensors are the checkpoint's. Worker only.
 
-What an argument's effect on the shapes asks for is tried first, one argument after another, as long as that
-makes more tensors match; then all other candidates, of which the best is kept. Networks are built without
-memory.
+First, one argument after another is set to what its effect on the shapes suggests, as long as more tensors
+match. Then all other candidates are tried, and the best is kept. Networks are built without memory.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from ntire_bench.worker.fitting.sensitivity import solutions
 from ntire_bench.worker.fitting.shapes import difference, likeness, loosely
 from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.weightless import NoNetwork, WeightlessNetworks
-from ntire_bench.worker.network.checkpoint import StateDict
 from ntire_bench.worker.network.packages import Missing, missing_by
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["Attempt", "Search"]
 
 MAX_ATTEMPTS = {1: 250, 2: 60}  # by how many arguments are changed at a time; each takes milliseconds
-_MOST_FLAGS = 4  # that are turned over before anything else is tried
-_RELATED = 0.2  # likeness under which a class is a building block of the network, or another network
+_MOST_FLAGS = 4  # that are changed before anything else is tried
+_RELATED = 0.2  # below this likeness a class is a block of the network, or another network
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Attempt:
         name: Of the class or function.
         call: It and its arguments.
         reason: Why it does not fit.
-        likeness: From 0, no tensor in common with the checkpoint, to 1; below 0 where nothing was built.
+        likeness: From 0, no tensor in common with the checkpoint, to 1, all; -1 where nothing was built.
         missing: The package that is not installed, if that is why.
     """
 
@@ -65,13 +64,13 @@ class Search:
         self.networks = WeightlessNetworks(signature)
         self.touched: dict[str, set[str]] = {}
         self._told: set[str] = set()
-        self.nearly: tuple[float, dict[str, Any], StateDict] | None = None  # the likest that is not strict
+        self.nearly: tuple[float, dict[str, Any], StateDict] | None = None  # the closest that is not strict
 
     def climb(self, args: dict[str, Any]) -> tuple[dict[str, Any], StateDict] | None:
-        """Change one argument after another for the better; where that gets stuck, two at a time."""
+        """Change one argument after another as long as more tensors match; then two at a time."""
         alike, state = self.judge(args)
         if state is None and 0 <= alike < _RELATED and not self.related(args):
-            self.hopeless = True  # other arguments do not change what the parts of a network are called
+            self.hopeless = True  # other arguments do not rename the parts of a network
             return None
         for together, most in MAX_ATTEMPTS.items():
             most += len(self.attempts)
@@ -103,7 +102,7 @@ class Search:
         yield from _changes(options, together)
 
     def with_flags(self) -> Iterator[dict[str, Any]]:
-        """Yield the arguments to begin with, and for a network then each with one flag turned over."""
+        """Yield the arguments to begin with; then, for the network itself, the same with one flag changed."""
         yield self.begin.args
         shapes = self.networks.shapes_or_none(self.begin.args)
         if shapes is not None and not self.related(self.begin.args):
@@ -113,8 +112,8 @@ class Search:
         for name in [name for name in ordered if name not in self.fixed][:_MOST_FLAGS]:
             yield {**self.begin.args, name: not self.begin.defaults[name]}
 
-    def likest_first(self, starts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return arguments to begin with, those whose network is most like the checkpoint first."""
+    def closest_first(self, starts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Sort arguments to begin with: those whose network is most like the checkpoint first."""
         if len(starts) == 1:
             return starts
         own = [self.networks.shapes_or_none(args) or {} for args in starts]
@@ -122,7 +121,7 @@ class Search:
         return [starts[i] for i in sorted(range(len(starts)), key=lambda i: -alike[i])]
 
     def ascend(self, args: dict[str, Any], alike: float) -> tuple[dict[str, Any], float, StateDict | None]:
-        """Set one argument after another to what its effect on the shapes asks for, while that helps."""
+        """Set one argument after another to what its effect on the shapes suggests, while that helps."""
         names = [name for name in (*self.begin.args, *self.begin.defaults) if name not in self.fixed]
         state, improved = None, True
         while improved and state is None and not self.networks.late:
@@ -136,7 +135,7 @@ class Search:
         return args, alike, state
 
     def solved(self, name: str, args: dict[str, Any]) -> list[Any]:
-        """Return the values that one argument's effect on the shapes asks for."""
+        """Return the values that one argument's effect on the shapes suggests."""
         if name in self.begin.conventional:
             return []
         default = self.begin.defaults.get(name)
@@ -163,7 +162,7 @@ class Search:
             if problem is None:
                 return 1.0, state
             alike = likeness(shapes, state.shapes)
-            # Not the first that will do: a flag may make the network that has what this one leaves over.
+            # Not the first that fits: with another flag, the network may have what is left over here.
             if self.loose and (found := loosely(shapes, state)) is not None:
                 if self.nearly is None or (found.averaged, alike) > (self.nearly[2].averaged, self.nearly[0]):
                     self.nearly = alike, args, found
@@ -198,7 +197,7 @@ class Search:
 
 
 def _changes(options: dict[str, list[Any]], together: int) -> Iterator[dict[str, Any]]:
-    # Words and flags first: they are few, and no number makes up for a wrong one.
+    # Words and flags first: they are few, and where one is wrong, no number helps.
     ordered = sorted(options, key=lambda name: not isinstance(options[name][0], (str, bool)))
     for names in itertools.combinations(ordered, together):
         for values in itertools.product(*(options[name] for name in names)):

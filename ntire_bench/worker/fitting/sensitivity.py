@@ -1,4 +1,4 @@
-"""Solves for constructor arguments by how the shapes of a network's tensors change with them. Worker only."""
+"""Computes constructor arguments from how the shapes of a network's tensors change with them. Worker only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ntire_bench.worker.fitting.arguments import widths
 from ntire_bench.worker.fitting.shapes import Shapes, likeness
 from ntire_bench.worker.fitting.weightless import WeightlessNetworks
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = ["solutions"]
 
@@ -25,16 +25,16 @@ def solutions(
     states: Sequence[StateDict],
     touched: dict[str, set[str]],
 ) -> list[Any]:
-    """Return the values of an argument for which more shapes would be the checkpoint's.
+    """Return the values of an argument with which more shapes would be the checkpoint's.
 
     Args:
         name: Of the argument.
-        value: Its present one; of a list, all elements are solved for at once and one by one.
+        value: Its present one. Of a list, all elements are computed together, and one by one.
         args: All arguments.
-        networks: Of the network.
+        networks: Builds them and remembers their shapes.
         states: State dicts of the checkpoint.
-        touched: Gains the names of the tensors that each argument has been seen to change; an argument is
-            left alone while all of those are as they are in the checkpoint.
+        touched: The names of the tensors that each argument has been seen to change; grows here. An argument
+            is left alone while all of its tensors are as they are in the checkpoint.
     """
     own = networks.shapes_or_none(args)
     if own is None:
@@ -98,8 +98,8 @@ def _solve(
     """Return the values of a number for which shapes would be the checkpoint's, the most supported first.
 
     A side that grows with an argument mostly grows in proportion, or by a fixed amount per unit, or as a
-    square does (a window's positions): two builds tell the line, and the checkpoint's side the value. The
-    number of tensors tells a number of blocks alike.
+    square does (a window's positions). Two builds give the line, and the checkpoint's side then gives the
+    value. In the same way the number of tensors gives a number of blocks.
 
     Args:
         value: What the network was built with.

@@ -1,4 +1,4 @@
-"""How like a network's tensors are to a checkpoint's, by names and shapes. Worker only."""
+"""Compares a network's tensors with a checkpoint's, by names and shapes. Worker only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch  # noqa: F401 - the example below
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 __all__ = [
     "COUNTER",
@@ -37,7 +37,7 @@ def shapes_of(network: nn.Module) -> Shapes:
 
 
 def likeness(shapes: Shapes, wanted: dict[str, tuple[int, ...]]) -> float:
-    """Return the share of tensors in common, one whose shape differs counting half and its equal sides.
+    """Return the share of tensors in common; one of another shape counts 0.5 and up to 0.4 for equal sides.
 
     >>> likeness({"a": (3, 3), "b": (4,)}, {"a": (3, 3), "c": (4,)})
     0.3333333333333333
@@ -85,8 +85,8 @@ def _few(names: Sequence[str], between: str = ", ") -> str:
 def leftovers(shapes: Shapes, state: StateDict) -> tuple[str, ...] | None:
     """Return what a checkpoint holds beyond a network, if none of it can be a further part of the network.
 
-    Whatever both have must be of the same shapes. What else there is must be no further part of a numbered
-    row: a network with fewer blocks would take such a checkpoint as well.
+    Tensors that both have must have the same shapes. What else the checkpoint holds must not continue a
+    numbered row of blocks: else a network with too few blocks would take it, too.
 
     >>> state = StateDict({k: torch.ones(1) for k in ("rep.conv", "rep.branch", "body.0", "body.1")}, "")
     >>> leftovers({"rep.conv": (1,), "body.0": (1,), "body.1": (1,)}, state)
@@ -115,7 +115,7 @@ def loosely(shapes: Shapes, state: StateDict) -> StateDict | None:
     """Return a state dict cut down to what a network has, or None if the two do not belong together.
 
     What the checkpoint holds beyond the network becomes `dropped` (see `leftovers`), and what it lacks
-    `missing`, which may be less than half of the network: whether that is needed, its output must tell.
+    `missing`, which must be less than half of the network. Whether that is needed, its output must show.
     """
     extra = leftovers(shapes, state)
     missing = tuple(name for name in shapes if name not in state.shapes and not name.endswith(COUNTER))

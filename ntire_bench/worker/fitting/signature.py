@@ -1,8 +1,8 @@
-"""What a class or function wants to be called with, from its signature and its text. Worker only.
+"""What a class or function can be called with, from its signature and its source text. Worker only.
 
-Constructors take more than named arguments: a configuration object whose keys only the code tells, **kwargs
-that it looks into, a string that it compares with a few words. All of these become parameters with a name,
-those of a configuration with a dotted one ("opt.n_feats"), and `Signature.call` puts them together again.
+Constructors take more than named arguments: a configuration object whose keys only the code shows, **kwargs
+that the code reads, a string that it compares with a few words. All of these become parameters with a name,
+those of a configuration with a dotted name ("opt.n_feats"), and `Signature.call` puts them together again.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Signature:
     """A class or function, and what it may be called with.
 
     Attributes:
-        build: It.
+        build: The class or function.
         parameters: In the order of the signature.
         open_ended: Whether it takes keyword arguments of any name.
-        optional: Whether a configuration may be given and need not.
+        optional: Whether it takes a configuration whose default is None.
         positional: Names that can only be passed by position, in order.
         examples: The plain arguments of each call in the file, with dotted names as `flatten` gives them.
     """
@@ -64,8 +64,8 @@ class Signature:
         """Read a class or function.
 
         Args:
-            build: It.
-            configured: Whether to take apart a configuration that is None unless it is given.
+            build: The class or function.
+            configured: Whether to list the keys of a configuration whose default is None.
 
         Raises:
             TypeError, ValueError: Its signature cannot be read.
@@ -114,12 +114,12 @@ class Signature:
         leading = [keywords.pop(name) for name in self.positional if name in keywords]
         try:
             return self.build(*leading, **keywords)
-        except SystemExit as error:  # of a parser of command lines, say
+        except SystemExit as error:  # of a parser of command lines, for instance
             raise RuntimeError(f"it ends the process ({error.code})") from error
 
 
 def flatten(signature: Signature, declared: dict[str, Any]) -> dict[str, Any]:
-    """Return declared arguments with dotted names where the signature has such.
+    """Return declared arguments with dotted names where the signature has dotted names.
 
     >>> opt = Signature(dict, [Parameter("opt.width")])
     >>> flatten(opt, {"opt": {"width": 3, "depth": 2}, "scale": 4})
@@ -141,7 +141,7 @@ def flatten(signature: Signature, declared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inherited(build: type) -> Iterator[inspect.Parameter]:
-    """Yield the named arguments of the constructors above, as far as each passes on what it does not name."""
+    """Yield the named arguments of the base classes' constructors, as far up as **kwargs or *args lead."""
     for base in build.__mro__[1:]:
         init = vars(base).get("__init__")
         if init is None:

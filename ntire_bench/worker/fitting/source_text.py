@@ -1,7 +1,7 @@
-"""What the text of a model file says of how a class or function is called. Worker only.
+"""What the source text of a model file shows about how a class or function is called. Worker only.
 
-It is read as a syntax tree: which keys of a configuration are looked up, which words an argument is compared
-with, and what the file itself calls with.
+Its syntax tree shows which keys of a configuration are looked up, which words an argument is compared with,
+and which arguments the file itself calls with.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 __all__ = ["EMPTY", "Parameter", "SourceText"]
 
 EMPTY = inspect.Parameter.empty
-_NOT_PLAIN = (ValueError, TypeError, SyntaxError)  # what only running the file could tell
+_NOT_PLAIN = (ValueError, TypeError, SyntaxError)  # of ast.literal_eval: no literal
 _OF_LISTS = ("len", "sum", "enumerate", "zip", "reversed", "list", "tuple", "iter")
 
 
@@ -49,7 +49,7 @@ class Parameter:
 
 
 class SourceText:
-    """The text of a file, as far as one class or function reaches into it."""
+    """The text of a file, as far as one class or function uses it."""
 
     def __init__(self, tree: ast.Module | None, name: str, values: Mapping[str, Any] | None = None) -> None:
         self.tree = tree
@@ -71,7 +71,7 @@ class SourceText:
 
     @classmethod
     def of(cls, build: Callable[..., Any]) -> SourceText:
-        """Read the file of a class or function; without it, there is nothing to be found."""
+        """Read the file of a class or function; where there is none, nothing is found in it."""
         values: Mapping[str, Any] = {}
         try:
             module = sys.modules[build.__module__]

@@ -1,4 +1,4 @@
-"""Builds networks without memory, for the shapes of their tensors alone. Worker only."""
+"""Builds networks without memory for weights, only for the shapes of their tensors. Worker only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ntire_bench.worker.fitting.signature import Signature
 
 __all__ = ["NoNetwork", "WeightlessNetworks"]
 
-MAX_S = 40.0  # of computing, for one class; a constructor that runs the network takes its time
+MAX_S = 40.0  # of computing, for one class; a constructor that runs the network is slow
 # On the meta device, torch fills with normal noise by way of its compiler, and importing that takes a second.
 # There are no values there: uniform noise makes the same checks.
 _NORMAL: set[object] = {torch.Tensor.normal_, nn.init.normal_}
@@ -31,7 +31,7 @@ _USUAL_SHARE = 0.1
 
 
 class NoNetwork(Exception):
-    """What was called does not return a network."""
+    """What was called returns no network."""
 
 
 class _TooLarge(Exception):
@@ -39,7 +39,7 @@ class _TooLarge(Exception):
 
 
 class WeightlessNetworks:
-    """Networks of one signature, remembered by their arguments.
+    """Builds networks of one signature, and remembers their shapes by their arguments.
 
     Args:
         signature: Of the class or function.
@@ -57,14 +57,14 @@ class WeightlessNetworks:
         return time.process_time() > self.until
 
     def more_time(self) -> None:
-        """Start the time anew."""
+        """Start the time for building again."""
         self.until = time.process_time() + MAX_S
 
     def shapes(self, args: dict[str, Any]) -> Shapes:
         """Return the shapes of a network's tensors.
 
         Raises:
-            NoNetwork: It is none.
+            NoNetwork: What was built is no network.
             Exception: What the constructor raises.
         """
         key = repr(sorted(args.items()))
@@ -88,7 +88,7 @@ class WeightlessNetworks:
         return found
 
     def shapes_or_none(self, args: dict[str, Any]) -> Shapes | None:
-        """Return the shapes if these arguments allow to build the network, and there is time."""
+        """Return the shapes; None where these arguments build no network, or where the time is over."""
         key = repr(sorted(args.items()))
         if key in self.known or self.late:
             return self.known.get(key)
@@ -99,10 +99,10 @@ class WeightlessNetworks:
 
 
 class _Weightless(TorchFunctionMode):
-    """Makes what may be weights on torch's meta device, without memory; small tables are made for real.
+    """Makes what may be weights on torch's meta device, without memory; other tensors are real.
 
     Args:
-        until: The process time at which the building is given up.
+        until: The process time at which building is given up.
     """
 
     def __init__(self, until: float) -> None:

@@ -1,4 +1,4 @@
-"""Builds a network as it is declared, without asking the checkpoint. Worker only."""
+"""Builds a network as it is declared, without looking for arguments in the checkpoint. Worker only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ntire_bench.records.record import Finding
 from ntire_bench.worker.fitting.shapes import mismatch
 from ntire_bench.worker.fitting.signature import Signature, flatten
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
 __all__ = ["build", "load_loosely"]
@@ -52,7 +52,7 @@ def build(made: Any, model: str, file: Path, args: dict[str, Any]) -> nn.Module:
 
 
 def load_loosely(network: nn.Module, states: list[StateDict], checkpoint: Path) -> list[Finding]:
-    """Load what fits of a checkpoint, and say what does not.
+    """Load the part of a checkpoint that fits, and return a finding on the rest.
 
     Raises:
         SubmissionError: Nothing fits, or a tensor has another shape.

@@ -1,4 +1,4 @@
-"""What in a model file may build the network, and why nothing of it does. Worker only."""
+"""Which classes and functions of a file may build the network, and why none of them does. Worker only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
-__all__ = ["classes", "declare", "factories", "no_fit", "no_network"]
+__all__ = ["classes", "declare", "factories", "no_fit", "no_network", "several"]
 
 _FACTORY = re.compile(
     r"^(make|get|build|create|define|init)_?\w*(model|net|network|arch|generator|sr)\w*$", re.I
@@ -36,7 +36,7 @@ def classes(module: ModuleType) -> list[type[nn.Module]]:
 
 
 def factories(module: ModuleType) -> list[Callable[..., Any]]:
-    """Return the functions of the file that make a network, by their names, such as make_model."""
+    """Return the functions of the file whose names say that they make a network, such as make_model."""
     own = [
         value
         for name, value in vars(module).items()
@@ -48,7 +48,7 @@ def factories(module: ModuleType) -> list[Callable[..., Any]]:
 
 
 def declare(example: str) -> str:
-    """Return the remedy for a network that is not told, by an example."""
+    """Return the remedy where nothing says which class is the network: how to declare it, by an example."""
     return f'declare it in the file, such as SUBMISSION = {{"model": "{example}"}}'
 
 
@@ -60,14 +60,35 @@ def no_network(module: ModuleType, file: Path) -> SubmissionError:
     return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
 
 
+def several(file: Path, name: str, names: list[str], told: str) -> SubmissionError:
+    """Return the message for a checkpoint that several classes take.
+
+    Args:
+        file: The model file.
+        name: NAME in its file name.
+        names: The classes.
+        told: What speaks for each of them.
+    """
+    toml = file.with_suffix(".toml").name
+    lines = " or ".join(f'`model = "{one}"`' for one in names)
+    return SubmissionError(
+        "several classes take the checkpoint strictly",
+        file=file,
+        expected=f"one class that does, or one that is named {name}",
+        found=f"{', '.join(names)} ({told})",
+        remedy=f"{declare(names[0])}; or put {lines} into {toml} beside it "
+        "(check --write with --set does so)",
+    )
+
+
 def no_fit(
     module: ModuleType, file: Path, checkpoint: Path, states: list[StateDict], attempts: list[Attempt]
 ) -> SubmissionError:
     """Return the message for a checkpoint that nothing in the file takes.
 
     Args:
-        module: The executed file.
-        file: It, for the message.
+        module: The model file, executed.
+        file: Its path, for the message.
         checkpoint: The checkpoint.
         states: The state dicts in it.
         attempts: What was tried.
@@ -94,7 +115,7 @@ def no_fit(
     if len(attempts) > len(ordered):
         found[-1] += f" ({len(attempts)} ways to build the network were tried)"
     if missing:
-        found.append(f"not to be imported: {_reasons(missing)}")
+        found.append(f"imports that failed: {_reasons(missing)}")
     keys = ", ".join(state.where or "its top" for state in states)
     return SubmissionError(
         f"no network of this file takes {checkpoint.name} strictly",

@@ -7,6 +7,7 @@ with arguments.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,37 +21,32 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
-from ntire_bench.text import few
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.worker.fitting.fit import Fit, fit
 from ntire_bench.worker.fitting.search import Attempt
-from ntire_bench.worker.fitting.shapes import difference, likeness, shapes_of
 from ntire_bench.worker.fitting.signature import Signature
 from ntire_bench.worker.fitting.source_text import EMPTY
 from ntire_bench.worker.loading import as_declared, builders
 from ntire_bench.worker.loading.input_range import contradicted, infer_data_range
-from ntire_bench.worker.loading.needs import not_strict, without_need
+from ntire_bench.worker.loading.needs import without_need
+from ntire_bench.worker.loading.notes import findings_on, inferred_from
 from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
 from ntire_bench.worker.loading.sr_output import settle_output
 from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
 from ntire_bench.worker.loading.trial_run import RANGES, TrialRun
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 __all__ = ["Construction"]
 
-_FEW_NAMES = 3
-_SAME_NETWORK = 0.5  # likeness from which tensors are weights of this network, if not quite
-_STRICT = "the value with which the checkpoint loads strictly"
-
 
 @dataclass
 class Construction:
-    """A network to be built, and all that tells how.
+    """A network to be built, and all that says how.
 
     Attributes:
-        module: The executed model file.
-        file: It, for messages.
+        module: The model file, executed.
+        file: Its path, for messages.
         name: NAME in its file name.
         checkpoint: The checkpoint, or None for a network without one.
         states: The state dicts in it, the most likely first.
@@ -59,8 +55,8 @@ class Construction:
         device: Where the network is to lie.
         probe: A real LR image, uint8 HWC, to try the network on; becomes a part of it for a slow network.
         trial_image: That part, and how slow the network is; None until a network has been built.
-        inferred: Gains all that was not declared.
-        findings: Gains what a reader of the result must know.
+        inferred: All that was found out rather than declared; grows in `build`.
+        findings: What a reader of the result must know; grows in `build`.
     """
 
     module: ModuleType
@@ -80,7 +76,7 @@ class Construction:
         """Return the network, ready to run, and the class or function that built it.
 
         Raises:
-            SubmissionError: No class takes the checkpoint, or two answers fit; or the constructor raises.
+            SubmissionError: No class takes the checkpoint, or several do; or the constructor raises.
         """
         declared = self.declaration.model
         if declared is not None:
@@ -114,7 +110,7 @@ class Construction:
                     self._note(loose[0].fit, loose[0].how, strictly=False)
                     return self._ranged(loose[0].upscaler, loose[0].output, loose[0].trial)
             raise builders.no_fit(self.module, self.file, self.checkpoint, self.states, attempts)
-        # Of what is declared the defaults are part; only what has none is open.
+        # A declaration accepts the defaults; only arguments without one are open.
         found.choices = [choice for choice in found.choices if choice.name in found.derived]
         if found.choices:
             variant = self._workbench().settled(found)
@@ -152,10 +148,10 @@ class Construction:
         return self._ranged(chosen.upscaler, chosen.output, chosen.trial), chosen.name
 
     def _ways(self) -> list[tuple[bool, list[StateDict]]]:
-        """Return which state dicts are tried, in turn, and whether strictly.
+        """Return the groups of state dicts in the order they are tried, and whether strictly.
 
-        Parts of state dicts come last, as a mere block of the network may fit them; but not averaged weights
-        beside raw ones, which would be taken with the averaged ones left over.
+        Parts of state dicts come last, as a mere block of the network may fit them. Averaged weights that lie
+        beside raw ones come earlier: else the raw ones would be taken and the averaged ones left over.
         """
         whole = [state for state in self.states if not state.part]
         averaged = [state for state in self.states if state.averaged_beside_raw]
@@ -177,7 +173,7 @@ class Construction:
             if group is settled:
                 found = [one for one in found if not one.derived]
                 for one in found:
-                    one.choices = []  # the author's own arguments
+                    one.choices = []  # these functions take no arguments: all are the author's own
             if variants := self._variants(found):
                 return variants
         return []
@@ -197,7 +193,7 @@ class Construction:
         return [found for found in fits if order[id(found.state)] == first]
 
     def _variants(self, fits: Sequence[Fit]) -> list[Variant]:
-        """Run each network; one whose arguments cannot be told is an answer only if it is the only one."""
+        """Run each network. Where arguments of one stay open, that is an error if there are others."""
         variants, refusals = [], []
         for found in fits:
             try:
@@ -208,30 +204,34 @@ class Construction:
             raise refusals[0]
         if refusals and len(fits) > 1:
             names = [found.name for found in fits]
-            raise self._several(names, "; ".join(str(refusal.what) for refusal in refusals))
+            raise builders.several(
+                self.file, self.name, names, "; ".join(str(refusal.what) for refusal in refusals)
+            )
         return variants
 
     def _loosely(
         self, candidates: Sequence[Callable[..., Any]], states: Sequence[StateDict]
     ) -> list[Variant]:
-        """Return networks that have all they need of a checkpoint that is not quite theirs.
+        """Return networks that work with a checkpoint that does not fit them exactly.
 
         It may hold more, such as remains of training branches, or lack what only training needs; authors load
-        it with strict=False. That nothing needed is missing is shown by the image: it must be one of this LR
-        image, and the same whatever the tensors hold that the checkpoint lacks.
+        it with strict=False. The image shows that nothing needed is missing: it must reduce to the LR image,
+        and must not change with what is in the tensors that the checkpoint lacks.
         """
-        found = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in candidates]
-        variants = self._variants([one for one in found if one is not None])
-        variants = [variant for variant in variants if variant.trial.works]
-        for variant in [variant for variant in variants if variant.fit.state.missing]:
-            spoilt = without_need(variant, self.probe, self._upscaler)
-            if spoilt is None:
-                variants.remove(variant)
-            else:
-                variant.upscaler = spoilt
-        # Where a class has what another leaves over, the other is a part of the network, or an older one.
-        least = min((_not_common(variant) for variant in variants), default=0)
-        return [variant for variant in variants if _not_common(variant) == least]
+        fits = [fit(build, states, self.declaration.args, self.scale, loose=True)[0] for build in candidates]
+        variants = self._variants([found for found in fits if found is not None])
+        working = [variant for variant in variants if variant.trial.works]
+        complete = [one for one in map(self._with_all_it_needs, working) if one is not None]
+        # A class that leaves more tensors over than another is a part of the network, or an older version.
+        least = min(map(_not_common, complete), default=0)
+        return [variant for variant in complete if _not_common(variant) == least]
+
+    def _with_all_it_needs(self, variant: Variant) -> Variant | None:
+        """Return a network that does not need what its checkpoint lacks; None for one that does."""
+        if not variant.fit.state.missing:
+            return variant
+        upscaler = without_need(variant, self.probe, self._upscaler)
+        return None if upscaler is None else dataclasses.replace(variant, upscaler=upscaler)
 
     def _one_of(self, variants: list[Variant], strictly: bool) -> tuple[Variant, str]:
         if len(variants) == 1:
@@ -240,60 +240,13 @@ class Construction:
             return variants[0], how
         chosen = choose(variants, self.name)
         if chosen is None:
-            told = "; ".join(f"{v.name}: {v.trial.told()}" for v in variants)
-            raise self._several([v.name for v in variants], told)
+            told = "; ".join(f"{variant.name}: {variant.trial.told()}" for variant in variants)
+            raise builders.several(self.file, self.name, [v.name for v in variants], told)
         return chosen
 
-    def _several(self, names: list[str], told: str) -> SubmissionError:
-        toml = self.file.with_suffix(".toml").name
-        lines = " or ".join(f'`model = "{name}"`' for name in names)
-        return SubmissionError(
-            "several classes take the checkpoint strictly",
-            file=self.file,
-            expected=f"one class that does, or one that is named {self.name}",
-            found=f"{', '.join(names)} ({told})",
-            remedy=f"{builders.declare(names[0])}; or put {lines} into {toml} beside it "
-            "(check --write with --set does so)",
-        )
-
     def _note(self, found: Fit, how: dict[str, str], *, strictly: bool = True) -> None:
-        if not strictly:
-            message = not_strict(found.state)
-            self.findings.append(Finding(code="checkpoint-not-strict", severity="warning", message=message))
-            self.inferred.append(Inference(key="strict", value="False", how=message))
-        if not found.state.averaged:
-            self._note_averaged(found)
-        for key, value in found.derived.items():
-            self.inferred.append(
-                Inference(
-                    key=f"args.{key}", value=repr(value), how=how.get(key) or found.how.get(key, _STRICT)
-                )
-            )
-        if found.state.key and self.declaration.state_key is None:
-            where = "where the state dict lies in the checkpoint"
-            self.inferred.append(Inference(key="state_key", value=found.state.key, how=where))
-        if found.state.prefix and self.declaration.prefix is None:
-            where = "names of the state dict begin with it, and the network's do not"
-            self.inferred.append(Inference(key="prefix", value=found.state.prefix, how=where))
-        if found.state.converted:
-            how_told = "the checkpoint holds no tensors"
-            self.inferred.append(Inference(key="converted", value=found.state.converted, how=how_told))
-        if found.state.dropped:
-            value = few(found.state.dropped, _FEW_NAMES)
-            where = "in the checkpoint beside the network's tensors"
-            self.inferred.append(Inference(key="left_out", value=value, how=where))
-
-    def _note_averaged(self, found: Fit) -> None:
-        """Say so where averaged weights lie in the checkpoint and raw ones had to be taken."""
-        shapes = shapes_of(found.network)
-        for state in self.states:
-            if state.averaged and likeness(shapes, state.shapes) >= _SAME_NETWORK:
-                message = (
-                    f"the weights taken are not the averaged ones, which the checkpoint holds too (at "
-                    f"{state.where}) and which do not fit the network: {difference(shapes, state)}"
-                )
-                self.findings.append(Finding(code="averaged-not-taken", severity="warning", message=message))
-                return
+        self.inferred += inferred_from(found, how, self.declaration, strictly=strictly)
+        self.findings += findings_on(found, self.states, strictly=strictly)
 
     def _workbench(self) -> Workbench:
         declared = self.declaration.data_range
@@ -330,7 +283,7 @@ class Construction:
 
 
 def _not_common(variant: Variant) -> int:
-    """Return how many tensors a checkpoint has that the network has not, and the other way round."""
+    """Return how many tensors only the checkpoint or only the network has."""
     return len(variant.fit.state.dropped) + len(variant.fit.state.missing)
 
 

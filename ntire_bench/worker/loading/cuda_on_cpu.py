@@ -1,7 +1,7 @@
-"""Answers calls that ask for a GPU, in a process that computes on the CPU. Worker only.
+"""Puts on the CPU what a model file puts on a GPU, on a machine without one. Worker only.
 
 Strangers' constructors call .cuda() and read checkpoints that were saved on a GPU; on a machine without one,
-the CPU answers. What needs a GPU to compute still fails, as it must.
+such calls are changed to use the CPU. What really needs a GPU to compute still fails.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Event:
         return (end.recorded_s - self.recorded_s) * 1e3
 
     def query(self) -> bool:
-        """Whether it is over."""
+        """Whether what was recorded is done: on a CPU it always is."""
         return True
 
     def synchronize(self) -> None:
@@ -74,10 +74,10 @@ def _full_name(kind: object) -> str:
 
 
 def answer_on_cpu() -> Counter[str]:
-    """Have torch put on the CPU, in this process and from now on, what is meant for a GPU.
+    """Have torch put on the CPU, from now on in this process, what is meant for a GPU.
 
     Returns:
-        A count, by kind of call, that grows as such calls are answered.
+        How often each kind of call has been changed; it counts on as they are made.
     """
     answered: Counter[str] = Counter()
 

@@ -15,10 +15,10 @@ from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["contradicted", "infer_data_range"]
 
-# Nine small networks that add a residual to an enlarged input, on six LR images: at their own range 0.04 to
-# 1.9 dB better than bicubic. The five trained at range 255 fail at range 1, by 15 dB and more of likeness. Of
-# the four trained at range 1, three lead there by 0.3 to 5.7 dB of gain, and one by as little as -0.07 to
-# 0.3 dB, with a likeness that leads by 0.4 to 4.5 dB: neither alone is taken for an answer there.
+# Measured with nine small networks that add a residual to an enlarged input, on six LR images. At their own
+# range they are 0.04 to 1.9 dB better than bicubic. The five trained at range 255 lose 15 dB of likeness and
+# more at range 1. Of the four trained at range 1, three gain 0.3 to 5.7 dB more there than at 255; one gains
+# only -0.07 to 0.3 dB more, and its likeness is 0.4 to 4.5 dB higher. So neither figure alone decides.
 _LEAST_GAIN_DB = 0.3  # over bicubic, and over the other range
 _LEAST_LEAD_DB = 1.0  # of the likeness, where the gain leads by less
 
@@ -28,21 +28,21 @@ def infer_data_range(
 ) -> Inference:
     """Set `upscaler.data_range` to the range at which the network works.
 
-    First, by the range at which the SR image, reduced bicubically, is the LR image again (see `trial.run`).
-    A network that adds a residual to an enlarged input may reduce to its input at either range; then, by the
-    range at which it recovers detail: at which it enlarges the LR image, reduced once more, clearly better
-    than bicubic does, and than it does itself at the other range.
+    First choice is the range at which the SR image, reduced bicubically, is the LR image again (see
+    `trial_run.run`). The SR image of a network that adds a residual to an enlarged input may do so at both
+    ranges. Then it is the range at which the network recovers detail: at which it enlarges the LR image,
+    reduced once more, clearly better than bicubic does, and better than at the other range.
 
     Args:
-        upscaler: A loaded network; its padding may be inferred on the way.
+        upscaler: A loaded network; its padding may be found out on the way.
         probe: A real LR image, uint8 HWC.
         trial: Its run on the probe at both ranges, if there has been one.
 
     Returns:
-        The range and how it was told.
+        The range and how it was found.
 
     Raises:
-        SubmissionError: The network fails at both ranges, or neither way tells.
+        SubmissionError: The network fails at both ranges, or neither comparison decides.
     """
     trial = trial or trial_run.run(upscaler, probe)
     if trial.failure is not None and not trial.images:
@@ -50,9 +50,9 @@ def infer_data_range(
     what = f"PSNR of an LR image and its SR image reduced bicubically: {trial.told()}"
     low, high = (trial.likeness[data_range] for data_range in RANGES)
     if trial.works and len(trial.images) == 2 and _equal(trial):
-        return _told(upscaler, RANGES[0], f"both ranges give the same image ({trial.told()})")
+        return _settled(upscaler, RANGES[0], f"both ranges give the same image ({trial.told()})")
     if trial.works and abs(low - high) >= CLEAR_LEAD_DB:
-        return _told(upscaler, trial.best, what)
+        return _settled(upscaler, trial.best, what)
     remedy = 'declare it: SUBMISSION = {"data_range": 1} (or 255)'
     found = trial.told()
     if trial.works:
@@ -64,12 +64,12 @@ def infer_data_range(
         if gains[best] >= _LEAST_GAIN_DB and (
             (ahead >= _LEAST_GAIN_DB and lead > -_LEAST_LEAD_DB) or (ahead > 0 and lead >= _LEAST_LEAD_DB)
         ):
-            return _told(upscaler, best, f"{what}, which does not tell; {detail}")
+            return _settled(upscaler, best, f"{what}, which does not decide it; {detail}")
         found += f"; {detail}"
     else:
         remedy = f"check that the checkpoint is trained and belongs to this network; if so, {remedy}"
     raise SubmissionError(
-        "its input range cannot be told",
+        "its input range cannot be determined",
         file=upscaler.file,
         expected=f"an SR image that reduces to the LR image (over {LEAST_DB:g} dB) at range 1 or 255, "
         "and clearly less so at the other",
@@ -90,8 +90,8 @@ def contradicted(
         trial: Its run on the probe at that range, if there has been one.
 
     Returns:
-        A finding where the SR image, reduced bicubically, is not the LR image; None where it is, or where the
-        network fails, which is told elsewhere.
+        A finding where the SR image, reduced bicubically, is not the LR image. None where it is, and where
+        the network fails: another message says so.
     """
     declared = upscaler.data_range
     trial = trial or trial_run.run(upscaler, probe, (declared,))
@@ -100,7 +100,7 @@ def contradicted(
     with torch.inference_mode():
         output = upscaler.checked(to_tensor(probe, declared).to(upscaler.device))
     message = (
-        f"{source} declares data_range {declared:g}, and there the SR image is not one of the LR image: "
+        f"{source} declares data_range {declared:g}, and the SR image at that range does not fit the LR one: "
         f"reduced bicubically, its PSNR with it is {trial.likeness[declared]:.1f} dB (of networks that work, "
         f"over {LEAST_DB:g} dB), and its values go from {output.min():.4g} to {output.max():.4g}"
     )
@@ -111,7 +111,7 @@ def contradicted(
     return Finding(code="range-contradicted", severity="warning", message=message)
 
 
-def _told(upscaler: Upscaler, data_range: float, how: str) -> Inference:
+def _settled(upscaler: Upscaler, data_range: float, how: str) -> Inference:
     upscaler.data_range = data_range
     return Inference(key="data_range", value=f"{data_range:g}", how=how)
 

@@ -1,4 +1,4 @@
-"""One model file and its checkpoint to an eval-mode network and its input range. Worker only."""
+"""Loads one model file and its checkpoint: a network in eval mode, and its input range. Worker only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ntire_bench.wire.messages import Slow
 from ntire_bench.worker.loading import missing_packages
 from ntire_bench.worker.loading.construction import Construction
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
-from ntire_bench.worker.network import checkpoint as checkpoints
 from ntire_bench.worker.network import packages
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.checkpoint import read
+from ntire_bench.worker.network.state_dict import StateDict, state_dicts
 from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 __all__ = ["Loaded", "import_file", "load"]
@@ -72,13 +72,13 @@ def load(
     Raises:
         SubmissionError: The file does not run, no class takes the checkpoint, or the range cannot be told.
     """
-    # Only where the file mentions CUDA: the answers stand in the way of timed calls, if ever so little.
+    # Only where the file mentions CUDA: the changed functions would slow timed calls, if only a little.
     answered = answer_on_cpu() if device.type == "cpu" and b"cuda" in _text(file) else {}
     module = import_file(file)
     states: list[StateDict] = []
     if checkpoint is not None:
-        content = checkpoints.read(checkpoint, allow_pickle=allow_pickle)
-        states = checkpoints.state_dicts(content, checkpoint, declaration.state_key, declaration.prefix)
+        content = read(checkpoint, allow_pickle=allow_pickle)
+        states = state_dicts(content, checkpoint, declaration.state_key, declaration.prefix)
     construction = Construction(module, file, name, checkpoint, states, declaration, scale, device, probe)
     upscaler, model = construction.build()
     inferred = [*construction.inferred, *missing_packages.used(module)]
@@ -110,7 +110,7 @@ def import_file(file: Path) -> ModuleType:
         raise SubmissionError("cannot be imported", file=file, expected="a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and torch.jit look their module up by name
-    arguments, sys.argv = sys.argv, [str(file)]  # a parser of its own must not meet this program's words
+    arguments, sys.argv = sys.argv, [str(file)]  # the file may parse a command line, and this is not its own
     try:
         missing_packages.execute(_text(file), str(file), module)
     except ModuleNotFoundError as error:

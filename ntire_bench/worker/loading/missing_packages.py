@@ -1,7 +1,7 @@
 """Stand-ins for packages that a file imports and that are not installed. Worker only.
 
 A file often imports what its network never uses: a counter of FLOPs, a registry's decorator, a logger. Such
-an import must not keep the network from loading. What is missing is told when it is used, and by its name.
+an import must not keep the network from loading. Only using what is missing is an error, which names it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["StandIns", "execute", "missing", "used"]
 
 _NAME, _ERROR = "__ntire_bench_stand_in__", "__ntire_bench_error__"
 _OF_A_REPOSITORY = {"models", "utils", "model", "archs", "basicblock", "data", "options"}
-# What a stand-in cannot give; that nothing is an instance of it, and that it may be named in types, it can.
+# What using a stand-in raises an error for. It may be named in types, and nothing is an instance of it.
 _USES = """
 enter exit iter next len contains setitem delitem add radd sub rsub mul rmul matmul rmatmul truediv rtruediv
 floordiv rfloordiv mod rmod pow rpow neg pos abs invert int float index lt le gt ge
@@ -34,12 +34,12 @@ class StandIns:
     """What stands in for the missing packages of one file, or of the files of a checkout.
 
     Args:
-        own: Says of a top-level module whether it is one of the checkout's own, which nothing stands in for;
-            None for a file that is alone.
+        own: Returns whether a top-level module is one of the checkout's own, which nothing stands in for;
+            None for a single file.
 
     Attributes:
         missing: Why each module cannot be imported, by its name.
-        used: What was answered rather than missed, and how.
+        used: What a stand-in answered for, and how.
     """
 
     def __init__(self, own: Callable[[str], bool] | None = None) -> None:
@@ -49,7 +49,7 @@ class StandIns:
         self._culprits: dict[str, str] = {}
 
     def note_answer(self, module: str, path: str, how: str) -> None:
-        """Remember that something of a missing module, by its full name, was answered, and how."""
+        """Remember that a stand-in answered for something of a missing module, by its full name, and how."""
         top = module.split(".")[0]
         absent = self._culprits.get(module, "").split(".")[0] == top
         state = "is not installed" if absent else "cannot be imported"
@@ -60,9 +60,9 @@ class StandIns:
         setattr(module, _NAME, self.get)
 
     def answered(self, body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-        """Yield statements of a file's top level, of which imports that fail bind stand-ins.
+        """Yield statements of a file's top level, changed so that imports that fail bind stand-ins.
 
-        Only imports at the level of the file are answered: one inside `try` has an answer of its own.
+        Only imports at the top level are changed: the file itself handles one inside `try`.
         """
         for node in body:
             if isinstance(node, ast.If) and "__name__" not in ast.unparse(node.test):
@@ -91,7 +91,7 @@ class StandIns:
         return None if name == "*" else self.stand_in(module, f"{module}.{name}".rstrip("."))
 
     def stand_in(self, module: str, path: str) -> Any:  # noqa: ANN401 - what a module holds may be anything
-        """Return what stands for something of a missing module, by its full name."""
+        """Return what stands in for something of a missing module, by its full name."""
         answer = stand_in_answers.answer(*path.rpartition(".")[::2])
         if answer is None:
             return _StandIn(self, module, path)
@@ -100,7 +100,7 @@ class StandIns:
         return value
 
     def why(self, value: object) -> str | None:
-        """Return why something that a name is bound to could not be had; None if it could."""
+        """Return why the import of what a name is bound to failed; None if it did not fail."""
         return self._missing(value._StandIn__module).reason if isinstance(value, _StandIn) else None
 
     def error(self, module: str, path: str) -> MissingPackage:
@@ -147,7 +147,7 @@ class StandIns:
 
 
 class _StandIn:
-    """Bound to a name of a missing module: may be named, passed on and registered with, not used."""
+    """Bound to a name of a missing module. It may be named, passed on and registered with, but not used."""
 
     def __init__(self, owner: StandIns, module: str, path: str) -> None:
         self.__owner, self.__module, self.__path = owner, module, path
@@ -158,7 +158,7 @@ class _StandIn:
         return self.__owner.stand_in(self.__module, f"{self.__path}.{name}")
 
     def __bool__(self) -> bool:
-        """As of whatever it stands for: a file may ask whether it got it."""
+        """True, as what it stands for would be: a file may ask whether its import succeeded."""
         return True
 
     def __getitem__(self, key: object) -> _StandIn:
@@ -184,7 +184,7 @@ class _StandIn:
         return self  # a decorator with arguments, or a registry
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
-        """A class may name it as its base; the others of the file are not harmed, only this one."""
+        """A class may name it as its base: only that class cannot be built then, others of the file can."""
         error = self.__error()
 
         class Missing(nn.Module):
@@ -210,7 +210,7 @@ def missing(module: ModuleType) -> list[Missing]:
 
 
 def used(module: ModuleType) -> list[Inference]:
-    """Return what was answered for a module executed by `execute`, so far."""
+    """Return what stand-ins have answered for in a module executed by `execute`, so far."""
     return list(_of(module).used.values())
 
 
@@ -221,12 +221,12 @@ def _of(module: ModuleType) -> StandIns:
 
 
 def execute(source: bytes, filename: str, module: ModuleType) -> None:
-    """Execute the text of a model file in a module, with stand-ins for what it imports and is not there.
+    """Execute the text of a model file in a module, with stand-ins for what it imports and cannot have.
 
     Args:
         source: The text.
         filename: For messages, and for the line cache.
-        module: Where to.
+        module: Where its names are put.
     """
     stand_ins = StandIns()
     stand_ins.attach(module)

@@ -1,8 +1,8 @@
 """Which of several networks that all take the checkpoint is the one that was trained. Worker only.
 
-An argument may change what a network computes and none of its tensors; so may the class itself. What tells
-then is the image: one that works reduces to the LR image, and a wrong one mostly does not. Where two do,
-neither is chosen.
+An argument may change what a network computes without changing any tensor; so may the choice of the class.
+Then the image decides: the SR image of a network that works reduces to the LR image, and that of a wrong one
+mostly does not. Where two of them do, neither is chosen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["Variant", "Workbench", "choose"]
 
-_CLOSE_DB = 3.0  # a value that much worse is none; one that much better than the author's is a question
+_CLOSE_DB = 3.0  # from here on a worse value is out, and a better one than the author's raises a question
 _GAIN_DB = 0.3  # of detail over bicubic, beyond which one network enlarges better than another
 
 
@@ -37,10 +37,10 @@ class Variant:
     Attributes:
         name: Of the class or function.
         fit: How it was built.
-        upscaler: It, ready to run.
+        upscaler: The network, ready to run.
         trial: Its run on the probe.
-        how: How arguments were told that the checkpoint does not tell, by name.
-        output: How the SR image was found in what it returns, if it returns several things.
+        how: How arguments were found that the checkpoint does not show, by name.
+        output: Which of several things that it returns is the SR image, if it returns several.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Workbench:
 
     Attributes:
         upscaler: Makes a network ready to run.
-        probe: Gives a real LR image, uint8 HWC; a smaller one once a network has proved to be slow.
+        probe: Returns a real LR image, uint8 HWC; a smaller one once a network has proved to be slow.
         declaration: What the submission says of itself.
         ranges: The values of white to try.
     """
@@ -75,7 +75,7 @@ class Workbench:
         return Variant(fit.name, fit, upscaler, trial, output=output)
 
     def settled(self, fit: Fit) -> Variant:
-        """Run a network and tell the arguments that its checkpoint does not tell.
+        """Run a network, and settle the arguments that its checkpoint does not show.
 
         Raises:
             SubmissionError: Two values of an argument give different images, and both may be right.
@@ -90,16 +90,16 @@ class Workbench:
         for value in choice.others:
             if choice.meant and not choice.closed and len(others) == 2:
                 if not any(_differs(variant.trial, other.trial) for _, other in others):
-                    break  # an author's number that changes nothing
+                    break  # two other numbers change nothing, so more need not be tried
             try:
                 other = self.variant(variant.fit.again({choice.name: value}))
-            except Exception:  # a value that loads and does not run is no answer; nor need it be told
+            except Exception:  # a value that loads and does not run is no answer, and no fault
                 continue
             others.append((value, other))
         rivals = [(v, o) for v, o in others if _differs(variant.trial, o.trial)]
         if not rivals:
             if not choice.meant:
-                how = f"the checkpoint does not tell it, and {_either(choice)} makes no difference"
+                how = f"the checkpoint does not show it, and {_either(choice)} makes no difference"
                 variant.how[choice.name] = how
             return variant
         ordered = sorted([(choice.value, variant), *rivals], key=lambda item: -item[1].trial.best_db)
@@ -108,7 +108,7 @@ class Workbench:
             return variant  # none works; the message about the range says so
         if choice.meant and variant.trial.works:
             rival_db = max(o.trial.best_db for _, o in rivals)
-            # An author's flag may be left from training; a number or a word of his is as he wants it.
+            # A flag may be left over from training; a number or a word is what the author wants.
             ahead = _CLOSE_DB if isinstance(choice.value, bool) else -_CLOSE_DB
             if variant.trial.best_db - rival_db >= ahead and not self._outdone(variant, rivals):
                 return variant
@@ -117,7 +117,7 @@ class Workbench:
             raise _two_answers(variant, choice, ordered)
         against = ", ".join(f"{o.trial.best_db:.1f} dB with {v!r}" for v, o in ordered[1:4])
         how = (
-            "the checkpoint does not tell it, but its SR image reduces to the LR image at "
+            "the checkpoint does not show it, but its SR image reduces to the LR image at "
             f"{best.trial.best_db:.1f} dB, against {against}"
         )
         best.how = {**variant.how, choice.name: how}
@@ -125,10 +125,10 @@ class Workbench:
         return best
 
     def _outdone(self, variant: Variant, rivals: list[tuple[Any, Variant]]) -> bool:
-        """Return whether another value of an author's argument does better by both measures there are.
+        """Return whether another value than the author's does better, in likeness and in detail.
 
-        Where the author's gives a network that enlarges clearly worse than bicubic, which speaks against it,
-        better detail alone will do.
+        Where the author's value gives a network that enlarges clearly worse than bicubic, more detail alone
+        is enough.
         """
         own_db = self._gain_db(variant)
         better = [rival for _, rival in rivals if rival.trial.best_db > variant.trial.best_db]
@@ -142,11 +142,11 @@ class Workbench:
 
 
 def choose(variants: Sequence[Variant], name: str) -> tuple[Variant, str] | None:
-    """Return the one of several classes that is the network, and how it was told; None if nothing tells.
+    """Return the one of several classes that is the network, and how that was found; None if nothing decides.
 
     Args:
         variants: Networks of different classes, all with the checkpoint loaded.
-        name: What the file is named after; a class of that name is the network if it works.
+        name: NAME in the file's name; a class of that name is the network if it works.
     """
     named = [variant for variant in variants if variant.name.lower() == name.lower()]
     several = f"of {', '.join(v.name for v in variants)}, which all take the checkpoint strictly"

@@ -20,8 +20,8 @@ from ntire_bench.worker.network.upscaler import Upscaler
 __all__ = ["settle_output"]
 
 Path = tuple["int | str", ...]
-_DEEPEST = 3  # of what is returned inside of each other
-_MOST = 64  # things in one of them
+_DEEPEST = 3  # collections inside each other
+_MOST = 64  # things in a collection
 _SHOWN = 8
 
 
@@ -36,8 +36,8 @@ def settle_output(
         declaration: What the submission says of itself; its `output` is followed where it is given.
 
     Returns:
-        How it was found; None where it is declared, where the network returns one tensor, or fails, which is
-        told elsewhere.
+        How it was found. None where it is declared, where the network returns one tensor, and where it fails:
+        another message says so.
 
     Raises:
         SubmissionError: Several things have the size of the SR image and differ; or what is declared is not
@@ -81,7 +81,7 @@ def _is_image(part: Any, size: tuple[int, ...]) -> bool:  # noqa: ANN401 - a str
 
 
 def _parts(returned: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401
-    """Yield all that is no collection inside what a network returns, and the way to it."""
+    """Yield what a network returns, taken out of tuples, lists and dictionaries, and the way to each."""
     if isinstance(returned, Mapping):
         items = [(key, part) for key, part in returned.items() if isinstance(key, (int, str))]
     elif isinstance(returned, Sequence) and not isinstance(returned, (str, bytes)):
@@ -110,7 +110,7 @@ def _declared(
                     part = part[key]
             except (LookupError, TypeError):
                 continue
-            if not isinstance(returned, Tensor):  # which can be indexed, too, and has no outputs
+            if not isinstance(returned, Tensor):  # a tensor can be indexed too, and its parts are no outputs
                 return path
     there = [f"{_written(path)} ({_told(part)})" for path, part in parts.items()]
     remedy = f"correct output in {declaration.source}" + (

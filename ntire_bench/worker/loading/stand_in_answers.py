@@ -1,7 +1,8 @@
 """What stands in for helpers of packages that are not installed: same tensors, same arithmetic. Worker only.
 
-Only what a network can be told to need no more of: functions that set initial weights, which a checkpoint
-replaces, layers that are fully described by their tensors' names, and decorators. Anything else is missed.
+Only helpers whose stand-in cannot change the result: functions that set initial weights, which the checkpoint
+replaces; layers of the same tensors and arithmetic; layers that do nothing in eval mode. For anything else
+the package has to be installed.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def trial_image(
     Args:
         upscaler: A network, built and loaded.
         probe: A real LR image, uint8 HWC.
-        clock: Tells the time [s].
+        clock: Returns the time [s].
 
     Raises:
         SubmissionError: Even the smallest part would take so long that loading could not end in time.
@@ -61,8 +61,8 @@ def trial_image(
     first = _centre(probe, _FIRST)
     lr = to_tensor(first, upscaler.data_range).to(upscaler.device)
     with torch.inference_mode():
-        tried = upscaler.bare(lr)  # what is done once, such as compiling, is not counted
-        if tried is None:  # too small for this network, say: what fails on the whole image is told there
+        tried = upscaler.bare(lr)  # untimed: what is done only once, such as compiling
+        if tried is None:  # it may be too small; if the whole image fails too, that run says so
             return TrialImage(probe)
         padded = tried[1]
         begin = clock()
@@ -114,7 +114,7 @@ def _precision(upscaler: Upscaler, lr: Tensor) -> str:
 
 
 def reduced(types: Iterable[torch.dtype]) -> str:
-    """Return those of some types that have less than 32 bits, in words.
+    """Return the floating-point types of less than 32 bits among some, in words.
 
     >>> reduced({torch.float32, torch.float16}), reduced([torch.float32])
     ('float16', '')

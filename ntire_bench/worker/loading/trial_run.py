@@ -1,4 +1,4 @@
-"""Runs a network on one real LR image, to tell whether it works as it was built. Worker only."""
+"""Runs a network on one real LR image, to see whether it works as it was built. Worker only."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ class TrialRun:
     """What a network makes of an LR image at one input range, or at both.
 
     Attributes:
-        likeness: PSNR of the LR image and the SR image reduced bicubically [dB], by range; -inf if it fails.
+        likeness: PSNR between the LR image and the SR image reduced bicubically [dB], by range; -inf where
+            the network fails.
         images: The SR image in [0, 1], by range.
-        failure: Of the first range at which it fails.
-        count: Runs the network once more and counts; called at most once, and only where costs are compared.
+        failure: The error at the first range at which it fails; None where it does not.
+        count: Runs the network once more and counts its operations. It is called at most once, and only where
+            costs are compared.
     """
 
     likeness: dict[float, float] = field(default_factory=dict)
@@ -45,22 +47,22 @@ class TrialRun:
 
     @functools.cached_property
     def flops(self) -> int | None:
-        """Torch's count of one run [operations, two per multiply-accumulate]; None if it cannot count it."""
+        """Torch's count of one run [operations, two per multiply-accumulate]; None if torch cannot count."""
         return self.count()
 
     @property
     def best(self) -> float:
-        """The range at which it is liker."""
+        """The input range at which the SR image, reduced, is closest to the LR image."""
         return max(self.likeness, key=lambda key: self.likeness[key])
 
     @property
     def best_db(self) -> float:
-        """How like it is there."""
+        """The likeness at that range [dB]."""
         return self.likeness[self.best]
 
     @property
     def works(self) -> bool:
-        """Whether it gives an SR image of this LR image at any range."""
+        """Whether it gives an SR image of this LR image at one of the ranges."""
         return self.best_db >= LEAST_DB
 
     def same(self, other: TrialRun) -> bool:
@@ -70,7 +72,7 @@ class TrialRun:
         )
 
     def told(self) -> str:
-        """Return the likeness at each range as a person reads it."""
+        """Return the likeness at each range in words."""
         return ", ".join(
             f"{value:.1f} dB at range {key:g}" if key in self.images else f"it fails at range {key:g}"
             for key, value in self.likeness.items()
@@ -78,14 +80,14 @@ class TrialRun:
 
 
 def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, ...] = RANGES) -> TrialRun:
-    """Run a network on an LR image and compare what the SR image reduces to with it.
+    """Run a network on an LR image, reduce the SR image, and compare it with the LR image.
 
     The LR image is the bicubic reduction of its HR image, so the SR image of a network that works must reduce
-    to it closely. Likeness of the SR image to the bicubic enlargement would not do: it counts against a
-    network that recovers detail, and some networks are nearer to the enlargement at the wrong range.
+    to it closely. Comparing the SR image with the bicubic enlargement would not do: that counts against a
+    network that recovers detail, and some networks come closer to the enlargement at the wrong range.
 
     Args:
-        upscaler: A loaded network; its padding may be inferred on the way, its range is left as it was.
+        upscaler: A loaded network. Its padding may be found out on the way; its range is left as it was.
         probe: A real LR image, uint8 HWC.
         ranges: The values of white to try.
     """
@@ -109,8 +111,8 @@ def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, .
 def detail_gain_db(upscaler: Upscaler, probe: npt.NDArray[np.uint8], data_range: float) -> float:
     """Return how much better than bicubic a network enlarges the reduced LR image, by PSNR [dB].
 
-    The LR image takes the part of HR: reduced once more, it is enlarged by the network and bicubically, and
-    both are compared with it.
+    The LR image serves as the HR image: it is reduced once more, then enlarged by the network and
+    bicubically, and both results are compared with it.
 
     Args:
         upscaler: A network that works.

@@ -58,7 +58,7 @@ def apply_settings(threads: int) -> None:
     torch.backends.cudnn.deterministic = False
     # torch's own defaults, which a model file may have changed when it was imported.
     torch.backends.cudnn.allow_tf32 = True
-    torch.set_float32_matmul_precision("highest")  # of the two names of one setting, that which is asked too
+    torch.set_float32_matmul_precision("highest")  # two names of one setting; `settings` reads both
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_default_dtype(torch.float32)
 
@@ -78,7 +78,7 @@ def settings() -> dict[str, bool | int | str]:
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Return the fields of `records.Environment` that only a process with torch can tell."""
+    """Return the fields of `records.Environment` that only a process with torch knows."""
     found: dict[str, Any] = {
         "device": device.type,
         "device_name": None,
@@ -117,7 +117,7 @@ def reset_peak_memory(device: torch.device) -> bool:
     """Start a new peak: allocated memory of the GPU, or resident memory of this process.
 
     Returns:
-        Whether that was possible; without it, a peak would be that of an earlier split.
+        Whether that was possible. If not, a peak may be an earlier split's, and is not reported.
     """
     if device.type != "cuda":
         return _reset_resident_peak()
@@ -126,7 +126,7 @@ def reset_peak_memory(device: torch.device) -> bool:
 
 
 def peak_memory_mib(device: torch.device) -> float | None:
-    """Return the peak since the last reset [MiB], or None where the system does not tell it."""
+    """Return the peak since the last reset [MiB], or None where the system does not report it."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / _MIB
     lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []

@@ -1,4 +1,4 @@
-"""What to do about a package that a submission imports and that is not installed."""
+"""What a submission imports and cannot have, and what to do about it. Worker only."""
 
 from __future__ import annotations
 

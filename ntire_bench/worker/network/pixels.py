@@ -41,7 +41,7 @@ def write_planes(output: Tensor, data_range: float, buffer: Tensor) -> None:
 
     The values are those of `to_uint8`. On a CPU, blocks that stay in the cache, and a detour by
     int16, take a quarter of the time of whole images (docs/PERFORMANCE.md). The parent interleaves the
-    colours as it copies them.
+    colours when it copies them.
 
     Args:
         output: Float (1, 3, H, W) in [0, data_range]; stays as it is.

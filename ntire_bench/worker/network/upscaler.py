@@ -25,7 +25,7 @@ PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
 
 
 def blame(error: BaseException, file: Path | None = None) -> str:
-    """Return an exception as one line: its type, its message, and the line of `file` it came through.
+    """Return an exception on one line: its type, its message, and the line of `file` it passed through.
 
     >>> blame(ValueError("x"))
     'ValueError: x'
@@ -44,7 +44,7 @@ def ready(network: nn.Module, file: Path, device: torch.device) -> None:
         SubmissionError: The network's own methods fail at it.
     """
     try:
-        network.eval()  # its return value is not used: a train() of the network's own may forget to give one
+        network.eval()  # its result is not used: a train() that the network defines may return nothing
         for parameter in network.parameters():  # not requires_grad_(), which scripted modules do not have
             parameter.requires_grad_(False)
         network.to(device)
@@ -58,7 +58,7 @@ def ready(network: nn.Module, file: Path, device: torch.device) -> None:
 
 
 def wants_gpu(error: BaseException) -> bool:
-    """Return whether an exception speaks of a GPU, which on the CPU means that there should be one.
+    """Return whether an exception mentions a GPU: on a CPU that means that one is needed.
 
     >>> wants_gpu(AssertionError("Torch not compiled with CUDA enabled"))
     True
@@ -77,11 +77,12 @@ class Upscaler:
         device: Where the network lies.
         data_range: 1.0 or 255.0.
         pad_to: The multiple that every input is padded to, as declared; None where nothing was.
-        pad_declared: Whether that is all; else what a size must be padded to is found on its first error.
-        found_pads: The multiples that were found so, by (height, width) of the image.
+        pad_declared: Whether only that is used; else the multiple for a size is found on its first error.
+        found_pads: The multiples that were found that way, by (height, width) of the image.
         tile: Side of the tiles [LR pixels]; None to run images whole.
-        output: The way to the SR image in what the network returns, key by key; empty if it returns that.
-        own_forward: What runs an image instead of this class, padding and tiles included; None for none.
+        output: Keys that lead to the SR image in what the network returns; empty if it returns that itself.
+        own_forward: The part of a checkout's loop that runs an image in place of this class, padding and
+            tiles included; None for none.
     """
 
     network: nn.Module
@@ -135,14 +136,14 @@ class Upscaler:
         return _padded(lr, self.multiple(lr))
 
     def bare(self, lr: Tensor) -> tuple[Any, Tensor] | None:
-        """Run the network itself, and find out what its input must be padded to, without keeping that.
+        """Run the network itself, with the first padding that it accepts, and remember nothing of it.
 
         Args:
             lr: Float 1CHW tensor in [0, data_range].
 
         Returns:
-            What the network returned, unchecked, and the padded input; None where it fails all the same,
-            which is told when it is run.
+            What the network returned, unchecked, and the padded input. None where it fails at every padding:
+            the run that follows says so.
         """
         for multiple in (self.multiple(lr), *(() if self.pad_declared else PAD_CANDIDATES)):
             padded = _padded(lr, multiple)
@@ -178,20 +179,20 @@ class Upscaler:
         bare: bool = False,
         finite: bool = True,
     ) -> Tensor:
-        """Run the network, find the padding this size needs on the first error, and check what it gives.
+        """Run the network, find the padding that this size needs if it fails, and check what it returns.
 
         Args:
             lr: Float 1CHW tensor in [0, data_range].
             forward: What to run; `self.forward` by default.
-            bare: Whether that is the network alone, whose output may not be an SR image yet where
-                `own_forward` makes it one.
+            bare: Whether `forward` is the network alone. Where there is an `own_forward`, its output need not
+                be an SR image yet, and is not checked.
             finite: Whether the values must be finite: on real images, and not on noise.
 
         Returns:
             Float 1CHW tensor, 4H x 4W.
 
         Raises:
-            SubmissionError: The network fails, or gives something that is no SR image.
+            SubmissionError: The network fails, or returns something that is no SR image.
         """
         forward = forward or self.forward
         height, width = lr.shape[-2:]
@@ -210,7 +211,7 @@ class Upscaler:
             if height % multiple or width % multiple or self.tile is not None:
                 with contextlib.suppress(
                     Exception
-                ):  # the next multiple is the answer; `first` is what is told
+                ):  # the next multiple may do; if none does, `first` is raised
                     return self._verified(forward, lr, finite)
         if before is None:
             self.found_pads.pop((height, width), None)

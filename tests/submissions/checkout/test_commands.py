@@ -11,7 +11,7 @@ from challenge_branches import run_all
 from PIL import Image
 from places import ROOT
 
-from ntire_bench.cli import terminal
+from ntire_bench.cli import wording
 
 
 def test_list_tells_what_was_read(call, challenge_root):
@@ -40,6 +40,7 @@ def test_check_loads_a_branch_in_its_worker(call, challenge_root):
     assert "is a Git LFS pointer" in result.stderr
 
 
+@pytest.mark.slow
 def test_run_goes_on_after_a_branch_that_fails(call, challenge_root, images, tmp_path):
     ids = [checkout.POINTER, checkout.TILED]
     options = ["--protocol", "sample", "--rounds", 1, "--data-dir", images, "--results", tmp_path / "results"]
@@ -77,7 +78,7 @@ def test_gate_judges_a_branch(call, challenge_root, images):
 
 
 def test_lines_of_a_catalogue_name_the_branch(catalogue):
-    lines = list(terminal.catalogue_lines(catalogue))
+    lines = list(wording.catalogue_lines(catalogue))
     assert any("test_demo.py, line " in line for line in lines)
     assert lines[-1] == catalogue.ignored[0]
 

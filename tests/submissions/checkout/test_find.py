@@ -152,7 +152,7 @@ def test_a_folder_that_is_no_checkout_is_told(tmp_path):
     with pytest.raises(UsageError, match=r"has no function select_model\(args, device\)"):
         find.find(tmp_path)
     (tmp_path / "test_demo.py").write_text("def select_model(args, device):\n    return None\n")
-    with pytest.raises(UsageError, match="has no branch that can be told"):
+    with pytest.raises(UsageError, match="has no branch that can be read"):
         find.find(tmp_path)
     (tmp_path / "test_demo.py").write_text("def select_model(:\n")
     with pytest.raises(SubmissionError, match="is not Python"):

@@ -29,6 +29,7 @@ def theirs(challenge_root, images, ours, tmp_path_factory):
     return run_all("theirs", challenge_root, images, tmp_path_factory.mktemp("theirs"), list(RUNNING))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id_", RUNNING)
 def test_a_branch_gives_what_the_checkouts_own_run_gives(ours, theirs, id_):
     told, images = ours[id_]
@@ -99,6 +100,7 @@ def test_what_stood_in_for_packages_is_told(ours):
     assert value_of(ours[checkout.PLAIN][0], "stand_in") is None
 
 
+@pytest.mark.slow
 def test_nothing_is_left_in_the_checkout(ours, theirs, challenge_root, before):
     assert {path: path.stat().st_mtime_ns for path in sorted(challenge_root.rglob("*"))} == before
 

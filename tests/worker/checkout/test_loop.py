@@ -65,6 +65,14 @@ def test_padding_in_the_loop_is_kept():
         assert line in code
 
 
+def test_a_variable_of_a_comprehension_takes_no_name_from_the_loop():
+    code = code_of(
+        "h, w = lr.shape[2:]\nparts = [0 for w in args.parts]\nsr = net(lr, parts)[..., :w * 4]\n"
+        "sr = util.tensor2uint(sr, white)"
+    )
+    assert "h, w = lr.shape[2:]" in code
+
+
 def test_what_a_later_part_of_a_try_needs_is_kept():
     code = code_of(
         "try:\n    first = net(lr)\nexcept RuntimeError:\n    second = forward(lr, net)\nelse:\n"

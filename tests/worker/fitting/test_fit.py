@@ -13,7 +13,7 @@ from torch.nn import functional
 from ntire_bench.worker.fitting import arguments
 from ntire_bench.worker.fitting.fit import fit
 from ntire_bench.worker.fitting.shapes import mismatch
-from ntire_bench.worker.network.checkpoint import StateDict
+from ntire_bench.worker.network.state_dict import StateDict
 
 
 def state_of(network, where=""):

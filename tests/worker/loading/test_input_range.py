@@ -63,7 +63,7 @@ def test_detail_tells_where_likeness_does_not(monkeypatch, probe, errors, gains,
     monkeypatch.setattr(trial_run, "detail_gain_db", lambda _, __, data_range: given[data_range])
     bright = upscaler(TooBright(*errors))
     if told is None:
-        with pytest.raises(SubmissionError, match=r"cannot be told.*PSNR over bicubic.*dB at range 1,"):
+        with pytest.raises(SubmissionError, match=r"cannot be determined.*PSNR over bicubic.*dB at range 1,"):
             infer_data_range(bright, probe)
         return
     how = infer_data_range(bright, probe)

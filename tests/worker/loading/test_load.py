@@ -367,7 +367,7 @@ def test_a_network_to_which_the_range_is_all_the_same(load):
 
 def test_a_network_that_works_at_either_range_is_asked(refusal):
     message = refusal(toys.EITHER_RANGE)
-    assert "its input range cannot be told" in message
+    assert "its input range cannot be determined" in message
     assert re.search(r"found \d+\.\d dB at range 1, \d+\.\d dB at range 255", message)
     assert message.endswith('Remedy: declare it: SUBMISSION = {"data_range": 1} (or 255).')
 
@@ -377,7 +377,7 @@ def test_a_network_that_works_at_either_range_is_asked(refusal):
 )
 def test_a_network_that_works_at_neither_range_is_asked_too(refusal, change):
     message = refusal(toy(change))
-    assert "its input range cannot be told" in message
+    assert "its input range cannot be determined" in message
     assert "check that the checkpoint is trained" in message
 
 
@@ -408,7 +408,7 @@ def test_only_a_clear_lead_of_a_good_image_counts(load, error_1, error_255, told
     if told is not None:
         assert inferred(load(toy(scaled)))["data_range"] == told
         return
-    with pytest.raises(SubmissionError, match="its input range cannot be told"):
+    with pytest.raises(SubmissionError, match="its input range cannot be determined"):
         load(toy(scaled))
 
 

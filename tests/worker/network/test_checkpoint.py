@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.worker.network import checkpoint
+from ntire_bench.worker.network import checkpoint, state_dict
 
 STATE = {"head.weight": torch.arange(6.0).reshape(2, 3), "head.bias": torch.ones(2)}
 
@@ -35,7 +35,7 @@ def refusal(path):
 
 
 def states(content, tmp_path, state_key=None):
-    return checkpoint.state_dicts(content, tmp_path / "05_Toy.pth", state_key)
+    return state_dict.state_dicts(content, tmp_path / "05_Toy.pth", state_key)
 
 
 def same(tensors, expected=STATE):
@@ -192,7 +192,7 @@ def test_a_file_that_is_gone_or_a_folder(tmp_path):
     assert "cannot be read" in refusal(tmp_path / "05_folder.pth")
 
 
-@pytest.mark.parametrize("key", checkpoint.STATE_KEYS)
+@pytest.mark.parametrize("key", state_dict.STATE_KEYS)
 def test_every_key_of_training_code_is_looked_into(tmp_path, key):
     (found,) = states({"epoch": 1, key: STATE}, tmp_path)
     assert same(found.tensors)
@@ -287,7 +287,7 @@ def test_no_state_dict_says_what_is_there_instead(tmp_path, content, found):
 
 
 def test_shapes():
-    state = checkpoint.StateDict(STATE, "")
+    state = state_dict.StateDict(STATE, "")
     assert state.shapes == {"head.weight": (2, 3), "head.bias": (2,)}
 
 

@@ -1,0 +1,141 @@
+"""What run and gate have in common: what they are asked for, images, options, and how Ctrl-C ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ntire_bench.cli.options import Effort, Images, Machine, taken_as
+from ntire_bench.cli.sources import Sources
+from ntire_bench.text import relative
+
+if TYPE_CHECKING:
+    from ntire_bench.measuring.options import Options
+    from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.workflows.data import Data
+
+__all__ = [
+    "INTERRUPTED",
+    "Request",
+    "images_and_options",
+    "interruptible",
+    "refuse_unknown",
+    "taken_as_request",
+]
+
+INTERRUPTED = 130  # as shells report a process that Ctrl-C ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a user asks for alike with run and gate: on what, by which rules, where.
+
+    Attributes:
+        images: Which images are used.
+        protocol_name: Rules; None for the default of the images.
+        channel: Channel to compare with the thresholds in; None: as the protocol says.
+        machine: Device and isolation.
+        sources: Where the submissions lie.
+    """
+
+    images: Images
+    protocol_name: str | None
+    channel: Channel | None
+    machine: Machine
+    sources: Sources
+
+
+taken_as_request = taken_as("request", Request)
+
+
+def refuse_unknown(catalogue: Catalogue, ids: Sequence[int]) -> None:
+    """Refuse ids that are not there, and a named baseline, before the images are checked: that takes minutes.
+
+    Raises:
+        UsageError: An id, or the baseline that an option names, is not there.
+        SubmissionError: That baseline cannot be tried.
+    """
+    from ntire_bench.submissions.baseline_choice import choose
+
+    for id_ in ids:
+        catalogue.entry(id_)
+    if catalogue.baseline_choice is not None:
+        choose(catalogue, catalogue.baseline_choice)
+
+
+def images_and_options(
+    request: Request, effort: Effort, *, ssim: bool = False, save_dir: Path | None = None
+) -> tuple[Data, Options]:
+    """Check the images, and say what is to be known of images and isolation before anything is measured.
+
+    Args:
+        request: What the user asks for.
+        effort: How long runtimes are measured.
+        ssim: Whether SSIM is computed too.
+        save_dir: Where SR images go; None keeps none.
+
+    Returns:
+        Images and rules, and the options of an evaluation.
+
+    Raises:
+        DatasetError: The images are not fit; lists every problem.
+        UsageError: The protocol does not go with the images, or the isolation cannot be had.
+    """
+    from ntire_bench.cli import terminal, wording
+    from ntire_bench.measuring.options import isolation_of
+    from ntire_bench.workflows.data import choose_data
+    from ntire_bench.workflows.options import options_for
+
+    names = request.images.split_names
+    with terminal.progress_bar() as progress:
+        data = choose_data(
+            names,
+            request.images.data_dir,
+            request.protocol_name,
+            lambda done, total: progress("checking images", done, total),
+        )
+    options = options_for(
+        data.protocol,
+        channel=request.channel,
+        ssim=ssim,
+        save_dir=save_dir,
+        tell=terminal.tell,
+        **vars(effort),
+        **vars(request.machine),
+    )
+    terminal.tell_isolation(isolation_of(options, data.splits), options.isolation)
+    if data.sample:
+        terminal.tell(wording.SAMPLE)
+    return data, options
+
+
+@contextlib.contextmanager
+def interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None]:
+    """End the command on Ctrl-C, and say what is kept and how to go on.
+
+    Args:
+        done: Returns what has been done so far.
+        resumable: Whether the same command with --resume goes on from there.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        from ntire_bench.cli import terminal
+
+        text = f"Interrupted: {done()}."
+        if resumable:
+            program = Path(sys.argv[0])
+            if program.name == "__main__.py":
+                words = ["python", "-m", "ntire_bench"]
+            else:
+                words = ["python", relative(program)] if program.suffix == ".py" else [program.name]
+            words += [word for word in sys.argv[1:] if word != "--resume"]
+            text += f" Go on with: {shlex.join([*words, '--resume'])}"
+        terminal.tell(text)
+        sys.exit(INTERRUPTED)
