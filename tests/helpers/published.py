@@ -9,7 +9,7 @@ import ast
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,10 +52,9 @@ def reference(shared: Path, name: str) -> dict[str, torch.Tensor]:
         return {key: torch.from_numpy(stored[key]) for key in stored.files}
 
 
-def reference_index(shared: Path, name: str) -> dict[str, Any]:
-    """Return the entry of reference/index.json: "params", "fvcore_flops_256", "data_range" and others."""
-    index: dict[str, dict[str, Any]] = json.loads((shared / "reference" / "index.json").read_text())
-    return index[name]
+def reference_indices(shared: Path) -> dict[str, dict[str, Any]]:
+    """Return reference/index.json: "params", "fvcore_flops_256", "data_range" and others, by checkpoint."""
+    return dict(json.loads((shared / "reference" / "index.json").read_text()))
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -96,72 +95,71 @@ def module_errors(model: nn.Module, stored: Mapping[str, torch.Tensor]) -> dict[
     return {path: relative_error(found[path], expected[path]) for path in expected}
 
 
-def fvcore_flops(model: nn.Module, height: int = 256, width: int = 256) -> int:
-    """Return fvcore's count on a (1, 3, height, width) input in eval mode."""
+def fvcore_analysis(model: nn.Module, height: int = 256, width: int = 256) -> Any:
+    """Return fvcore's FlopCountAnalysis of `model` on a (1, 3, height, width) input in eval mode, done."""
     from fvcore.nn import FlopCountAnalysis
 
     analysis = FlopCountAnalysis(model.eval(), torch.rand(1, 3, height, width))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    return int(analysis.total())
+    with torch.no_grad():  # else AGDN takes 4 GiB, for gradients that nobody asks for
+        analysis.total()
+    return analysis
 
 
-def set5_psnr(
-    shared: Path, model: nn.Module, data_range: float, scale: int = 4, border: int = 4
-) -> tuple[float, float]:
-    """Return the mean PSNR of Y and of RGB [dB] on Set5, LR images as published.
+def fvcore_flops(model: nn.Module, height: int = 256, width: int = 256) -> int:
+    """Return fvcore's count on a (1, 3, height, width) input in eval mode."""
+    return int(fvcore_analysis(model, height, width).total())
+
+
+def set5(shared: Path, model: nn.Module, data_range: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return HR and SR of each image of Set5, x4, LR images as published, 4 pixels cropped off every side.
 
     Args:
         shared: Folder that holds data/Set5.
-        model: In eval mode; (1, 3, H, W) in [0, data_range] to (1, 3, scale * H, scale * W).
+        model: In eval mode; (1, 3, H, W) in [0, data_range] to (1, 3, 4H, 4W).
         data_range: 1 or 255.
-        scale: Enlargement; only 4 has LR images.
-        border: Pixels cropped off every side.
+
+    Returns:
+        Arrays (H, W, 3) of uint8.
     """
+    pairs = []
+    for path in sorted((shared / "data" / "Set5" / "HR").glob("*.png")):
+        lr = np.array(Image.open(shared / "data" / "Set5" / "LR_x4" / f"{path.stem}x4.png"))
+        hr = np.array(Image.open(path).convert("RGB"))[: lr.shape[0] * 4, : lr.shape[1] * 4]
+        image = torch.from_numpy(lr).permute(2, 0, 1)[None].float() * (data_range / 255)
+        with torch.inference_mode():
+            output = model(image)[0]
+        levels = (output.clamp(0, data_range) * (255 / data_range)).round().to(torch.uint8)
+        sr = levels.permute(1, 2, 0).numpy()
+        pairs.append((hr[4:-4, 4:-4], sr[4:-4, 4:-4]))
+    if len(pairs) != 5:
+        raise ValueError(f"{shared / 'data' / 'Set5' / 'HR'} holds {len(pairs)} PNG images, not 5")
+    return pairs
+
+
+def luma(image: np.ndarray) -> np.ndarray:
+    """Return Y of a uint8 image: 16 + (65.481 R + 128.553 G + 24.966 B) / 255, as the papers' MATLAB code."""
     from skimage.color import rgb2ycbcr
+
+    return np.asarray(rgb2ycbcr(image)[..., 0])
+
+
+def psnr_db(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    """Return the mean PSNR of Y and of RGB [dB] over pairs of HR and SR."""
     from skimage.metrics import peak_signal_noise_ratio
 
-    luma, colour = [], []
-    for path in sorted((shared / "data" / "Set5" / "HR").glob("*.png")):
-        lr = np.array(Image.open(shared / "data" / "Set5" / f"LR_x{scale}" / f"{path.stem}x{scale}.png"))
-        hr = np.array(Image.open(path).convert("RGB"))
-        hr = hr[: lr.shape[0] * scale, : lr.shape[1] * scale]
-        image = torch.from_numpy(lr).permute(2, 0, 1)[None].float() * (data_range / 255)
-        with torch.inference_mode():
-            output = model(image)[0]
-        levels = (output.clamp(0, data_range) * (255 / data_range)).round().to(torch.uint8)
-        sr = levels.permute(1, 2, 0).numpy()
-        inside = (slice(border, -border), slice(border, -border))
-        sr, hr = sr[inside], hr[inside]
-        # rgb2ycbcr of uint8 is 16 + (65.481 R + 128.553 G + 24.966 B) / 255, as the papers' MATLAB code.
-        luma.append(peak_signal_noise_ratio(rgb2ycbcr(hr)[..., 0], rgb2ycbcr(sr)[..., 0], data_range=255))
-        colour.append(peak_signal_noise_ratio(hr, sr, data_range=255))
-    if not luma:
-        raise FileNotFoundError(f"{shared / 'data' / 'Set5' / 'HR'} holds no PNG image")
-    return float(np.mean(luma)), float(np.mean(colour))
+    y = [peak_signal_noise_ratio(luma(hr), luma(sr), data_range=255) for hr, sr in pairs]
+    rgb = [peak_signal_noise_ratio(hr, sr, data_range=255) for hr, sr in pairs]
+    return float(np.mean(y)), float(np.mean(rgb))
 
 
-def set5_ssim(shared: Path, model: nn.Module, data_range: float, scale: int = 4, border: int = 4) -> float:
-    """Return the mean SSIM of Y on Set5, as the papers' MATLAB code: Gaussian 11x11, sigma 1.5, valid area.
-
-    The arguments are those of `set5_psnr`.
-    """
-    from skimage.color import rgb2ycbcr
+def ssim(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the mean SSIM of Y, as the papers' MATLAB code: Gaussian 11x11, sigma 1.5, valid area."""
     from skimage.metrics import structural_similarity
 
-    values = []
-    for path in sorted((shared / "data" / "Set5" / "HR").glob("*.png")):
-        lr = np.array(Image.open(shared / "data" / "Set5" / f"LR_x{scale}" / f"{path.stem}x{scale}.png"))
-        hr = np.array(Image.open(path).convert("RGB"))[: lr.shape[0] * scale, : lr.shape[1] * scale]
-        image = torch.from_numpy(lr).permute(2, 0, 1)[None].float() * (data_range / 255)
-        with torch.inference_mode():
-            output = model(image)[0]
-        levels = (output.clamp(0, data_range) * (255 / data_range)).round().to(torch.uint8)
-        sr = levels.permute(1, 2, 0).numpy()
-        luma = [rgb2ycbcr(x[border:-border, border:-border])[..., 0] for x in (hr, sr)]
-        # scikit-image itself leaves out the 5 pixels where the window would leave the image.
-        options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-        values.append(structural_similarity(luma[0], luma[1], data_range=255, **options))
-    return float(np.mean(values))
+    # scikit-image itself leaves out the 5 pixels where the window would leave the image.
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    return float(np.mean([structural_similarity(luma(hr), luma(sr), **options) for hr, sr in pairs]))
 
 
 def imported_packages(name: str) -> set[str]:
@@ -177,11 +175,15 @@ def imported_packages(name: str) -> set[str]:
 
 
 def declaration(name: str) -> dict[str, Any]:
-    """Return the literal SUBMISSION of models/NAME without running the file."""
-    for node in ast.parse((ROOT / "models" / name).read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUBMISSION":
-            return dict(ast.literal_eval(node.value))
-    raise ValueError(f"models/{name} declares no SUBMISSION")
+    """Return the literal SUBMISSION of models/NAME, declared once, without running the file."""
+    declared = [
+        node.value
+        for node in ast.parse((ROOT / "models" / name).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUBMISSION"
+    ]
+    if len(declared) != 1:
+        raise ValueError(f"models/{name} declares SUBMISSION {len(declared)} times, not once")
+    return dict(ast.literal_eval(declared[0]))
 
 
 def definitions(name: str) -> dict[str, str]:

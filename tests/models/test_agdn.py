@@ -1,147 +1,50 @@
-"""models/team31_AGDN-S.py and models/team43_AGDN.py compute what the released networks do."""
+"""What is particular to models/team31_AGDN-S.py and models/team43_AGDN.py: windows, training, blocks."""
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import published
 import pytest
 import torch
+from released_networks import AGDN, AGDN_S, Released
 from torch import nn
 
-FILES = ["team31_AGDN-S.py", "team43_AGDN.py"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One released network: its file, its cost, and its quality on Set5."""
-
-    file: str
-    checkpoint: str
-    params: int
-    flops: int
-    arrays: int
-    set5_db: tuple[float, float]
-    set5_ssim: float
-    paper_params_k: int
-    paper_flops_g: float
-
-    def build(self) -> nn.Module:
-        torch.manual_seed(0)
-        return published.load_model_file(self.file).AGDN().eval()
-
-    def load(self, shared: Path) -> nn.Module:
-        model = self.build()
-        model.load_state_dict(published.published_state(shared, self.checkpoint), strict=True)
-        return model
-
-
-# Parameters and fvcore's total at 1x3x256x256 of the released networks (their own code, counted by fvcore);
-# PSNR on Set5 [dB], Y and RGB, of the released checkpoints run by the released code. SSIM, and the last two,
-# as the paper's Table 5 prints them; the NTIRE 2024 report's Table 1 has 0.069 M and 4.39 G for AGDN-S.
-SMALL = Case("team31_AGDN-S.py", "agdn_s_x4", 69_272, 4_387_685_760, 37, (32.0263, 30.1017), 0.8920, 69, 3.7)
-LARGE = Case("team43_AGDN.py", "agdn_x4", 294_174, 19_069_786_960, 40, (32.4259, 30.5014), 0.8980, 293, 16.1)
-CASES = [pytest.param(case, id=case.checkpoint) for case in (SMALL, LARGE)]
+CASES = [pytest.param(case, id=case.checkpoint) for case in (AGDN_S, AGDN)]
+WINDOW = {AGDN_S: 96, AGDN: 48}
 
 
 @pytest.fixture(scope="module")
 def module() -> ModuleType:
-    return published.load_model_file("team31_AGDN-S.py")
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_file_is_self_contained_and_declares_its_network(name: str) -> None:
-    assert published.imported_packages(name) == {"torch"}
-    assert published.declaration(name) == {"model": "AGDN", "data_range": 1}
+    return published.load_model_file(AGDN_S.file)
 
 
 def test_files_of_the_family_repeat_the_same_blocks() -> None:
-    small, large = (published.definitions(name) for name in FILES)
+    small, large = (published.definitions(case.file) for case in (AGDN_S, AGDN))
     assert small.keys() == large.keys()
     for block in small.keys() - {"AGDN"}:
         assert small[block] == large[block], block
 
 
+# As the paper's Table 5 prints them.
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
-def test_cost_is_the_released_networks(case: Case) -> None:
+@pytest.mark.parametrize(
+    ("case", "params_k", "flops_g"),
+    [pytest.param(AGDN_S, 69, 3.7, id="agdn_s_x4"), pytest.param(AGDN, 293, 16.1, id="agdn_x4")],
+)
+def test_convolutions_alone_cost_what_the_paper_prints(case: Released, params_k: int, flops_g: float) -> None:
     model = case.build()
-    assert sum(p.numel() for p in model.parameters()) == case.params
-    assert published.fvcore_flops(model) == case.flops
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
-def test_convolutions_alone_cost_what_the_paper_prints(case: Case) -> None:
-    from fvcore.nn import FlopCountAnalysis
-
-    model = case.build()
-    analysis = FlopCountAnalysis(model, torch.rand(1, 3, 180, 320))  # the LR of 1280x720
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    assert round(analysis.by_operator()["conv"] / 1e9, 1) == case.paper_flops_g
+    analysis = published.fvcore_analysis(model, 180, 320)  # the LR of 1280x720
+    assert round(analysis.by_operator()["conv"] / 1e9, 1) == flops_g
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    assert round(sum(p.numel() for m in convolutions for p in m.parameters()) / 1e3) == case.paper_params_k
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("case", CASES)
-def test_figures_above_are_those_of_the_index(case: Case, shared: Path) -> None:
-    index = published.reference_index(shared, case.checkpoint)
-    assert (index["params"], index["fvcore_flops_256"]) == (case.params, case.flops)
-    assert index["data_range"] == published.declaration(case.file)["data_range"]
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("case", CASES)
-def test_output_is_the_released_networks(case: Case, shared: Path) -> None:
-    model, stored = case.load(shared), published.reference(shared, case.checkpoint)
-    with torch.inference_mode():
-        assert published.relative_error(model(stored["input"]), stored["output"]) < 1e-5
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize("case", CASES)
-def test_features_are_the_released_networks(case: Case, shared: Path) -> None:
-    # In float64, so that all that differs is how the released network rounded, not how this machine does.
-    model, stored = case.load(shared).double(), published.reference(shared, case.checkpoint)
-    errors = published.module_errors(model, {**stored, "input": stored["input"].double()})
-    assert len(errors) == case.arrays
-    assert max(errors.values()) < 1e-5, errors
-
-
-@pytest.mark.shared
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
-def test_set5_is_the_published(case: Case, shared: Path) -> None:
-    # Set5's LR images are up to 128x128, several windows of either network: this tests TLC, too.
-    model = case.load(shared)
-    assert published.set5_psnr(shared, model, 1) == pytest.approx(case.set5_db, abs=1e-3)
-    assert published.set5_ssim(shared, model, 1) == pytest.approx(case.set5_ssim, abs=5e-5)
+    assert round(sum(p.numel() for m in convolutions for p in m.parameters()) / 1e3) == params_k
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("height", "width"), [(57, 86), (17, 23), (15, 15), (15, 131)])
-def test_odd_sizes(case: Case, height: int, width: int) -> None:
-    with torch.inference_mode():
-        output = case.build()(torch.rand(1, 3, height, width))
-    assert output.shape == (1, 3, 4 * height, 4 * width)
-    assert output.isfinite().all()
-
-
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("height", "width"), [(14, 40), (40, 14)])
-def test_too_small_is_told_plainly(case: Case, height: int, width: int) -> None:
-    with pytest.raises(ValueError, match=f"at least 15x15 pixels, found {height}x{width}"):
-        case.build()(torch.rand(1, 3, height, width))
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_mean_moves_with_the_network_and_is_not_in_its_checkpoint(case: Case) -> None:
+def test_mean_moves_with_the_network_and_is_not_in_its_checkpoint(case: Released) -> None:
     model = case.build()
     assert "mean" not in model.state_dict()
     assert model.mean.flatten().tolist() == pytest.approx([0.4488, 0.4371, 0.4040])
@@ -151,20 +54,11 @@ def test_mean_moves_with_the_network_and_is_not_in_its_checkpoint(case: Case) ->
 # --- training -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_every_parameter_learns(case: Case) -> None:
-    model = case.build().train()
-    model(torch.rand(2, 3, 32, 32)).abs().mean().backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().max() > 0, name
-
-
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_flat_crops_have_finite_gradients(value: float, autocast: bool) -> None:
     # No contrast and no variance anywhere, as in a crop of night sky: roots of zero must not give infinity.
-    model = SMALL.build().train()
+    model = AGDN_S.build().train()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
         loss = model(torch.full((2, 3, 32, 32), value)).float().abs().mean()
     loss.backward()
@@ -178,8 +72,9 @@ def test_contrast_of_a_dead_channel_has_a_finite_gradient(module: ModuleType) ->
     assert x.grad is not None and x.grad.isfinite().all()
 
 
+@pytest.mark.slow
 def test_a_few_steps_on_crops_lower_the_loss() -> None:
-    model = SMALL.build().train()
+    model = AGDN_S.build().train()
     generator = torch.Generator().manual_seed(0)
     hr = nn.functional.interpolate(
         torch.rand(4, 3, 16, 16, generator=generator), scale_factor=8, mode="bicubic"
@@ -259,13 +154,13 @@ def test_attention_is_the_mean_over_windows(
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_training_attends_over_the_whole_crop(case: Case) -> None:
+def test_training_attends_over_the_whole_crop(case: Released) -> None:
     model = case.build()
     whole = copy.deepcopy(model)
     for part in whole.modules():
         if hasattr(part, "window"):
             part.window = 10_000
-    window = {SMALL.file: 96, LARGE.file: 48}[case.file]
+    window = WINDOW[case]
     image = torch.rand(1, 3, window + 4, window)
     with torch.inference_mode():
         assert torch.equal(model.train()(image), whole(image))
@@ -275,9 +170,9 @@ def test_training_attends_over_the_whole_crop(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_batch_of_large_images_is_refused_at_inference_only(case: Case) -> None:
+def test_a_batch_of_large_images_is_refused_at_inference_only(case: Released) -> None:
     model = case.build()
-    window = {SMALL.file: 96, LARGE.file: 48}[case.file]
+    window = WINDOW[case]
     large = torch.rand(2, 3, 20, window + 1)
     with pytest.raises(
         ValueError, match=rf"{window}x{window}.*needs batch 1; found batch 2 of 20x{window + 1}"
