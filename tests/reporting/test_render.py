@@ -188,15 +188,13 @@ def test_unknown_format_is_wrong_use() -> None:
         render.render(board(), "docx")  # type: ignore[arg-type]
 
 
-def test_importing_the_reporting_half_is_cheap() -> None:
+def test_importing_the_reporting_half_loads_nothing_heavy() -> None:
     modules = [f"ranking.{name}" for name in "entry scoring reference selection board".split()]
     modules += ["records.store", *(f"reporting.{name}" for name in "layout export render".split())]
-    program = "import sys, time; start = time.process_time(); " + "; ".join(
-        f"import ntire_bench.{module}" for module in modules
-    )
-    program += "; print(time.process_time() - start, *sys.modules)"
+    program = "import sys; " + "; ".join(f"import ntire_bench.{module}" for module in modules)
+    program += "; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    seconds, *loaded = done.stdout.split()
+    loaded = done.stdout.split()
     heavy = {"torch", "pandas", "numpy", "rich", "cv2", "skimage", "fvcore", "PIL"}
     assert heavy.isdisjoint(loaded)
-    assert "ntire_bench.reporting.render" in loaded and float(seconds) < 1.0
+    assert "ntire_bench.reporting.render" in loaded
