@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ntire_bench.errors import UsageError
+from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 from ntire_bench.ranking.board import Board
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def evaluate(
     allow_pickle: bool = False,
     rounds: int | None = None,
     precision: float | None = None,
-    max_rounds: int = 60,
-    max_time_s: float = 1200.0,
+    max_rounds: int = MAX_ROUNDS,
+    max_time_s: float = MAX_TIME_S,
     threads: int | None = None,
     ssim: bool = False,
     save_dir: PathLike | None = None,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from ntire_bench.errors import UsageError
+from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 
 __all__ = [
     "PATH",
@@ -199,8 +200,8 @@ class Effort:
 
     rounds: int | None
     precision: float | None = None
-    max_rounds: int = 60
-    max_time_s: float = 1200.0
+    max_rounds: int = MAX_ROUNDS
+    max_time_s: float = MAX_TIME_S
     threads: int | None = None
 
 
@@ -217,13 +218,17 @@ effort_options = options(
         "[default: 0.01 on a CPU, 0.0025 on a GPU]",
     ),
     click.option(
-        "--max-rounds", type=click.IntRange(1), default=60, show_default=True, help="At most so many rounds."
+        "--max-rounds",
+        type=click.IntRange(1),
+        default=MAX_ROUNDS,
+        show_default=True,
+        help="At most so many rounds.",
     ),
     click.option(
         "--max-time",
         "max_time_s",
         type=click.FloatRange(0, min_open=True),
-        default=1200.0,
+        default=MAX_TIME_S,
         show_default=True,
         help="At most so many seconds of rounds per submission.",
     ),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ntire_bench.errors import UsageError
 from ntire_bench.estimating.bootstrap import Samples, bootstrap
+from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 from ntire_bench.estimating.steadiness import PRECISION, drifts
 from ntire_bench.records.record import LAUNCHES
 
@@ -46,8 +47,8 @@ class StopRule:
     rounds: int | None = None
     min_rounds: int = LAUNCHES
     precision: float | None = None
-    max_rounds: int = 60
-    max_time_s: float = 1200.0
+    max_rounds: int = MAX_ROUNDS
+    max_time_s: float = MAX_TIME_S
 
     def __post_init__(self) -> None:
         """Check the values.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.measuring.options import Options
 from ntire_bench.protocols.protocol import Channel, Protocol
@@ -18,8 +19,8 @@ def options_for(
     channel: Channel | None = None,
     rounds: int | None = None,
     precision: float | None = None,
-    max_rounds: int = 60,
-    max_time_s: float = 1200.0,
+    max_rounds: int = MAX_ROUNDS,
+    max_time_s: float = MAX_TIME_S,
     threads: int | None = None,
     device: str = "auto",
     isolation: str = "auto",
