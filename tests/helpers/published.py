@@ -6,6 +6,7 @@ PSNR is computed with scikit-image here, on purpose: ntire_bench.metrics must no
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import json
 import sys
@@ -21,6 +22,7 @@ from places import ROOT
 from torch import nn
 
 
+@functools.cache
 def load_model_file(name: str) -> ModuleType:
     """Import models/NAME from its file, as a stranger's program would: it is no part of a package."""
     path = ROOT / "models" / name

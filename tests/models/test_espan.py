@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import published
 import pytest
 import torch
@@ -11,12 +9,6 @@ from released_networks import ESPAN
 from torch import nn
 
 espan = published.load_model_file(ESPAN.file)
-
-
-@pytest.fixture
-def network(shared: Path) -> nn.Module:
-    """The published network."""
-    return ESPAN.load(shared)
 
 
 def test_gate_adds_nothing_to_the_count():
@@ -116,56 +108,3 @@ def test_fresh_convolution_has_its_gain_in_both_forms():
             espan.GeneralRepConv(32, 32, 3, form, gain=2.0)(noise).std().item() for form in (False, True)
         ]
     assert gains == pytest.approx([2.0, 2.0], rel=0.1)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "tolerance", "seed"),
-    # float64 shows that merging is exact; in float32 the network makes much of its own rounding.
-    [(torch.float32, 1e-5, 0), (torch.float64, 1e-12, 0), (torch.float64, 1e-12, 1)],
-)
-def test_fusing_keeps_the_output_and_gives_the_deploy_form(dtype: torch.dtype, tolerance: float, seed: int):
-    torch.manual_seed(seed)
-    trained = published.randomize(espan.ESPAN(deploy=False), seed).to(dtype).eval()
-    image = torch.rand(2, 3, 17, 23, dtype=dtype)
-    with torch.inference_mode():
-        before = trained(image)
-    fused = trained.fuse()
-    assert fused is trained
-    with torch.inference_mode():
-        after = fused(image)
-    assert published.relative_error(after, before) < tolerance
-
-    deploy = espan.ESPAN().to(dtype).eval()
-    assert [(n, type(m)) for n, m in fused.named_modules()] == [
-        (n, type(m)) for n, m in deploy.named_modules()
-    ]
-    assert all(parameter.requires_grad for parameter in fused.parameters())
-    deploy.load_state_dict(fused.state_dict(), strict=True)
-    with torch.inference_mode():
-        assert torch.equal(deploy(image), after)
-
-
-@pytest.mark.shared
-def test_fusing_the_published_network_changes_nothing(shared: Path, network: nn.Module):
-    stored = published.published_state(shared, ESPAN.checkpoint)
-    network.fuse()
-    state = network.state_dict()
-    assert set(state) == set(stored)
-    assert all(torch.equal(state[key], stored[key]) for key in stored)
-
-
-def test_fusing_keeps_type_and_mode():
-    model = espan.ESPAN(deploy=False).bfloat16().train().fuse()
-    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
-    assert model.training and not any(module.training for module in model.eval().modules())
-
-
-def test_what_fusing_saves():
-    model = espan.ESPAN(deploy=False)
-    # Per k x k: five of them, four 1x1 before and one beside, against one.
-    # On a quarter of the pixels, where the border adds 0.2 % at most.
-    assert 4 * published.fvcore_flops(model, 128, 128) > 5 * ESPAN.flops
-    assert sum(p.numel() for p in model.parameters()) > 5 * ESPAN.params
-    model.fuse()
-    assert published.fvcore_flops(model) == ESPAN.flops
-    assert sum(p.numel() for p in model.parameters()) == ESPAN.params
