@@ -21,7 +21,7 @@ from ntire_bench.data.images import write_png
 from ntire_bench.records import store
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compares with what Linux gives")
-SYSTEMS = ["darwin", "win32"]
+SYSTEMS = ["darwin", pytest.param("win32", marks=pytest.mark.slow)]
 SCRIPT = HELPERS / "as_if_on.py"
 
 

@@ -180,6 +180,7 @@ def test_false_alarms_are_counted(examined, record_property: Callable[[str, obje
     assert not alarms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", ["border", "windows", "tiled", "attention"])
 def test_whole_images_do_not_make_windows_suspicious(name: str, seed: int, photograph: np.ndarray) -> None:

@@ -19,6 +19,7 @@ def test_check(place, said_of_isolation):
     assert str(place) not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiple", [8, 64])
 def test_check_finds_out_the_padding(call, tmp_path, multiple):
     body = toys.toy(f"assert lr.shape[-1] % {multiple} == lr.shape[-2] % {multiple} == 0", head=DECLARED)

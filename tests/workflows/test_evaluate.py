@@ -327,6 +327,7 @@ def test_a_baseline_that_costs_nothing_is_a_failure_not_a_crash(toy_of, one_spli
     assert record.splits and record.score is None
 
 
+@pytest.mark.slow
 def test_an_infinite_psnr_is_a_finding_and_enters_no_mean(toy_of, tmp_path):
     """The HR image is exactly what the toy gives: every LR pixel four times each way."""
     lr = np.asarray(Image.fromarray(smooth(5)).resize((32, 24)))
@@ -359,6 +360,7 @@ def test_changed_settings_of_torch_are_a_finding(toy_of, one_split):
     assert record.environment.flags["cudnn_benchmark"] is False  # as it was set, not as it was left
 
 
+@pytest.mark.slow
 def test_padding_that_is_found_out_is_in_the_record(toy_of, tmp_path):
     write_pairs(tmp_path / "data", "valid", [smooth(1, 96, 128), smooth(2, 100, 132)])
     splits = load_splits(("valid",), tmp_path / "data")

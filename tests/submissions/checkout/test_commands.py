@@ -67,6 +67,7 @@ def test_run_goes_on_after_a_branch_that_fails(call, challenge_root, images, tmp
     assert [item["record"]["submission"]["id"] for item in document["records"]] == [checkout.POINTER]
 
 
+@pytest.mark.slow
 def test_gate_judges_a_branch(call, challenge_root, images):
     options = ["--challenge-root", challenge_root, "--data-dir", images, "--protocol", "sample"]
     result = call("gate", checkout.PARAMS, *options, "--baseline", checkout.PARAMS)

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from challenge_branches import FAILING, RUNNING, run_all
 
+pytestmark = pytest.mark.slow  # every branch runs twice: by the checkout, and by the worker
+
 
 @pytest.fixture(scope="module")
 def before(challenge_root):
@@ -29,7 +31,6 @@ def theirs(challenge_root, images, ours, tmp_path_factory):
     return run_all("theirs", challenge_root, images, tmp_path_factory.mktemp("theirs"), list(RUNNING))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("id_", RUNNING)
 def test_a_branch_gives_what_the_checkouts_own_run_gives(ours, theirs, id_):
     told, images = ours[id_]
@@ -100,7 +101,6 @@ def test_what_stood_in_for_packages_is_told(ours):
     assert value_of(ours[checkout.PLAIN][0], "stand_in") is None
 
 
-@pytest.mark.slow
 def test_nothing_is_left_in_the_checkout(ours, theirs, challenge_root, before):
     assert {path: path.stat().st_mtime_ns for path in sorted(challenge_root.rglob("*"))} == before
 
@@ -114,7 +114,6 @@ def test_what_only_the_main_program_needs_is_not_missed(ours):
         assert ours[id_][0]["bytecode"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scaled", ["", " / 255."])
 def test_a_loop_that_scales_again_what_its_reading_is_taken_for_is_not_followed(call, own_root, scaled):
     """Where only to_tensor makes the LR tensor, what is done to it afterwards may be done already."""
@@ -131,7 +130,6 @@ def test_a_loop_that_scales_again_what_its_reading_is_taken_for_is_not_followed(
     assert ("loop-not-followed" in codes) == bool(scaled)
 
 
-@pytest.mark.slow
 def test_a_tile_of_nothing_is_the_branchs_fault_and_no_crime(call, own_root):
     checkout.add_branch(own_root, 98, "        return torch.nn.Conv2d(3, 48, 3), '98_A', 1.0, 0\n")
     result = call("check", 98, "--challenge-root", own_root)
