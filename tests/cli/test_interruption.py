@@ -115,8 +115,8 @@ def finish(place: Path) -> subprocess.CompletedProcess[str]:
     ("number", "code"),
     [
         pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
-        pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
-        pytest.param(signal.SIGKILL, -9, id="SIGKILL"),
+        pytest.param(signal.SIGTERM, 143, id="SIGTERM", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, id="SIGKILL", marks=pytest.mark.slow),
     ],
 )
 def test_ended_in_the_middle_and_resumed(place, started, number, code):
