@@ -39,7 +39,7 @@ __all__ = [
     "memory_mib",
     "observation",
     "parameters",
-    "runtime_ms",
+    "timed",
     "warm_up",
 ]
 
@@ -134,12 +134,17 @@ def warm_up(reply: object, longest_s: float) -> WarmUp:
     return result
 
 
-def runtime_ms(reply: object, longest_s: float) -> float:
-    """Return the runtime of a timed call [ms], which can have taken no longer than the whole of it."""
-    claimed_ms = _convert(reply, Timed).runtime_ms
-    if not 0 < claimed_ms <= longest_s * 1000:
-        raise ForgedAnswerError(f"a runtime of {claimed_ms} ms")
-    return claimed_ms
+def timed(reply: object, longest_s: float) -> Timed:
+    """Return what was told of a timed call, none of whose times can be longer than the whole of it."""
+    told = _convert(reply, Timed)
+    longest_ms = longest_s * 1000
+    if not 0 < told.runtime_ms <= longest_ms:
+        raise ForgedAnswerError(f"a runtime of {told.runtime_ms} ms")
+    if told.host_ms is not None and not 0 <= told.host_ms <= longest_ms:
+        raise ForgedAnswerError(f"{told.host_ms} ms until the last kernel was queued")
+    if not (0 <= told.allocations <= _MOST and 0 <= told.switches <= _MOST):
+        raise ForgedAnswerError(f"{told.allocations} allocations and {told.switches} interruptions")
+    return told
 
 
 def memory_mib(reply: object) -> float | None:

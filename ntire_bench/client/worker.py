@@ -50,11 +50,17 @@ class Call(NamedTuple):
         sr: The SR image, uint8 HWC, a copy of its own.
         claimed_ms: The forward pass, as the worker measured it [ms].
         bracket_ms: By this process' clock, from sending the LR image to holding the SR image [ms].
+        host_ms: Until its last kernel was queued [ms], as the worker measured it; None on a CPU.
+        allocations: How often GPU memory was taken from the driver in it, as the worker says.
+        switches: How often its thread was interrupted in it, as the worker says.
     """
 
     sr: npt.NDArray[np.uint8]
     claimed_ms: float
     bracket_ms: float
+    host_ms: float | None = None
+    allocations: int = 0
+    switches: int = 0
 
 
 class Worker:
@@ -233,8 +239,8 @@ class Worker:
         reply = self._call(operation, CALL_TIMEOUT_S, height=height, width=width, **parameters)
         sr = self._take(height, width)
         bracket_ms = (_clock_ns() - begin) / 1e6
-        claimed_ms = self._checked(lambda: answers.runtime_ms(reply, CALL_TIMEOUT_S))
-        return Call(sr, claimed_ms, bracket_ms)
+        told = self._checked(lambda: answers.timed(reply, CALL_TIMEOUT_S))
+        return Call(sr, told.runtime_ms, bracket_ms, told.host_ms, told.allocations, told.switches)
 
     def _take(self, height: int, width: int) -> npt.NDArray[np.uint8]:
         """Return a copy of the SR image of an LR image of that size, uint8 HWC."""

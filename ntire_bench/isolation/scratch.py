@@ -25,13 +25,15 @@ def make() -> Path:
 
 
 def private_user(readable: Iterable[Path], scratch: Path) -> int | None:
-    """Return the id of a user for this worker alone, where this is root and that user can read it all.
+    """Return the id of a user for this worker alone, where this is root and that user can reach it all.
 
     Args:
         readable: The files and folders that the worker needs.
         scratch: Its scratch folder, which is given to that user.
     """
     if os.geteuid() != 0 or not all(_anyone_reads(path) for path in readable):
+        return None
+    if not _anyone_passes(scratch):  # a TMPDIR inside a folder that is root's alone
         return None
     uid = _PRIVATE_USERS[int.from_bytes(os.urandom(4), "little") % len(_PRIVATE_USERS)]
     try:
@@ -42,13 +44,15 @@ def private_user(readable: Iterable[Path], scratch: Path) -> int | None:
 
 
 def _anyone_reads(path: Path) -> bool:
-    real = Path(os.path.realpath(path))
     try:
-        return bool(real.stat().st_mode & stat.S_IROTH) and all(
-            parent.stat().st_mode & stat.S_IXOTH for parent in real.parents
-        )
+        return bool(path.stat().st_mode & stat.S_IROTH) and _anyone_passes(path)
     except OSError:
         return False
+
+
+def _anyone_passes(path: Path) -> bool:
+    """Say whether every user may come as far as a file or folder."""
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in Path(os.path.realpath(path)).parents)
 
 
 def clear_stale() -> None:

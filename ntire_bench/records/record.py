@@ -2,6 +2,10 @@
 
 One `Record` is one JSON document; its keys are a contract with other programs. Fields are only ever added:
 a reader ignores keys it does not know, and a field added later has a default.
+
+What a key means may depend on `schema_version` (docs/RECORDS.md): in version 1 the runtimes of an image are
+corrected for drifts that it shares with the baseline, or hold the parent's clock; from version 2 on they are
+the calls as the worker's clock had them.
 """
 
 from __future__ import annotations
@@ -28,12 +32,14 @@ __all__ = [
     "ProtocolInfo",
     "Record",
     "Score",
+    "SlowCall",
+    "SlowCause",
     "SplitResult",
     "SubmissionInfo",
     "Timing",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NO_ID = -1  # the number of a team whose imported results give none
 
 
@@ -187,6 +193,24 @@ class Complexity:
     audit: Audit = field(default_factory=Audit)
 
 
+SlowCause = Literal["allocation", "context-switches", "clock", "other-process", "load", "unknown"]
+"""What was seen of a slow call: GPU memory was allocated in it; its thread was interrupted; the GPU's clock
+was below the usual; another process computed on the GPU; other programs used the CPU; nothing of this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowCall:
+    """A call that took over 1.2 times its image's median.
+
+    Attributes:
+        call: Its place in `ImageResult.runtime_samples_ms`.
+        cause: What was seen of it.
+    """
+
+    call: int
+    cause: SlowCause
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageResult:
     """One image of a split.
@@ -199,9 +223,16 @@ class ImageResult:
         psnr_rgb_db: PSNR on R, G and B together; None where SR equals HR.
         ssim_y: SSIM on luma; None where it was not asked for.
         runtime_ms: Median of `runtime_samples_ms`.
-        runtime_samples_ms: One per round: a timed forward pass, corrected for drifts that it shares with the
-            baseline's next to it (see `estimating.bootstrap.Samples.steadied`).
-        calls_ms: The timed forward passes, not corrected; empty where the samples are the same.
+        runtime_samples_ms: One per round: a timed forward pass by the worker's clock, to the microsecond. In
+            version 1 it is corrected for drifts that it shares with the baseline's next to it, and holds the
+            parent's clock where `Timing.attested` is false.
+        calls_ms: Version 1 only: the timed forward passes, not corrected; empty where the samples are.
+        brackets_ms: The same calls by the parent's clock, from sending LR to holding SR; empty in version 1.
+        overhead_ms: What such a call takes beside the forward pass, of each launch; measured before the
+            submission's code is there.
+        overhead_spread_ms: By how much that scattered, of each launch.
+        host_ms: Median time of a call until its last kernel was queued; None on a CPU.
+        slow_calls: Those that took too long, in order.
     """
 
     name: str
@@ -213,6 +244,11 @@ class ImageResult:
     runtime_ms: float
     runtime_samples_ms: tuple[float, ...]
     calls_ms: tuple[float, ...] = ()
+    brackets_ms: tuple[float, ...] = ()
+    overhead_ms: tuple[float, ...] = ()
+    overhead_spread_ms: tuple[float, ...] = ()
+    host_ms: float | None = None
+    slow_calls: tuple[SlowCall, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -414,10 +450,17 @@ class Timing:
         score_ci95: 95 % interval of the final score; None where there was one round.
         ratio_resamples: `ratio` of every bootstrap resample, to tell how often a team takes each rank.
         unstable: Why the runtime cannot be ranked against stable ones; empty where it is stable.
-        attested: Whether the parent's own clock agreed with the runtimes that the worker reported. Where it
-            did, the samples are the worker's; else the parent's. None in records of versions that did not
-            check.
+        attested: Whether the parent's own clock agreed with the runtimes that the workers reported; where it
+            did not, `unstable` says so. None in records of versions that did not check.
         monitor: What was sampled during the rounds: clocks, temperatures, power, load by other programs.
+        split_ratios: `ratio` of each split alone; empty in version 1.
+        turn_calls: Calls of one side on images of one size, one after the other, of which the first does not
+            count; 1 where each call is a turn and counts.
+        slow_calls: How many of the submission's calls were slow, by cause.
+        baseline_slow_calls: The same of the baseline.
+        repeated: Pairs of calls that were made again, by why; what they had given does not count.
+        exact_over_composed: Runtime on the LR images of the data set over that on composed ones of the same
+            size, of the submission; None where that cannot be told.
     """
 
     launches: tuple[Launch, ...]
@@ -432,6 +475,12 @@ class Timing:
     attested: bool | None = None
     monitor: dict[str, Any] = field(default_factory=dict)
     max_time_s: float | None = None
+    split_ratios: dict[str, float] = field(default_factory=dict)
+    turn_calls: int = 1
+    slow_calls: dict[str, int] = field(default_factory=dict)
+    baseline_slow_calls: dict[str, int] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
+    exact_over_composed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, Spli
 __all__ = ["Problem", "Stored", "check_writable", "load", "load_all", "save"]
 
 _RESTORE = "restore the file from a backup or delete it, and evaluate the submission again"
+_OLDEST_VERSION = 1
 _MAX_NAME = 100
 _MAX_SAME_TIME = 1000
 _Decoded = TypeVar("_Decoded", bound=Record)
@@ -306,14 +307,15 @@ def _decode(path: Path, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
             found=error.strerror or str(error),
             remedy="name a record file of the results folder",
         ) from error
+    version = SCHEMA_VERSION
     try:
         version = _VERSION.decode(data).schema_version
-        if version != SCHEMA_VERSION:
+        if not _OLDEST_VERSION <= version <= SCHEMA_VERSION:
             newer = version > SCHEMA_VERSION
             raise RecordError(
                 "the record was written by a newer ntire_bench" if newer else "no such record version exists",
                 file=path,
-                expected=f"schema_version {SCHEMA_VERSION}",
+                expected=f"schema_version {_OLDEST_VERSION} to {SCHEMA_VERSION}",
                 found=f"schema_version {version}",
                 remedy="update ntire_bench" if newer else _RESTORE,
             )
@@ -327,7 +329,7 @@ def _decode(path: Path, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
         raise RecordError(
             "the record lacks a key, or holds a value of the wrong type",
             file=path,
-            expected=f"every key of schema version {SCHEMA_VERSION}",
+            expected=f"every key of schema version {version}",
             found=str(error),
             remedy=_RESTORE,
         ) from error

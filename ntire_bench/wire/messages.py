@@ -181,9 +181,19 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Timed:
-    """The runtime of one forward pass [ms], by the worker's own clock."""
+    """One timed forward pass, as the worker saw it.
+
+    Attributes:
+        runtime_ms: By its own clock.
+        host_ms: From its start until the last kernel was queued; None on a CPU.
+        allocations: How often GPU memory was taken from the driver in it.
+        switches: How often its thread was interrupted in it (involuntary context switches).
+    """
 
     runtime_ms: float
+    host_ms: float | None = None
+    allocations: int = 0
+    switches: int = 0
 
 
 @dataclass(frozen=True)
@@ -234,7 +244,7 @@ def plain(message: object) -> Any:  # noqa: ANN401 - what JSON holds
     """Return a message as JSON holds it.
 
     >>> plain(Timed(1.5))
-    {'runtime_ms': 1.5}
+    {'runtime_ms': 1.5, 'host_ms': None, 'allocations': 0, 'switches': 0}
     """
     return msgspec.to_builtins(message, enc_hook=_simple)
 

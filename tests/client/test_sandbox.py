@@ -93,7 +93,7 @@ def good(tmp_path_factory) -> tuple[Worker, dict[str, object], LoadReply]:
 
 def test_a_submission_runs_and_its_output_goes_nowhere(good, capfd):
     worker, _, reply = good
-    sr, claimed_ms, bracket_ms = worker.run(LR)
+    sr, claimed_ms, bracket_ms, *_ = worker.run(LR)
     assert reply.model == "Toy" and reply.data_range == 1.0
     assert sr.shape == (96, 128, 3) and sr.dtype == np.uint8
     # The toy is nearly a bicubic enlargement: each 4x4 block's mean is close to its LR pixel.

@@ -96,6 +96,11 @@ def test_keys_follow_the_contract(tmp_path: Path) -> None:
         "runtime_ms",
         "runtime_samples_ms",
         "calls_ms",
+        "brackets_ms",
+        "overhead_ms",
+        "overhead_spread_ms",
+        "host_ms",
+        "slow_calls",
     } == (valid["per_image"][0].keys())
     assert document["baseline"]["splits"].keys() == {"valid", "test"}
 
@@ -268,10 +273,10 @@ def stored_text() -> str:
         ('{"schema_version": 1}', "missing required field `status`"),
         (
             '{"schema_version": 0}',
-            "no such record version exists; expected schema_version 1; found schema_version 0",
+            "no such record version exists; expected schema_version 1 to 2; found schema_version 0",
         ),
         (
-            stored_text().replace('"schema_version": 1', '"schema_version": 2'),
+            stored_text().replace('"schema_version": 1', '"schema_version": 3'),
             "written by a newer ntire_bench",
         ),
         (
