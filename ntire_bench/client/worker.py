@@ -123,6 +123,8 @@ class Worker:
             UsageError: No worker comes up, or it has no such device; no submission's code has run by then.
             MeasurementError: Somebody killed this one.
         """
+        import cv2  # noqa: F401 - `_take` needs it; this process has nothing to do until the worker is there
+
         try:
             return self._call("hello", START_TIMEOUT_S, threads=self._threads)
         except SubmissionError as error:
