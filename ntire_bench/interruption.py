@@ -94,16 +94,18 @@ def held() -> Iterator[None]:
 def number_of(error: BaseException) -> int | None:
     """Return the signal that an exception comes from; None where it has another cause.
 
-    A terminal that is gone after SIGHUP fails when it is written to, and a module of C that was being
+    Python itself turns an exception in some places into another one, such as a RuntimeError where a class is
+    made. A terminal that is gone after SIGHUP fails when it is written to. A module of C that is being
     imported may turn any exception into an ImportError.
 
     >>> number_of(Interrupted(signal.SIGTERM)) == signal.SIGTERM, number_of(OSError())
     (True, None)
     """
-    if isinstance(error, Interrupted):
-        return error.number
-    if isinstance(error, KeyboardInterrupt):
-        return signal.SIGINT
+    one: BaseException | None = error
+    while one is not None:
+        if isinstance(one, KeyboardInterrupt):
+            return one.number if isinstance(one, Interrupted) else signal.SIGINT
+        one = one.__cause__ or one.__context__
     if isinstance(error, (OSError, ImportError)) and _state.first is not None:
         return _state.first.number
     return None

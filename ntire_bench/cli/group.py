@@ -58,7 +58,7 @@ class _Group(click.Group):
         try:
             interruption.begin()
             return self._invoke(ctx)
-        except (KeyboardInterrupt, OSError, ImportError) as error:
+        except (KeyboardInterrupt, Exception) as error:
             number = interruption.number_of(error)
             if number is None:
                 raise
@@ -70,6 +70,8 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except NtireBenchError as error:
+            if interruption.number_of(error) is not None:
+                raise
             fault = error
         except click.exceptions.NoArgsIsHelpError:  # `ntire-bench zoo` alone: click shows its help
             raise

@@ -33,7 +33,7 @@ def interruptible(
     """
     try:
         yield
-    except (KeyboardInterrupt, OSError, ImportError) as error:
+    except (KeyboardInterrupt, Exception) as error:
         number = interruption.number_of(error)
         if number is None:
             raise

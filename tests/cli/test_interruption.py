@@ -321,6 +321,21 @@ def test_before_anything_runs(place, number):
     assert not (place / "leaderboard").exists()
 
 
+def test_where_python_makes_another_exception_of_it(place):
+    """Up to Python 3.11 a RuntimeError, while a class is made."""
+    code = """
+import ntire_bench.workflows.data as data
+class Attribute:
+    def __set_name__(self, *_):
+        strike()
+def load_splits(*_, **__):
+    class Made:
+        attribute = Attribute()
+data.load_splits = load_splits
+"""
+    assert struck(place, code, *RUN) == (143, "", "Interrupted by SIGTERM.\n")
+
+
 def test_while_workers_start(place):
     code = """
 import ntire_bench.isolation.spawn as module
