@@ -14,7 +14,9 @@ from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.left_out import LeftOut, unreadable
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.selection import select
+from ntire_bench.ranking.session import age_note
 from ntire_bench.records.store import Problem, Stored
+from ntire_bench.records.version_1 import with_plain_runtimes
 from ntire_bench.text import one_line
 
 __all__ = ["Board", "board_from_reference", "build"]
@@ -139,9 +141,8 @@ def _session_baseline(chosen: Sequence[Stored], channel: Channel) -> list[Entry]
         return []
     newest = max(sessions, key=lambda item: item.created)
     session = f"{team_name(newest.record)} on {newest.created:%Y-%m-%d}"
-    baseline = newest.record.baseline
-    return (
-        [entry_from_baseline(baseline, channel, f"as measured in the session of {session}")]
-        if baseline
-        else []
-    )
+    record = with_plain_runtimes(newest.record)
+    if record.baseline is None:
+        return []
+    notes = f"as measured in the session of {session}", *age_note(record)
+    return [entry_from_baseline(record.baseline, channel, *notes)]

@@ -31,7 +31,7 @@ class Row:
         score: None where the team's or the baseline's costs are unknown; a value may be infinite.
         verdicts: One per judged split.
         rank: Place by final score.
-        rank_runtime: Place by runtime over the baseline's.
+        rank_runtime: Place by runtime over the baseline's, `Entry.ratio`.
         rank_flops: Place by FLOPs over the baseline's.
         rank_params: Place by parameters over the baseline's.
         tied: Labels of the ranked teams whose final scores cannot be told from this one's: their 95 %
@@ -107,7 +107,7 @@ def _with_ranks(rows: Sequence[Row], weights: Weights) -> list[Row]:
     columns = zip(
         rows,
         _places([_final_key(entry, weights) for entry in entries]),
-        _places([costs.runtime_ms / base.runtime_ms for costs, base in pairs]),
+        _places([entry.ratio for entry in entries if entry.ratio is not None]),
         _places([costs.flops / base.flops for costs, base in pairs]),
         _places([costs.params / base.params for costs, base in pairs]),
         noise.ties(entries),
@@ -147,7 +147,7 @@ def _status(entry: Entry, verdicts: Sequence[Verdict]) -> Status:
 def _score_of(entry: Entry, weights: Weights) -> Score | None:
     if entry.costs is None or entry.baseline is None:
         return None
-    return score(entry.costs, entry.baseline, weights)
+    return score(entry.costs, entry.baseline, weights, entry.runtime_ratio)
 
 
 def _final_key(entry: Entry, weights: Weights) -> tuple[float, float]:
@@ -158,9 +158,9 @@ def _final_key(entry: Entry, weights: Weights) -> tuple[float, float]:
     """
     if entry.costs is None or entry.baseline is None:
         return (math.inf, math.inf)
-    final = score(entry.costs, entry.baseline, weights).final
+    final = score(entry.costs, entry.baseline, weights, entry.runtime_ratio).final
     if final is None or final == math.inf:
-        return (math.inf, log_score(entry.costs, entry.baseline, weights))
+        return (math.inf, log_score(entry.costs, entry.baseline, weights, entry.runtime_ratio))
     return (final, 0.0)
 
 
