@@ -2,8 +2,8 @@
 
 Reads a folder of records; those of one submission on the same images, device and threads are one group. For
 each estimator the ratio to the baseline is computed anew from the calls of every record: its coefficient of
-variation (CV: standard deviation over mean), and its bias: the mean over the records against the same estimator
-on all their calls together, and against the medians of all calls together. Prints Markdown.
+variation (CV: standard deviation over mean), and its bias: the mean over the records against the same
+estimator on all their calls together, and against the medians of all calls together. Prints Markdown.
 
 A record of version 1 whose `timing.attested` is false holds, for each call, the larger of two clocks: its
 calls are not runtimes alone, and a sentence says so.
