@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.records import store
-from ntire_bench.records.record import ImageResult, Record, SplitResult
+from ntire_bench.records.record import Record, SplitResult
 
-__all__ = ["ESTIMATORS", "Calls", "Figures", "calls_of", "figures_of", "pooled", "ratio"]
+__all__ = ["ESTIMATORS", "Calls", "Figures", "calls_of", "calls_of_side", "figures_of", "pooled", "ratio"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,12 +70,12 @@ def calls_of(record: Record) -> Calls | None:
 
 
 def _side(splits: Mapping[str, SplitResult]) -> dict[str, Floats]:
-    return {name: np.array([_calls(image) for image in split.per_image]) for name, split in splits.items()}
+    return {name: np.array(calls_of_side(split)) for name, split in splits.items()}
 
 
-def _calls(image: ImageResult) -> tuple[float, ...]:
-    """Return the calls of an image as they were; in version 1 the samples are corrected ones."""
-    return image.calls_ms or image.runtime_samples_ms
+def calls_of_side(split: SplitResult) -> list[tuple[float, ...]]:
+    """Return the calls of each image as they were [ms]; in version 1 the samples are corrected ones."""
+    return [image.calls_ms or image.runtime_samples_ms for image in split.per_image]
 
 
 def _paired_medians(own: Floats, base: Floats) -> tuple[Floats, Floats]:
