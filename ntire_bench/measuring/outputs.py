@@ -28,7 +28,7 @@ __all__ = ["Kept", "Outputs", "Shown", "sr_path"]
 Uint8 = npt.NDArray[np.uint8]
 
 _KEPT_SHARE = 0.01  # of the timed calls are computed again by a fresh process
-_MOST_KEPT = 6
+_FEWEST_KEPT, _MOST_KEPT = 3, 6  # but one where every image is run once, so that nothing can be kept of it
 _WINDOWS = 16  # that are kept of each
 
 
@@ -123,7 +123,8 @@ class Outputs:
     def _keep(self, shown: Shown, sr: Uint8) -> None:
         """Keep each call of all that there are with the same probability, a few of them."""
         self._seen += 1
-        most = max(1, min(_MOST_KEPT, round(_KEPT_SHARE * self.verifier.calls)))
+        once = self.verifier.calls == self.calls
+        most = 1 if once else min(_MOST_KEPT, max(_FEWEST_KEPT, round(_KEPT_SHARE * self.verifier.calls)))
         place = len(self.kept) if len(self.kept) < most else int(self.random.integers(self._seen))
         if place >= most:
             return
