@@ -87,17 +87,18 @@ def _without_unstable(rows: Sequence[Row]) -> list[Row]:
     """Take the rank from unstable runtimes where at least one team's runtime is known to be stable.
 
     A runtime of one round is not known to be stable. The baseline does not count: its ratio to itself is 1
-    however its runtime was measured.
+    however its runtime was measured. A runtime that is not believed goes behind any that is.
     """
     teams = [row.entry for row in rows if row.status == "ranked" and not row.entry.is_baseline]
-    if not any(not entry.unstable and entry.half_width is not None for entry in teams):
-        return list(rows)
-    return [
-        dataclasses.replace(row, status="unstable")
-        if row.status == "ranked" and row.entry.unstable and not row.entry.is_baseline
-        else row
-        for row in rows
-    ]
+    stable = any(not entry.unstable and entry.half_width is not None for entry in teams)
+    believed = any(entry.attested is not False for entry in teams)
+
+    def goes(row: Row) -> bool:
+        if row.status != "ranked" or row.entry.is_baseline:
+            return False
+        return (stable and bool(row.entry.unstable)) or (believed and row.entry.attested is False)
+
+    return [dataclasses.replace(row, status="unstable") if goes(row) else row for row in rows]
 
 
 def _with_ranks(rows: Sequence[Row], weights: Weights) -> list[Row]:

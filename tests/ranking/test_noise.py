@@ -61,6 +61,22 @@ def test_an_unstable_runtime_is_not_ranked_against_stable_ones():
     assert (found["A"].rank, found["RLFN"].rank) == (1, 2)
 
 
+def test_a_runtime_that_is_not_believed_is_behind_all_that_are_also_after_one_round():
+    def once(number: int, name: str, ratio: float, attested: bool) -> Record:
+        record = timed(number, name, ratio)
+        why = () if attested else ("the worker's clock does not fit this program's",)
+        timing = dataclasses.replace(
+            record.timing, half_width=None, ratio_ci95=None, attested=attested, unstable=why
+        )
+        return dataclasses.replace(record, timing=timing)
+
+    found = rows(timed(0, "RLFN", 1.0), once(1, "Liar", 0.02, False), once(2, "B", 0.6, True))
+    assert (found["Liar"].status, found["Liar"].rank) == ("unstable", None) and found["B"].rank == 1
+    # Where no team's clock is believed, as on a machine that is busy, they are ranked all the same.
+    found = rows(timed(0, "RLFN", 1.0), once(1, "A", 0.5, False), once(2, "B", 0.6, False))
+    assert [found[name].rank for name in "AB"] == [1, 2]
+
+
 def test_one_round_is_no_stable_runtime_to_rank_others_against():
     why = ("the second half of the rounds differs from the first by 9%",)
     once = timed(3, "Once", 2.0)
