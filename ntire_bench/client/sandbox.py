@@ -165,6 +165,7 @@ class Sandbox:
                 files=readable,
                 hidden=hidden,
                 folder=workdir,
+                gpu=device != "cpu",
             )
         finally:
             os.close(theirs_in)

@@ -71,7 +71,8 @@ class Worker:
         scale: Enlargement factor.
         largest_lr: (height, width) of the largest LR image that will be sent; sizes the shared buffers.
         device: "auto", "cpu", "cuda", "cuda:N".
-        threads: CPU threads to compute with; None takes `environment.compute_threads()`.
+        threads: CPU threads to compute with; None takes one on a GPU, and `environment.compute_threads()` on
+            a CPU.
         isolation: What `isolation.isolation_for` returned; None for the best there is.
         hidden: Folders it must not see, even inside what it may read.
     """
@@ -89,7 +90,8 @@ class Worker:
     ) -> None:
         self._submission = submission
         self._scale = scale
-        self._threads = compute_threads() if threads is None else threads
+        self._asked_threads = threads
+        self._threads = threads or compute_threads()  # until the worker has told which device it has
         self._slow: Slow | None = None
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
@@ -124,7 +126,9 @@ class Worker:
             MeasurementError: Somebody killed this one.
         """
         try:
-            return self._call("hello", START_TIMEOUT_S, threads=self._threads)
+            told = self._call(
+                "hello", START_TIMEOUT_S, threads=self._asked_threads, cpu_threads=compute_threads()
+            )
         except SubmissionError as error:
             if self._sandbox.killed:
                 raise MeasurementError(
@@ -140,6 +144,8 @@ class Worker:
             ) from error
         except MeasurementError as error:
             raise UsageError(error.what, remedy=error.remedy) from error
+        self._threads = told["threads"]
+        return told
 
     def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
         """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
@@ -218,7 +224,7 @@ class Worker:
 
     @property
     def threads(self) -> int:
-        """CPU threads that it computes with."""
+        """CPU threads that it computes with; certain after `hello`."""
         return self._threads
 
     def begin_round(self) -> None:

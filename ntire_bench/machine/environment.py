@@ -40,7 +40,7 @@ def cores() -> int:
 
 
 def compute_threads() -> int:
-    """Return with how many threads a worker computes: OMP_NUM_THREADS, else all cores but one.
+    """Return with how many threads a worker computes on a CPU: OMP_NUM_THREADS, else all cores but one.
 
     That one is for what runs beside the calls in the parent: decoding and metrics. It also makes a runtime
     steadier, as threads that wait for each other wait for whatever takes the core of one of them.

@@ -29,7 +29,7 @@ from ntire_bench.machine import environment
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.ahead import Ahead
-from ntire_bench.measuring.background import Background
+from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
 from ntire_bench.measuring.conclude import conclude
 from ntire_bench.measuring.options import Options, sides_of, start_workers
@@ -58,6 +58,7 @@ class _Ready:
     Attributes:
         device: "cuda" or "cpu".
         gpu_uuid: Of the GPU; None where there is none.
+        threads: CPU threads that each worker computes with.
         overheads: What a call of each side takes beside the network.
         started: Workers that were started meanwhile, for later.
         load_s: How long the submission took to load.
@@ -66,6 +67,7 @@ class _Ready:
 
     device: str
     gpu_uuid: str | None
+    threads: int
     overheads: Sequence[Overhead]
     started: Sequence[Workers]
     load_s: float
@@ -125,11 +127,12 @@ class Session:
 
     def run(self) -> None:
         """Do all phases."""
-        spare = environment.cores() - (self._options.threads or environment.compute_threads())
         try:
-            with Background(spare) as background:
+            with contextlib.ExitStack() as stack:
                 with self._ahead.next_launch() as workers:
                     ready = self._prepare(workers)
+                    threads = spare_threads(ready.device, ready.threads)
+                    background = stack.enter_context(Background(threads))
                     with self._timed("complexity"):
                         self._count()
                     rounds, trace = self._new_rounds(background), GpuTrace(ready.gpu_uuid)
@@ -175,7 +178,8 @@ class Session:
                 with blamed(side):
                     first_calls_ms.append(warm_up(side, lrs, hello["device"], self._timeline))
             self._plan.after_warm_up(time.perf_counter() - begin)
-        return _Ready(hello["device"], hello.get("gpu_uuid"), overheads, started, load_s, first_calls_ms[-1])
+        device, gpu_uuid, threads = hello["device"], hello.get("gpu_uuid"), hello["threads"]
+        return _Ready(device, gpu_uuid, threads, overheads, started, load_s, first_calls_ms[-1])
 
     def _measure(self, workers: Workers, ready: _Ready, rounds: Rounds, trace: GpuTrace) -> None:
         """Do the rounds of a launch, and decide whether there is another launch."""

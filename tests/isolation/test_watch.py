@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from stubs import MIB, STUB, Stub, do
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.isolation import spawn
 from ntire_bench.isolation.levels import view
 from ntire_bench.isolation.limits import Limits
 
@@ -182,6 +184,20 @@ def test_parents_that_are_killed_leave_nothing_behind(level, tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "passive"),
+    [("auto", True, True), ("cuda:1", True, True), ("cpu", True, False), ("auto", False, False)],
+)
+def test_beside_a_gpu_idle_threads_of_a_worker_sleep(stubs, monkeypatch, device, gpu, passive):
+    seen = view.view([])
+    monkeypatch.setattr(spawn.views, "view", lambda *_: dataclasses.replace(seen, gpu=gpu))
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")  # the user's own is not handed on
+    box = stubs.start("L0", device=device)
+    names = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]
+    found = do(box, f"result = [os.environ.get(name) for name in {names}]")
+    assert found == (["PASSIVE", "0"] if passive else [None, None])
 
 
 # A program beside the worker, which maps and fills shared memory when it is told to.

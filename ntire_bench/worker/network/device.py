@@ -74,6 +74,8 @@ def settings() -> dict[str, bool | int | str]:
         "default_dtype": str(torch.get_default_dtype()),
         "threads": torch.get_num_threads(),
         "malloc": os.environ.get("GLIBC_TUNABLES", ""),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", ""),
+        "gomp_spincount": os.environ.get("GOMP_SPINCOUNT", ""),
     }
 
 
