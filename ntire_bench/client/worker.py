@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ntire_bench.client import answers
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
+from ntire_bench.isolation.limits import tensors_share_bytes
 from ntire_bench.machine.environment import compute_threads
 from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.branch import Branch
@@ -121,6 +122,9 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         """Return what only the worker knows of the environment (see `device.describe`).
 
+        On a GPU its memory is bounded from then on; `gpu_unbounded` says why not, as a clause, where nobody
+        can see what each process holds.
+
         Raises:
             UsageError: No worker comes up, or it has no such device; no submission's code has run by then.
             MeasurementError: Somebody killed this one.
@@ -145,6 +149,10 @@ class Worker:
         except MeasurementError as error:
             raise UsageError(error.what, remedy=error.remedy) from error
         self._threads = told["threads"]
+        if told["device"] == "cuda":
+            share, unseen = self._sandbox.bound_gpu(told["gpu_uuid"], told["gpu_memory_bytes"])
+            self._call("bound_memory", START_TIMEOUT_S, memory_bytes=tensors_share_bytes(share))
+            told["gpu_unbounded"] = unseen
         return told
 
     def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:

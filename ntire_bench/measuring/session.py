@@ -229,6 +229,9 @@ class Session:
             side.worker = worker
             with blamed(side):
                 hellos.append(workers.hello(number))
+            if unseen := hellos[-1].get("gpu_unbounded"):
+                message = f"GPU memory is not bounded: {unseen}; a side that takes too much starves the other"
+                side.note(Finding(code="gpu-memory-unbounded", severity="info", message=message))
         self.environment = environment.describe(hellos[-1])
         lrs = [_untimed_lr(pair) for pair in self._sizes.values()]
         overheads = []

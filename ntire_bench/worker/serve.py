@@ -78,6 +78,9 @@ class _Worker:
         device.apply_settings(self.threads)
         return device.describe(self.device)
 
+    def bound_memory(self, memory_bytes: int) -> None:
+        device.bound_memory(self.device, memory_bytes)
+
     def null_run(self, height: int, width: int, scale: int) -> Timed:
         """Run torch's nearest neighbour before anything is loaded: what a call costs without a network."""
         if self.loaded is not None:
