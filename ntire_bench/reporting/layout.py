@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from ntire_bench.ranking.board_notes import display_name, remarks
 from ntire_bench.ranking.left_out import LeftOut
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import LAUNCHES
-from ntire_bench.text import few, relative
+from ntire_bench.text import few, one_line, relative
 
 __all__ = [
     "COLUMNS",
@@ -231,6 +232,7 @@ def captions(board: Board) -> list[str]:
         texts = [
             "Lower scores are better; the baseline's costs score 7.39. Sub-track ranks are in parentheses."
         ]
+    texts += _measured_with(board)
     texts += _noise(board)
     texts += _below_threshold(board)
     if board.source is not None:
@@ -238,7 +240,8 @@ def captions(board: Board) -> list[str]:
     texts += board.notes
     texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
     texts += _imported_elsewhere(board)
-    told = ("failed", "imported")
+    texts += _of_other_classes(board)
+    told = ("failed", "imported", "other device")
     texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
     if board.superseded:
         texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
@@ -315,9 +318,33 @@ def _below_threshold(board: Board) -> Iterator[str]:
 
 def _imported_elsewhere(board: Board) -> Iterator[str]:
     """Say once per file which imported results are not in the table, and how to see them."""
-    counts = Counter((item.reason, item.session) for item in board.left_out if item.kind == "imported")
+    counts = Counter((item.reason, item.device) for item in board.left_out if item.kind == "imported")
     for (reason, session), count in sorted(counts.items()):
         yield f"Left out: {count} team{'s' if count != 1 else ''} {reason} (--device {session} ranks them)."
+
+
+def _measured_with(board: Board) -> Iterator[str]:
+    """Say what the rows have in common beside the device in the title."""
+    conditions = {} if board.device_class is None else board.device_class.conditions
+    if conditions:
+        told = ", ".join(conditions.values())
+        yield f"Measured with {told}. Only records of the same device and all of these are ranked together."
+
+
+def _of_other_classes(board: Board) -> Iterator[str]:
+    """Say once per class whose records are not in the table, why, and what ranks them."""
+    shown = {one_line(row.entry.label) for row in board.rows if row.entry.competes}
+    classes: dict[tuple[str, str], list[str]] = {}
+    for item in board.left_out:
+        if item.kind == "other device":
+            classes.setdefault((item.reason, item.device), []).append(item.team)
+    for (reason, device), teams in classes.items():
+        absent = [team for team in teams if team not in shown]
+        others = [team for team in teams if team in shown]
+        told = [few(absent, 8)] if absent else []
+        told += [f"other records of {few(others, 8)}"] if others else []
+        command = f"ntire-bench leaderboard --device {shlex.quote(device)}"
+        yield f"Left out: {', and '.join(told)}: {reason}. To rank these: {command}"
 
 
 def _left_out(item: LeftOut) -> str:
