@@ -3,7 +3,7 @@
 Same command as `ntire-bench run`; see there, or `python test_demo.py --help`.
 """
 
-from ntire_bench.cli import test_demo as demo  # a name that pytest does not take for a test
+from ntire_bench.__main__ import test_demo as demo  # a name that pytest does not take for a test
 
 if __name__ == "__main__":
     demo()

@@ -22,7 +22,7 @@ import ntire_bench
 PACKAGE = ROOT / "ntire_bench"
 
 # What the modules of a folder may import from other folders, at any level: in functions and for types too.
-# Everybody may import errors and text.
+# Everybody may import errors, interruption and text.
 MAY_IMPORT: dict[str, str] = {
     "protocols": "",
     "records": "",
@@ -61,14 +61,15 @@ MAY_IMPORT_INSIDE: dict[str, str] = {
     "worker/loading": "worker/fitting worker/network",
     "worker/checkout": "worker/loading worker/network",
 }
-# Modules beside the folders: nothing in a folder imports them, but errors and text.
+# Modules beside the folders: nothing in a folder imports them, but errors, interruption and text.
 BESIDE = {
     "__main__": "cli",
     "api": "data estimating metrics protocols ranking records reporting submissions workflows",
     "errors": "",
+    "interruption": "",
     "text": "",
 }
-ALL_MAY_IMPORT = {"errors", "text"}
+ALL_MAY_IMPORT = {"errors", "interruption", "text"}
 
 HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy", "matplotlib"}
 # Light when they are imported: a leaderboard builds anywhere, and the command starts fast.
@@ -199,7 +200,7 @@ def test_folders_inside_of_a_folder_import_what_the_table_lists_and_no_other():
     assert inner_edges() == {place: set(listed.split()) for place, listed in MAY_IMPORT_INSIDE.items()}
 
 
-def test_beside_the_folders_lie_few_modules_and_only_errors_and_text_are_for_all():
+def test_beside_the_folders_lie_few_modules_and_only_three_are_for_all():
     beside = {module.split(".")[1] for module in modules() if folder(module) == ""}
     assert beside == set(BESIDE)
     for name, listed in BESIDE.items():

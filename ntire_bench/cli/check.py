@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import (
     Machine,
     json_flag,
@@ -62,7 +63,7 @@ def check(
 ) -> None:
     """Load a submission in a worker and say how it was resolved and what it costs.
 
-    Exit status: 0 in order, 1 rejected, 2 wrong use.
+    Exit status: 0 in order, 1 rejected, 2 wrong use; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording
@@ -103,18 +104,35 @@ def check(
         return dataclasses.replace(found, findings=together(found.findings, more))
 
     written: Path | None = None
-    try:
-        submission = there().get(id)
-        if keep:
-            declare.refuse_if_declared(submission)
-        found = checked(settings)
-        if strict:
-            found = with_rehearsal(found, declare.settled(submission, settings))
-        if keep:
-            written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
-    except (SubmissionError, MeasurementError) as error:
-        tell_error(error, as_json, ok=False)
-        sys.exit(1)
+    found: checking.Check | None = None
+
+    def told() -> str:
+        if found is None:
+            return "the check was not finished."
+        for line in [] if as_json else wording.check_lines(found):
+            terminal.show(line)
+        return "checked, but what else was asked for was not finished."
+
+    def what_there_is() -> dict[str, Any]:
+        return {
+            "ok": None,
+            **({} if found is None else vars(found)),
+            "written": written and relative(written),
+        }
+
+    with interruptible(told, as_json=as_json, document=what_there_is):
+        try:
+            submission = there().get(id)
+            if keep:
+                declare.refuse_if_declared(submission)
+            found = checked(settings)
+            if strict:
+                found = with_rehearsal(found, declare.settled(submission, settings))
+            if keep:
+                written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
+        except (SubmissionError, MeasurementError) as error:
+            tell_error(error, as_json, ok=False)
+            sys.exit(1)
     terminal.tell_isolation(found.isolation, machine.isolation)
     rejected = any(finding.severity == "reject" for finding in found.findings)
     if as_json:

@@ -1,18 +1,14 @@
-"""What run and gate have in common: what they are asked for, images, options, and how Ctrl-C ends them."""
+"""What run and gate have in common: what they are asked for, images, and options."""
 
 from __future__ import annotations
 
-import contextlib
-import shlex
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ntire_bench.cli.options import Effort, Images, Machine, taken_as
 from ntire_bench.cli.sources import Sources
-from ntire_bench.text import relative
 
 if TYPE_CHECKING:
     from ntire_bench.measuring.options import Options
@@ -21,15 +17,11 @@ if TYPE_CHECKING:
     from ntire_bench.workflows.data import Data
 
 __all__ = [
-    "INTERRUPTED",
     "Request",
     "images_and_options",
-    "interruptible",
     "refuse_unknown",
     "taken_as_request",
 ]
-
-INTERRUPTED = 130  # as shells report a process that Ctrl-C ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,29 +105,3 @@ def images_and_options(
     if data.sample:
         terminal.tell(wording.SAMPLE)
     return data, options
-
-
-@contextlib.contextmanager
-def interruptible(done: Callable[[], str], *, resumable: bool) -> Iterator[None]:
-    """End the command on Ctrl-C, and say what is kept and how to go on.
-
-    Args:
-        done: Returns what has been done so far.
-        resumable: Whether the same command with --resume goes on from there.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        from ntire_bench.cli import terminal
-
-        text = f"Interrupted: {done()}."
-        if resumable:
-            program = Path(sys.argv[0])
-            if program.name == "__main__.py":
-                words = ["python", "-m", "ntire_bench"]
-            else:
-                words = ["python", relative(program)] if program.suffix == ".py" else [program.name]
-            words += [word for word in sys.argv[1:] if word != "--resume"]
-            text += f" Go on with: {shlex.join([*words, '--resume'])}"
-        terminal.tell(text)
-        sys.exit(INTERRUPTED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ import click
 from ntire_bench.cli.evaluation import (
     Request,
     images_and_options,
-    interruptible,
     refuse_unknown,
     taken_as_request,
 )
+from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import (
     PATH,
     Effort,
@@ -66,7 +66,8 @@ def gate(
 ) -> None:
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
 
-    Exit status: 0 pass, 1 below a threshold, 2 could not be judged. Of several, the worst.
+    Exit status: 0 pass, 1 below a threshold, 2 could not be judged; of several, the worst. 130, 143, 129
+    ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     from ntire_bench.cli import terminal, wording
 
@@ -74,8 +75,9 @@ def gate(
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
     strays: list[str] = []
+    answers: list[Answer] = []
     if record_file is not None:
-        answers = [_judge_record(record_file, request)]
+        answers.append(_judge_record(record_file, request))
     else:
         see_that_it_can_measure()
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
@@ -88,7 +90,13 @@ def gate(
                 if as_json:
                     print_json({"gates": [], "strays": strays})
                 sys.exit(2 if strays else 0)
-        answers = _judge_fresh(catalogue, wanted, request, baseline_too=changed is None)
+        with interruptible(
+            lambda: f"{len(answers)} of {len(wanted)} judged, nothing stored.",
+            as_json=as_json,
+            document=lambda: {"gates": [answer.document() for answer in answers], "strays": strays},
+        ):
+            for answer in _judge_fresh(catalogue, wanted, request, baseline_too=changed is None):
+                answers.append(answer)
     if as_json:
         documents = [answer.document() for answer in answers]
         alone = len(documents) == 1 and changed is None
@@ -131,7 +139,7 @@ def _changed(base: str, catalogue: Catalogue, sources: Sources) -> tuple[list[in
 
 def _judge_fresh(
     catalogue: Catalogue, ids: Sequence[int], request: Request, *, baseline_too: bool
-) -> list[Answer]:
+) -> Iterator[Answer]:
     """Evaluate submissions and judge them.
 
     Args:
@@ -153,11 +161,7 @@ def _judge_fresh(
     rules, channel = data.protocol, options.psnr_channel
     catalogue = without_namesakes(catalogue, rules.baseline.name)
     baseline = _baseline(catalogue, rules)
-    answers: list[Answer] = []
-    done_so_far = interruptible(
-        lambda: f"{len(answers)} of {len(ids)} judged, nothing stored", resumable=False
-    )
-    with done_so_far, terminal.progress_bars() as progress:
+    with terminal.progress_bars() as progress:
         for entry in map(catalogue.entry, ids):
             if isinstance(entry, Unusable):
                 reason = str(entry.error)
@@ -169,10 +173,9 @@ def _judge_fresh(
                 except SubmissionError as error:  # its files cannot be read
                     reason = str(error)
                 else:
-                    answers.append(judge(record, rules, channel))
+                    yield judge(record, rules, channel)
                     continue
-            answers.append(not_judged(entry.label, rules, channel, reason))
-    return answers
+            yield not_judged(entry.label, rules, channel, reason)
 
 
 def _baseline(catalogue: Catalogue, rules: Protocol) -> Submission | None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import io
-import signal
 import sys
 from typing import Any
 
 import click
 
-from ntire_bench import __version__
+from ntire_bench import __version__, interruption
 from ntire_bench.cli.check import check
-from ntire_bench.cli.evaluation import INTERRUPTED
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
+from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.listing import leaderboard, list_, prepare
 from ntire_bench.cli.output import tell_error
-from ntire_bench.cli.run import DefaultId, run
+from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
 from ntire_bench.cli.weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError
 
-__all__ = ["main", "test_demo"]
+__all__ = ["main"]
 
 
 _JSON_WANTED = "ntire_bench.json"  # in a context's meta
@@ -50,14 +49,26 @@ class _Group(click.Group):
         _write_unicode()
         return super().parse_args(ctx, args)
 
+    def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
+        """Run as a program does that was started with this function, not with `__main__`."""
+        interruption.catch()
+        return super().__call__(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        # An exception, unlike the signal itself, lets workers be ended and temporary folders be removed.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        try:
+            interruption.begin()
+            return self._invoke(ctx)
+        except (KeyboardInterrupt, OSError, ImportError) as error:
+            number = interruption.number_of(error)
+            if number is None:
+                raise
+            leave(number, document={} if ctx.meta[_JSON_WANTED] else None)
+        finally:
+            interruption.end()
+
+    def _invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
         except NtireBenchError as error:
             fault = error
         except click.exceptions.NoArgsIsHelpError:  # `ntire-bench zoo` alone: click shows its help
@@ -91,8 +102,3 @@ main.add_command(gate)
 main.add_command(import_)
 main.add_command(fuse)
 main.add_command(zoo)
-
-
-def test_demo() -> None:
-    """Run `ntire-bench run` with the challenge's flags; see test_demo.py."""
-    main.main(args=["run", *sys.argv[1:]], prog_name="test_demo.py", obj=DefaultId(0))

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ntire_bench import interruption
 from ntire_bench.errors import NtireBenchError, UsageError
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.ranking.board import Board
 
-__all__ = ["print_json", "show_board", "stored_board", "tell_error", "write"]
+__all__ = ["json_is_printed", "print_json", "show_board", "stored_board", "tell_error", "write"]
+
+_PRINTED = "ntire_bench.json_is_printed"  # in a context's meta
 
 
 def stored_board(
@@ -47,10 +50,21 @@ def show_board(board: Board) -> None:
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any document
-    """Print one JSON document on standard output."""
+    """Print one JSON document on standard output, whole even where a signal comes meanwhile."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    with interruption.held():
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.meta[_PRINTED] = True
+        click.echo(text)
+
+
+def json_is_printed() -> bool:
+    """Say whether this command has printed its document: there is one, whatever comes after it."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_PRINTED))
 
 
 def tell_error(error: NtireBenchError, as_json: bool, **also: Any) -> None:  # noqa: ANN401

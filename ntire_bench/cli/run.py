@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ntire_bench.cli.evaluation import (
     Request,
     images_and_options,
-    interruptible,
     refuse_unknown,
     taken_as_request,
 )
+from ntire_bench.cli.interrupted import interruptible, same_with
 from ntire_bench.cli.options import (
     PATH,
     Effort,
@@ -35,6 +35,7 @@ from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
+    from ntire_bench.ranking.board import Board
     from ntire_bench.submissions.catalogue import Catalogue
 
 __all__ = ["DefaultId", "run"]
@@ -83,11 +84,12 @@ def run(
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
 
-    Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images, 130 interrupted.
+    Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images; 130, 143, 129 ended by Ctrl-C,
+    SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording
-    from ntire_bench.ranking.groups import device_of
+    from ntire_bench.ranking.device_class import class_of
     from ntire_bench.records import store
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
@@ -109,40 +111,44 @@ def run(
         passed_over.append(path)
         terminal.tell(f"{label}  done already: {relative(path)}")
 
-    done_so_far = interruptible(
-        lambda: f"{len(evaluated)} of {len(wanted)} evaluations made and kept", resumable=True
-    )
-    with done_so_far, terminal.progress_bars() as progress:
-        for item in campaign.run(
-            catalogue,
-            wanted,
-            data,
-            options,
-            results,
-            resume=resume,
-            progress=progress,
-            skipped=skipped,
-            inferred=tell_baseline,
-        ):
-            evaluated.append(item)
-            style = "red" if item.record.error else None
-            terminal.tell(wording.record_line(item.record), style=style)
+    def board() -> Board:
+        known = [item.record.environment for item in evaluated if not item.record.error]
+        measured_on = next((str(class_of(one)) for one in known if one is not None), None)
+        return stored_board(results, data.protocol.name, request.channel, measured_on)
 
-    known = [item.record.environment for item in evaluated if not item.record.error]
-    measured_on = next((str(device_of(one)) for one in known if one is not None), None)
-    board = stored_board(results, data.protocol.name, request.channel, measured_on)
-    if as_json:
-        print_json(
-            {
-                "records": [{"path": relative(item.path), "record": item.record} for item in evaluated],
-                "already_done": [relative(path) for path in passed_over],
-                "leaderboard": document(board),
-            }
-        )
-    else:
-        show_board(board)
-        for item in evaluated:
-            terminal.tell(f"record: {relative(item.path)}")
+    def what_there_is() -> dict[str, Any]:
+        return {
+            "records": [{"path": relative(item.path), "record": item.record} for item in evaluated],
+            "already_done": [relative(path) for path in passed_over],
+            "leaderboard": document(board()),
+        }
+
+    def told() -> str:
+        counted = f"{len(evaluated) + len(passed_over)} of {len(wanted)} evaluations made and kept"
+        return f"{counted}. Go on with: {same_with('--resume')}"
+
+    with interruptible(told, as_json=as_json, document=what_there_is):
+        with terminal.progress_bars() as progress:
+            for item in campaign.run(
+                catalogue,
+                wanted,
+                data,
+                options,
+                results,
+                resume=resume,
+                progress=progress,
+                skipped=skipped,
+                inferred=tell_baseline,
+                kept=evaluated.append,
+            ):
+                style = "red" if item.record.error else None
+                terminal.tell(wording.record_line(item.record), style=style)
+        if as_json:
+            print_json(what_there_is())
+        else:
+            show_board(board())
+            for item in evaluated:
+                terminal.tell(f"record: {relative(item.path)}")
     sys.exit(1 if any(item.record.error for item in evaluated) else 0)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import (
     PATH,
     Machine,
@@ -119,17 +120,23 @@ def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
     from ntire_bench.submissions.zoo import find, pull
 
     wanted = [find(id_) for id_ in dict.fromkeys(ids)]
-    fetched, failed = [], []
-    for item in wanted:
-        try:
-            with terminal.progress_bar() as progress:
-                path = pull(item, model_zoo, progress=partial(progress, item.title))
-        except MeasurementError as error:
-            failed.append({"id": item.id, "message": str(error)})
-            terminal.show_error(error)
-            continue
-        fetched.append(relative(path))
-        (terminal.tell if as_json else terminal.show)(f"{item.title}: {relative(path)}")
+    fetched: list[str] = []
+    failed: list[dict[str, object]] = []
+    with interruptible(
+        lambda: f"{len(fetched)} of {len(wanted)} fetched. The same command goes on from there.",
+        as_json=as_json,
+        document=lambda: {"fetched": fetched, "failed": failed},
+    ):
+        for item in wanted:
+            try:
+                with terminal.progress_bar() as progress:
+                    path = pull(item, model_zoo, progress=partial(progress, item.title))
+            except MeasurementError as error:
+                failed.append({"id": item.id, "message": str(error)})
+                terminal.show_error(error)
+                continue
+            fetched.append(relative(path))
+            (terminal.tell if as_json else terminal.show)(f"{item.title}: {relative(path)}")
     examples = folders_without_own(Path("models")) if fetched and model_zoo == Path("model_zoo") else None
     if examples is not None:
         place = relative(examples.models)

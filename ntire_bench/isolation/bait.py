@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ntire_bench import PACKAGE
+from ntire_bench import PACKAGE, interruption
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.isolation.spawn import spawn
 from ntire_bench.machine import processes
@@ -36,8 +36,9 @@ def _bait(ground_truth: Sequence[Path]) -> Iterator[tuple[dict[str, Any], dict[s
         What the canary is told (see `canary.main`), and what the parent looks at afterwards.
     """
     with contextlib.ExitStack() as stack:
-        folder = tempfile.mkdtemp(prefix="ntire_bench_bait_")
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        with interruption.held():
+            folder = tempfile.mkdtemp(prefix="ntire_bench_bait_")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
         secret = Path(folder, "0801.png")
         secret.write_bytes(b"no image: a canary tries to read this")
         tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))

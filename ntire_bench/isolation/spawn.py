@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import compileall
 import contextlib
 import fcntl
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ntire_bench import PACKAGE
+from ntire_bench import PACKAGE, interruption
 from ntire_bench.isolation import cgroups
 from ntire_bench.isolation import scratch as scratch_folders
 from ntire_bench.isolation.levels import bubblewrap, seccomp, syscalls
@@ -77,6 +78,7 @@ apply({rlimits!r})
 )
 _LAUNCH = _PACKAGE_BY_PATH + "from ntire_bench.isolation.inside.launch import main\nmain(sys.argv[1:])\n"
 _END_TIMEOUT_S = 15.0
+_alive: set[Spawned] = set()  # ended at the latest with this program
 _EXAMPLES = re.compile(r"[/\\]examples[/\\]")  # submissions, in an installation from a wheel
 
 
@@ -147,6 +149,7 @@ class Spawned:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        _alive.discard(self)
 
 
 def spawn(
@@ -181,6 +184,22 @@ def spawn(
         FileNotFoundError: There is no bubblewrap for L3.
     """
     _compile_package()
+    with interruption.held():  # whatever is made here is known to somebody who ends it
+        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder)
+        _alive.add(spawned)
+    return spawned
+
+
+def _spawn(
+    code: str,
+    arguments: Sequence[str],
+    level: str,
+    descriptors: Sequence[int],
+    limits: Limits,
+    files: Sequence[Path],
+    hidden: Sequence[Path],
+    folder: Path | None,
+) -> Spawned:
     with contextlib.ExitStack() as undo:  # on failure
         own_files = level in ("L2", "L3")
         scratch = None if own_files else scratch_folders.make()
@@ -214,6 +233,13 @@ def spawn(
         process = _launch(plan, seen, PASSIVE if gpu and seen.gpu else {})
         undo.pop_all()
         return Spawned(process, level, group, scratch)
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what a signal has kept its owner from ending."""
+    for spawned in list(_alive):
+        spawned.end()
 
 
 def _absolute(paths: Sequence[str]) -> list[str]:

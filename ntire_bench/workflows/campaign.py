@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ntire_bench import interruption
 from ntire_bench.client.workers import Workers
 from ntire_bench.errors import SubmissionError
 from ntire_bench.measuring.options import start_workers
@@ -52,6 +53,7 @@ def run(
     progress: Callable[[], Progress] | None = None,
     skipped: Callable[[str, Path], None] | None = None,
     inferred: Callable[[Submission], None] | None = None,
+    kept: Callable[[Evaluated], None] | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate submissions one after the other and store each record before the next begins.
 
@@ -65,6 +67,7 @@ def run(
         progress: Called before each evaluation; what it returns is told of every forward pass.
         skipped: Called with the label of every submission that is left out, and the record it has.
         inferred: Called with the baseline, where neither an option nor its name alone says which one it is.
+        kept: Called with each evaluation before a signal can end the command: what is stored is known.
 
     Yields:
         One per evaluation, with a failed record where a submission cannot be tried.
@@ -102,7 +105,11 @@ def run(
                     record = _unusable(Unusable(item.id, item.name, item.file, error), data, options)
             else:
                 record = _unusable(item, data, options)
-            yield Evaluated(item.label, record, store.save(record, results))
+            with interruption.held():
+                evaluated = Evaluated(item.label, record, store.save(record, results))
+                if kept is not None:
+                    kept(evaluated)
+            yield evaluated
 
 
 def _not_yet_done(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ntire_bench import interruption
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.records.record import SubmissionInfo
 from ntire_bench.submissions import declaration as declarations
@@ -131,33 +133,30 @@ def proven(first: Check, submission: Submission, again: Callable[[], Check]) -> 
     """
     toml = submission.file.with_suffix(".toml")
     content = text(first.submission, submission.declaration)
-    try:
-        with toml.open("x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError:
-        refuse_if_declared(submission)
-        raise
-    except OSError as error:
-        raise UsageError(
-            "cannot be written",
-            file=toml,
-            found=error.strerror,
-            remedy="allow this user to write to that folder",
-        ) from None
-    try:
-        second = again()
-        differing = _difference(first, second)
-    except BaseException:
-        toml.unlink()
-        raise
-    if differing:
-        toml.unlink()
-        raise SubmissionError(
-            "is resolved differently once what was inferred is declared",
-            file=submission.file,
-            found=differing,
-            remedy="declare it by hand, or define a function build_model()",
-        )
+    with contextlib.ExitStack() as undo:
+        try:
+            with interruption.held(), toml.open("x", encoding="utf-8") as file:
+                undo.callback(toml.unlink)
+                file.write(content)
+        except FileExistsError:
+            refuse_if_declared(submission)
+            raise
+        except OSError as error:
+            raise UsageError(
+                "cannot be written",
+                file=toml,
+                found=error.strerror,
+                remedy="allow this user to write to that folder",
+            ) from None
+        differing = _difference(first, again())
+        if differing:
+            raise SubmissionError(
+                "is resolved differently once what was inferred is declared",
+                file=submission.file,
+                found=differing,
+                remedy="declare it by hand, or define a function build_model()",
+            )
+        undo.pop_all()
     return toml
 
 

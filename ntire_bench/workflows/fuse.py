@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ntire_bench import interruption
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.protocols.protocol import Protocol
@@ -76,8 +77,10 @@ def write_fused(
             found=f"{reply.relative:.2g}",
             remedy="look for a branch that is left out, or for zero padding after a convolution with a bias",
         )
-    temporary = _write(checkpoint, output)
-    try:
+    with contextlib.ExitStack() as undo:
+        with interruption.held():
+            temporary = _write(checkpoint, output)
+            undo.callback(temporary.unlink, missing_ok=True)
         merged = dataclasses.replace(submission, checkpoint=temporary)
         with Worker(
             merged, scale=protocol.scale, largest_lr=probe.shape[:2], device=device, isolation=isolation
@@ -94,9 +97,6 @@ def write_fused(
                 remedy="give the class an argument deploy whose value True builds the fused form",
             )
         os.replace(temporary, output)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
     return reply
 
 

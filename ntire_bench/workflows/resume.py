@@ -8,8 +8,8 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError
 from ntire_bench.machine import environment
 from ntire_bench.measuring.options import Options
+from ntire_bench.measuring.outputs import sr_path
 from ntire_bench.measuring.resolve import describe
-from ntire_bench.measuring.rounds import sr_path
 from ntire_bench.records import store
 from ntire_bench.records.record import LAUNCHES, Record, SubmissionInfo
 from ntire_bench.submissions.submission import Submission
