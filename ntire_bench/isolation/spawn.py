@@ -185,7 +185,7 @@ def spawn(
     """
     _compile_package()
     with interruption.held():  # whatever is made here is known to somebody who ends it
-        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder)
+        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder, gpu)
         _alive.add(spawned)
     return spawned
 
@@ -199,6 +199,7 @@ def _spawn(
     files: Sequence[Path],
     hidden: Sequence[Path],
     folder: Path | None,
+    gpu: bool,
 ) -> Spawned:
     with contextlib.ExitStack() as undo:  # on failure
         own_files = level in ("L2", "L3")

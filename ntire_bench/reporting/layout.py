@@ -63,6 +63,7 @@ COLUMNS = {
     "rank": Column("", "Rank"),
 }
 FULL = tuple(COLUMNS)
+_BUSY = "Most likely other programs kept the machine busy"
 # What is left out where there is no room, step by step, and how it is called.
 _LESS = (
     (("runtime_valid", "runtime_test"), "the runtime of each split"),
@@ -272,16 +273,19 @@ def _noise(board: Board) -> Iterator[str]:
     if pairs:
         told = few(pairs, 8, between="; ", kind="pairs")
         yield f"≈ Tied within noise, the intervals of the final scores overlap: {told}."
-    unstable = [display_name(row.entry) for row in rows if row.status == "unstable"]
-    if unstable:
+    taken = [row.entry for row in rows if row.status == "unstable"]
+    doubted = [display_name(entry) for entry in taken if entry.attested is False]
+    unstable = [display_name(entry) for entry in taken if entry.attested is not False]
+    for why, names in (
+        ("a runtime that is not believed is not ranked against those that are", doubted),
+        ("an unstable runtime is not ranked against stable ones", unstable),
+    ):
+        if names:
+            yield f"No rank, {why}: {', '.join(names)}. {_BUSY}: run these again when it is idle."
+    if not taken and any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
         yield (
-            f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}. "
-            "Most likely other programs kept the machine busy: run these again when it is idle."
-        )
-    elif any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
-        yield (
-            "No runtime here is known to be stable: the ranks are not to be relied on. Most likely other "
-            "programs kept the machine busy: run again when it is idle."
+            "No runtime here is known to be stable: the ranks are not to be relied on. "
+            f"{_BUSY}: run again when it is idle."
         )
     for what, which in (
         ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
