@@ -6,6 +6,6 @@ computes scores and compares PSNR with the thresholds. `ranks` orders the rows, 
 `board` puts the table together, with notes for its reader (`board_notes`); `stored` does so for a results
 folder. `gate` compares one record with the thresholds. `reference` reads published tables.
 
-Others import: board, board_notes, entry, gate, groups.device_of, left_out.LeftOut, ranks.Row, scoring,
+Others import: board, board_notes, entry, gate, device_class, left_out.LeftOut, ranks.Row, scoring,
 stored.
 """

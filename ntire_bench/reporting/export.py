@@ -41,7 +41,7 @@ _FRAME_COLUMNS = (
     "id team is_baseline psnr_valid_db psnr_test_db runtime_valid_ms runtime_test_ms runtime_ms"
     " runtime_ratio runtime_half_width params_m flops_g score_runtime score_params score_flops score_final"
     " score_low score_high rank rank_runtime rank_params rank_flops tied_with status remarks protocol"
-    " psnr_channel device sample"
+    " psnr_channel device device_class sample"
 ).split()
 
 
@@ -56,7 +56,7 @@ def frame(board: Board) -> pandas.DataFrame:
 def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
-    for column in ("team", "tied_with", "remarks", "device"):
+    for column in ("team", "tied_with", "remarks", "device", "device_class"):
         table[column] = [_no_formula(text) for text in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
 
@@ -73,17 +73,21 @@ def _no_formula(text: object) -> object:
 def document(board: Board) -> dict[str, Any]:
     """Return a board for other programs.
 
-    Keys: protocol {name, sha256, title}; psnr_channel; device {name, threads} or null; sample; source or
+    Keys: protocol {name, sha256, title}; psnr_channel; device {name, threads (of a CPU), class} or null,
+        class
+    {kind, driver, torch, cuda, cudnn, cpu, threads} or null: what all rows have in common; sample; source or
     null; rows, in the order of the table, each {id, name, status, is_baseline, rank, rank_runtime,
     rank_flops, rank_params, tied_with [labels], rank_shares {rank: share of resamples}, score_ci95 [low,
     high] or null, runtime_ratio (to the baseline's, which is scored) or null, runtime_half_width (half of the
     ratio's interval, a share of it) or null, unstable [reasons], attested (false where the runtime is not
     believed), score {runtime, flops, params, final} or null, runtime_ms, flops, params, splits {name:
     {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts [{split, channel, psnr_db, threshold_db, passed, reason}],
-    findings [{code, severity, message}], remarks}; left_out [{team, path, kind, reason}]; notes; superseded.
-    A number that is infinite is null in the JSON text.
+    findings [{code, severity, message}], remarks}; left_out [{team, path, kind, reason, device: what --device
+    takes to rank it, or null}]; notes; superseded. A number that is infinite is null in the JSON text.
     """
-    device = {"name": board.device_name, "threads": board.threads} if board.device_name is not None else None
+    device = None
+    if board.device_name is not None:
+        device = {"name": board.device_name, "threads": board.threads, "class": _class_document(board)}
     return {
         "protocol": {
             "name": board.protocol.name,
@@ -96,7 +100,13 @@ def document(board: Board) -> dict[str, Any]:
         "source": board.source,
         "rows": [_row_document(row) for row in board.rows],
         "left_out": [
-            {"team": item.team, "path": item.path, "kind": item.kind, "reason": item.reason}
+            {
+                "team": item.team,
+                "path": item.path,
+                "kind": item.kind,
+                "reason": item.reason,
+                "device": item.device or None,
+            }
             for item in board.left_out
         ],
         "notes": list(board.notes),
@@ -137,7 +147,8 @@ def to_latex(board: Board) -> str:
     """Return a LaTeX table with its captions below; needs the packages booktabs and graphicx."""
 
     def escape(text: str) -> str:
-        return "".join(_LATEX.get(c, c) for c in text)
+        # Two hyphens in a row would be printed as one dash.
+        return "".join(_LATEX.get(c, c) for c in text).replace("--", "-{}-")
 
     style = Style(
         place=lambda place: f"$^{{({place})}}$",
@@ -171,6 +182,13 @@ def to_latex(board: Board) -> str:
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _class_document(board: Board) -> dict[str, Any] | None:
+    found = board.device_class
+    if found is None or found.imported:
+        return None
+    return {key: value for key, value in asdict(found).items() if key != "name"}
 
 
 def _latex_head(keys: Sequence[str]) -> list[str]:
@@ -215,6 +233,7 @@ def _line(board: Board, row: Row) -> dict[str, object]:
         "protocol": board.protocol.name,
         "psnr_channel": board.channel,
         "device": board.device_name,
+        "device_class": None if board.device_class is None else str(board.device_class),
         "sample": board.sample,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from ntire_bench.ranking.board_notes import display_name, remarks
 from ntire_bench.ranking.left_out import LeftOut
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import LAUNCHES
-from ntire_bench.text import few, relative
+from ntire_bench.text import few, one_line, relative
 
 __all__ = [
     "COLUMNS",
@@ -62,6 +63,7 @@ COLUMNS = {
     "rank": Column("", "Rank"),
 }
 FULL = tuple(COLUMNS)
+_BUSY = "Most likely other programs kept the machine busy"
 # What is left out where there is no room, step by step, and how it is called.
 _LESS = (
     (("runtime_valid", "runtime_test"), "the runtime of each split"),
@@ -231,6 +233,7 @@ def captions(board: Board) -> list[str]:
         texts = [
             "Lower scores are better; the baseline's costs score 7.39. Sub-track ranks are in parentheses."
         ]
+    texts += _measured_with(board)
     texts += _noise(board)
     texts += _below_threshold(board)
     if board.source is not None:
@@ -238,7 +241,8 @@ def captions(board: Board) -> list[str]:
     texts += board.notes
     texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
     texts += _imported_elsewhere(board)
-    told = ("failed", "imported")
+    texts += _of_other_classes(board)
+    told = ("failed", "imported", "other device")
     texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
     if board.superseded:
         texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
@@ -269,16 +273,19 @@ def _noise(board: Board) -> Iterator[str]:
     if pairs:
         told = few(pairs, 8, between="; ", kind="pairs")
         yield f"≈ Tied within noise, the intervals of the final scores overlap: {told}."
-    unstable = [display_name(row.entry) for row in rows if row.status == "unstable"]
-    if unstable:
+    taken = [row.entry for row in rows if row.status == "unstable"]
+    doubted = [display_name(entry) for entry in taken if entry.attested is False]
+    unstable = [display_name(entry) for entry in taken if entry.attested is not False]
+    for why, names in (
+        ("a runtime that is not believed is not ranked against those that are", doubted),
+        ("an unstable runtime is not ranked against stable ones", unstable),
+    ):
+        if names:
+            yield f"No rank, {why}: {', '.join(names)}. {_BUSY}: run these again when it is idle."
+    if not taken and any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
         yield (
-            f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}. "
-            "Most likely other programs kept the machine busy: run these again when it is idle."
-        )
-    elif any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
-        yield (
-            "No runtime here is known to be stable: the ranks are not to be relied on. Most likely other "
-            "programs kept the machine busy: run again when it is idle."
+            "No runtime here is known to be stable: the ranks are not to be relied on. "
+            f"{_BUSY}: run again when it is idle."
         )
     for what, which in (
         ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
@@ -315,9 +322,33 @@ def _below_threshold(board: Board) -> Iterator[str]:
 
 def _imported_elsewhere(board: Board) -> Iterator[str]:
     """Say once per file which imported results are not in the table, and how to see them."""
-    counts = Counter((item.reason, item.session) for item in board.left_out if item.kind == "imported")
+    counts = Counter((item.reason, item.device) for item in board.left_out if item.kind == "imported")
     for (reason, session), count in sorted(counts.items()):
         yield f"Left out: {count} team{'s' if count != 1 else ''} {reason} (--device {session} ranks them)."
+
+
+def _measured_with(board: Board) -> Iterator[str]:
+    """Say what the rows have in common beside the device in the title."""
+    conditions = {} if board.device_class is None else board.device_class.conditions
+    if conditions:
+        told = ", ".join(conditions.values())
+        yield f"Measured with {told}. Only records of the same device and all of these are ranked together."
+
+
+def _of_other_classes(board: Board) -> Iterator[str]:
+    """Say once per class whose records are not in the table, why, and what ranks them."""
+    shown = {one_line(row.entry.label) for row in board.rows if row.entry.competes}
+    classes: dict[tuple[str, str], list[str]] = {}
+    for item in board.left_out:
+        if item.kind == "other device":
+            classes.setdefault((item.reason, item.device), []).append(item.team)
+    for (reason, device), teams in classes.items():
+        absent = [team for team in teams if team not in shown]
+        others = [team for team in teams if team in shown]
+        told = [few(absent, 8)] if absent else []
+        told += [f"other records of {few(others, 8)}"] if others else []
+        command = f"ntire-bench leaderboard --device {shlex.quote(device)}"
+        yield f"Left out: {', and '.join(told)}: {reason}. To rank these: {command}"
 
 
 def _left_out(item: LeftOut) -> str:

@@ -20,7 +20,7 @@ _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # a
 _STATUS = {
     "below threshold": "No rank: PSNR below the threshold",
     "not judged": "No rank: not judged",
-    "unstable": "No rank: unstable runtime, to be measured again on an idle machine",
+    "unstable": "No rank: runtime unstable or not believed, to be measured again when the machine is idle",
     "baseline": "Baseline, out of rank",
 }
 
