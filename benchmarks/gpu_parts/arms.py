@@ -15,17 +15,40 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+from ntire_bench.client import sandbox
 from ntire_bench.estimating import stopping
-from ntire_bench.isolation import spawn
 from ntire_bench.machine.environment import cores
 from ntire_bench.measuring import plan, rounds
 
-__all__ = ["ARMS", "Arm", "NoSwitchError", "one_launch"]
+__all__ = ["ARMS", "Arm", "one_launch"]
 
+# What a worker runs before it serves requests: trusted code, as no submission is there yet. Libraries read
+# these variables when they are loaded, which comes later.
+_SLEEP = """\
+import os
+os.environ.update(OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="0")
+"""
+_SPIN = """\
+import os
+for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+    os.environ.pop(name, None)
+"""
+_CONVERT_ON_CPU = """\
+from ntire_bench.worker.network import transfer
 
-class NoSwitchError(Exception):
-    """This version of the package cannot do what an arm is about."""
+class OnCpu(transfer.HostTransfer):
+    def __init__(self, device, lr, sr):
+        super().__init__(lr, sr)
+        self._device = device
 
+    def take(self, height, width, data_range):
+        return super().take(height, width, data_range).to(self._device)
+
+    def give(self, output, data_range):
+        super().give(output.cpu(), data_range)
+
+transfer.transfer_for = OnCpu
+"""
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -52,31 +75,24 @@ def one_launch() -> Iterator[None]:
         yield
 
 
-def _switch(holder: Any, name: str) -> Any:  # noqa: ANN401
-    try:
-        return getattr(holder, name)
-    except AttributeError:
-        raise NoSwitchError(f"{holder.__name__} has no {name}") from None
-
-
 @contextlib.contextmanager
-def _waiting(**environment: str) -> Iterator[None]:
-    """Have OpenMP's idle threads in a worker wait as this environment says."""
-    with mock.patch.dict(_switch(spawn, "WAITING"), environment, clear=True):
+def _in_workers(code: str) -> Iterator[None]:
+    """Have every worker run this before it serves requests."""
+    with mock.patch.object(sandbox, "_START", code + sandbox._START):
         yield
 
 
 @contextlib.contextmanager
 def _turn(calls: int) -> Iterator[None]:
     """Have turns of so many calls; of more than one, the first does not count."""
-    with mock.patch.dict(_switch(rounds, "TURN_CALLS"), {"cpu": calls, "cuda": calls}):
+    with mock.patch.dict(rounds.TURN_CALLS, {"cpu": calls, "cuda": calls}):
         yield
 
 
 @contextlib.contextmanager
 def _exact_images() -> Iterator[None]:
     """Have every call get the data set's LR image itself."""
-    real = _switch(rounds.Rounds, "_content")
+    real = rounds.Rounds._content
 
     def exact(self: rounds.Rounds, split: Any, index: int, _: str | None) -> Any:  # noqa: ANN401
         return real(self, split, index, None)
@@ -89,11 +105,11 @@ ARMS: dict[str, Arm] = {
     "as-run": Arm(what="as `run` does it"),
     "threads-1": Arm(what="one CPU thread", threads=lambda: 1),
     "threads-all": Arm(what="all CPU threads but one", threads=lambda: max(1, cores() - 1)),
-    "waiting-passive": Arm(
-        what="idle OpenMP threads sleep",
-        patch=functools.partial(_waiting, OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="0"),
+    "waiting-sleep": Arm(what="idle OpenMP threads sleep", patch=functools.partial(_in_workers, _SLEEP)),
+    "waiting-spin": Arm(what="idle OpenMP threads spin", patch=functools.partial(_in_workers, _SPIN)),
+    "conversions-cpu": Arm(
+        what="pixels converted on the CPU", patch=functools.partial(_in_workers, _CONVERT_ON_CPU)
     ),
-    "waiting-default": Arm(what="idle OpenMP threads spin, as by default", patch=_waiting),
     "content-exact": Arm(what="exact LR images alone", patch=_exact_images),
     **{
         f"turn-{calls}": Arm(what=f"turns of {calls} calls", patch=functools.partial(_turn, calls))

@@ -119,7 +119,7 @@ class Measurements:
             self._tell(f"{part}: {what}")
             try:
                 self.rows += [dataclasses.replace(row, name=name) for row in job()]
-            except (OutOfTimeError, arms.NoSwitchError) as why:
+            except OutOfTimeError as why:
                 left_out = str(why)
             except sessions.FailedError as why:
                 left_out, self.failed = f"failed: {why}", True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import PATH, channel_option, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json, show_board, stored_board, write
 from ntire_bench.cli.sources import Sources, open_catalogue, source_options
@@ -129,13 +130,22 @@ def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, force: bool, as_json:
     from ntire_bench.data.prepare import prepare as make
 
     target = lr_dir or folder_beside(hr_dir)
-    with terminal.progress_bar() as progress:
+    kept: list[Path] = []
+    with (
+        interruptible(
+            lambda: f"{len(kept)} LR images are in {relative(target)}. The same command makes the others.",
+            as_json=as_json,
+            document=lambda: {"lr_dir": relative(target), "written": [relative(path) for path in kept]},
+        ),
+        terminal.progress_bar() as progress,
+    ):
         written = make(
             hr_dir,
             target,
             scale,
             lambda done, total: progress("LR images", done, total),
             replace=force,
+            kept=kept.append,
         )
     if as_json:
         print_json({"lr_dir": relative(target), "written": [relative(path) for path in written]})

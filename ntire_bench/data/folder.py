@@ -14,7 +14,7 @@ from ntire_bench.data.images import read_bytes
 from ntire_bench.data.png import verify_png
 from ntire_bench.errors import DatasetError
 
-__all__ = ["CheckedImage", "DatasetProblems", "Problems", "check_images", "list_images"]
+__all__ = ["CheckedImage", "DatasetProblems", "Problems", "check_images", "cores", "list_images"]
 
 # Images that are not PNG are named as a problem; anything else in a folder (Thumbs.db, notes) is left alone.
 _OTHER_IMAGES = frozenset(".avif .bmp .gif .jpeg .jpg .jp2 .ppm .tif .tiff .webp".split())
@@ -166,8 +166,12 @@ def check_images(
 
 def check_threads() -> int:
     """Return how many threads `check_images` uses, and so how many files it holds in memory at most."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(8, there or 1)
+    return min(8, cores())
+
+
+def cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_image(path: Path) -> CheckedImage | str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from ntire_bench.data.folder import Problems, check_images, list_images
+from ntire_bench import interruption
+from ntire_bench.data.folder import Problems, check_images, cores, list_images
 from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, read_png, write_png
 from ntire_bench.errors import DatasetError
 
 __all__ = ["folder_beside", "prepare"]
+
+_BYTES_PER_PIXEL = 14  # of an HR image: its file, its pixels twice, and what is made of them on the way
+_MEMORY = 2**30  # for all threads together, though one of them always works
 
 
 def folder_beside(hr_dir: Path) -> Path:
@@ -31,6 +36,7 @@ def prepare(
     progress: Callable[[int, int], None] | None = None,
     *,
     replace: bool = False,
+    kept: Callable[[Path], None] | None = None,
 ) -> list[Path]:
     """Write the LR image of every HR PNG; nothing is written unless all HR images are sound.
 
@@ -41,8 +47,9 @@ def prepare(
         hr_dir: Folder of 8-bit RGB PNG images.
         lr_dir: Folder to write to, made where it is missing; not `hr_dir`.
         scale: 2, 3 or 4.
-        progress: Called with (images written, images to write).
+        progress: Called with (images done, images in all); one that is there already is compared.
         replace: Whether other LR images that are there may be replaced; else they are a problem.
+        kept: Called with each LR file as soon as it is there and right.
 
     Returns:
         The LR files, all of which are there now, in the order of the names: NAMEx4.png for NAME.png.
@@ -56,26 +63,79 @@ def prepare(
         raise DatasetError("HR and LR folder are the same", file=lr_dir, remedy=remedy)
     problems = Problems()
     files = list_images(hr_dir, problems)
-    for stem, image in check_images(files, problems).items():
+    images = check_images(files, problems)
+    for stem, image in images.items():
         if min(image.height, image.width) < scale:
             size = f"{image.width}x{image.height}"
             problems.add(f"image too small to scale down by {scale}", files[stem], found=size)
-    targets = {stem: lr_dir / f"{stem}x{scale}.png" for stem in files}
+    targets = {stem: lr_dir / f"{stem}x{scale}.png" for stem in sorted(files)}
     problems.raise_if_any()
-    missing = []
-    for stem, lr_path in sorted(targets.items()):
-        if replace or not os.path.lexists(lr_path):
-            missing.append(stem)
-        # One that is there may be an official one; the same pixels may be there from an earlier run.
-        elif not _holds(lr_path, _lr(files[stem], scale)):
-            remedy = "give another folder, or --force to replace it"
-            problems.add("another LR image is there already", lr_path, remedy=remedy)
-    problems.raise_if_any()
-    for done, stem in enumerate(missing, 1):
-        write_png(targets[stem], _lr(files[stem], scale))
+    known = [stem for stem, path in targets.items() if not replace and os.path.lexists(path)]
+    missing = sorted(targets.keys() - set(known))
+
+    same: set[str] = set()
+    done = 0
+
+    def told(stem: str, right: bool) -> None:
+        nonlocal done
+        done += 1
+        if right:
+            same.add(stem)
+            if kept is not None:
+                kept(targets[stem])
         if progress is not None:
-            progress(done, len(missing))
-    return [targets[stem] for stem in sorted(targets)]
+            progress(done, len(targets))
+
+    def compare(stem: str) -> bool:
+        return _holds(targets[stem], _lr(files[stem], scale))
+
+    def make(stem: str) -> bool:
+        write_png(targets[stem], _lr(files[stem], scale))
+        return True
+
+    threads = _threads(max(image.height * image.width for image in images.values()))
+    # One that is there may be an official one; the same pixels may be there from an earlier run.
+    _do_all(compare, known, threads, told)
+    for stem in known:
+        if stem not in same:
+            remedy = "give another folder, or --force to replace it"
+            problems.add("another LR image is there already", targets[stem], remedy=remedy)
+    problems.raise_if_any()
+    _do_all(make, missing, threads, told)
+    return list(targets.values())
+
+
+def _threads(pixels: int) -> int:
+    """Return how many threads work on images of at most so many pixels; NumPy and OpenCV let others run.
+
+    >>> _threads(10**9)
+    1
+    """
+    return max(1, min(cores(), _MEMORY // (_BYTES_PER_PIXEL * pixels)))
+
+
+def _do_all(
+    job: Callable[[str], bool], names: Sequence[str], threads: int, told: Callable[[str, bool], None]
+) -> None:
+    """Do a job for every name, and tell the results in that order.
+
+    Where an error or a signal ends it early, jobs that have begun come to their end and are told too.
+    """
+    left: dict[str, Future[bool]] = {}
+    pool = ThreadPoolExecutor(threads, "prepare")
+    try:
+        for name in names:
+            left[name] = pool.submit(job, name)
+        for name in names:
+            result = left[name].result()
+            with interruption.held():
+                del left[name]
+                told(name, result)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, one in left.items():
+            if not one.cancelled() and one.exception() is None:
+                told(name, one.result())
 
 
 def _lr(hr_path: Path, scale: int) -> Uint8:

@@ -29,7 +29,7 @@ from ntire_bench.machine import environment
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.ahead import Ahead
-from ntire_bench.measuring.background import Background
+from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
 from ntire_bench.measuring.conclude import conclude
 from ntire_bench.measuring.content import compose
@@ -61,6 +61,7 @@ class _Ready:
     Attributes:
         device: "cuda" or "cpu".
         gpu_uuid: Of the GPU; None where there is none.
+        threads: CPU threads that each worker computes with.
         overheads: What a call of each side takes beside the network.
         idle_shares: What each side's worker used of a core while the other one worked, before it held code.
         started: Workers that were started meanwhile, for later.
@@ -70,6 +71,7 @@ class _Ready:
 
     device: str
     gpu_uuid: str | None
+    threads: int
     overheads: Sequence[Overhead]
     idle_shares: Sequence[float]
     started: Sequence[Workers]
@@ -130,11 +132,12 @@ class Session:
 
     def run(self) -> None:
         """Do all phases."""
-        spare = environment.cores() - (self._options.threads or environment.compute_threads())
         try:
-            with Background(spare) as background:
+            with contextlib.ExitStack() as stack:
                 with self._ahead.next_launch() as workers:
                     ready = self._prepare(workers)
+                    threads = spare_threads(ready.device, ready.threads)
+                    background = stack.enter_context(Background(threads))
                     with self._timed("complexity"):
                         self._count()
                     trace = GpuTrace(ready.gpu_uuid)
@@ -183,6 +186,7 @@ class Session:
         return _Ready(
             hello["device"],
             hello.get("gpu_uuid"),
+            hello["threads"],
             overheads,
             idle_shares,
             started,
@@ -240,6 +244,9 @@ class Session:
             side.worker = worker
             with blamed(side):
                 hellos.append(workers.hello(number))
+            if unseen := hellos[-1].get("gpu_unbounded"):
+                message = f"GPU memory is not bounded: {unseen}; a side that takes too much starves the other"
+                side.note(Finding(code="gpu-memory-unbounded", severity="info", message=message))
         self.environment = environment.describe(hellos[-1])
         lrs = [self._untimed_lr(pair) for pair in self._sizes.values()]
         overheads: list[Overhead] = []

@@ -64,7 +64,7 @@ def test_every_measurement_gives_its_rows(root: Path, tmp_path: Path) -> None:
     for row in rows:
         by_name.setdefault(row["name"], []).append(row)
     times = ["prepare", "first", "third", "half-width-0.5", "half-width-0.25", "branch"]
-    arms = ["as-run", "threads-1", "threads-all", "waiting-passive", "waiting-default", "conversions-cpu"]
+    arms = ["as-run", "threads-1", "threads-all", "waiting-sleep", "waiting-spin", "conversions-cpu"]
     arms += ["content-exact", "turn-1", "turn-2", "turn-4", "turn-8", "as-run-again"]
     assert set(by_name) == {*times, *arms, "networks", "invocations", "naive"}
     for name in times:

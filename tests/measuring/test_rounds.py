@@ -437,6 +437,15 @@ def test_every_image_size_is_warmed():
     assert first_ms == 8.0  # the very first call's
 
 
+def test_on_a_gpu_the_largest_size_is_warmed_first():
+    """What the largest takes of the GPU's memory does for the others, in calls that count."""
+    log: list[Any] = []
+    images = [np.zeros((height, width, 3), np.uint8) for height, width in ((20, 24), (30, 24), (10, 80))]
+    first_ms = warm_up(side("team", log), images, "cuda", Timeline(None, "x"))
+    assert [size for _, _, size in log] == [(10, 80), (30, 24), (20, 24)]
+    assert first_ms == 8.0
+
+
 def test_a_fault_beside_the_calls_is_not_swallowed(decoded, monkeypatch):
     def broken(*_: object) -> None:
         raise KeyError("ours")
