@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
@@ -19,8 +20,9 @@ from ntire_bench.records.record import Finding, Launch, Timing
 
 __all__ = ["conclude"]
 
-_CONTENT_SHARE, _CONTENT_LARGE = 0.05, 0.20  # by which exact images may take longer than composed ones
-_FEWEST_EXACT = 20
+# By how much longer exact images may take than composed ones, over many calls, and in every one of a few.
+_CONTENT_SHARE, _CONTENT_LARGE, _CONTENT_ALL = 0.05, 0.20, 0.50
+_FEWEST_EXACT, _MANY_EXACT = 4, 20
 _LAUNCH_BOUND = 0.90  # of the runtime
 _RESAMPLES_KEPT = 500
 
@@ -58,7 +60,8 @@ def conclude(
         *steadiness.reasons(samples, found, precision, device),
         *_disturbances(others, device, monitor),
     ]
-    exact = exact_over_composed(rounds.own)
+    baseline = None if rounds.timings[0] is rounds.own else rounds.timings[0]
+    exact = exact_over_composed(rounds.own, baseline)
     for finding in (
         *_of_images(rounds),
         *_of_clocks(doubted),
@@ -88,9 +91,9 @@ def conclude(
         split_ratios={split: round(ratio, 6) for split, ratio in found.split_ratios.items()},
         turn_calls=rounds.turn_calls,
         slow_calls=_slow(rounds, rounds.own),
-        baseline_slow_calls={} if rounds.timings[0] is rounds.own else _slow(rounds, rounds.timings[0]),
+        baseline_slow_calls={} if baseline is None else _slow(rounds, baseline),
         repeated=dict(rounds.repeated),
-        exact_over_composed=None if exact is None else round(exact[0], 4),
+        exact_over_composed=round(statistics.median(exact), 4) if exact else None,
     )
 
 
@@ -135,15 +138,25 @@ def _slow(rounds: Rounds, timings: Timings) -> dict[str, int]:
     return dict(sum((counted(slow_calls(timings, split)) for split in rounds.splits), Counter()))
 
 
-def _of_content(exact: tuple[float, int] | None) -> list[Finding]:
-    """Return the finding on a runtime that depends on what is in an image."""
-    if exact is None or exact[1] < _FEWEST_EXACT or exact[0] <= 1 + _CONTENT_SHARE:
+def _of_content(quotients: Sequence[float]) -> list[Finding]:
+    """Return the finding on a runtime that depends on what is in an image.
+
+    Args:
+        quotients: Of each exact call, its runtime over that of composed ones.
+    """
+    if len(quotients) < _FEWEST_EXACT:
+        return []
+    typical = statistics.median(quotients)
+    if min(quotients) > 1 + _CONTENT_ALL:
+        severity: Literal["info", "warning", "reject"] = "reject"
+    elif len(quotients) >= _MANY_EXACT and typical > 1 + _CONTENT_SHARE:
+        severity = "info" if typical <= 1 + _CONTENT_LARGE else "warning"
+    else:
         return []
     message = (
-        f"calls on the LR images of the data set took {exact[0] - 1:.0%} longer than calls on LR images that "
-        f"are composed of crops of them ({exact[1]} calls): its runtime depends on what is in an image"
+        f"calls on the LR images of the data set took {typical:.2f} times as long as calls on LR images that "
+        f"are composed of crops of them ({len(quotients)} calls): its runtime depends on what is in an image"
     )
-    severity: Literal["info", "warning"] = "warning" if exact[0] > 1 + _CONTENT_LARGE else "info"
     return [Finding(code="content-dependent", severity=severity, message=message)]
 
 

@@ -83,25 +83,29 @@ def split_results(
     )
 
 
-def exact_over_composed(timings: Timings) -> tuple[float, int] | None:
-    """Return the runtime on exact LR images over that on composed ones of the same image's size.
+def exact_over_composed(own: Timings, baseline: Timings | None) -> list[float]:
+    """Return the runtime of each exact call over that of composed calls for the same image.
 
     Args:
-        timings: Of one side.
-
-    Returns:
-        The median over exact calls of the quotient to the median of the image's composed calls, and how many
-        exact calls have such; None where none has.
+        own: Of the submission.
+        baseline: Of the baseline, by whose quotient in the same pair of calls each is divided: what slowed
+            both is not the network's; None where there is no other side.
     """
     quotients = []
-    for split, rounds in timings.calls.items():
+    for split, rounds in own.calls.items():
         for index in range(len(rounds[0])):
-            calls = timings.of_image(split, index)
-            composed = [call.claimed_ms for call in calls if not call.exact]
-            if composed:
-                typical = statistics.median(composed)
-                quotients += [call.claimed_ms / typical for call in calls if call.exact]
-    return (statistics.median(quotients), len(quotients)) if quotients else None
+            mine = own.of_image(split, index)
+            theirs = mine if baseline is None else baseline.of_image(split, index)
+            composed = [place for place, call in enumerate(mine) if not call.exact]
+            if not composed:
+                continue
+            usual = statistics.median(mine[place].claimed_ms for place in composed)
+            other = statistics.median(theirs[place].claimed_ms for place in composed)
+            for call, pair in zip(mine, theirs, strict=True):
+                if call.exact:
+                    shared = 1.0 if baseline is None else pair.claimed_ms / other
+                    quotients.append(call.claimed_ms / usual / shared)
+    return quotients
 
 
 def host_share(timings: Timings) -> float | None:

@@ -211,9 +211,10 @@ class Rounds:
             if place + 1 < len(groups):
                 prepared = self._prepare(split, groups[place + 1], done)
             self._turns_of(split, contents, done, made)
-            self._timeline.step(
-                f"{split.name}, round {self._rounds_done + 1}", len(group) * len(self.timings)
-            )
+            if done.attempt == 0:  # the display does not foresee rounds that are made again
+                self._timeline.step(
+                    f"{split.name}, round {self._rounds_done + 1}", len(group) * len(self.timings)
+                )
         for each, calls, of_side in zip(self.timings, done.calls, made, strict=True):
             calls[split.name] = [of_side[index] for index in range(len(split.pairs))]
             with blamed(each.side):

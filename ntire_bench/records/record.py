@@ -460,8 +460,8 @@ class Timing:
         slow_calls: How many of the submission's calls were slow, by cause.
         baseline_slow_calls: The same of the baseline.
         repeated: Pairs of calls that were made again, by why; what they had given does not count.
-        exact_over_composed: Runtime on the LR images of the data set over that on composed ones of the same
-            size, of the submission; None where that cannot be told.
+        exact_over_composed: Runtime of the submission on the LR images of the data set over that on composed
+            ones of the same size, each over the baseline's; None where that cannot be told.
     """
 
     launches: tuple[Launch, ...]
