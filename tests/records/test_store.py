@@ -9,10 +9,12 @@ import math
 import multiprocessing
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import places
 import pytest
@@ -378,6 +380,28 @@ def test_records_of_version_1_always_load() -> None:
     failed = store.load(FIXTURES / "v1_failed.json")
     assert failed.error is not None and failed.error.phase == "load"
     assert failed.environment is None and failed.complexity is None
+
+
+def test_records_of_version_2_always_load() -> None:
+    """The program wrote the file, of SPAN beside the baseline on the sample set; it is never edited."""
+    path = FIXTURES / "v2_ok.json"
+    document = json.loads(path.read_text())
+    record = store.load(path)
+    assert (record.schema_version, record.status, record.submission.label) == (2, "ok", "38_SPAN")
+    assert record.timing is not None and record.baseline is not None and record.score is not None
+    # Every key of the file is one of the record's, and has its value.
+    again = json.loads(msgspec.json.encode(record))
+    assert again == document
+    for splits in (record.splits, record.baseline.splits):
+        for split in splits.values():
+            for image in split.per_image:
+                assert image.runtime_ms == pytest.approx(statistics.median(image.runtime_samples_ms))
+                assert len(image.brackets_ms) == len(image.runtime_samples_ms) and image.calls_ms == ()
+            assert split.runtime_ms == pytest.approx(statistics.fmean(i.runtime_ms for i in split.per_image))
+    assert record.score.runtime == pytest.approx(math.exp(2 * record.timing.ratio))
+    assert record.timing.split_ratios.keys() == record.splits.keys()
+    slow = [one for split in record.splits.values() for image in split.per_image for one in image.slow_calls]
+    assert record.timing.slow_calls == {"load": len(slow)} and len(slow) > 0
 
 
 @pytest.mark.slow
