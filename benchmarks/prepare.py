@@ -93,9 +93,8 @@ def main(
             took = {way: measured(way, folder / "HR", folder / f"{way}{number}") for way in WAYS}
             ratios.append(took["one"]["s"] / took["all"]["s"])
             for way, one in took.items():
-                print(
-                    f"{way}: {one['s']:.2f} s ({one['cpu_s']:.2f} s of CPU), {one['mib']:.0f} MiB", end="; "
-                )
+                cpu = f"{one['cpu_s']:.2f} s of CPU"
+                print(f"{way}: {one['s']:.2f} s ({cpu}), {one['mib']:.0f} MiB", end="; ")
             print(f"ratio {ratios[-1]:.2f}", flush=True)
             for path in (folder / f"one{number}").iterdir():
                 if path.read_bytes() != (folder / f"all{number}" / path.name).read_bytes():

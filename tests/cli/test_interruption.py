@@ -260,8 +260,8 @@ def test_a_worker_that_is_killed_is_a_failed_record_and_the_run_goes_on(place, s
     out, err = started.communicate(timeout=60)
     assert started.returncode == 1
     assert "02_Stays  failed in phase" in err and "signal SIGKILL" in err and "Traceback" not in err
-    rows = [row["team"] for row in json.loads(out)["leaderboard"]["rows"]]
-    assert sorted(rows) == ["00_RLFN", "01_Good"]
+    rows = [row["name"] for row in json.loads(out)["leaderboard"]["rows"]]
+    assert sorted(rows) == ["Good", "RLFN"]
     assert not workers(place)
     records, problems = store.load_all(place / "leaderboard" / "results")
     assert problems == [] and [item.record.status for item in records] == ["ok", "ok", "failed"]
