@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import bare_machine
@@ -71,10 +71,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command in this process, in a folder of its own; a fault of the program's own is raised."""
     monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)  # commands end workers when it comes
 
     def call(*arguments: object) -> Result:
         result = CliRunner().invoke(group.main, [str(argument) for argument in arguments])
@@ -82,8 +81,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
             raise result.exception
         return result
 
-    yield call
-    signal.signal(signal.SIGTERM, before)
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -133,7 +133,7 @@ def prepare(hr_dir: Path, lr_dir: Path | None, scale: int, force: bool, as_json:
     kept: list[Path] = []
     with (
         interruptible(
-            lambda: f"{len(kept)} LR images in {relative(target)}. The same command makes the others.",
+            lambda: f"{len(kept)} LR images are in {relative(target)}. The same command makes the others.",
             as_json=as_json,
             document=lambda: {"lr_dir": relative(target), "written": [relative(path) for path in kept]},
         ),

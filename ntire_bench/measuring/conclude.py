@@ -83,7 +83,7 @@ def conclude(
         monitor={
             **monitor,
             **({} if others is None else {"others_cpu": round(others, 4)}),
-            "verified_windows": rounds.outputs.verifier.compared,
+            **rounds.outputs.summary(),
         },
         split_ratios={split: round(ratio, 6) for split, ratio in found.split_ratios.items()},
         turn_calls=rounds.turn_calls,

@@ -185,12 +185,24 @@ class Outputs:
     def findings(self) -> list[Finding]:
         """Return the findings on SR images."""
         found = self.verifier.findings()
-        if self.baseline:
-            base, own = self.quality
-            exact = {key: (own[key].psnr_rgb_db, base[key].psnr_rgb_db) for key in own}
-            known = {finding.code for finding in found}
-            found += [finding for finding in self.gains.findings(exact) if finding.code not in known]
-        return found
+        known = {finding.code for finding in found}
+        return found + [one for one in self.gains.findings(self._exact_db()) if one.code not in known]
+
+    def summary(self) -> dict[str, object]:
+        """Return how much was compared, and what it gave."""
+        told: dict[str, object] = {"verified_windows": self.verifier.compared}
+        difference = self.gains.difference(self._exact_db())
+        if difference is not None:
+            told["gain_difference_db"] = [round(value, 3) for value in difference[:2]]
+            told["composed_squares"] = difference[2]
+        return told
+
+    def _exact_db(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """Return RGB PSNR of both sides on exact images; nothing where there is one side."""
+        if not self.baseline:
+            return {}
+        base, own = self.quality
+        return {key: (own[key].psnr_rgb_db, base[key].psnr_rgb_db) for key in own}
 
     def finish(self) -> None:
         """Wait for what runs in the background.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,6 @@ from ntire_bench.cli import group
 @pytest.fixture(scope="module")
 def one_message(said_of_isolation) -> Callable[[Result | Done], str]:
     return functools.partial(only_message, said_of_isolation)
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Put back what the commands do about signals."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="module")

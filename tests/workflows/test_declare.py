@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import signal
 
 import awkward
 import numpy as np
@@ -157,7 +156,6 @@ def test_settings_that_are_none(tmp_path, setting, message):
 @pytest.fixture
 def call(tmp_path, monkeypatch):
     """Runs `ntire-bench check 5` with options in a folder of its own."""
-    before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
 
     def calls(*options):
@@ -166,8 +164,7 @@ def call(tmp_path, monkeypatch):
             raise result.exception
         return result
 
-    yield calls
-    signal.signal(signal.SIGTERM, before)
+    return calls
 
 
 @pytest.mark.slow
