@@ -81,7 +81,7 @@ class Measurements:
         self._do("networks", "networks", f"{len(ids)} networks", 4, partial(self._networks, *ids, *ssim))
         last_s = self._scale.expected_s
         for name, arm in arms.ARMS.items():
-            last_s = self._do("arms", name, arm.what, 1, partial(self._arm, arm), last_s) or last_s
+            last_s = self._do("arms", name, arm.what, 1, partial(self._arm, name, arm), last_s) or last_s
         self._do("invocations", "invocations", "estimators", 2, self._invocations)
         for name, precision, goal_s in (("half-width-0.5", 0.005, 20.0), ("half-width-0.25", 0.0025, 40.0)):
             what = f"{self._scale.some} pairs to a half-width of {precision:.2%}"
@@ -194,9 +194,10 @@ class Measurements:
         record = sessions.session(setting, self._budget.check, threads)
         return record, time.monotonic() - begin
 
-    def _arm(self, arm: arms.Arm) -> list[Row]:
+    def _arm(self, name: str, arm: arms.Arm) -> list[Row]:
         with arms.one_launch(), arm.patch():
             record, seconds = self._session(arm.threads() if arm.threads else None)
+        store.save(record, self._work / "results" / "arms" / name)
         return [self._row(Row(part="arms", what=arm.what, seconds=seconds, said=_causes(record)), record)]
 
     def _invocations(self) -> list[Row]:
