@@ -164,7 +164,7 @@ class Rounds:
             each.fits(calls, self.device) for each, calls in zip(self.timings, done.calls, strict=True)
         ):
             self._rounds_again -= 1
-            self.repeated["clock"] += sum(len(split.pairs) for split in self.splits)
+            self.repeated["clocks"] += sum(len(split.pairs) for split in self.splits)
             done = self._round(number, left, attempt)
             attempt += 1
         for each, calls in zip(self.timings, done.calls, strict=True):
