@@ -54,6 +54,7 @@ class Call(NamedTuple):
         host_ms: Until its last kernel was queued [ms], as the worker measured it; None on a CPU.
         allocations: How often GPU memory was taken from the driver in it, as the worker says.
         switches: How often its thread was interrupted in it, as the worker says.
+        wait_ms: How long the device took to answer before it [ms], as the worker says; None on a CPU.
     """
 
     sr: npt.NDArray[np.uint8]
@@ -62,6 +63,7 @@ class Call(NamedTuple):
     host_ms: float | None = None
     allocations: int = 0
     switches: int = 0
+    wait_ms: float | None = None
 
 
 class Worker:
@@ -254,7 +256,8 @@ class Worker:
         sr = self._take(height, width)
         bracket_ms = (_clock_ns() - begin) / 1e6
         told = self._checked(lambda: answers.timed(reply, CALL_TIMEOUT_S))
-        return Call(sr, told.runtime_ms, bracket_ms, told.host_ms, told.allocations, told.switches)
+        beside = told.host_ms, told.allocations, told.switches, told.wait_ms
+        return Call(sr, told.runtime_ms, bracket_ms, *beside)
 
     def _take(self, height: int, width: int) -> npt.NDArray[np.uint8]:
         """Return a copy of the SR image of an LR image of that size, uint8 HWC."""

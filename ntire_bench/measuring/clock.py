@@ -42,12 +42,14 @@ class Overhead:
         typical_ms: Of each, the lower quartile.
         spread_ms: Of each, its scatter as a standard deviation.
         calls: How many calls each is from.
+        wait_ms: How long the device took to answer before a call, the upper quartile; None on a CPU.
     """
 
     pixels: tuple[int, ...]
     typical_ms: tuple[float, ...]
     spread_ms: tuple[float, ...]
     calls: int
+    wait_ms: float | None = None
 
     @classmethod
     def nothing(cls) -> Overhead:
@@ -74,15 +76,23 @@ def measure_overhead(worker: Worker, images: Sequence[Uint8], device: str = "cpu
     ordered = sorted(images, key=lambda image: image.size)
     chosen = {0, len(ordered) // 2, len(ordered) - 1}
     sized = {ordered[place].shape[0] * ordered[place].shape[1]: ordered[place] for place in sorted(chosen)}
-    typical, spread = [], []
+    typical, spread, waits = [], [], []
     calls = _NULL_CALLS[device]
     for image in sized.values():
-        beside = [_beside(worker.null_run(image)) for _ in range(calls + 1)][1:]
+        null = [worker.null_run(image) for _ in range(calls + 1)][1:]
+        waits += [call.wait_ms for call in null if call.wait_ms is not None]
+        beside = list(map(_beside, null))
         # The lower quartile: too much would be taken off every bracket if these calls were disturbed.
         low, high = np.quantile(beside, [0.25, 0.75])
         typical.append(float(low))
         spread.append(float(high - low) * _IQR_TO_SIGMA)
-    return Overhead(pixels=tuple(sized), typical_ms=tuple(typical), spread_ms=tuple(spread), calls=calls)
+    return Overhead(
+        pixels=tuple(sized),
+        typical_ms=tuple(typical),
+        spread_ms=tuple(spread),
+        calls=calls,
+        wait_ms=float(np.quantile(waits, 0.75)) if waits else None,
+    )
 
 
 def _beside(call: Call) -> float:

@@ -67,6 +67,7 @@ def conclude(
         *_of_clocks(doubted),
         *_of_stability(unstable),
         *_of_turns(rounds),
+        *_of_work_left(baseline),
         *_of_content(exact),
         *_of_host(rounds.own),
     ):
@@ -206,6 +207,18 @@ def _of_turns(rounds: Rounds) -> list[Finding]:
             severity: Literal["warning", "reject"] = "reject" if each is rounds.own else "warning"
             found.append(Finding(code="busy-out-of-turn", severity=severity, message=message))
     return found
+
+
+def _of_work_left(baseline: Timings | None) -> list[Finding]:
+    """Return a finding where the baseline's turns waited for the device, as its worker tells the truth."""
+    waited_ms = None if baseline is None else baseline.work_left_ms
+    if waited_ms is None:
+        return []
+    message = (
+        f"the device took {waited_ms:.2f} ms to answer at the begin of the baseline's turns, far longer than "
+        "before the submission's code was there: work is left on the device when a call has returned"
+    )
+    return [Finding(code="work-left-on-device", severity="warning", message=message)]
 
 
 def _others(rounds: Rounds) -> float | None:

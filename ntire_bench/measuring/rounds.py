@@ -314,6 +314,8 @@ class Rounds:
         for each in self.timings if self._turns % 2 else self.timings[::-1]:
             with blamed(each.side), each.turns.turn():
                 given = [each.side.worker.run(content.lr) for content in contents]
+            if given[0].wait_ms is not None:
+                each.waits_ms.append(given[0].wait_ms)
             found[id(each)] = given[len(contents) - len(self._counted(contents)) :]
         in_order = [found[id(each)] for each in self.timings]
         return [list(of_image) for of_image in zip(*in_order, strict=True)], self._watcher.look()

@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST_CALLS = 5  # on one image, for that image to be judged alone
 _LEAST_MS = 0.001
+_FEWEST_WAITS, _LEAST_WAIT_MS, _LONG_WAIT = 10, 0.1, 3.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Timings:
         memory_mib: By split, the peak; None where the device does not tell.
         flags: Settings of torch as they were found after the rounds of this launch, each once.
         turns: CPU time in its turns and out of them.
+        waits_ms: How long the device took to answer at the begin of each of its turns; empty on a CPU.
     """
 
     side: Side
@@ -100,6 +102,19 @@ class Timings:
     memory_mib: dict[str, float | None] = field(default_factory=dict)
     flags: list[dict[str, bool | int | str]] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
+    waits_ms: list[float] = field(default_factory=list)
+
+    @property
+    def work_left_ms(self) -> float | None:
+        """How long its turns waited for the device, where that is much longer than with nothing to wait for.
+
+        Work that the other side has left there is what it waits for.
+        """
+        usual = [overhead.wait_ms for overhead in self.overheads if overhead.wait_ms is not None]
+        if not usual or len(self.waits_ms) < _FEWEST_WAITS:
+            return None
+        waited = float(np.median(self.waits_ms))
+        return waited if waited > _LEAST_WAIT_MS + _LONG_WAIT * max(usual) else None
 
     def begin_launch(self, overhead: Overhead) -> None:
         """Begin a launch, with what its worker's calls take beside the forward pass."""

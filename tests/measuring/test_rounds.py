@@ -274,6 +274,19 @@ def test_a_clock_that_fits_at_the_second_try_is_believed(decoded):
     assert codes(team) == set() and len(team.splits["valid"].per_image[0].runtime_samples_ms) == 4
 
 
+@pytest.mark.parametrize(("waits", "found"), [(0.02, False), (0.4, True)])
+def test_work_that_is_left_on_the_device_is_seen_in_the_baselines_turns(decoded, monkeypatch, waits, found):
+    base, team = side("base", []), side("team", [])
+    worker = cast(FakeWorker, base.worker)
+    given = worker.run
+    monkeypatch.setattr(worker, "run", lambda lr: given(lr)._replace(wait_ms=waits))
+    done = session([base, team], [split(6)], (2, 2))
+    for timings in done.timings:
+        timings.overheads = [dataclasses.replace(Overhead.nothing(), wait_ms=0.02)] * 2
+    conclude(done, (2, 2))
+    assert codes(team) == ({"work-left-on-device"} if found else set())
+
+
 def test_a_baseline_whose_clock_is_not_believed_is_told_as_well(decoded):
     team, base = side("team", []), side("base", [])
     cast(FakeWorker, base.worker).excess_ms = 50.0

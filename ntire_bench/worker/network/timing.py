@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 import time
 from collections.abc import Callable
@@ -31,20 +32,23 @@ def timed(forward: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Tensor, T
     """
     before = _switches()
     if image.device.type == "cuda":
-        output, (runtime_ms, host_ms, allocations) = _on_gpu(forward, image)
-        return output, Timed(runtime_ms, host_ms, allocations, _switches() - before)
+        output, told = _on_gpu(forward, image)
+        return output, dataclasses.replace(told, switches=_switches() - before)
     begin = time.perf_counter_ns()
     output = forward(image)
     runtime_ms = (time.perf_counter_ns() - begin) / 1e6
     return output, Timed(runtime_ms, switches=_switches() - before)
 
 
-def _on_gpu(forward: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Tensor, tuple[float, float, int]]:
-    """Return the output, the runtime [ms], that until all kernels were queued [ms], and allocations."""
+def _on_gpu(forward: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Tensor, Timed]:
+    """Run a forward pass on a GPU; return its output, and what the call was like on the device."""
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    end.record()  # an event is made when it is first recorded; this one not while the clock runs
     allocations = device_allocations(image.device)
     torch.cuda.synchronize(image.device)
+    asked = time.perf_counter()
+    end.record()  # an event is made when it is first recorded; this one not while the clock runs
+    torch.cuda.synchronize(image.device)  # work that another process has left on the device is waited for
+    wait_ms = (time.perf_counter() - asked) * 1e3
     begin = time.perf_counter()
     start.record()
     output = forward(image)
@@ -52,7 +56,8 @@ def _on_gpu(forward: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Tensor,
     host_ms = (time.perf_counter() - begin) * 1e3
     torch.cuda.synchronize(image.device)
     allocations = device_allocations(image.device) - allocations
-    return output, (start.elapsed_time(end), host_ms, max(0, allocations))
+    told = Timed(start.elapsed_time(end), host_ms, max(0, allocations), wait_ms=wait_ms)
+    return output, told
 
 
 def device_allocations(device: torch.device) -> int:

@@ -56,8 +56,9 @@ def test_nothing_but_the_forward_pass_lies_between_the_events(monkeypatch):
     output, told = timing.timed(gpu.forward, GPU)
     assert output == "SR"
     assert gpu.steps == [
-        "record",
         "stats",
+        "synchronize",
+        "record",
         "synchronize",
         "record",
         "forward",
@@ -67,6 +68,7 @@ def test_nothing_but_the_forward_pass_lies_between_the_events(monkeypatch):
     ]
     assert told.runtime_ms == pytest.approx(11.0)  # to the end of the last record
     assert told.host_ms == pytest.approx(12.0)  # from before the first to after the last, without the wait
+    assert told.wait_ms == pytest.approx(501.0)  # of the record and the synchronization before
     assert told.allocations == 3
 
 
