@@ -13,7 +13,7 @@ __all__ = ["BUSY_SHARE", "Watcher"]
 
 BUSY_SHARE = 0.10  # of all cores; a desktop at rest has 0.01 to 0.03
 _LOW_CLOCK = 0.97  # of the usual clock
-_FEWEST_SAMPLES = 5
+_FEWEST_SAMPLES, _RECENT = 5, 600  # of the GPU; half a minute
 _INTERVAL_S = 0.25  # the kernel counts CPU time in steps of 10 ms, and a look at all processes takes 2 ms
 
 
@@ -40,7 +40,7 @@ class Watcher:
             self._share, self._since = CpuShare(self._own), now
         samples = self._trace.samples
         new, self._looked_at = samples[self._looked_at :], len(samples)
-        clocks = [sample[0] for sample in samples if sample[0] is not None]
+        clocks = [sample[0] for sample in samples[-_RECENT:] if new and sample[0] is not None]
         low = False
         if len(clocks) >= _FEWEST_SAMPLES:
             usual = statistics.median(clocks)
