@@ -9,9 +9,10 @@ from ntire_bench.measuring.timings import Surroundings, TimedCall
 
 SIZE = (80, 96)
 BUSY = Surroundings(load=0.5)
+QUIET = Surroundings()
 
 
-def call(ms: float, around: Surroundings = Surroundings(), **seen: int) -> TimedCall:
+def call(ms: float, around: Surroundings = QUIET, **seen: int) -> TimedCall:
     return TimedCall(claimed_ms=ms, bracket_ms=ms + 1, around=around, **seen)
 
 
