@@ -131,6 +131,8 @@ class Worker:
             UsageError: No worker comes up, or it has no such device; no submission's code has run by then.
             MeasurementError: Somebody killed this one.
         """
+        import cv2  # noqa: F401 - `_take` needs it; this process has nothing to do until the worker is there
+
         try:
             told = self._call(
                 "hello", START_TIMEOUT_S, threads=self._asked_threads, cpu_threads=compute_threads()
