@@ -210,7 +210,8 @@ def leaderboard(
         results: The folder.
         protocol: Name of the rules; None for the default's records, or those of the only rules that have any.
         channel: "y" or "rgb", to compare with the thresholds in; None: as the protocol says.
-        device: Part of a device's name, or "cuda" or "cpu"; None for the device with the most teams.
+        device: Part of a device's name or of what else was measured with, such as "torch 2.11", or "cuda" or
+            "cpu"; None for the class of device, driver, libraries, CPU and threads with the most teams.
         reference: Name of a published table to show in place of the records, such as "ntire2024".
 
     Returns:

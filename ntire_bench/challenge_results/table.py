@@ -53,6 +53,7 @@ COLUMNS = (
 _OF_TEST = ("test_ave_psnr", "test_ave_runtime", "ave_runtime")
 _NEEDED = ("model", "num_parameters", "flops")
 _EXPECTED = "a header with " + ", ".join(column.title for column in COLUMNS) + ", separated by tabs"
+_RATIO_OFF = 0.005  # less than this is told by no score with two decimals
 _ABSENT = {"", "-", "–", "n/a", "none"}
 
 
@@ -95,8 +96,9 @@ def write_table(board: Board) -> str:
 
     PSNR is on RGB, whatever channel the board was judged in, because the challenge's columns hold RGB PSNR.
     Values have as many decimals as the challenge prints, and more where rounding would change them, so that
-    the file of one session, imported again, gives the same board. Where no row has the split test, its
-    columns are left out, as the challenge does. A cell is empty where the value is not known.
+    the file of one session, imported again, gives the same board, but for ratios that are not the quotient of
+    two runtimes (see `remarks`). Where no row has the split test, its columns are left out, as the challenge
+    does. A cell is empty where the value is not known.
     """
     rows = [_values(row.entry) for row in board.rows]
     tested = any(key in row for row in rows for key in _OF_TEST) or not rows
@@ -129,9 +131,23 @@ def remarks(board: Board) -> list[str]:
             f"({min(bases):.2f} to {max(bases):.2f} ms), and the file has room for one: imported again, it "
             "gives other scores."
         )
+    ratios = [_ratio_off(row.entry) for row in board.rows]
+    if any(off > _RATIO_OFF for off in ratios):
+        texts.append(
+            "The score takes the runtime's ratio to the baseline's as its session has it. The file has room "
+            f"for runtimes alone, whose quotient is up to {max(ratios):.1%} off: imported again, it gives "
+            "other scores."
+        )
     if board.left_out:
         texts.append(f"Not in the file: {len(board.left_out)} records that are left out of the ranking.")
     return texts
+
+
+def _ratio_off(entry: Entry) -> float:
+    """Return by how much the quotient of both runtimes differs from the ratio that is scored."""
+    if entry.ratio is None or entry.costs is None or entry.baseline is None:
+        return 0.0
+    return abs(entry.costs.runtime_ms / entry.baseline.runtime_ms - entry.ratio) / max(entry.ratio, 1e-9)
 
 
 def _read_header(line: str, number: int, path: str | os.PathLike[str]) -> tuple[list[str | None], list[str]]:

@@ -69,7 +69,12 @@ def list_(sources: Sources, as_json: bool) -> None:
     help="What to write; challenge: its results.txt, with RGB PSNR.",
 )
 @click.option("--reference", help="Show a published table instead: ntire2024.")
-@click.option("--device", "device", help="Rank the records of this device (as the table's title names it).")
+@click.option(
+    "--device",
+    "device",
+    help="Rank the records of this class: a part of the device's name, or of what else they were measured "
+    'with, such as "torch 2.11".',
+)
 @click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
 @json_flag
 def leaderboard(

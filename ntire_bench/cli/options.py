@@ -233,7 +233,9 @@ effort_options = options(
         help="At most so many seconds of rounds per submission.",
     ),
     click.option(
-        "--threads", type=click.IntRange(1), help="CPU threads of a network.  [default: all cores but one]"
+        "--threads",
+        type=click.IntRange(1),
+        help="CPU threads of a network.  [default: all cores but one on a CPU, one on a GPU]",
     ),
     taken_as("effort", Effort),
 )

@@ -89,7 +89,7 @@ def run(
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording
-    from ntire_bench.ranking.groups import device_of
+    from ntire_bench.ranking.device_class import class_of
     from ntire_bench.records import store
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
@@ -113,7 +113,7 @@ def run(
 
     def board() -> Board:
         known = [item.record.environment for item in evaluated if not item.record.error]
-        measured_on = next((str(device_of(one)) for one in known if one is not None), None)
+        measured_on = next((str(class_of(one)) for one in known if one is not None), None)
         return stored_board(results, data.protocol.name, request.channel, measured_on)
 
     def what_there_is() -> dict[str, Any]:

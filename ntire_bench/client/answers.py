@@ -140,8 +140,9 @@ def timed(reply: object, longest_s: float) -> Timed:
     longest_ms = longest_s * 1000
     if not 0 < told.runtime_ms <= longest_ms:
         raise ForgedAnswerError(f"a runtime of {told.runtime_ms} ms")
-    if told.host_ms is not None and not 0 <= told.host_ms <= longest_ms:
-        raise ForgedAnswerError(f"{told.host_ms} ms until the last kernel was queued")
+    for value_ms in (told.host_ms, told.wait_ms):
+        if value_ms is not None and not 0 <= value_ms <= longest_ms:
+            raise ForgedAnswerError(f"{value_ms} ms of a call")
     if not (0 <= told.allocations <= _MOST and 0 <= told.switches <= _MOST):
         raise ForgedAnswerError(f"{told.allocations} allocations and {told.switches} interruptions")
     return told

@@ -24,9 +24,10 @@ from typing import IO, Any
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation.choose import isolation_for
-from ntire_bench.isolation.limits import Limits
+from ntire_bench.isolation.limits import Limits, gpu_share_bytes
 from ntire_bench.isolation.spawn import spawn
 from ntire_bench.isolation.watch import Watch
+from ntire_bench.machine.gpu_memory import GpuMemory
 from ntire_bench.records.record import Isolation
 from ntire_bench.text import one_line
 from ntire_bench.wire import channel
@@ -165,6 +166,7 @@ class Sandbox:
                 files=readable,
                 hidden=hidden,
                 folder=workdir,
+                gpu=device != "cpu",
             )
         finally:
             os.close(theirs_in)
@@ -237,6 +239,20 @@ class Sandbox:
     def expect_strange_code(self) -> None:
         """Note that the submission's own code runs from now on."""
         self._watch.count_shared()
+
+    def bound_gpu(self, uuid: str, total: int) -> tuple[int, str | None]:
+        """Bound what the worker holds of a GPU's memory, once it is on that GPU.
+
+        Args:
+            uuid: Of the GPU, as torch gives it.
+            total: What it has [bytes].
+
+        Returns:
+            How much the worker may hold [bytes], and why nobody sees to that, as a clause; None where it is
+            seen to.
+        """
+        share = gpu_share_bytes(total)
+        return share, self._watch.bound_gpu(GpuMemory(uuid), share)
 
     def forged(self, found: str) -> SubmissionError:
         """Return the error for a reply that this program's own code in the worker would not have sent."""

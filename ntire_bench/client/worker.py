@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ntire_bench.client import answers
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
+from ntire_bench.isolation.limits import tensors_share_bytes
 from ntire_bench.machine.environment import compute_threads
 from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.branch import Branch
@@ -53,6 +54,7 @@ class Call(NamedTuple):
         host_ms: Until its last kernel was queued [ms], as the worker measured it; None on a CPU.
         allocations: How often GPU memory was taken from the driver in it, as the worker says.
         switches: How often its thread was interrupted in it, as the worker says.
+        wait_ms: How long the device took to answer before it [ms], as the worker says; None on a CPU.
     """
 
     sr: npt.NDArray[np.uint8]
@@ -61,6 +63,7 @@ class Call(NamedTuple):
     host_ms: float | None = None
     allocations: int = 0
     switches: int = 0
+    wait_ms: float | None = None
 
 
 class Worker:
@@ -71,7 +74,8 @@ class Worker:
         scale: Enlargement factor.
         largest_lr: (height, width) of the largest LR image that will be sent; sizes the shared buffers.
         device: "auto", "cpu", "cuda", "cuda:N".
-        threads: CPU threads to compute with; None takes `environment.compute_threads()`.
+        threads: CPU threads to compute with; None takes one on a GPU, and `environment.compute_threads()` on
+            a CPU.
         isolation: What `isolation.isolation_for` returned; None for the best there is.
         hidden: Folders it must not see, even inside what it may read.
     """
@@ -89,7 +93,8 @@ class Worker:
     ) -> None:
         self._submission = submission
         self._scale = scale
-        self._threads = compute_threads() if threads is None else threads
+        self._asked_threads = threads
+        self._threads = threads or compute_threads()  # until the worker has told which device it has
         self._slow: Slow | None = None
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
@@ -119,6 +124,9 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         """Return what only the worker knows of the environment (see `device.describe`).
 
+        On a GPU its memory is bounded from then on; `gpu_unbounded` says why not, as a clause, where nobody
+        can see what each process holds.
+
         Raises:
             UsageError: No worker comes up, or it has no such device; no submission's code has run by then.
             MeasurementError: Somebody killed this one.
@@ -126,7 +134,9 @@ class Worker:
         import cv2  # noqa: F401 - `_take` needs it; this process has nothing to do until the worker is there
 
         try:
-            return self._call("hello", START_TIMEOUT_S, threads=self._threads)
+            told = self._call(
+                "hello", START_TIMEOUT_S, threads=self._asked_threads, cpu_threads=compute_threads()
+            )
         except SubmissionError as error:
             if self._sandbox.killed:
                 raise MeasurementError(
@@ -142,6 +152,12 @@ class Worker:
             ) from error
         except MeasurementError as error:
             raise UsageError(error.what, remedy=error.remedy) from error
+        self._threads = told["threads"]
+        if told["device"] == "cuda":
+            share, unseen = self._sandbox.bound_gpu(told["gpu_uuid"], told["gpu_memory_bytes"])
+            self._call("bound_memory", START_TIMEOUT_S, memory_bytes=tensors_share_bytes(share))
+            told["gpu_unbounded"] = unseen
+        return told
 
     def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
         """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
@@ -220,7 +236,7 @@ class Worker:
 
     @property
     def threads(self) -> int:
-        """CPU threads that it computes with."""
+        """CPU threads that it computes with; certain after `hello`."""
         return self._threads
 
     def begin_round(self) -> None:
@@ -242,7 +258,8 @@ class Worker:
         sr = self._take(height, width)
         bracket_ms = (_clock_ns() - begin) / 1e6
         told = self._checked(lambda: answers.timed(reply, CALL_TIMEOUT_S))
-        return Call(sr, told.runtime_ms, bracket_ms, told.host_ms, told.allocations, told.switches)
+        beside = told.host_ms, told.allocations, told.switches, told.wait_ms
+        return Call(sr, told.runtime_ms, bracket_ms, *beside)
 
     def _take(self, height: int, width: int) -> npt.NDArray[np.uint8]:
         """Return a copy of the SR image of an LR image of that size, uint8 HWC."""

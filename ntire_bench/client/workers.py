@@ -27,7 +27,7 @@ class Workers:
         scale: Enlargement factor.
         largest_lr: (height, width) of the largest LR image that will be sent.
         device: "auto", "cpu", "cuda", "cuda:N".
-        threads: CPU threads that each computes with; None takes `environment.compute_threads()`.
+        threads: CPU threads that each computes with; see `Worker`.
         isolation: What `isolation.isolation_for` returned; None for the best there is.
         hidden: Folders that they must not see, even inside what they may read.
 

@@ -94,9 +94,10 @@ class Estimate:
     Attributes:
         ratio: Runtime over the baseline's; 1 where the submission is the baseline.
         ratios: The same of every resample; empty where there is one round only.
-        own_ms: Per split, the mean over images of the median over rounds, of every resample [ms]. Here what
-            slowed both sides is not taken out: it does not cancel out of an absolute time.
+        own_ms: Per split, the mean over images of the median over rounds, of every resample [ms]: of the
+            calls as they were.
         baseline_ms: The same of the baseline; None where the submission is the baseline.
+        split_ratios: `ratio` of each split alone.
         half_width: Half of the width of the 95 % interval, divided by the estimate: of the ratio, or of the
             runtime where the submission is the baseline. None where there is one round only.
     """
@@ -105,6 +106,7 @@ class Estimate:
     ratios: Floats
     own_ms: Mapping[str, Floats]
     baseline_ms: Mapping[str, Floats] | None
+    split_ratios: Mapping[str, float]
     half_width: float | None
 
 
@@ -189,13 +191,10 @@ def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) ->
     base = None if calm.baseline is None else {s: runtime_ms(v) for s, v in calm.baseline.items()}
     ratio = 1.0 if base is None else _ratio(own, base)
     drawn = _Draws.of(samples.launches, resamples, seed)
-    own_ms = {split: drawn.around(own[split], _mean_of_medians(v)) for split, v in samples.own.items()}
-    baseline_ms: dict[str, Floats] | None = None
+    own_ms = _resampled(drawn, samples.own)
+    baseline_ms = None if samples.baseline is None else _resampled(drawn, samples.baseline)
     ratios = np.ones(len(drawn.both))
-    if base is not None and calm.baseline is not None and samples.baseline is not None:
-        baseline_ms = {
-            split: drawn.around(base[split], _mean_of_medians(v)) for split, v in samples.baseline.items()
-        }
+    if calm.baseline is not None:
         ratios = drawn.around(ratio, _ratio_of(calm.own, calm.baseline))
     zeros = np.zeros(len(drawn.both))
     judged, point = (
@@ -207,6 +206,7 @@ def bootstrap(samples: Samples, *, resamples: int = RESAMPLES, seed: int = 0) ->
         ratios=ratios,
         own_ms=own_ms,
         baseline_ms=baseline_ms,
+        split_ratios={split: 1.0 if base is None else own[split] / base[split] for split in own},
         half_width=None if limits is None else (limits[1] - limits[0]) / 2 / point,
     )
 
@@ -268,6 +268,13 @@ class _Draws:
             factor *= launches / spread
         result: Floats = np.maximum(point + (values - point) * factor, 0.0)
         return result
+
+
+def _resampled(drawn: _Draws, side: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return resamples of a side's runtime on each split [ms]."""
+    return {
+        split: drawn.around(runtime_ms(values), _mean_of_medians(values)) for split, values in side.items()
+    }
 
 
 def _mean_of_medians(values: Floats) -> Callable[[Rounds], float]:

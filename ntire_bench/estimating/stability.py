@@ -1,4 +1,4 @@
-"""How steady a stored runtime is: round by round, call by call, and how its interval narrowed."""
+"""How steady a stored runtime is: by round and call, which calls were slow, how its interval narrowed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from ntire_bench.errors import RecordError
 from ntire_bench.estimating.bootstrap import Samples, bootstrap
 from ntire_bench.records.record import Record, SplitResult
 
-__all__ = ["Stability", "samples_from", "stability"]
+__all__ = ["SLOW", "SlowRounds", "Stability", "samples_from", "stability"]
 
 Floats = npt.NDArray[np.float64]
+SlowRounds = Mapping[str, tuple[int, ...]]
+"""By cause, how many calls of each round were slow; without the causes that no call had."""
+
+SLOW = 1.2  # times its image's median, from which on a call is slow
 
 _RESAMPLES = 300
 _MOST_MOMENTS = 15
+_FEWEST_ROUNDS = 3  # of which a median says that one of them is slow
+_NO_CAUSE = "cause not stored"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,12 @@ class Stability:
         baseline_ms: The same of the baseline; None where the submission is the baseline.
         deviations: Of every call of the submission from its image's median, as a share, round by round.
         half_widths: Number of rounds, from the first on, and half of the interval from them, as a share.
+        calls: How many calls of the submission count.
+        slow: Those of them that were slow.
+        baseline_slow: Those of the baseline, of which as many count; empty where the submission is the
+            baseline.
+        host_ms: Time of a call until its last kernel is queued, averaged as the runtime is [ms]; None on a
+            CPU.
     """
 
     launches: tuple[int, ...]
@@ -38,6 +50,10 @@ class Stability:
     baseline_ms: Floats | None
     deviations: Floats
     half_widths: tuple[tuple[int, float], ...]
+    calls: int
+    slow: SlowRounds
+    baseline_slow: SlowRounds
+    host_ms: float | None
 
     @property
     def ratio(self) -> Floats:
@@ -55,6 +71,10 @@ class Stability:
             "ratio": self.ratio.tolist(),
             "deviations": self.deviations.tolist(),
             "half_widths": [{"rounds": rounds, "half_width": width} for rounds, width in self.half_widths],
+            "calls": self.calls,
+            "slow_calls": {cause: list(counts) for cause, counts in self.slow.items()},
+            "baseline_slow_calls": {cause: list(counts) for cause, counts in self.baseline_slow.items()},
+            "host_ms": self.host_ms,
         }
 
 
@@ -101,13 +121,50 @@ def stability(record: Record) -> Stability:
         found = bootstrap(_first(samples, rounds), resamples=_RESAMPLES)
         if found.half_width is not None:
             widths.append((rounds, found.half_width))
+    baseline = None if samples.baseline is None else record.baseline
     return Stability(
         launches=samples.launches,
         runtime_ms=own,
         baseline_ms=None if samples.baseline is None else _per_round(samples.baseline),
         deviations=deviations.T.ravel(),
         half_widths=tuple(widths),
+        calls=len(deviations) * samples.rounds,
+        slow=_slow(record.schema_version, record.splits, samples.own),
+        baseline_slow=_slow(record.schema_version, baseline.splits, samples.baseline or {})
+        if baseline
+        else {},
+        host_ms=_host_ms(record.splits),
     )
+
+
+def _slow(version: int, splits: Mapping[str, SplitResult], calls: Mapping[str, Floats]) -> SlowRounds:
+    """Return the slow calls of a side; version 1 stored none, and they are found among its calls."""
+    found: dict[str, list[int]] = {}
+    rounds = next((values.shape[1] for values in calls.values()), 0)
+    for split in calls:
+        if version > 1:
+            slow = [
+                (one.call, str(one.cause)) for image in splits[split].per_image for one in image.slow_calls
+            ]
+        elif rounds < _FEWEST_ROUNDS:
+            slow = []
+        else:
+            over = calls[split] > SLOW * np.median(calls[split], axis=1, keepdims=True)
+            slow = [(int(place), _NO_CAUSE) for place in np.nonzero(over)[1]]
+        for place, cause in slow:
+            if place < rounds:
+                found.setdefault(cause, [0] * rounds)[place] += 1
+    return {cause: tuple(counts) for cause, counts in sorted(found.items())}
+
+
+def _host_ms(splits: Mapping[str, SplitResult]) -> float | None:
+    means = []
+    for result in splits.values():
+        known = [image.host_ms for image in result.per_image if image.host_ms is not None]
+        if len(known) != len(result.per_image):
+            return None
+        means.append(float(np.mean(known)))
+    return float(np.mean(means)) if means else None
 
 
 def _moments(launches: Sequence[int]) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Limits", "apply", "machine_memory_bytes", "rlimits"]
+__all__ = ["Limits", "apply", "gpu_share_bytes", "machine_memory_bytes", "rlimits", "tensors_share_bytes"]
 
 _GIB = 1024**3
 _MIB = 1024**2
@@ -54,6 +54,30 @@ def machine_memory_bytes() -> int:
         if text.isdigit() and int(text):
             total = min(total, int(text))
     return total
+
+
+def gpu_share_bytes(total: int) -> int:
+    """Return how much of a GPU's memory one worker may hold [bytes].
+
+    That is half of it, less a reserve for workers that wait for their turn and for other programs. It is the
+    same where a submission is its own baseline: what is allowed must not depend on what it is compared with.
+
+    Args:
+        total: What the GPU has [bytes].
+
+    >>> [round(gpu_share_bytes(total * _GIB) / _GIB, 1) for total in (4, 8, 80)]
+    [1.5, 3.0, 36.0]
+    """
+    return (total - max(total // 10, min(2 * _GIB, total // 4))) // 2
+
+
+def tensors_share_bytes(share: int) -> int:
+    """Return how much of its share [bytes] a worker's torch may take for tensors.
+
+    What CUDA itself holds in a process is no part of that: some hundred MiB, more with many kernels. torch
+    gives back what it keeps unused before it goes over, so an honest network is not ended for what it keeps.
+    """
+    return max(share // 2, share - _GIB)
 
 
 def rlimits(limits: Limits, *, own_count: bool, gpu: bool) -> list[tuple[str, int]]:

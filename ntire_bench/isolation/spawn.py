@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ MALLOC = ":".join(
         ("top_pad", 2**26),
     )
 )
+# Beside a GPU, threads of OpenMP that have nothing to do sleep at once. By default each spins for
+# milliseconds, which takes a core from the thread that launches kernels. On a CPU they spin: a network of
+# short operators would wait for its threads to wake up (benchmarks/waiting.py, docs/PERFORMANCE.md).
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 # What a worker may know of the environment: enough to find libraries and devices, no secrets of the user.
 _ENVIRONMENT = (
     "PATH",
@@ -158,6 +162,7 @@ def spawn(
     files: Sequence[Path] = (),
     hidden: Sequence[Path] = (),
     folder: Path | None = None,
+    gpu: bool = False,
 ) -> Spawned:
     """Start an interpreter at a level of isolation; what it prints can be read from its process's stdout.
 
@@ -173,13 +178,14 @@ def spawn(
         files: Files and folders it may read, beside the interpreter and its packages.
         hidden: Folders it must not see, even inside those.
         folder: Its working directory; None for its scratch folder.
+        gpu: Whether it computes on a GPU, if there is one.
 
     Raises:
         FileNotFoundError: There is no bubblewrap for L3.
     """
     _compile_package()
     with interruption.held():  # whatever is made here is known to somebody who ends it
-        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder)
+        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder, gpu)
         _alive.add(spawned)
     return spawned
 
@@ -193,6 +199,7 @@ def _spawn(
     files: Sequence[Path],
     hidden: Sequence[Path],
     folder: Path | None,
+    gpu: bool,
 ) -> Spawned:
     with contextlib.ExitStack() as undo:  # on failure
         own_files = level in ("L2", "L3")
@@ -202,7 +209,7 @@ def _spawn(
         place = _SCRATCH if scratch is None else str(scratch)
         if sys.platform != "linux":
             command = _interpreter(code, arguments, _absolute(sys.path), [])
-            process = _start(command, descriptors, place, folder=place)
+            process = _start(command, descriptors, place, folder=place, more={})
             undo.pop_all()
             return Spawned(process, level, cgroups.Group(), scratch)
         syscalls.set_dumpable(False)  # this process's memory is not for others of the same user
@@ -224,7 +231,7 @@ def _spawn(
             "uid": uid,
             **seen.as_json(),
         }
-        process = _launch(plan, seen)
+        process = _launch(plan, seen, PASSIVE if gpu and seen.gpu else {})
         undo.pop_all()
         return Spawned(process, level, group, scratch)
 
@@ -248,8 +255,8 @@ def _interpreter(
     return [sys.executable, "-I", "-c", begin + code, *arguments]
 
 
-def _launch(plan: dict[str, Any], seen: views.View) -> subprocess.Popen[bytes]:
-    """Start the launcher, which carries out a plan (see `inside.launch`)."""
+def _launch(plan: dict[str, Any], seen: views.View, more: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the launcher, which carries out a plan (see `inside.launch`), with more in its environment."""
     with contextlib.ExitStack() as stack:
         handed = list(plan["keep"])
         if plan["level"] == "L3":
@@ -269,16 +276,21 @@ def _launch(plan: dict[str, Any], seen: views.View) -> subprocess.Popen[bytes]:
         plan_fd = _file_of(json.dumps(plan).encode(), stack)
         launcher = _LAUNCH.format(**_package())
         command = [sys.executable, "-I", "-S", "-c", launcher, str(plan_fd)]
-        return _start(command, [*handed, plan_fd], plan["scratch"], folder="/")
+        return _start(command, [*handed, plan_fd], plan["scratch"], folder="/", more=more)
 
 
 def _start(
-    command: Sequence[str], descriptors: Sequence[int], scratch: str, *, folder: str
+    command: Sequence[str],
+    descriptors: Sequence[int],
+    scratch: str,
+    *,
+    folder: str,
+    more: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     """Start a program with these descriptors alone and little knowledge of this user."""
     environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
     environment |= {"HOME": scratch, "TMPDIR": scratch, "USER": "worker", "LOGNAME": "worker"}
-    environment["GLIBC_TUNABLES"] = MALLOC
+    environment |= {"GLIBC_TUNABLES": MALLOC, **more}
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.isolation.spawn import Spawned
 from ntire_bench.machine import processes
+from ntire_bench.machine.gpu_memory import GpuMemory
 
 __all__ = ["Watch"]
 
@@ -38,6 +39,7 @@ class Watch:
         self._limits = limits
         self._over = threading.Event()
         self._stopped_since: float | None = None
+        self._gpu: tuple[GpuMemory, int] | None = None  # whose memory the worker may hold so much of [bytes]
         self._shared_before: int | None = None  # None: not counted yet
         self._shown_by_others: dict[tuple[int, int], int] = {}  # when shared memory was first counted
         self._thread = threading.Thread(target=self._run, name="ntire_bench-watch", daemon=True)
@@ -63,6 +65,21 @@ class Watch:
         shown = processes.shared_memory_shown()
         self._shown_by_others = {process: size for process, size in shown.items() if process[0] not in own}
 
+    def bound_gpu(self, memory: GpuMemory, share: int) -> str | None:
+        """Bound from now on what the worker holds of a GPU's memory; it must be on the GPU by now.
+
+        Args:
+            memory: Of the GPU.
+            share: How much it may hold [bytes].
+
+        Returns:
+            Why that cannot be done, as a clause; None where it is.
+        """
+        if memory.held_by([*self._tree(), self._spawned.pid]) is None:
+            return memory.missing
+        self._gpu = memory, share
+        return None
+
     def _run(self) -> None:
         while not self._over.wait(_INTERVAL_S) and self.reason is None:
             reason = self.look()
@@ -86,6 +103,10 @@ class Watch:
             grown -= self._growth_of_others()  # slower, so only where the worker is about to be ended
             if self._over_limit(tree, processes.private_memory_bytes, grown):
                 return f"{taken}, shared memory counted"
+        if self._gpu is not None:
+            memory, share = self._gpu
+            if (memory.held_by(tree) or 0) > share:  # not known: it is about to end, or has just ended
+                return f"it took more GPU memory than {share / 1024**3:.1f} GiB"
         if self._has_stopped():
             return f"it stopped itself for {limits.stopped_s:.0f} s"
         return None

@@ -2,5 +2,5 @@
 
 A worker's first process imports processes.py, which uses the standard library alone.
 
-Others import: environment, monitor.CpuShare, monitor.GpuTrace, processes.
+Others import: environment, gpu_memory.GpuMemory, installed, monitor.CpuShare, monitor.GpuTrace, processes.
 """

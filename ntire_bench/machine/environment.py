@@ -14,6 +14,8 @@ from ntire_bench.records.record import Environment
 
 __all__ = ["commit", "compute_threads", "cores", "cpu_model", "describe"]
 
+_NOT_RECORDED = ("gpu_uuid", "gpu_memory_bytes", "gpu_unbounded")  # the first names one GPU of the world
+
 
 def describe(worker: dict[str, Any]) -> Environment:
     """Join what the worker and the parent can tell.
@@ -22,7 +24,7 @@ def describe(worker: dict[str, Any]) -> Environment:
         worker: Fields of `Environment` that only a process with torch can tell (see `device.describe`).
     """
     cpu = cpu_model()
-    known = {key: value for key, value in worker.items() if key != "gpu_uuid"}  # names one GPU of the world
+    known = {key: value for key, value in worker.items() if key not in _NOT_RECORDED}
     return Environment(
         **{**known, "device_name": worker["device_name"] or cpu},
         cpu=cpu,
@@ -40,7 +42,7 @@ def cores() -> int:
 
 
 def compute_threads() -> int:
-    """Return with how many threads a worker computes: OMP_NUM_THREADS, else all cores but one.
+    """Return with how many threads a worker computes on a CPU: OMP_NUM_THREADS, else all cores but one.
 
     That one is for what runs beside the calls in the parent: decoding and metrics. It also makes a runtime
     steadier, as threads that wait for each other wait for whatever takes the core of one of them.

@@ -62,8 +62,8 @@ class GpuTrace:
         uuid: Of the GPU, as torch gives it; None for no GPU.
 
     Attributes:
-        samples: At each moment: SM and memory clock [MHz], temperature [C], power [W], throttle reasons. None
-            for what the GPU does not report.
+        samples: At each moment: SM and memory clock [MHz], temperature [C], power [W], throttle reasons, and
+            how many processes of other programs were on it. None for what the GPU does not report.
         others: The most processes of other programs that were on it at once; None where that is not known.
         missing: Why something cannot be sampled; None where all can be, or where there is no GPU.
     """
@@ -118,8 +118,8 @@ class GpuTrace:
             lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
         )
         while not self._stop.wait(_INTERVAL_S):
-            self.samples.append(tuple(self._asked(query) for query in queries))
             others = self._asked(lambda: self._strangers(own, workers))
+            self.samples.append((*(self._asked(query) for query in queries), others))
             if others is not None:
                 self.others = max(self.others or 0, int(others))
 

@@ -46,15 +46,14 @@ class Ahead:
         workers, self._fresh = self._fresh, None
         return workers or self._start(alone=True)
 
-    def start(self, *, last_launch: bool, only_launch: bool) -> list[Workers]:
+    def start(self, *, last_launch: bool) -> list[Workers]:
         """Start the workers that will be wanted next, as far as that can be foreseen.
 
-        They are those of the next launch. During the last launch they are those of the next submission; where
-        it is the only one, a fresh one of this submission's to compare with, too.
+        They are those of the next launch. During the last launch they are a fresh one of this submission's to
+        compare with, and those of the next submission.
 
         Args:
             last_launch: Whether no launch is foreseen after this one.
-            only_launch: Whether it is the only one.
 
         Returns:
             Those that were started now.
@@ -62,7 +61,7 @@ class Ahead:
         if not last_launch:
             self._launch = self._start()
             return [self._launch]
-        if only_launch:
+        if self._fresh is None:
             self._fresh = self._start(alone=True)
         start_following, self._start_following = self._start_following, None
         following = None if start_following is None else start_following()

@@ -11,23 +11,37 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["Background"]
+from ntire_bench.machine import environment
+
+__all__ = ["Background", "spare_threads"]
 
 Result = TypeVar("Result")
 
 _PENDING_PER_THREAD = 2  # a 2040x1356 pair of SR and HR is 17 MB, and dozens may not pile up
-_MOST_THREADS = 8
+_MOST_THREADS = {"cuda": 14, "cpu": 8}  # beside a CPU, jobs take memory bandwidth from what is timed
+
+
+def spare_threads(device: str, threads: int) -> int:
+    """Return how many threads jobs may have beside workers.
+
+    Args:
+        device: "cuda" or "cpu", which the workers compute on.
+        threads: CPU threads that each of them computes with.
+    """
+    # Beside a GPU, the worker whose turn it is not waits with a thread of its own.
+    of_others = threads + 1 if device == "cuda" and environment.cores() > threads + 1 else threads
+    return max(0, min(environment.cores() - of_others, _MOST_THREADS[device]))
 
 
 class Background:
     """Runs jobs in threads, or at once where there is no core for them.
 
     Args:
-        spare: Cores that no worker computes with.
+        threads: How many; see `spare_threads`.
     """
 
-    def __init__(self, spare: int) -> None:
-        self.threads = min(spare, _MOST_THREADS)
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 0 else None
         self._places = threading.BoundedSemaphore(max(1, self.threads) * _PENDING_PER_THREAD)
 

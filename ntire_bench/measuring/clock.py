@@ -3,11 +3,12 @@
 The parent takes the time of a call too: from sending an LR image that the worker has not seen, to holding
 the SR image. This time, the call's bracket, cannot be shorter than the work on the image. What a call takes
 beside the forward pass (moving pixels, converting to uint8) is measured in every worker before it loads any
-of the submission's code.
+of the submission's code, for several sizes and with its scatter, from which the tolerance follows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,60 +21,112 @@ __all__ = ["Overhead", "agrees", "measure_overhead"]
 
 Uint8 = npt.NDArray[np.uint8]
 
-_NULL_CALLS = 8  # of each size, after a first one that is not counted
+_NULL_CALLS = {"cpu": 8, "cuda": 24}  # of each size, after a first one that is not counted
+_MOST_SIZES = 3
+# A network leaves other things in the caches than the null call does: this share of the overhead may be
+# more or less. On a GPU what is beside the network is a copy each way and waking up.
+_SYSTEMATIC = {"cpu": 0.25, "cuda": 0.10}
+_SHARE = {"cpu": 0.05, "cuda": 0.03}  # of the runtime
+_LEAST_MS = {"cpu": 0.3, "cuda": 0.05}
+_SIGMAS = 3.0
+_IQR_TO_SIGMA = 1 / 1.349  # of a normal distribution
+_MEDIAN_TO_MEAN = 1.253  # standard error of a median over that of a mean
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overhead:
-    """What a call takes beside the forward pass: `fixed_ms` plus `per_pixel_ms` for each LR pixel."""
+    """What a call takes beside the forward pass, by the LR pixels of the image.
 
-    fixed_ms: float
-    per_pixel_ms: float
+    Attributes:
+        pixels: Sizes that were measured, in order.
+        typical_ms: Of each, the lower quartile.
+        spread_ms: Of each, its scatter as a standard deviation.
+        calls: How many calls each is from.
+        wait_ms: How long the device took to answer before a call, the upper quartile; None on a CPU.
+    """
+
+    pixels: tuple[int, ...]
+    typical_ms: tuple[float, ...]
+    spread_ms: tuple[float, ...]
+    calls: int
+    wait_ms: float | None = None
+
+    @classmethod
+    def nothing(cls) -> Overhead:
+        """Return one that takes no time."""
+        return cls(pixels=(1,), typical_ms=(0.0,), spread_ms=(0.0,), calls=1)
 
     def of(self, pixels: int) -> float:
-        """Return the overhead [ms] of an LR image of so many pixels."""
-        return self.fixed_ms + self.per_pixel_ms * pixels
+        """Return the overhead [ms] of an LR image of so many pixels: between sizes, on a line."""
+        return float(np.interp(pixels, self.pixels, self.typical_ms))
+
+    def spread(self, pixels: int) -> float:
+        """Return its scatter [ms], alike."""
+        return float(np.interp(pixels, self.pixels, self.spread_ms))
 
 
-def measure_overhead(worker: Worker, images: Sequence[Uint8]) -> Overhead:
+def measure_overhead(worker: Worker, images: Sequence[Uint8], device: str = "cpu") -> Overhead:
     """Time nearest-neighbour enlargement in a worker that has not loaded its submission yet.
 
     Args:
         worker: After `hello`, before `load`.
-        images: LR images, uint8 HWC; the smallest and the largest are run.
-
-    Returns:
-        The line through both sizes, or a constant where there is one size.
+        images: LR images, uint8 HWC; the smallest, the largest and one between are run.
+        device: "cuda" or "cpu".
     """
     ordered = sorted(images, key=lambda image: image.size)
-    points = []
-    for image in ordered[:: max(1, len(ordered) - 1)][:2]:
-        calls = [worker.null_run(image) for _ in range(_NULL_CALLS + 1)][1:]
+    chosen = {0, len(ordered) // 2, len(ordered) - 1}
+    sized = {ordered[place].shape[0] * ordered[place].shape[1]: ordered[place] for place in sorted(chosen)}
+    typical, spread, waits = [], [], []
+    calls = _NULL_CALLS[device]
+    for image in sized.values():
+        null = [worker.null_run(image) for _ in range(calls + 1)][1:]
+        waits += [call.wait_ms for call in null if call.wait_ms is not None]
+        beside = list(map(_beside, null))
         # The lower quartile: too much would be taken off every bracket if these calls were disturbed.
-        beside = sorted(map(_beside, calls))[_NULL_CALLS // 4]
-        points.append((image.shape[0] * image.shape[1], beside))
-    (small, low), (large, high) = points[0], points[-1]
-    slope = max(0.0, (high - low) / (large - small)) if large > small else 0.0
-    return Overhead(fixed_ms=max(0.0, low - slope * small), per_pixel_ms=slope)
+        low, high = np.quantile(beside, [0.25, 0.75])
+        typical.append(float(low))
+        spread.append(float(high - low) * _IQR_TO_SIGMA)
+    return Overhead(
+        pixels=tuple(sized),
+        typical_ms=tuple(typical),
+        spread_ms=tuple(spread),
+        calls=calls,
+        wait_ms=float(np.quantile(waits, 0.75)) if waits else None,
+    )
 
 
 def _beside(call: Call) -> float:
     return max(0.0, call.bracket_ms - call.claimed_ms)
 
 
-def agrees(claimed_ms: float, bracket_ms: float, overhead_ms: float) -> bool:
-    """Say whether a claimed runtime fits the parent's bracket.
+def agrees(
+    claimed_ms: float,
+    seen_ms: float,
+    overhead_ms: float,
+    *,
+    spread_ms: float = 0.0,
+    calls: int = 1,
+    null_calls: int = 8,
+    device: str = "cpu",
+) -> bool:
+    """Say whether a claimed runtime fits the parent's clock.
 
     Args:
-        claimed_ms: Median over the calls on one image size, as the worker measured them.
-        bracket_ms: Median of the brackets around the same calls.
+        claimed_ms: Median over some calls, as the worker measured them.
+        seen_ms: Median of the parent's times of the same calls, less the overhead.
         overhead_ms: What such a call takes beside the forward pass.
+        spread_ms: The overhead's standard deviation.
+        calls: How many calls the medians are over.
+        null_calls: How many calls the overhead is from.
+        device: "cuda" or "cpu".
 
-    >>> agrees(100.0, 110.0, 9.0), agrees(50.0, 110.0, 9.0), agrees(140.0, 110.0, 9.0)
+    >>> agrees(100.0, 101.0, 9.0), agrees(50.0, 101.0, 9.0), agrees(140.0, 101.0, 9.0)
     (True, False, False)
     """
-    seen = bracket_ms - overhead_ms
-    # Converting and copying pixels takes longer when the caches hold something else.
-    slack = 0.25 * overhead_ms
+    error_ms = _MEDIAN_TO_MEAN * spread_ms * math.sqrt(1 / calls + 1 / null_calls)
+    share = _SHARE[device]
+    slack = _LEAST_MS[device] + _SYSTEMATIC[device] * overhead_ms + _SIGMAS * error_ms
+    # The lower quartile was taken off in place of the median: 0.67 standard deviations.
+    high = seen_ms - 0.67 * spread_ms
     # A worker gains by claiming too little. It claims too much where noise has made the overhead look larger.
-    return claimed_ms <= 1.05 * seen + 0.3 + slack and seen <= 1.05 * claimed_ms + 0.3 + slack
+    return claimed_ms <= (1 + share) * seen_ms + slack and high <= (1 + share) * claimed_ms + slack

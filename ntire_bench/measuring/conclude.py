@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
 from ntire_bench.estimating import steadiness
 from ntire_bench.estimating.bootstrap import bootstrap, interval
 from ntire_bench.measuring import quality
-from ntire_bench.measuring.results import attested, samples_of, split_results
+from ntire_bench.measuring.results import exact_over_composed, host_share, samples_of, split_results
 from ntire_bench.measuring.rounds import Rounds
+from ntire_bench.measuring.slow_calls import counted, slow_calls
+from ntire_bench.measuring.surroundings import BUSY_SHARE
 from ntire_bench.measuring.timings import Timings
 from ntire_bench.records.record import Finding, Launch, Timing
 
 __all__ = ["conclude"]
 
-_OTHERS_SHARE = 0.10  # of all cores; a desktop at rest has 0.01 to 0.03
+# By how much longer exact images may take than composed ones, over many calls, and in every one of a few.
+_CONTENT_SHARE, _CONTENT_LARGE, _CONTENT_ALL = 0.05, 0.20, 0.50
+_FEWEST_EXACT, _MANY_EXACT = 4, 20
+_LAUNCH_BOUND = 0.90  # of the runtime
 _RESAMPLES_KEPT = 500
 
 
@@ -43,17 +50,26 @@ def conclude(
     """
     samples = samples_of(rounds.timings, [launch.rounds for launch in launches])
     found = bootstrap(samples)
-    for each in rounds.timings:
+    for each, metrics in zip(rounds.timings, rounds.outputs.quality, strict=True):
         for split in rounds.splits:
-            each.side.splits[split.name] = split_results(each, split, samples, found)
+            each.side.splits[split.name] = split_results(each, split, metrics, found, rounds.outputs.scale)
     others = _others(rounds)
-    unstable = steadiness.reasons(samples, found, precision, device) + _disturbances(others, device, monitor)
-    doubted = [each for each in rounds.timings if not attested(each)]
+    doubted = [each for each in rounds.timings if not each.attested(device)]
+    unstable = [
+        *_doubts(doubted),
+        *steadiness.reasons(samples, found, precision, device),
+        *_disturbances(others, device, monitor),
+    ]
+    baseline = None if rounds.timings[0] is rounds.own else rounds.timings[0]
+    exact = exact_over_composed(rounds.own, baseline)
     for finding in (
         *_of_images(rounds),
         *_of_clocks(doubted),
         *_of_stability(unstable),
         *_of_turns(rounds),
+        *_of_work_left(baseline),
+        *_of_content(exact),
+        *_of_host(rounds.own),
     ):
         rounds.own.side.note(finding)
     return Timing(
@@ -71,15 +87,21 @@ def conclude(
         monitor={
             **monitor,
             **({} if others is None else {"others_cpu": round(others, 4)}),
-            "verified_windows": rounds.verifier.compared,
+            **rounds.outputs.summary(),
         },
+        split_ratios={split: round(ratio, 6) for split, ratio in found.split_ratios.items()},
+        turn_calls=rounds.turn_calls,
+        slow_calls=_slow(rounds, rounds.own),
+        baseline_slow_calls={} if baseline is None else _slow(rounds, baseline),
+        repeated=dict(rounds.repeated),
+        exact_over_composed=round(statistics.median(exact), 4) if exact else None,
     )
 
 
 def _of_images(rounds: Rounds) -> list[Finding]:
     """Return the findings on SR images."""
     own, baseline = rounds.own.side, rounds.timings[0].side
-    found = rounds.verifier.findings()
+    found = rounds.outputs.findings()
     for name, result in own.splits.items():
         found += quality.exact_images(name, result.per_image)
         if baseline is not own:
@@ -87,22 +109,74 @@ def _of_images(rounds: Rounds) -> list[Finding]:
     return found
 
 
+def _whose(doubted: Sequence[Timings]) -> str:
+    return "the baseline's" if all(each.side.is_baseline for each in doubted) else "the"
+
+
+def _doubts(doubted: Sequence[Timings]) -> list[str]:
+    """Return why a runtime is not believed, in words."""
+    if not doubted:
+        return []
+    return [
+        f"{_whose(doubted)} worker's clock does not fit this program's, most likely as the machine was busy"
+    ]
+
+
 def _of_clocks(doubted: Sequence[Timings]) -> list[Finding]:
     """Return the finding on workers whose runtimes do not agree with the parent's clock."""
     if not doubted:
         return []
-    whose = "the baseline's" if all(each.side.is_baseline for each in doubted) else "the"
     message = (
-        f"{whose} worker's runtimes do not fit the time between sending an LR image and having the SR "
-        "image: the latter counts, less what moving the pixels takes, or the former where it is larger"
+        f"{_whose(doubted)} worker's runtimes do not fit the time between sending an LR image and having the "
+        "SR image, less what moving the pixels takes. A busy machine is the likely cause: run again when it "
+        "is idle; until then the row is listed after those whose runtimes are believed"
     )
     return [Finding(code="timing-unattested", severity="warning", message=message)]
+
+
+def _slow(rounds: Rounds, timings: Timings) -> dict[str, int]:
+    """Return how many of a side's calls were slow, by cause."""
+    return dict(sum((counted(slow_calls(timings, split)) for split in rounds.splits), Counter()))
+
+
+def _of_content(quotients: Sequence[float]) -> list[Finding]:
+    """Return the finding on a runtime that depends on what is in an image.
+
+    Args:
+        quotients: Of each exact call, its runtime over that of composed ones.
+    """
+    if len(quotients) < _FEWEST_EXACT:
+        return []
+    typical = statistics.median(quotients)
+    if min(quotients) > 1 + _CONTENT_ALL:
+        severity: Literal["info", "warning", "reject"] = "reject"
+    elif len(quotients) >= _MANY_EXACT and typical > 1 + _CONTENT_SHARE:
+        severity = "info" if typical <= 1 + _CONTENT_LARGE else "warning"
+    else:
+        return []
+    message = (
+        f"calls on the LR images of the data set took {typical:.2f} times as long as calls on LR images that "
+        f"are composed of crops of them ({len(quotients)} calls): its runtime depends on what is in an image"
+    )
+    return [Finding(code="content-dependent", severity=severity, message=message)]
+
+
+def _of_host(own: Timings) -> list[Finding]:
+    """Return the note on a network whose kernels take less time than queueing them."""
+    share = host_share(own)
+    if share is None or share <= _LAUNCH_BOUND:
+        return []
+    message = (
+        f"its last kernel was queued after {share:.0%} of the runtime: the CPU that queues kernels limits "
+        "it, so that a faster CPU would make it faster, and a faster GPU would not"
+    )
+    return [Finding(code="launch-bound", severity="info", message=message)]
 
 
 def _disturbances(others: float | None, device: str, monitor: dict[str, object]) -> list[str]:
     """Return in words what else the machine did while rounds ran."""
     told = []
-    if device == "cpu" and others is not None and others > _OTHERS_SHARE:
+    if device == "cpu" and others is not None and others > BUSY_SHARE:
         told.append(f"other programs used {others:.0%} of the machine")
     if monitor.get("other_processes"):
         told.append("another process computed on the GPU")
@@ -125,13 +199,26 @@ def _of_turns(rounds: Rounds) -> list[Finding]:
         share = each.turns.busy_share
         if share is not None:
             message = (
-                f"{each.side.submission.label} used {share:.0%} of a core while the other side was "
-                "timed: a network must not compute between its calls"
+                f"{each.side.submission.label} used {share:.0%} of a core while the other side was timed, "
+                f"and {each.turns.usual_share:.0%} before its code was there: a network must not compute "
+                "between its calls"
             )
             # What the baseline does is no fault of the submission.
             severity: Literal["warning", "reject"] = "reject" if each is rounds.own else "warning"
             found.append(Finding(code="busy-out-of-turn", severity=severity, message=message))
     return found
+
+
+def _of_work_left(baseline: Timings | None) -> list[Finding]:
+    """Return a finding where the baseline's turns waited for the device, as its worker tells the truth."""
+    waited_ms = None if baseline is None else baseline.work_left_ms
+    if waited_ms is None:
+        return []
+    message = (
+        f"the device took {waited_ms:.2f} ms to answer at the begin of the baseline's turns, far longer than "
+        "before the submission's code was there: work is left on the device when a call has returned"
+    )
+    return [Finding(code="work-left-on-device", severity="warning", message=message)]
 
 
 def _others(rounds: Rounds) -> float | None:

@@ -29,7 +29,8 @@ class Options:
         save_dir: Folder for the SR images; None keeps none.
         isolation: One of `choose.ISOLATION_CHOICES`.
         allow_pickle: Whether checkpoints may run code as they are loaded.
-        threads: CPU threads that workers compute with; None takes `environment.compute_threads()`.
+        threads: CPU threads that workers compute with; None takes one on a GPU, and
+            `environment.compute_threads()` on a CPU.
         tell: Called with a sentence where it will take long.
     """
 

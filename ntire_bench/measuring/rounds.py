@@ -1,9 +1,10 @@
-"""Timed rounds: both sides run every image of every split, one call after the other, in the order A B, B A.
+"""Timed rounds: both sides run images of every split in turns, in the order A B, B A.
 
-In each launch one call per image, in a round drawn at random, gets the LR image itself (the exact image). All
-other calls get it dithered: with a few pixels changed by one level. So no call of a process sees content that
-it has seen before, and none can be told to be the one whose SR image counts. Images are decoded and metrics
-computed in the background.
+A turn is one or more calls of one side on images of one size; where it has more than one, the first does not
+count. In each launch one call per image, in a round drawn at random, gets the LR image itself (the exact
+image). All other calls get one that is composed anew (see content.py). So no call of a process sees content
+that it has seen before, and none can be told to be the one whose SR image counts. Images are decoded and
+metrics computed in the background.
 """
 
 from __future__ import annotations
@@ -11,30 +12,71 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.data import images
-from ntire_bench.data.dataset import Pair, Split, read_hr, read_lr
-from ntire_bench.machine.monitor import CpuShare
+from ntire_bench.client.worker import Call
+from ntire_bench.data.dataset import Split, read_lr
+from ntire_bench.machine.monitor import CpuShare, GpuTrace
 from ntire_bench.measuring.background import Background
-from ntire_bench.measuring.replays import Verifier, dithered
+from ntire_bench.measuring.content import Composition, compose
+from ntire_bench.measuring.outputs import Outputs, Shown
 from ntire_bench.measuring.side import Side, Timeline, blamed
-from ntire_bench.measuring.timings import Quality, Timings
-from ntire_bench.metrics.psnr import psnr
-from ntire_bench.metrics.ssim import ssim_y
-from ntire_bench.submissions.submission import Submission
+from ntire_bench.measuring.slow_calls import Usual, disturbed
+from ntire_bench.measuring.surroundings import Watcher
+from ntire_bench.measuring.timings import Surroundings, TimedCall, Timings
 
-__all__ = ["Rounds", "sr_path"]
+__all__ = ["TURN_CALLS", "Rounds"]
 
 Uint8 = npt.NDArray[np.uint8]
 
-_DITHER_CHECKS = 10  # images per split whose PSNR is computed under a dither too
+# Calls of a turn; docs/PERFORMANCE.md has what more of them give and cost.
+TURN_CALLS = {"cpu": 1, "cuda": 5}
+_REPEATED_SHARE = 0.1  # of a round's turns may be made again because the machine was disturbed
+_FEWEST_REPEATED = 2
+_ROUNDS_AGAIN = 2  # rounds of a session may be made again because clocks did not fit
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a call is given.
+
+    Attributes:
+        index: Of the image in its split.
+        lr: uint8 HWC.
+        composition: How it was composed; None for the exact image.
+        seed: Of the composition; None for the exact image.
+    """
+
+    index: int
+    lr: Uint8
+    composition: Composition | None
+    seed: int | None
+
+
+@dataclass
+class _Round:
+    """A round that is being made.
+
+    Attributes:
+        number: In its launch, from 0.
+        left: How many rounds of the launch there are at least, this one included.
+        attempt: How often it was begun before.
+        calls: By side and split, a call per image.
+        repeats_left: How many turns may still be made again.
+    """
+
+    number: int
+    left: int
+    attempt: int
+    calls: list[dict[str, list[TimedCall]]]
+    repeats_left: int
 
 
 class Rounds:
@@ -44,19 +86,20 @@ class Rounds:
         sides: The submission last; before it the baseline, if that is another one.
         splits: Checked pairs.
         scale: Enlargement factor.
-        border: Pixels cropped off before the metrics.
-        ssim: Whether SSIM is computed.
-        save_dir: Where SR images go, as TEAM/SPLIT/NAME.png; None to keep none.
+        device: "cuda" or "cpu".
+        outputs: Gets every SR image.
         background: Runs what need not wait for a call.
         timeline: Counts the calls.
+        trace: Samples the GPU.
 
     Attributes:
         timings: What is collected of each side.
         splits: Checked pairs.
+        outputs: Checks SR images.
+        device: "cuda" or "cpu".
+        turn_calls: Calls of a turn.
         others: Of each round: its seconds, and the share of the machine that other programs used.
-        verifier: Compares outputs.
-        drawn: A split and a pair of it, drawn at random, to compare with a fresh process.
-        drawn_sr: The submission's SR image of that pair, once the exact image has been run.
+        repeated: Pairs of calls that were made again, by why.
     """
 
     def __init__(
@@ -65,34 +108,28 @@ class Rounds:
         splits: Sequence[Split],
         *,
         scale: int,
-        border: int,
-        ssim: bool,
-        save_dir: Path | None,
+        device: str,
+        outputs: Outputs,
         background: Background,
         timeline: Timeline,
+        trace: GpuTrace,
     ) -> None:
         self.timings = [Timings(side) for side in sides]
         self.splits = splits
+        self.outputs = outputs
+        self.device = device
+        self.turn_calls = TURN_CALLS[device]
         self.others: list[tuple[float, float]] = []
-        self._scale, self._border, self._ssim, self._save_dir = scale, border, ssim, save_dir
-        self._background, self._timeline = background, timeline
+        self.repeated: Counter[str] = Counter()
+        self._scale, self._background, self._timeline, self._trace = scale, background, timeline, trace
         self._secret = secrets.token_bytes(16)
         self._random = np.random.default_rng(secrets.randbits(64))
         self._launch = -1
-        self._turns = 0  # both sides' calls on one image are one turn
+        self._turns = 0
+        self._rounds_again = _ROUNDS_AGAIN
         self._exact_left: set[tuple[str, str]] = set()
-        self._checks = {
-            (split.name, pair.name)
-            for split in splits
-            for pair in self._random.permutation(np.array(split.pairs, dtype=object))[:_DITHER_CHECKS]
-        }
-        calls = sum(len(split.pairs) for split in splits)
-        self.verifier = Verifier(self._random, calls)
-        split = splits[int(self._random.integers(len(splits)))]
-        self.drawn = split, split.pairs[int(self._random.integers(len(split.pairs)))]
-        self.drawn_sr: Uint8 | None = None
-        self._jobs: list[Future[None]] = []
-        self._dither_psnr: dict[tuple[str, str], float] = {}
+        self._usual = Usual()
+        self._watcher: Watcher | None = None
 
     @property
     def own(self) -> Timings:
@@ -108,11 +145,10 @@ class Rounds:
         """Begin a launch of about so many rounds, with other workers."""
         self._launch += 1
         self._exact_left = {(split.name, pair.name) for split in self.splits for pair in split.pairs}
-        if self._launch == 0:
-            self.verifier.calls *= rounds
+        self.outputs.begin_launch(self._launch, rounds)
 
     def round(self, number: int, left: int) -> float:
-        """Do one round.
+        """Do one round, and do it again where the clocks do not fit, twice in a session at most.
 
         Args:
             number: In this launch, from 0.
@@ -122,14 +158,35 @@ class Rounds:
             How long it took [s].
         """
         begin = time.perf_counter()
+        done = self._round(number, left, 0)
+        attempt = 1
+        while self._rounds_again and not all(
+            each.fits(calls, self.device) for each, calls in zip(self.timings, done.calls, strict=True)
+        ):
+            self._rounds_again -= 1
+            self.repeated["clocks"] += sum(len(split.pairs) for split in self.splits)
+            done = self._round(number, left, attempt)
+            attempt += 1
+        for each, calls in zip(self.timings, done.calls, strict=True):
+            each.add_round(calls)
+        return time.perf_counter() - begin
+
+    def _round(self, number: int, left: int, attempt: int) -> _Round:
+        begin = time.perf_counter()
         for each in self.timings:
             with blamed(each.side):
                 each.side.worker.begin_round()
         for each in self.timings:
             each.turns.begin_round(each.side.worker.pid)
-        share = CpuShare([pid for each in self.timings for pid in each.turns.pids])
+        own = [pid for each in self.timings for pid in each.turns.pids]
+        share = CpuShare(own)
+        self._watcher = Watcher(own, self._trace)
+        repeats = max(
+            _FEWEST_REPEATED, round(_REPEATED_SHARE * sum(len(split.pairs) for split in self.splits))
+        )
+        done = _Round(number, left, attempt, [{} for _ in self.timings], repeats)
         for split in self.splits:
-            self._split(split, number, left)
+            self._split(split, done)
         wall_s = time.perf_counter() - begin
         for each in self.timings:
             with blamed(each.side):
@@ -140,108 +197,145 @@ class Rounds:
         others = share.others()
         if others is not None:
             self.others.append((wall_s, others))
-        return wall_s
+        return done
 
-    def _split(self, split: Split, number: int, left: int) -> None:
+    def _split(self, split: Split, done: _Round) -> None:
         for each in self.timings:
             with blamed(each.side):
                 each.side.worker.reset_memory()
-            each.begin_split(split.name, len(split.pairs))
-        order = [int(index) for index in self._random.permutation(len(split.pairs))]
-        prepared = self._prepare(split, order[0], number, left)
-        for place, index in enumerate(order):
-            lr, seed = prepared.result()
-            if place + 1 < len(order):
-                prepared = self._prepare(split, order[place + 1], number, left)
-            self._image(split, index, lr, seed)
-            done = len(self.own.claimed[split.name])
-            self._timeline.step(f"{split.name}, round {done}", len(self.timings))
-        for each in self.timings:
+        made: list[dict[int, TimedCall]] = [{} for _ in self.timings]
+        groups = self._groups(split)
+        prepared = self._prepare(split, groups[0], done)
+        for place, group in enumerate(groups):
+            contents = [future.result() for future in prepared]
+            if place + 1 < len(groups):
+                prepared = self._prepare(split, groups[place + 1], done)
+            self._turns_of(split, contents, done, made)
+            if done.attempt == 0:  # the display does not foresee rounds that are made again
+                self._timeline.step(
+                    f"{split.name}, round {self._rounds_done + 1}", len(group) * len(self.timings)
+                )
+        for each, calls, of_side in zip(self.timings, done.calls, made, strict=True):
+            calls[split.name] = [of_side[index] for index in range(len(split.pairs))]
             with blamed(each.side):
                 each.add_peak(split.name, each.side.worker.peak_memory_mib())
 
-    def _prepare(self, split: Split, index: int, number: int, left: int) -> Future[tuple[Uint8, int | None]]:
-        """Have an LR image decoded in the background, and dithered unless this is its exact round."""
+    @property
+    def _rounds_done(self) -> int:
+        return max((len(rounds) for rounds in self.own.calls.values()), default=0)
+
+    def _groups(self, split: Split) -> list[list[int]]:
+        """Return the images of a split in a random order, as many of one size together as a turn counts."""
+        order = [int(index) for index in self._random.permutation(len(split.pairs))]
+        most = max(1, self.turn_calls - 1)
+        open_groups: dict[tuple[int, int], list[int]] = {}
+        groups: list[list[int]] = []
+        for index in order:
+            size = (split.pairs[index].height, split.pairs[index].width)
+            group = open_groups.get(size)
+            if group is None or len(group) >= most:
+                group = open_groups[size] = []
+                groups.append(group)
+            group.append(index)
+        return groups
+
+    def _prepare(
+        self, split: Split, group: Sequence[int], done: _Round, again: int = 0
+    ) -> list[Future[_Content]]:
+        """Have the LR images of a turn made in the background; the first is one that does not count."""
+        wanted: list[tuple[int, str | None]] = []
+        if self.turn_calls > 1:
+            wanted.append((group[0], f"lead/{secrets.token_hex(8)}"))
+        for index in group:
+            key = (split.name, split.pairs[index].name)
+            # Each round that is left is as likely to be the exact one; the last takes what is left.
+            if not again and key in self._exact_left and self._random.random() * done.left < 1:
+                self._exact_left.remove(key)
+                wanted.append((index, None))
+            else:
+                wanted.append((index, f"{'/'.join(key)}/{done.number}/{done.attempt}/{again}"))
+        return [
+            self._background.submit(partial(self._content, split, index, text), bounded=False)
+            for index, text in wanted
+        ]
+
+    def _content(self, split: Split, index: int, text: str | None) -> _Content:
         pair = split.pairs[index]
-        key = (split.name, pair.name)
-        seed: int | None = None
-        # Each round that is left is as likely to be the exact one; the last takes what is left.
-        if key in self._exact_left and self._random.random() * left < 1:
-            self._exact_left.remove(key)
-        else:
-            text = f"{split.name}/{pair.name}/{number}".encode()
-            seed = int.from_bytes(hashlib.blake2b(text, key=self._secret, digest_size=6).digest(), "big")
+        if text is None:
+            return _Content(index, read_lr(pair), None, None)
+        digest = hashlib.blake2b(text.encode(), key=self._secret, digest_size=6).digest()
+        seed = int.from_bytes(digest, "big")
+        size = pair.height // self._scale, pair.width // self._scale
+        composition = compose(*size, split.pairs, self._scale, seed)
+        return _Content(index, composition.lr(read_lr), composition, seed)
 
-        def prepare() -> tuple[Uint8, int | None]:
-            lr = read_lr(pair)
-            return (lr if seed is None else dithered(lr, seed)), seed
+    def _turns_of(
+        self,
+        split: Split,
+        contents: Sequence[_Content],
+        done: _Round,
+        made: list[dict[int, TimedCall]],
+    ) -> None:
+        """Have both sides take a turn on some LR images, and again where the machine was disturbed."""
+        again = 0
+        while True:
+            calls, around = self._both(contents)
+            kept = self._counted(contents)
+            timed = self._timed(kept, calls, around)
+            for content, srs in zip(kept, calls, strict=True):
+                pair = split.pairs[content.index]
+                shown = Shown(split, pair, content.lr, content.composition, content.seed)
+                self.outputs.add(shown, [call.sr for call in srs])
+            sizes = [content.lr.shape[:2] for content in kept]
+            why = disturbed(self._usual, sizes, timed, around) if done.repeats_left else None
+            if why is None:
+                break
+            done.repeats_left -= 1
+            again += 1
+            self.repeated[why] += len(kept)
+            group = [content.index for content in kept]
+            contents = [future.result() for future in self._prepare(split, group, done, again)]
+        for of_side, of_images in zip(made, timed, strict=True):
+            for content, call in zip(kept, of_images, strict=True):
+                of_side[content.index] = call
+        self._usual.add(sizes, timed)
 
-        return self._background.submit(prepare, bounded=False)
+    def _counted(self, contents: Sequence[_Content]) -> Sequence[_Content]:
+        return contents[1:] if self.turn_calls > 1 else contents
 
-    def _image(self, split: Split, index: int, lr: Uint8, seed: int | None) -> None:
-        pair = split.pairs[index]
-        srs: dict[bool, Uint8] = {}  # by whether it is the baseline's
-        # A B, B A, A B ... over all rounds and launches: the second call finds a warmer machine, so each side
+    def _both(self, contents: Sequence[_Content]) -> tuple[list[list[Call]], Surroundings]:
+        """Return what both sides gave for each LR image that counts, and what else there was."""
+        if self._watcher is None:
+            raise RuntimeError("no round was begun")
+        # A B, B A, A B ... over all rounds and launches: the second finds a warmer machine, so each side
         # comes second equally often.
         self._turns += 1
+        found: dict[int, list[Call]] = {}
         for each in self.timings if self._turns % 2 else self.timings[::-1]:
             with blamed(each.side), each.turns.turn():
-                call = each.side.worker.run(lr)
-            pixels = lr.shape[0] * lr.shape[1]
-            each.add_call(split.name, index, call.claimed_ms, call.bracket_ms, pixels)
-            srs[each.side.is_baseline] = call.sr
-        own = srs[self.own.side.is_baseline]
-        first = self._launch == 0
-        if first and seed is None and (split.name, pair.name) == (self.drawn[0].name, self.drawn[1].name):
-            self.drawn_sr = own
-        self.verifier.window(split.name, pair.name, seed, own, first_launch=first)
-        if seed is None:
-            in_order = [srs[each.side.is_baseline] for each in self.timings]
-            self._submit(partial(self._score, split, pair, in_order, first))
-        elif first and (split.name, pair.name) in self._checks:
-            self._checks.remove((split.name, pair.name))
-            self._submit(partial(self._check_dithered, split, pair, seed, own))
+                given = [each.side.worker.run(content.lr) for content in contents]
+            if given[0].wait_ms is not None:
+                each.waits_ms.append(given[0].wait_ms)
+            found[id(each)] = given[len(contents) - len(self._counted(contents)) :]
+        in_order = [found[id(each)] for each in self.timings]
+        return [list(of_image) for of_image in zip(*in_order, strict=True)], self._watcher.look()
 
-    def _submit(self, job: Callable[[], None]) -> None:
-        self._jobs = [known for known in self._jobs if not known.done() or known.exception() is not None]
-        self._jobs.append(self._background.submit(job))
-
-    def _score(self, split: Split, pair: Pair, srs: Sequence[Uint8], first: bool) -> None:
-        """Compute the metrics of an exact image; after the first launch, only what must have stayed the same.
-
-        Args:
-            split: Of the image.
-            pair: Of the image.
-            srs: The SR image of each side, the submission's last.
-            first: Whether this is the first launch.
-        """
-        hr = read_hr(pair, self._scale)
-        own = srs[-1]
-        if not first:
-            self.verifier.exact_psnr(split.name, pair.name, psnr(own, hr, self._border).rgb_db)
-            return
-        for each, sr in zip(self.timings, srs, strict=True):
-            found = psnr(sr, hr, self._border)
-            ssim = ssim_y(sr, hr, self._border) if self._ssim else None
-            each.quality[split.name, pair.name] = Quality(found.y_db, found.rgb_db, ssim)
-        self.verifier.exact_psnr(split.name, pair.name, self.own.quality[split.name, pair.name].psnr_rgb_db)
-        self.verifier.checksum(split.name, pair.name, None, own)
-        if self._save_dir is not None:
-            images.write_png(sr_path(self._save_dir, self.own.side.submission, split, pair), own)
-
-    def _check_dithered(self, split: Split, pair: Pair, seed: int, sr: Uint8) -> None:
-        self.verifier.checksum(split.name, pair.name, seed, sr)
-        found = psnr(sr, read_hr(pair, self._scale), self._border)
-        self._dither_psnr[split.name, pair.name] = found.rgb_db
-
-    def compare_fresh(self, sr: Uint8) -> None:
-        """Compare the SR image of the drawn pair with what a fresh process gives for the same LR image."""
-        split, pair = self.drawn
-        if self.drawn_sr is None:
-            raise RuntimeError("the drawn image has not been run")
-        self.verifier.fresh(split.name, pair.name, self.drawn_sr, sr)
-        found = psnr(sr, read_hr(pair, self._scale), self._border)
-        self.verifier.exact_psnr(split.name, pair.name, found.rgb_db)
+    def _timed(
+        self, contents: Sequence[_Content], calls: Sequence[Sequence[Call]], around: Surroundings
+    ) -> list[list[TimedCall]]:
+        """Return the calls of each side, one per image."""
+        return [
+            [
+                each.call(
+                    of_image[number],
+                    content.lr.shape[0] * content.lr.shape[1],
+                    around,
+                    exact=content.seed is None,
+                )
+                for content, of_image in zip(contents, calls, strict=True)
+            ]
+            for number, each in enumerate(self.timings)
+        ]
 
     def finish(self) -> None:
         """Wait for what runs in the background, and complete the checks.
@@ -249,14 +343,4 @@ class Rounds:
         Raises:
             Exception: Whatever a job has raised.
         """
-        for job in self._jobs:
-            job.result()
-        self._jobs.clear()
-        for (split, name), rgb_db in self._dither_psnr.items():
-            self.verifier.dither_psnr(split, name, rgb_db, self.own.quality[split, name].psnr_rgb_db)
-        self._dither_psnr.clear()
-
-
-def sr_path(save_dir: Path, submission: Submission, split: Split, pair: Pair) -> Path:
-    """Return the path that the SR image of a pair is saved at."""
-    return save_dir / submission.label / split.dataset / f"{pair.name}.png"
+        self.outputs.finish()

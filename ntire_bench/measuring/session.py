@@ -29,16 +29,19 @@ from ntire_bench.machine import environment
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.ahead import Ahead
-from ntire_bench.measuring.background import Background
+from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
 from ntire_bench.measuring.conclude import conclude
+from ntire_bench.measuring.content import compose
 from ntire_bench.measuring.options import Options, sides_of, start_workers
+from ntire_bench.measuring.outputs import Outputs
 from ntire_bench.measuring.plan import Plan
 from ntire_bench.measuring.replays import dithered
 from ntire_bench.measuring.results import samples_of
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.side import Progress, Side, Timeline, blamed
 from ntire_bench.measuring.timings import Timings
+from ntire_bench.measuring.turns import idle_share
 from ntire_bench.measuring.warm_up import warm_up
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Environment, Finding, Launch, Timing
@@ -58,7 +61,9 @@ class _Ready:
     Attributes:
         device: "cuda" or "cpu".
         gpu_uuid: Of the GPU; None where there is none.
+        threads: CPU threads that each worker computes with.
         overheads: What a call of each side takes beside the network.
+        idle_shares: What each side's worker used of a core while the other one worked, before it held code.
         started: Workers that were started meanwhile, for later.
         load_s: How long the submission took to load.
         first_call_ms: How long its first call took.
@@ -66,7 +71,9 @@ class _Ready:
 
     device: str
     gpu_uuid: str | None
+    threads: int
     overheads: Sequence[Overhead]
+    idle_shares: Sequence[float]
     started: Sequence[Workers]
     load_s: float
     first_call_ms: float
@@ -125,20 +132,23 @@ class Session:
 
     def run(self) -> None:
         """Do all phases."""
-        spare = environment.cores() - (self._options.threads or environment.compute_threads())
         try:
-            with Background(spare) as background:
+            with contextlib.ExitStack() as stack:
                 with self._ahead.next_launch() as workers:
                     ready = self._prepare(workers)
+                    threads = spare_threads(ready.device, ready.threads)
+                    background = stack.enter_context(Background(threads))
                     with self._timed("complexity"):
                         self._count()
-                    rounds, trace = self._new_rounds(background), GpuTrace(ready.gpu_uuid)
+                    trace = GpuTrace(ready.gpu_uuid)
+                    rounds = self._new_rounds(background, trace, ready.device)
                     self._measure(workers, ready, rounds, trace)
                 while self._plan.stopped is None:
                     with self._ahead.next_launch() as workers:
                         self._measure(workers, self._prepare(workers), rounds, trace)
-                if len(self.launches) == 1:  # else later launches have made this comparison
-                    self._compare_with_fresh(rounds)
+                with self._timed("metrics"):
+                    rounds.finish()
+                self._compare_with_fresh(rounds.outputs)
                 with self._timed("metrics"):
                     self._conclude(rounds, trace, ready.device)
         finally:
@@ -159,28 +169,36 @@ class Session:
         if first:
             self._foresee(warm_ups=0)
         with self._timed("load"):
-            hello, overheads = self._greet(workers)
+            hello, overheads, idle_shares = self._greet(workers)
             foreseen = self._plan.foreseen_launches
-            started = self._ahead.start(
-                last_launch=len(self.launches) + 1 >= foreseen, only_launch=foreseen == 1
-            )
+            started = self._ahead.start(last_launch=len(self.launches) + 1 >= foreseen)
             load_s = self._load()
         if first:
             self._tell_long()
         with self._timed("warm-up"):  # before the costs are counted: the first call is to be a cold one
-            lrs = [_untimed_lr(pair) for pair in self._sizes.values()]
+            lrs = [self._untimed_lr(pair) for pair in self._sizes.values()]
             begin = time.perf_counter()
             first_calls_ms = []
             for side in self.sides:
                 with blamed(side):
                     first_calls_ms.append(warm_up(side, lrs, hello["device"], self._timeline))
             self._plan.after_warm_up(time.perf_counter() - begin)
-        return _Ready(hello["device"], hello.get("gpu_uuid"), overheads, started, load_s, first_calls_ms[-1])
+        return _Ready(
+            hello["device"],
+            hello.get("gpu_uuid"),
+            hello["threads"],
+            overheads,
+            idle_shares,
+            started,
+            load_s,
+            first_calls_ms[-1],
+        )
 
     def _measure(self, workers: Workers, ready: _Ready, rounds: Rounds, trace: GpuTrace) -> None:
         """Do the rounds of a launch, and decide whether there is another launch."""
-        for timings, overhead in zip(rounds.timings, ready.overheads, strict=True):
-            timings.overhead = overhead
+        for timings, overhead, share in zip(rounds.timings, ready.overheads, ready.idle_shares, strict=True):
+            timings.begin_launch(overhead)
+            timings.turns.usual_share = max(timings.turns.usual_share, share)
         for others in ready.started:
             with self._timed("load"):
                 others.settle()
@@ -209,11 +227,12 @@ class Session:
                 device=device,
             )
 
-    def _greet(self, workers: Workers) -> tuple[dict[str, Any], list[Overhead]]:
+    def _greet(self, workers: Workers) -> tuple[dict[str, Any], list[Overhead], list[float]]:
         """Wait for the workers, and measure in each what a call takes beside the network.
 
         Returns:
-            What the submission's worker says of the environment, and the overhead of each side.
+            What the submission's worker says of the environment; of each side, the overhead, and the share of
+            a core that its worker used while the other one worked.
         """
         if not self.sides:
             *baseline, own = zip(self._submissions, workers.workers, strict=True)
@@ -225,13 +244,20 @@ class Session:
             side.worker = worker
             with blamed(side):
                 hellos.append(workers.hello(number))
+            if unseen := hellos[-1].get("gpu_unbounded"):
+                message = f"GPU memory is not bounded: {unseen}; a side that takes too much starves the other"
+                side.note(Finding(code="gpu-memory-unbounded", severity="info", message=message))
         self.environment = environment.describe(hellos[-1])
-        lrs = [_untimed_lr(pair) for pair in self._sizes.values()]
-        overheads = []
-        for side in self.sides:
-            with blamed(side):
-                overheads.append(measure_overhead(side.worker, lrs))
-        return hellos[-1], overheads
+        lrs = [self._untimed_lr(pair) for pair in self._sizes.values()]
+        overheads: list[Overhead] = []
+        idle: list[list[float]] = [[] for _ in self.sides]
+        for number, side in enumerate(self.sides):
+            with contextlib.ExitStack() as waiting, blamed(side):
+                for other in range(len(self.sides)):
+                    if other != number:
+                        waiting.enter_context(idle_share(self.sides[other].worker.pid, idle[other]))
+                overheads.append(measure_overhead(side.worker, lrs, hellos[-1]["device"]))
+        return hellos[-1], overheads, [max(shares, default=0.0) for shares in idle]
 
     def _foresee(self, *, warm_ups: int) -> None:
         """Tell the progress display how many calls there will be, so many warm-ups being done."""
@@ -259,7 +285,7 @@ class Session:
     def _count(self) -> None:
         """Count both sides' costs at the same time: nothing is timed in this phase."""
         # One larger than the cost input is audited whole.
-        image = _untimed_lr(self._sizes[max(self._sizes, key=lambda size: size[0] * size[1])])
+        image = self._untimed_lr(self._sizes[max(self._sizes, key=lambda size: size[0] * size[1])])
         pool = ThreadPoolExecutor(len(self.sides))
         try:
             jobs = [pool.submit(resolve.count, side, self._protocol, image) for side in self.sides]
@@ -269,16 +295,27 @@ class Session:
         finally:
             pool.shutdown(wait=False)  # where one fails or Ctrl-C comes, the end of its worker ends the other
 
-    def _new_rounds(self, background: Background) -> Rounds:
-        return Rounds(
-            self.sides,
-            self._splits,
+    def _new_rounds(self, background: Background, trace: GpuTrace, device: str) -> Rounds:
+        outputs = Outputs(
+            submission=self.sides[-1].submission,
+            baseline=len(self.sides) > 1,
             scale=self._protocol.scale,
             border=self._protocol.border,
             ssim=self._options.ssim,
             save_dir=self._options.save_dir,
             background=background,
+            random=np.random.default_rng(secrets.randbits(64)),
+            calls=sum(len(split.pairs) for split in self._splits),
+        )
+        return Rounds(
+            self.sides,
+            self._splits,
+            scale=self._protocol.scale,
+            device=device,
+            outputs=outputs,
+            background=background,
             timeline=self._timeline,
+            trace=trace,
         )
 
     def _compare_flags(self, timings: Timings) -> None:
@@ -295,27 +332,44 @@ class Session:
                 timings.side.note(Finding(code="flags-changed", severity="warning", message=message))
         timings.flags.clear()
 
-    def _compare_with_fresh(self, rounds: Rounds) -> None:
-        """Have a process that has run nothing run one image again, while nothing is timed."""
-        pair = rounds.drawn[1]
+    def _compare_with_fresh(self, outputs: Outputs) -> None:
+        """Have a process that has run nothing run some LR images again, while nothing is timed."""
         with self._timed("compare"), self._ahead.fresh() as workers:
             try:
                 workers.hello(len(workers.workers) - 1)
                 worker = workers.workers[-1]
                 worker.load(self._probe())
-                worker.warm_up(_untimed_lr(pair), 1)  # finds out what its input must be padded to
-                sr = worker.run(read_lr(pair)).sr
+                padded: set[tuple[int, ...]] = set()
+
+                def run(lr: Uint8) -> Uint8:
+                    if self._pads() and lr.shape not in padded:
+                        worker.warm_up(lr, 1)  # finds out what its input must be padded to
+                        padded.add(lr.shape)
+                    return worker.run(lr).sr
+
+                for kept in outputs.kept:
+                    outputs.compare_fresh(kept, run(kept.shown.lr))
+                split, pair = self._drawn()
+                outputs.compare_dithered(split, pair, run(dithered(read_lr(pair), secrets.randbits(48))))
             except (SubmissionError, MeasurementError) as error:  # all that was measured is kept
                 message = f"no SR image of a fresh process to compare with, as that failed: {error}"
-                rounds.own.side.note(Finding(code="not-compared", severity="warning", message=message))
-                return
-            rounds.compare_fresh(sr)
+                self.sides[-1].note(Finding(code="not-compared", severity="warning", message=message))
+
+    def _pads(self) -> bool:
+        """Say whether a network's input is padded as was found out, not declared."""
+        info = self.sides[-1].info
+        found = any(item.key in ("pad_to", "padded_sizes") for item in info.inferred)
+        return found and self.sides[-1].submission.declaration.pad_to is None
+
+    def _drawn(self) -> tuple[Split, Pair]:
+        """Return a split and a pair of it, drawn at random."""
+        split = self._splits[secrets.randbelow(len(self._splits))]
+        return split, split.pairs[secrets.randbelow(len(split.pairs))]
 
     def _conclude(self, rounds: Rounds, trace: GpuTrace, device: str) -> None:
         if self._plan.stopped is None:
             raise RuntimeError("rounds have not come to their end")
         rule = self._options.stop
-        rounds.finish()
         self.timing = conclude(
             rounds,
             self.launches,
@@ -327,12 +381,16 @@ class Session:
         )
 
     def _probe(self) -> Uint8:
-        """Return a crop of an LR image to load a submission with."""
-        lr = _untimed_lr(self._splits[0].pairs[0])
-        top, left = (max(0, (side - _PROBE_SIDE) // 2) for side in lr.shape[:2])
-        return np.ascontiguousarray(lr[top : top + _PROBE_SIDE, left : left + _PROBE_SIDE])
+        """Return a part of an LR image to load a submission with."""
+        pair = self._splits[0].pairs[0]
+        height, width = (min(_PROBE_SIDE, side // self._protocol.scale) for side in (pair.height, pair.width))
+        return self._composed(self._splits[0], height, width, whole=True)
 
+    def _untimed_lr(self, pair: Pair) -> Uint8:
+        """Return an LR image of a pair's size for a phase that is not timed."""
+        split = next(split for split in self._splits if pair in split.pairs)
+        return self._composed(split, pair.height // self._protocol.scale, pair.width // self._protocol.scale)
 
-def _untimed_lr(pair: Pair) -> Uint8:
-    """Return an LR image for a phase that is not timed: no timed call has the same content to replay."""
-    return dithered(read_lr(pair), secrets.randbits(48))
+    def _composed(self, split: Split, height: int, width: int, *, whole: bool = False) -> Uint8:
+        seed = secrets.randbits(48)
+        return compose(height, width, split.pairs, self._protocol.scale, seed, whole=whole).lr(read_lr)

@@ -1,20 +1,25 @@
-"""What is collected of one side while rounds run."""
+"""What is collected of one side while rounds run: its calls by both clocks, metrics, memory, settings."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ntire_bench.machine import processes
-from ntire_bench.measuring.clock import Overhead
+import numpy as np
+import numpy.typing as npt
+
+from ntire_bench.client.worker import Call
+from ntire_bench.measuring.clock import Overhead, agrees
 from ntire_bench.measuring.side import Side
+from ntire_bench.measuring.turns import Turns
 
-__all__ = ["Quality", "Timings", "Turns"]
+__all__ = ["Quality", "Surroundings", "TimedCall", "Timings"]
 
-_OUT_OF_TURN = 0.2  # of a core, while the other side is timed
-_SHORTEST_S = 1.0  # out of its turns, for that share to mean anything
+Floats = npt.NDArray[np.float64]
+
+_FEWEST_CALLS = 5  # on one image, for that image to be judged alone
+_LEAST_MS = 0.001
+_FEWEST_WAITS, _LEAST_WAIT_MS, _LONG_WAIT = 10, 0.1, 3.0
 
 
 @dataclass(frozen=True)
@@ -26,45 +31,51 @@ class Quality:
     ssim_y: float | None
 
 
-class Turns:
-    """How much CPU time a side's processes use in its own turns, and while the other side is timed."""
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What else there was while calls were timed, as this process saw it.
 
-    def __init__(self) -> None:
-        self.pids: set[int] = set()
-        self._idle_cpu_s = self._idle_wall_s = 0.0  # outside of its turns, over all rounds
-        self._turn_cpu_s = self._turn_wall_s = 0.0  # in its turns of this round
-        self._cpu_before_s = 0.0
+    Attributes:
+        load: Share of the machine that other programs used; None where it is not known.
+        slow_clock: Whether the GPU's clock was below its usual.
+        other_process: Whether another process was on the GPU.
+    """
 
-    def begin_round(self, pid: int) -> None:
-        """Begin a round.
+    load: float | None = None
+    slow_clock: bool = False
+    other_process: bool = False
 
-        Args:
-            pid: The side's worker, whose descendants count as well.
-        """
-        self.pids = processes.family([pid])
-        self._turn_cpu_s = self._turn_wall_s = 0.0
-        self._cpu_before_s = processes.cpu_seconds(self.pids)
 
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Take what the processes do in the body for the side's own turn."""
-        cpu_s, begin = processes.cpu_seconds(self.pids), time.perf_counter()
-        yield
-        self._turn_wall_s += time.perf_counter() - begin
-        self._turn_cpu_s += processes.cpu_seconds(self.pids) - cpu_s
+@dataclass(frozen=True, kw_only=True)
+class TimedCall:
+    """One call that counts.
 
-    def end_round(self, wall_s: float) -> None:
-        """End a round that took so long; all of it that was not in a turn was out of turn."""
-        used_s = processes.cpu_seconds(self.pids) - self._cpu_before_s
-        self._idle_cpu_s += max(0.0, used_s - self._turn_cpu_s)
-        self._idle_wall_s += wall_s - self._turn_wall_s
+    Attributes:
+        claimed_ms: By the worker's clock.
+        bracket_ms: By the parent's, with what a call takes beside the forward pass.
+        overhead_ms: What that is for an image of this size.
+        spread_ms: By how much that scatters.
+        host_ms: Until its last kernel was queued; None on a CPU.
+        allocations: How often GPU memory was taken from the driver in it.
+        switches: How often its thread was interrupted.
+        exact: Whether its LR image was the data set's own.
+        around: What else there was.
+    """
+
+    claimed_ms: float
+    bracket_ms: float
+    overhead_ms: float = 0.0
+    spread_ms: float = 0.0
+    host_ms: float | None = None
+    allocations: int = 0
+    switches: int = 0
+    exact: bool = False
+    around: Surroundings = Surroundings()
 
     @property
-    def busy_share(self) -> float | None:
-        """The share of a core that was used out of turn, where that is too much; else None."""
-        if self._idle_wall_s <= _SHORTEST_S or self._idle_cpu_s <= _OUT_OF_TURN * self._idle_wall_s:
-            return None
-        return self._idle_cpu_s / self._idle_wall_s
+    def seen_ms(self) -> float:
+        """The runtime as the parent's clock has it."""
+        return max(1e-6, self.bracket_ms - self.overhead_ms)
 
 
 @dataclass
@@ -74,42 +85,119 @@ class Timings:
     Attributes:
         side: Whose it is.
         overhead: What a call of the current launch takes beside the forward pass.
-        claimed: By split, one list per round with a runtime per image [ms], by the worker's clock.
-        seen: The same by the parent's clock, less the overhead.
+        overheads: The same of every launch so far.
+        calls: By split, one list per round with a call per image.
         quality: By split and image, from the first launch.
         memory_mib: By split, the peak; None where the device does not tell.
         flags: Settings of torch as they were found after the rounds of this launch, each once.
         turns: CPU time in its turns and out of them.
+        waits_ms: How long the device took to answer at the begin of each of its turns; empty on a CPU.
     """
 
     side: Side
-    overhead: Overhead = Overhead(fixed_ms=0.0, per_pixel_ms=0.0)
-    claimed: dict[str, list[list[float]]] = field(default_factory=dict)
-    seen: dict[str, list[list[float]]] = field(default_factory=dict)
+    overhead: Overhead = field(default_factory=Overhead.nothing)
+    overheads: list[Overhead] = field(default_factory=list)
+    calls: dict[str, list[list[TimedCall]]] = field(default_factory=dict)
     quality: dict[tuple[str, str], Quality] = field(default_factory=dict)
     memory_mib: dict[str, float | None] = field(default_factory=dict)
     flags: list[dict[str, bool | int | str]] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
+    waits_ms: list[float] = field(default_factory=list)
 
-    def begin_split(self, split: str, images: int) -> None:
-        """Make place for a round's runtimes of a split."""
-        for clock in (self.claimed, self.seen):
-            clock.setdefault(split, []).append([0.0] * images)
+    @property
+    def work_left_ms(self) -> float | None:
+        """How long its turns waited for the device, where that is much longer than with nothing to wait for.
 
-    def add_call(self, split: str, image: int, claimed_ms: float, bracket_ms: float, pixels: int) -> None:
-        """Note the runtime of one image in the current round.
+        Work that the other side has left there is what it waits for.
+        """
+        usual = [overhead.wait_ms for overhead in self.overheads if overhead.wait_ms is not None]
+        if not usual or len(self.waits_ms) < _FEWEST_WAITS:
+            return None
+        waited = float(np.median(self.waits_ms))
+        return waited if waited > _LEAST_WAIT_MS + _LONG_WAIT * max(usual) else None
+
+    def begin_launch(self, overhead: Overhead) -> None:
+        """Begin a launch, with what its worker's calls take beside the forward pass."""
+        self.overhead = overhead
+        self.overheads.append(overhead)
+
+    def call(self, call: Call, pixels: int, around: Surroundings, *, exact: bool) -> TimedCall:
+        """Return a call as it is kept.
 
         Args:
-            split: Of the image.
-            image: Its place in the split.
-            claimed_ms: By the worker's clock.
-            bracket_ms: By the parent's clock, with the overhead.
+            call: As the worker gave it.
             pixels: Of the LR image.
+            around: What else there was.
+            exact: Whether the LR image was the data set's own.
         """
-        self.claimed[split][-1][image] = claimed_ms
-        self.seen[split][-1][image] = max(1e-6, bracket_ms - self.overhead.of(pixels))
+        return TimedCall(
+            claimed_ms=max(_LEAST_MS, round(call.claimed_ms, 3)),  # to the microsecond, as it is stored
+            bracket_ms=call.bracket_ms,
+            overhead_ms=self.overhead.of(pixels),
+            spread_ms=self.overhead.spread(pixels),
+            host_ms=call.host_ms,
+            allocations=call.allocations,
+            switches=call.switches,
+            exact=exact,
+            around=around,
+        )
+
+    def add_round(self, calls: dict[str, list[TimedCall]]) -> None:
+        """Keep the calls of a round, by split and in the order of its images."""
+        for split, of_images in calls.items():
+            self.calls.setdefault(split, []).append(of_images)
+
+    def claimed(self, split: str) -> Floats:
+        """Return the runtimes of a split by the worker's clock [ms], (images, rounds)."""
+        return _figures(self.calls[split], "claimed_ms")
+
+    def seen(self, split: str) -> Floats:
+        """Return the same by the parent's clock, less the overhead."""
+        return _figures(self.calls[split], "seen_ms")
+
+    def fits(self, calls: dict[str, list[TimedCall]], device: str) -> bool:
+        """Say whether the worker's clock and the parent's agree over the calls of one round."""
+        return _agree([call for of_images in calls.values() for call in of_images], device)
+
+    def attested(self, device: str) -> bool:
+        """Say whether both clocks agree, over all calls and on each image that has five."""
+        groups = [list(self.all_calls())]
+        for split, rounds in self.calls.items():
+            if len(rounds) >= _FEWEST_CALLS:
+                groups += [self.of_image(split, index) for index in range(len(rounds[0]))]
+        return all(_agree(group, device) for group in groups)
+
+    def of_image(self, split: str, image: int) -> list[TimedCall]:
+        """Return the calls on an image, in the order of rounds."""
+        return [calls[image] for calls in self.calls[split]]
+
+    def all_calls(self) -> Iterator[TimedCall]:
+        """Yield every call."""
+        for rounds in self.calls.values():
+            for calls in rounds:
+                yield from calls
 
     def add_peak(self, split: str, peak_mib: float | None) -> None:
         """Note the memory [MiB] that a round of a split took at most."""
         known = self.memory_mib.get(split)
         self.memory_mib[split] = peak_mib if known is None or peak_mib is None else max(known, peak_mib)
+
+
+def _agree(calls: Sequence[TimedCall], device: str) -> bool:
+    """Say whether both clocks agree over some calls: their medians, and the median of their differences."""
+    claimed, seen, overhead, spread = (
+        float(np.median([getattr(call, name) for call in calls]))
+        for name in ("claimed_ms", "seen_ms", "overhead_ms", "spread_ms")
+    )
+    # Of images of several sizes, the two medians may be of different calls.
+    beside = float(np.median([call.seen_ms - call.claimed_ms for call in calls]))
+    return all(
+        agrees(claimed, other, overhead, spread_ms=spread, calls=len(calls), device=device)
+        for other in (seen, claimed + beside)
+    )
+
+
+def _figures(rounds: Sequence[Sequence[TimedCall]], name: str) -> Floats:
+    rows: Floats = np.array([[getattr(call, name) for call in calls] for calls in rounds], dtype=np.float64)
+    result: Floats = rows.T
+    return result

@@ -27,7 +27,7 @@ def warm_up(side: Side, images: Sequence[Uint8], device: str, timeline: Timeline
 
     Args:
         side: Whose worker runs them; its info gets the padding.
-        images: One LR image per size, uint8 HWC.
+        images: One LR image per size, uint8 HWC; on a GPU the largest is run first.
         device: "cuda" or "cpu".
         timeline: Counts the images.
 
@@ -36,6 +36,8 @@ def warm_up(side: Side, images: Sequence[Uint8], device: str, timeline: Timeline
     """
     first_ms = 0.0
     pads: dict[tuple[int, int], int] = {}
+    if device == "cuda":  # what the largest image takes of the GPU's memory does for the others
+        images = sorted(images, key=lambda image: image.size, reverse=True)
     for number, image in enumerate(images):
         found = side.worker.warm_up(image, WARM_UP_CALLS[device])
         pads[image.shape[0], image.shape[1]] = found.pad_to

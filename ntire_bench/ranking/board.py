@@ -9,12 +9,15 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking import ranks, reference
 from ntire_bench.ranking.board_notes import imported_notes, isolation_notes, other_channel_notes, row_notes
+from ntire_bench.ranking.device_class import DeviceClass
 from ntire_bench.ranking.entry import Entry, entry_from_baseline, entry_from_record
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.left_out import LeftOut, unreadable
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.selection import select
+from ntire_bench.ranking.session import age_note
 from ntire_bench.records.store import Problem, Stored
+from ntire_bench.records.version_1 import with_plain_runtimes
 from ntire_bench.text import one_line
 
 __all__ = ["Board", "board_from_reference", "build"]
@@ -31,6 +34,8 @@ class Board:
         imported: True where the rows are of a challenge's results file: then the device is unknown, and
             `device_name` names the file.
         threads: CPU threads, where that device is a CPU.
+        device_class: All that the rows have in common of device, driver, libraries, CPU and threads; None for
+            published tables and where there are no rows.
         rows: In the order to show them: ranked, below threshold, not judged, baselines out of rank.
         left_out: What is not in the table, and why.
         notes: What a reader must know about the table, one sentence or two each.
@@ -44,6 +49,7 @@ class Board:
     device_name: str | None
     imported: bool = False
     threads: int | None = None
+    device_class: DeviceClass | None = None
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
@@ -59,14 +65,15 @@ def build(
     device: str | None = None,
     problems: Iterable[Problem] = (),
 ) -> Board:
-    """Rank the records of one protocol that were measured on one device and on the same images.
+    """Rank the records of one protocol that are of one class of device and on the same images.
 
     Args:
         stored: Records, as `store.load_all` reads them; those of other protocols are ignored.
         protocol: The rules as they are now; records made under another version of its file are left out.
         channel: PSNR channel to judge in; None takes the protocol's; for imported results it takes RGB, the
             only one that they hold.
-        device: Part of a device's name, or "cuda" or "cpu", to rank that one (see `selection.select`).
+        device: Part of the name or description of a class, or "cuda" or "cpu", to rank that one (see
+            `selection.select`).
         problems: Files that could not be read; they are listed as left out.
 
     Returns:
@@ -91,7 +98,8 @@ def build(
         channel=channel,
         device_name=one_line(device_.name) if device_ is not None else None,
         imported=bool(imported),
-        threads=device_.threads if device_ is not None else None,
+        threads=device_.threads if device_ is not None and device_.kind == "cpu" else None,
+        device_class=device_,
         rows=rows,
         left_out=(*selection.left_out, *map(unreadable, problems)),
         notes=(
@@ -139,9 +147,8 @@ def _session_baseline(chosen: Sequence[Stored], channel: Channel) -> list[Entry]
         return []
     newest = max(sessions, key=lambda item: item.created)
     session = f"{team_name(newest.record)} on {newest.created:%Y-%m-%d}"
-    baseline = newest.record.baseline
-    return (
-        [entry_from_baseline(baseline, channel, f"as measured in the session of {session}")]
-        if baseline
-        else []
-    )
+    record = with_plain_runtimes(newest.record)
+    if record.baseline is None:
+        return []
+    notes = f"as measured in the session of {session}", *age_note(record)
+    return [entry_from_baseline(record.baseline, channel, *notes)]

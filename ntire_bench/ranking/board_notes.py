@@ -14,7 +14,13 @@ from ntire_bench.text import one_line
 
 __all__ = ["display_name", "imported_notes", "isolation_notes", "other_channel_notes", "remarks", "row_notes"]
 
-_MANY = 2  # with more teams than this, a remark that every team has is written once: "Every team: ..."
+_CLOCKS = "timing-unattested"  # told in the words below, which say what to do
+_NOT_BELIEVED = (
+    "the runtime is not believed: the worker's clock does not fit the program's own, most likely because "
+    "other programs kept the machine busy; run it again when the machine is idle"
+)
+_NOTES = ("launch-bound",)  # findings that are no fault and that a reader of the table must know all the same
+_MANY = 2  # a remark of more rows than this is written once: "Every team: ...", or after all their names
 
 
 def display_name(entry: Entry) -> str:
@@ -30,24 +36,44 @@ def display_name(entry: Entry) -> str:
 
 def remarks(row: Row) -> list[str]:
     """Return what a reader must know of one row: notes, splits without a verdict, warnings and rejections."""
-    texts = list(row.entry.notes)
-    if row.entry.competes:
+    entry = row.entry
+    texts = list(entry.notes)
+    texts += [f"{f.code}: {f.message}" for f in entry.findings if f.code in _NOTES]
+    if entry.attested is False:
+        texts.append(_NOT_BELIEVED)
+    if entry.competes:
         texts += [f"not judged on {v.split}: {v.reason}" for v in row.verdicts if v.passed is None]
     if not row.verdicts:
-        known = row.entry.psnr_db.items()
+        known = entry.psnr_db.items()
         texts += [f"PSNR {value:.2f} dB on {split}" for split, value in known if value is not None]
-    texts += [f"{f.severity} ({f.code}): {f.message}" for f in row.entry.findings if f.severity != "info"]
+    told = (*_NOTES, *((_CLOCKS,) if entry.attested is False else ()))
+    texts += [
+        f"{f.severity} ({f.code}): {f.message}"
+        for f in entry.findings
+        if f.severity != "info" and f.code not in told
+    ]
     return [one_line(text).rstrip(".") for text in texts]
 
 
 def row_notes(rows: Sequence[Row]) -> list[str]:
-    """Return the remarks of every row; one that all teams have is written once."""
+    """Return the remarks of every row; one that all teams have, or many rows, is written once."""
     of_rows = [(display_name(row.entry), remarks(row)) for row in rows]
     competing = [texts for row, (_, texts) in zip(rows, of_rows, strict=True) if row.entry.competes]
     first = competing[0] if len(competing) > _MANY else []
     shared = [text for text in first if all(text in texts for texts in competing)]
+    having: dict[str, list[str]] = {}
+    for name, texts in of_rows:
+        for text in texts:
+            having.setdefault(text, []).append(name)
     notes = [f"Every team: {text}." for text in shared]
-    return notes + [f"{name}: {text}." for name, texts in of_rows for text in texts if text not in shared]
+    done = set(shared)
+    for name, texts in of_rows:
+        for text in texts:
+            if text not in done:
+                many = len(having[text]) > _MANY
+                notes.append(f"{', '.join(having[text]) if many else name}: {text}.")
+                done |= {text} if many else set()
+    return notes
 
 
 def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channel | None) -> list[str]:

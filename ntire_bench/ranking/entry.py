@@ -11,6 +11,7 @@ from typing import Any
 
 from ntire_bench.errors import RecordError
 from ntire_bench.protocols.protocol import Channel, Protocol
+from ntire_bench.ranking.session import age_note, ratio_of, spread_of
 from ntire_bench.records.record import (
     NO_ID,
     Complexity,
@@ -21,6 +22,7 @@ from ntire_bench.records.record import (
     SubmissionInfo,
 )
 from ntire_bench.records.scored_costs import scored_flops, scored_params
+from ntire_bench.records.version_1 import with_plain_runtimes
 
 __all__ = ["JUDGED_SPLITS", "Costs", "Entry", "entry_from_baseline", "entry_from_record", "swap_channel"]
 
@@ -49,6 +51,8 @@ class Entry:
         runtime_by_split_ms: Mean runtime per image by split.
         costs: The team's; None where they were not measured.
         baseline: The baseline's over the same splits in the same session; None where there are none.
+        runtime_ratio: Runtime over the baseline's as the session has it, which is what scores (see `ratio`);
+            None where none was stored.
         baseline_psnr_db: The baseline's mean PSNR by split in `channel`.
         other_baseline_psnr_db: The same in the other channel.
         competes: False for a row that is shown and takes no rank.
@@ -65,6 +69,7 @@ class Entry:
         score_ci95: 95 % interval of the final score; None where it is not known.
         ratio_resamples: The runtime's ratio to the baseline's in each bootstrap resample.
         unstable: Why the runtime is not to be ranked against stable ones; empty where it is stable.
+        attested: Whether the worker's clock fitted the program's own; None where that is not known.
         launches: How many times the workers were started for the runtime; None where that is not known.
     """
 
@@ -76,6 +81,7 @@ class Entry:
     runtime_by_split_ms: Mapping[str, float] = field(default_factory=dict)
     costs: Costs | None
     baseline: Costs | None
+    runtime_ratio: float | None = None
     baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
     other_baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
     competes: bool = True
@@ -91,7 +97,20 @@ class Entry:
     score_ci95: tuple[float, float] | None = None
     ratio_resamples: tuple[float, ...] = ()
     unstable: tuple[str, ...] = ()
+    attested: bool | None = None
     launches: int | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Runtime over the baseline's, which is scored: the session's, else the quotient of both runtimes.
+
+        None where there are not both.
+        """
+        if self.costs is None or self.baseline is None:
+            return None
+        if self.runtime_ratio is not None:
+            return self.runtime_ratio
+        return self.costs.runtime_ms / self.baseline.runtime_ms
 
     @property
     def label(self) -> str:
@@ -122,6 +141,7 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
             "no measured split" if record.error is None else f"a failure in the phase {record.error.phase}"
         )
         raise RecordError(f"{who} holds no result", found=found, remedy="evaluate the submission again")
+    complexity, record = record.complexity, with_plain_runtimes(record)
     counted, notes = _counted_splits(record.splits)
     baseline: Costs | None = None
     if record.baseline is None:
@@ -131,16 +151,19 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
     else:
         baseline = _costs(record.baseline.complexity, record.baseline.splits, counted)
     notes += _other_data(record, protocol)
-    costs = _costs(record.complexity, record.splits, counted)
+    notes += age_note(record)
+    ratio = None if baseline is None else ratio_of(record, counted)
+    costs = _costs(complexity, record.splits, counted)
     imported = record.imported
     if imported is not None:
         costs = _with_runtime(costs, imported.runtime_ms)
         baseline = baseline and _with_runtime(baseline, imported.baseline_runtime_ms)
-    if min(dataclasses.astuple(costs)) < 0 or (baseline and min(dataclasses.astuple(baseline)) <= 0):
+    impossible = min(dataclasses.astuple(costs)) < 0 or (ratio is not None and ratio < 0)
+    if impossible or (baseline and min(dataclasses.astuple(baseline)) <= 0):
         raise RecordError(
             f"{who} holds an impossible cost",
             expected="runtime, FLOPs and parameters of at least 0, and above 0 for the baseline",
-            found=f"{costs} over {baseline}",
+            found=f"{costs} over {baseline}" + ("" if ratio is None else f", a ratio of {ratio}"),
             remedy="evaluate the submission again",
         )
     other = _other(channel)
@@ -166,6 +189,7 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         runtime_by_split_ms={split: result.runtime_ms for split, result in record.splits.items()},
         costs=costs,
         baseline=baseline,
+        runtime_ratio=ratio,
         baseline_psnr_db=_psnr(baseline_splits, channel),
         other_baseline_psnr_db=_psnr(baseline_splits, other),
         competes=competes,
@@ -174,10 +198,10 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         notes=tuple(notes),
         no_psnr=_no_psnr(record, channel),
         other_no_psnr=_no_psnr(record, other),
-        activations=None if "complexity.activations" in unknown else record.complexity.activations,
-        convs=None if "complexity.convs" in unknown else record.complexity.convs,
+        activations=None if "complexity.activations" in unknown else complexity.activations,
+        convs=None if "complexity.convs" in unknown else complexity.convs,
         memory_mib=_memory(record.splits),
-        **_spread(record, counted),
+        **spread_of(record, counted),
     )
 
 
@@ -185,27 +209,7 @@ def _identity(info: SubmissionInfo) -> tuple[int, str, str, Any]:
     return info.id, info.name.casefold(), info.file, info.files
 
 
-def _spread(record: Record, counted: Collection[str]) -> dict[str, Any]:
-    """Return how well the runtime is known.
-
-    The record's figures are of all its splits together. Where some of them do not count, only whether the
-    runtime was stable is taken over.
-    """
-    timing = record.timing
-    if timing is None:
-        return {}
-    if set(counted) != set(record.splits):
-        return {"unstable": timing.unstable}
-    return {
-        "launches": len(timing.launches),
-        "half_width": timing.half_width,
-        "score_ci95": timing.score_ci95,
-        "ratio_resamples": timing.ratio_resamples,
-        "unstable": timing.unstable,
-    }
-
-
-def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -> Entry:
+def entry_from_baseline(measurement: Measurement, channel: Channel, *notes_of_session: str) -> Entry:
     """Turn the baseline's measurement in another team's session into a row that is shown without a rank."""
     counted, notes = _counted_splits(measurement.splits)
     costs = _costs(measurement.complexity, measurement.splits, counted)
@@ -223,7 +227,7 @@ def entry_from_baseline(measurement: Measurement, channel: Channel, note: str) -
         other_baseline_psnr_db=other,
         competes=False,
         is_baseline=True,
-        notes=(note, *notes),
+        notes=(*notes_of_session, *notes),
         activations=measurement.complexity.activations,
         convs=measurement.complexity.convs,
         memory_mib=_memory(measurement.splits),

@@ -1,4 +1,4 @@
-"""What makes two records comparable: the same device, the same baseline, the same images."""
+"""What makes two records of one class comparable: the same baseline, the same images."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ntire_bench.errors import RecordError
 from ntire_bench.ranking.entry import JUDGED_SPLITS
-from ntire_bench.records.record import Environment, Record
+from ntire_bench.records.record import Record
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
 
 __all__ = [
-    "Device",
     "Group",
     "Team",
     "baseline_of",
     "count_judged_splits",
     "day",
-    "device_of",
-    "device_of_record",
     "group_records",
     "other_images",
     "same_files",
@@ -33,37 +29,14 @@ Team = tuple[int, str, str]  # id, name, and what its results were imported from
 
 
 @dataclass(frozen=True)
-class Device:
-    """Where runtimes were measured: a GPU by its model, a CPU by its model and thread count.
-
-    Only runtimes of equal devices are ranked together. The device of imported results is unknown, so the rows
-    of one file are ranked with each other and with nothing else.
-    """
-
-    name: str
-    threads: int | None
-    imported: bool = False
-
-    def __str__(self) -> str:
-        """Return the name as the table's title has it."""
-        if self.threads is None:
-            return self.name
-        return f"{self.name}, {self.threads} thread{'' if self.threads == 1 else 's'}"
-
-    def is_called(self, name: str) -> bool:
-        """Say whether this is the device's whole name, with or without its threads, in any case."""
-        return name.casefold() in (self.name.casefold(), str(self).casefold())
-
-
-@dataclass(frozen=True)
 class Group:
-    """What the ranking of one device would hold.
+    """What the ranking of one class would hold.
 
     Attributes:
         chosen: The record that each team is ranked by.
         images: Which images count, by split.
         baseline: Label of the baseline that costs were divided by; None where no record has one.
-        newest: When the newest record of the device was made, chosen or not.
+        newest: When the newest record of the class was made, chosen or not.
     """
 
     chosen: Mapping[Team, Stored]
@@ -86,24 +59,6 @@ def team_of(record: Record) -> Team:
     return record.submission.id, record.submission.name, source
 
 
-def device_of(environment: Environment) -> Device:
-    """Return the device that runtimes were measured on."""
-    return Device(environment.device_name, environment.threads if environment.device == "cpu" else None)
-
-
-def device_of_record(record: Record) -> Device:
-    """Return the device of a record.
-
-    Raises:
-        RecordError: It names none.
-    """
-    if record.imported is not None:
-        return Device(record.imported.device_name, None, imported=True)
-    if record.environment is None:
-        raise RecordError(f"the record of {team_name(record)} names no device")
-    return device_of(record.environment)
-
-
 def baseline_of(item: Stored) -> str | None:
     """Return what a record's costs were divided by, "00_RLFN"; None where it holds no baseline."""
     base = item.record.baseline
@@ -111,7 +66,7 @@ def baseline_of(item: Stored) -> str | None:
 
 
 def group_records(of_teams: Mapping[Team, Sequence[Stored]]) -> Group:
-    """Choose baseline, images and one record per team among the usable records of one device.
+    """Choose baseline, images and one record per team among the usable records of one class.
 
     Args:
         of_teams: Records of each team, the newest first.

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ntire_bench.errors import RecordError
 from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.ranking.device_class import DeviceClass, class_of_record, difference
 from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.ranking.groups import (
-    Device,
     Group,
     baseline_of,
     count_judged_splits,
     day,
-    device_of_record,
     other_images,
     same_files,
     team_name,
@@ -47,14 +46,14 @@ class LeftOut:
         kind: Why, for programs; "imported" is from another results file, or where the table is of measured
             records.
         reason: Why, for people, in one line.
-        session: What --device takes to rank the results file that an imported record is from; else empty.
+        device: What --device takes to rank the class of the record; empty where that is not why.
     """
 
     team: str
     path: str
     kind: Kind
     reason: str
-    session: str = ""
+    device: str = ""
 
 
 def unreadable(problem: Problem) -> LeftOut:
@@ -72,7 +71,7 @@ def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
         text = f"measured on {day(item)} under another version of the rules of {protocol.name}"
         return _left_out(item, "other rules", text)
     try:
-        device_of_record(record)
+        class_of_record(record)
         entry_from_record(record, protocol, protocol.psnr_channel)
     except RecordError as error:
         return _left_out(item, "unusable", str(error))
@@ -82,23 +81,25 @@ def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
 def left_out_of(
     items: Sequence[Stored],
     shown: Stored | None,
-    device: Device | None,
+    ranked: DeviceClass | None,
     group: Group | None,
     protocol: Protocol,
+    arguments: Mapping[DeviceClass, str],
 ) -> Iterator[LeftOut]:
     """Yield the newest record of a team for each reason, but for records that a newer one replaces.
 
     Args:
         items: All records of the team, the newest first.
         shown: The one that it is ranked by.
-        device: Whose ranking it is; None where there is none.
+        ranked: The class whose ranking it is; None where there is none.
         group: What that ranking holds.
         protocol: The rules as they are now.
+        arguments: What --device takes to rank each other class.
     """
     seen: set[tuple[str, str]] = set()
     newest = items[0]
     for item in items:
-        found = _why(item, device, group, protocol) if item is not shown else None
+        found = _why(item, ranked, group, protocol, arguments) if item is not shown else None
         if found is None:
             continue
         if found.kind not in ("other device", "imported"):  # those can be shown with --device, however old
@@ -106,7 +107,7 @@ def left_out_of(
                 continue  # a failure of a team that has a row is told in the notes (see `newer_events`)
         if newest.record.status == "failed" and item is not newest and not same_files(item, newest):
             continue  # the team has other files since, and they fail
-        key = (found.kind, found.reason if found.kind == "other device" else "")  # once for each device
+        key = (found.kind, found.device if found.kind == "other device" else "")  # once for each class
         if key not in seen:
             seen.add(key)
             yield found
@@ -120,7 +121,7 @@ def newer_events(
     Args:
         items: All records of the team, the newest first.
         shown: The one that it is ranked by.
-        candidates: Those that could have been, on any device, the newest first.
+        candidates: Those that could have been, of any class, the newest first.
     """
     if shown is None:
         return
@@ -149,19 +150,25 @@ def baseline_versions(group: Group) -> list[str]:
     ]
 
 
-def _why(item: Stored, device: Device | None, group: Group | None, protocol: Protocol) -> LeftOut | None:
-    """Return why a record is not in the ranking of a device; None where it could have been."""
+def _why(
+    item: Stored,
+    ranked: DeviceClass | None,
+    group: Group | None,
+    protocol: Protocol,
+    arguments: Mapping[DeviceClass, str],
+) -> LeftOut | None:
+    """Return why a record is not in the ranking of a class; None where it could have been."""
     imported = item.record.imported
-    if imported is not None and device is not None and imported.device_name != device.name:
+    if imported is not None and ranked is not None and imported.device_name != ranked.name:
         session = imported.session[:8]
         text = f"imported from {imported.file} (session {session}), device unknown"
         return _left_out(item, "imported", text, session)
     if found := unusable(item, protocol):
         return found
-    if device is None or group is None:
+    if ranked is None or group is None:
         return None
-    if (own := device_of_record(item.record)) != device:
-        return _left_out(item, "other device", f"measured on {own}")
+    if (own := class_of_record(item.record)) != ranked:
+        return _left_out(item, "other device", difference(own, ranked), arguments.get(own, str(own)))
     if (base := baseline_of(item)) not in (group.baseline, None):
         text = f"scored against {base}, and the others against {group.baseline} (on {day(item)})"
         return _left_out(item, "other baseline", text)
@@ -175,7 +182,7 @@ def _why(item: Stored, device: Device | None, group: Group | None, protocol: Pro
     return None
 
 
-def _left_out(item: Stored, kind: Kind, reason: str, session: str = "") -> LeftOut:
+def _left_out(item: Stored, kind: Kind, reason: str, device: str = "") -> LeftOut:
     return LeftOut(
-        team=team_name(item.record), path=str(item.path), kind=kind, reason=one_line(reason), session=session
+        team=team_name(item.record), path=str(item.path), kind=kind, reason=one_line(reason), device=device
     )

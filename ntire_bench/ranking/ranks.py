@@ -31,7 +31,7 @@ class Row:
         score: None where the team's or the baseline's costs are unknown; a value may be infinite.
         verdicts: One per judged split.
         rank: Place by final score.
-        rank_runtime: Place by runtime over the baseline's.
+        rank_runtime: Place by runtime over the baseline's, `Entry.ratio`.
         rank_flops: Place by FLOPs over the baseline's.
         rank_params: Place by parameters over the baseline's.
         tied: Labels of the ranked teams whose final scores cannot be told from this one's: their 95 %
@@ -87,17 +87,18 @@ def _without_unstable(rows: Sequence[Row]) -> list[Row]:
     """Take the rank from unstable runtimes where at least one team's runtime is known to be stable.
 
     A runtime of one round is not known to be stable. The baseline does not count: its ratio to itself is 1
-    however its runtime was measured.
+    however its runtime was measured. A runtime that is not believed goes behind any that is.
     """
     teams = [row.entry for row in rows if row.status == "ranked" and not row.entry.is_baseline]
-    if not any(not entry.unstable and entry.half_width is not None for entry in teams):
-        return list(rows)
-    return [
-        dataclasses.replace(row, status="unstable")
-        if row.status == "ranked" and row.entry.unstable and not row.entry.is_baseline
-        else row
-        for row in rows
-    ]
+    stable = any(not entry.unstable and entry.half_width is not None for entry in teams)
+    believed = any(entry.attested is not False for entry in teams)
+
+    def goes(row: Row) -> bool:
+        if row.status != "ranked" or row.entry.is_baseline:
+            return False
+        return (stable and bool(row.entry.unstable)) or (believed and row.entry.attested is False)
+
+    return [dataclasses.replace(row, status="unstable") if goes(row) else row for row in rows]
 
 
 def _with_ranks(rows: Sequence[Row], weights: Weights) -> list[Row]:
@@ -107,7 +108,7 @@ def _with_ranks(rows: Sequence[Row], weights: Weights) -> list[Row]:
     columns = zip(
         rows,
         _places([_final_key(entry, weights) for entry in entries]),
-        _places([costs.runtime_ms / base.runtime_ms for costs, base in pairs]),
+        _places([entry.ratio for entry in entries if entry.ratio is not None]),
         _places([costs.flops / base.flops for costs, base in pairs]),
         _places([costs.params / base.params for costs, base in pairs]),
         noise.ties(entries),
@@ -147,7 +148,7 @@ def _status(entry: Entry, verdicts: Sequence[Verdict]) -> Status:
 def _score_of(entry: Entry, weights: Weights) -> Score | None:
     if entry.costs is None or entry.baseline is None:
         return None
-    return score(entry.costs, entry.baseline, weights)
+    return score(entry.costs, entry.baseline, weights, entry.runtime_ratio)
 
 
 def _final_key(entry: Entry, weights: Weights) -> tuple[float, float]:
@@ -158,9 +159,9 @@ def _final_key(entry: Entry, weights: Weights) -> tuple[float, float]:
     """
     if entry.costs is None or entry.baseline is None:
         return (math.inf, math.inf)
-    final = score(entry.costs, entry.baseline, weights).final
+    final = score(entry.costs, entry.baseline, weights, entry.runtime_ratio).final
     if final is None or final == math.inf:
-        return (math.inf, log_score(entry.costs, entry.baseline, weights))
+        return (math.inf, log_score(entry.costs, entry.baseline, weights, entry.runtime_ratio))
     return (final, 0.0)
 
 

@@ -63,13 +63,14 @@ def metric_score(value: float, baseline: float) -> float:
         return math.inf
 
 
-def score(costs: Costs, baseline: Costs, weights: Weights) -> Score:
+def score(costs: Costs, baseline: Costs, weights: Weights, ratio: float | None = None) -> Score:
     """Return the three sub-scores and their weighted sum (equation 2 of the report).
 
     Args:
         costs: The team's.
         baseline: The baseline's, of the same session.
         weights: Of the protocol.
+        ratio: Runtime over the baseline's as the session has it; None takes the quotient of both.
 
     Returns:
         The scores, not rounded; infinite where they exceed the range of a float (see `storable`).
@@ -78,7 +79,9 @@ def score(costs: Costs, baseline: Costs, weights: Weights) -> Score:
     >>> round(score(cost, cost, Weights(runtime=0.7, flops=0.15, params=0.15)).final, 2)
     7.39
     """
-    runtime = metric_score(costs.runtime_ms, baseline.runtime_ms)
+    runtime = (
+        metric_score(costs.runtime_ms, baseline.runtime_ms) if ratio is None else metric_score(ratio, 1.0)
+    )
     flops = metric_score(costs.flops, baseline.flops)
     params = metric_score(costs.params, baseline.params)
     parts = ((weights.runtime, runtime), (weights.flops, flops), (weights.params, params))
@@ -87,8 +90,14 @@ def score(costs: Costs, baseline: Costs, weights: Weights) -> Score:
     return Score(runtime=runtime, flops=flops, params=params, final=final)
 
 
-def log_score(costs: Costs, baseline: Costs, weights: Weights) -> float:
+def log_score(costs: Costs, baseline: Costs, weights: Weights, ratio: float | None = None) -> float:
     """Return the natural logarithm of the final score, finite also where the score itself overflows.
+
+    Args:
+        costs: The team's.
+        baseline: The baseline's, of the same session.
+        weights: Of the protocol.
+        ratio: As for `score`.
 
     >>> cost = Costs(runtime_ms=1000.0, flops=1.0, params=1.0)
     >>> unit = Costs(runtime_ms=1.0, flops=1.0, params=1.0)
@@ -96,7 +105,7 @@ def log_score(costs: Costs, baseline: Costs, weights: Weights) -> float:
     2000.0
     """
     parts = (
-        (weights.runtime, costs.runtime_ms / baseline.runtime_ms),
+        (weights.runtime, costs.runtime_ms / baseline.runtime_ms if ratio is None else ratio),
         (weights.flops, costs.flops / baseline.flops),
         (weights.params, costs.params / baseline.params),
     )

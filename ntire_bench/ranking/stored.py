@@ -30,7 +30,8 @@ def board_of_records(
         results: The folder.
         protocol_name: The rules; None takes the default's, or where it has no records the first that has.
         channel: PSNR channel to judge in; None takes the protocol's.
-        device: Name of the device whose records are ranked; None takes the one with the most teams.
+        device: Part of the name or description of the class whose records are ranked; None takes the one with
+            the most teams.
 
     Raises:
         UsageError: There is no such protocol, or nothing was measured on `device`.

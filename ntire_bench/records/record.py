@@ -452,15 +452,16 @@ class Timing:
         unstable: Why the runtime cannot be ranked against stable ones; empty where it is stable.
         attested: Whether the parent's own clock agreed with the runtimes that the workers reported; where it
             did not, `unstable` says so. None in records of versions that did not check.
-        monitor: What was sampled during the rounds: clocks, temperatures, power, load by other programs.
+        monitor: What was sampled during the rounds: clocks, temperatures, power, load by other programs; and
+            how many windows and squares of SR images were compared.
         split_ratios: `ratio` of each split alone; empty in version 1.
         turn_calls: Calls of one side on images of one size, one after the other, of which the first does not
             count; 1 where each call is a turn and counts.
         slow_calls: How many of the submission's calls were slow, by cause.
         baseline_slow_calls: The same of the baseline.
         repeated: Pairs of calls that were made again, by why; what they had given does not count.
-        exact_over_composed: Runtime on the LR images of the data set over that on composed ones of the same
-            size, of the submission; None where that cannot be told.
+        exact_over_composed: Runtime of the submission on the LR images of the data set over that on composed
+            ones of the same size, each over the baseline's; None where that cannot be told.
     """
 
     launches: tuple[Launch, ...]

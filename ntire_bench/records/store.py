@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,7 @@ import msgspec
 
 from ntire_bench.errors import RecordError
 from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, SplitResult
+from ntire_bench.records.version_1 import with_plain_runtimes
 
 __all__ = ["Problem", "Stored", "check_writable", "load", "load_all", "save"]
 
@@ -62,6 +63,10 @@ class _Version(msgspec.Struct):
     schema_version: int
 
 
+class _Image(msgspec.Struct):
+    calls_ms: tuple[float, ...] = ()
+
+
 # The same classes without the lists of single images: msgspec skips a Raw value without decoding it.
 @dataclass(frozen=True, kw_only=True)
 class _SplitHead(SplitResult):
@@ -82,6 +87,7 @@ class _RecordHead(Record):
 _VERSION = msgspec.json.Decoder(_Version)
 _WHOLE = msgspec.json.Decoder(Record)
 _HEADS = msgspec.json.Decoder(_RecordHead)
+_IMAGES = msgspec.json.Decoder(list[_Image])
 
 
 def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
@@ -182,7 +188,8 @@ def load_all(
 
     Returns:
         The records, ordered by path, and the files that could not be read. Every `per_image` is empty: it is
-        the largest part of a file, and no leaderboard needs it; `load` reads it.
+        the largest part of a file, and no leaderboard needs it; `load` reads it. Runtimes of version 1 are
+        medians of the calls as they were (see `with_plain_runtimes`).
     """
     root = Path(results_dir)
     pattern = "*/*/*.json" if protocol is None else f"{_as_name(protocol)}/*/*.json"
@@ -191,7 +198,7 @@ def load_all(
         if path.name.startswith("."):
             continue
         try:
-            stored.append(Stored(path=path, record=_without_images(_decode(path, _HEADS))))
+            stored.append(Stored(path=path, record=_decode(path, _HEADS, _without_images)))
         except RecordError as error:
             problems.append(Problem(path=path, message=str(error)))
     return stored, problems
@@ -286,7 +293,11 @@ def _publish(temporary: Path, folder: Path, stem: str) -> Path:
 
 
 def _without_images(record: Record) -> Record:
-    """Replace every Raw value by an empty tuple: a Raw value keeps the whole file in memory."""
+    """Replace every Raw value by an empty tuple: a Raw value keeps the whole file in memory.
+
+    Of version 1 the calls are decoded before, for their medians.
+    """
+    record = with_plain_runtimes(record, _calls_of)
 
     def empty(splits: dict[str, SplitResult]) -> dict[str, SplitResult]:
         return {split: dataclasses.replace(result, per_image=()) for split, result in splits.items()}
@@ -297,7 +308,17 @@ def _without_images(record: Record) -> Record:
     return dataclasses.replace(record, splits=empty(record.splits), baseline=baseline)
 
 
-def _decode(path: Path, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
+def _calls_of(result: SplitResult) -> list[tuple[float, ...]]:
+    raw = result.per_image
+    if not isinstance(raw, msgspec.Raw) or b'"calls_ms"' not in bytes(raw):
+        return []
+    return [image.calls_ms for image in _IMAGES.decode(raw)]
+
+
+def _decode(
+    path: Path, decoder: msgspec.json.Decoder[_Decoded], then: Callable[[_Decoded], Record] | None = None
+) -> Record:
+    """Read one record; `then` is what is done with it while an error is still one of its file."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -324,7 +345,7 @@ def _decode(path: Path, decoder: msgspec.json.Decoder[_Decoded]) -> _Decoded:
             _as_time(record.created_utc)
         except (ValueError, OverflowError) as error:
             raise msgspec.ValidationError(f"{error} - at `$.created_utc`") from error
-        return record
+        return record if then is None else then(record)
     except msgspec.ValidationError as error:
         raise RecordError(
             "the record lacks a key, or holds a value of the wrong type",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -38,16 +39,10 @@ _LATEX = {
 }
 _FRAME_COLUMNS = (
     "id team is_baseline psnr_valid_db psnr_test_db runtime_valid_ms runtime_test_ms runtime_ms"
-    " runtime_half_width params_m flops_g score_runtime score_params score_flops score_final score_low"
-    " score_high rank rank_runtime rank_params rank_flops tied_with status remarks protocol psnr_channel"
-    " device sample"
+    " runtime_ratio runtime_half_width params_m flops_g score_runtime score_params score_flops score_final"
+    " score_low score_high rank rank_runtime rank_params rank_flops tied_with status remarks protocol"
+    " psnr_channel device device_class sample"
 ).split()
-_LATEX_HEAD = (
-    r" & \multicolumn{2}{c}{PSNR [dB]} & \multicolumn{3}{c}{Runtime [ms]} & Params & FLOPs"
-    r" & \multicolumn{3}{c}{Sub-track scores} & Final & \\",
-    r"\cmidrule(lr){2-3} \cmidrule(lr){4-6} \cmidrule(lr){9-11}",
-    r"Team & valid & test & valid & test & average & [M] & [G] & Runtime & Params & FLOPs & score & Rank \\",
-)
 
 
 def frame(board: Board) -> pandas.DataFrame:
@@ -61,7 +56,7 @@ def frame(board: Board) -> pandas.DataFrame:
 def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
-    for column in ("team", "tied_with", "remarks", "device"):
+    for column in ("team", "tied_with", "remarks", "device", "device_class"):
         table[column] = [_no_formula(text) for text in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
 
@@ -78,16 +73,21 @@ def _no_formula(text: object) -> object:
 def document(board: Board) -> dict[str, Any]:
     """Return a board for other programs.
 
-    Keys: protocol {name, sha256, title}; psnr_channel; device {name, threads} or null; sample; source or
+    Keys: protocol {name, sha256, title}; psnr_channel; device {name, threads (of a CPU), class} or null,
+        class
+    {kind, driver, torch, cuda, cudnn, cpu, threads} or null: what all rows have in common; sample; source or
     null; rows, in the order of the table, each {id, name, status, is_baseline, rank, rank_runtime,
     rank_flops, rank_params, tied_with [labels], rank_shares {rank: share of resamples}, score_ci95 [low,
-    high] or null, runtime_half_width (a share) or null, unstable [reasons], score {runtime, flops, params,
-    final} or null, runtime_ms, flops, params, splits {name: {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts
-    [{split, channel, psnr_db, threshold_db, passed, reason}], findings [{code, severity, message}], remarks};
-    left_out [{team, path, kind, reason}]; notes; superseded.
-    A number that is infinite is null in the JSON text.
+    high] or null, runtime_ratio (to the baseline's, which is scored) or null, runtime_half_width (half of the
+    ratio's interval, a share of it) or null, unstable [reasons], attested (false where the runtime is not
+    believed), score {runtime, flops, params, final} or null, runtime_ms, flops, params, splits {name:
+    {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts [{split, channel, psnr_db, threshold_db, passed, reason}],
+    findings [{code, severity, message}], remarks}; left_out [{team, path, kind, reason, device: what --device
+    takes to rank it, or null}]; notes; superseded. A number that is infinite is null in the JSON text.
     """
-    device = {"name": board.device_name, "threads": board.threads} if board.device_name is not None else None
+    device = None
+    if board.device_name is not None:
+        device = {"name": board.device_name, "threads": board.threads, "class": _class_document(board)}
     return {
         "protocol": {
             "name": board.protocol.name,
@@ -100,7 +100,13 @@ def document(board: Board) -> dict[str, Any]:
         "source": board.source,
         "rows": [_row_document(row) for row in board.rows],
         "left_out": [
-            {"team": item.team, "path": item.path, "kind": item.kind, "reason": item.reason}
+            {
+                "team": item.team,
+                "path": item.path,
+                "kind": item.kind,
+                "reason": item.reason,
+                "device": item.device or None,
+            }
             for item in board.left_out
         ],
         "notes": list(board.notes),
@@ -128,11 +134,10 @@ def to_markdown(board: Board) -> str:
     )
     lines = [f"**{escape(layout.title(board))}**", ""]
     if board.rows:
-        lines.append("| " + " | ".join(" ".join(column.lines) for column in COLUMNS.values()) + " |")
-        lines.append("| :-- |" + " --: |" * (len(COLUMNS) - 1))
-        lines += [
-            "| " + " | ".join(layout.cells(board, row, layout.FULL, style)) + " |" for row in board.rows
-        ]
+        keys = layout.columns_of(board)
+        lines.append("| " + " | ".join(" ".join(COLUMNS[key].lines) for key in keys) + " |")
+        lines.append("| :-- |" + " --: |" * (len(keys) - 1))
+        lines += ["| " + " | ".join(layout.cells(board, row, keys, style)) + " |" for row in board.rows]
         lines.append("")
     lines += [f"- {escape(text)}" for text in layout.captions(board)]
     return "\n".join(lines) + "\n"
@@ -142,7 +147,8 @@ def to_latex(board: Board) -> str:
     """Return a LaTeX table with its captions below; needs the packages booktabs and graphicx."""
 
     def escape(text: str) -> str:
-        return "".join(_LATEX.get(c, c) for c in text)
+        # Two hyphens in a row would be printed as one dash.
+        return "".join(_LATEX.get(c, c) for c in text).replace("--", "-{}-")
 
     style = Style(
         place=lambda place: f"$^{{({place})}}$",
@@ -154,20 +160,21 @@ def to_latex(board: Board) -> str:
         tied=r"$^{\approx}$",
     )
     body = []
+    keys = layout.columns_of(board)
     for _, rows in groupby(board.rows, key=lambda row: row.status):
         body.append(r"\midrule")
         for row in rows:
             # Outside of mathematics, LaTeX's default font encoding prints another character for >.
-            texts = layout.cells(board, row, layout.FULL, style)
+            texts = layout.cells(board, row, keys, style)
             body.append(" & ".join(text.replace(">1e", "$>$1e") for text in texts) + r" \\")
     lines = [
         r"\begin{table*}",
         r"\centering",
         rf"\caption{{{escape(layout.title(board))}}}",
         r"\resizebox{\textwidth}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * (len(COLUMNS) - 1)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(keys) - 1)}}}",
         r"\toprule",
-        *_LATEX_HEAD,
+        *_latex_head(keys),
         *body,
         r"\bottomrule",
         r"\end{tabular}}",
@@ -175,6 +182,25 @@ def to_latex(board: Board) -> str:
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _class_document(board: Board) -> dict[str, Any] | None:
+    found = board.device_class
+    if found is None or found.imported:
+        return None
+    return {key: value for key, value in asdict(found).items() if key != "name"}
+
+
+def _latex_head(keys: Sequence[str]) -> list[str]:
+    ratio = "ratio" in keys
+    above, below, first = (" & Runtime", " & ratio", 10) if ratio else ("", "", 9)
+    return [
+        rf" & \multicolumn{{2}}{{c}}{{PSNR [dB]}} & \multicolumn{{3}}{{c}}{{Runtime [ms]}}{above} & Params"
+        r" & FLOPs & \multicolumn{3}{c}{Sub-track scores} & Final & \\",
+        rf"\cmidrule(lr){{2-3}} \cmidrule(lr){{4-6}} \cmidrule(lr){{{first}-{first + 2}}}",
+        rf"Team & valid & test & valid & test & average{below} & [M] & [G]"
+        r" & Runtime & Params & FLOPs & score & Rank \\",
+    ]
 
 
 def _line(board: Board, row: Row) -> dict[str, object]:
@@ -187,6 +213,7 @@ def _line(board: Board, row: Row) -> dict[str, object]:
         **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in JUDGED_SPLITS},
         **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in JUDGED_SPLITS},
         "runtime_ms": costs and costs.runtime_ms,
+        "runtime_ratio": entry.ratio,
         "runtime_half_width": entry.half_width,
         "params_m": costs and costs.params / 1e6,
         "flops_g": costs and costs.flops / 1e9,
@@ -206,6 +233,7 @@ def _line(board: Board, row: Row) -> dict[str, object]:
         "protocol": board.protocol.name,
         "psnr_channel": board.channel,
         "device": board.device_name,
+        "device_class": None if board.device_class is None else str(board.device_class),
         "sample": board.sample,
     }
 
@@ -225,8 +253,10 @@ def _row_document(row: Row) -> dict[str, Any]:
         "tied_with": list(row.tied),
         "rank_shares": {str(rank): share for rank, share in row.rank_shares.items()},
         "score_ci95": entry.score_ci95 and list(entry.score_ci95),
+        "runtime_ratio": entry.ratio,
         "runtime_half_width": entry.half_width,
         "unstable": list(entry.unstable),
+        "attested": entry.attested,
         "score": row.score and asdict(row.score),
         "runtime_ms": entry.costs and entry.costs.runtime_ms,
         "flops": entry.costs and entry.costs.flops,

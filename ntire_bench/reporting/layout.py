@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,20 +13,21 @@ from ntire_bench.ranking.board_notes import display_name, remarks
 from ntire_bench.ranking.left_out import LeftOut
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import LAUNCHES
-from ntire_bench.text import few, relative
+from ntire_bench.text import few, one_line, relative
 
 __all__ = [
     "COLUMNS",
-    "COMPACT",
     "FULL",
-    "MEDIUM",
     "Column",
     "Style",
     "below_threshold",
     "captions",
     "cells",
+    "columns_of",
+    "left_out_columns",
     "score_text",
     "title",
+    "widths_of",
 ]
 
 
@@ -43,7 +45,7 @@ class Column:
         return [part for part in (self.group, self.name, self.unit) if part]
 
 
-# In the order of Table 1 of the NTIRE 2024 report.
+# In the order of Table 1 of the NTIRE 2024 report, which has no ratio.
 COLUMNS = {
     "team": Column("", "Team"),
     "psnr_valid": Column("PSNR", "valid", "[dB]"),
@@ -51,6 +53,7 @@ COLUMNS = {
     "runtime_valid": Column("Runtime", "valid", "[ms]"),
     "runtime_test": Column("Runtime", "test", "[ms]"),
     "runtime": Column("Runtime", "average", "[ms]"),
+    "ratio": Column("Runtime", "ratio"),
     "params": Column("Params", "", "[M]"),
     "flops": Column("FLOPs", "", "[G]"),
     "score_runtime": Column("Runtime", "score"),
@@ -60,8 +63,13 @@ COLUMNS = {
     "rank": Column("", "Rank"),
 }
 FULL = tuple(COLUMNS)
-MEDIUM = tuple(key for key in FULL if key not in ("runtime_valid", "runtime_test"))
-COMPACT = tuple(key for key in MEDIUM if not key.startswith("score_"))
+_BUSY = "Most likely other programs kept the machine busy"
+# What is left out where there is no room, step by step, and how it is called.
+_LESS = (
+    (("runtime_valid", "runtime_test"), "the runtime of each split"),
+    (("score_runtime", "score_params", "score_flops"), "the sub-scores"),
+    (("ratio",), "the runtime's ratio"),
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,32 @@ class Style:
     escape: Callable[[str], str]
     interval: Callable[[str], str] = "±{}".format
     tied: str = "≈"
+
+
+def columns_of(board: Board) -> tuple[str, ...]:
+    """Return the columns of a board; the ratio has one where sessions stored it, not in a published table."""
+    measured = any(row.entry.runtime_ratio is not None for row in board.rows)
+    return tuple(key for key in FULL if measured or key != "ratio")
+
+
+def widths_of(board: Board) -> list[tuple[str, ...]]:
+    """Return the columns of a board, and what stays of them where there is less and less room."""
+    steps = [columns_of(board)]
+    for less, _ in _LESS:
+        steps.append(tuple(key for key in steps[-1] if key not in less))
+    return list(dict.fromkeys(steps))
+
+
+def left_out_columns(board: Board, keys: Sequence[str]) -> str:
+    """Return in words which columns of a board are not among `keys`; empty where all are.
+
+    >>> from ntire_bench.ranking.board import board_from_reference
+    >>> published = board_from_reference("ntire2024")
+    >>> left_out_columns(published, widths_of(published)[-1])
+    'the runtime of each split and the sub-scores'
+    """
+    told = [name for less, name in _LESS if set(less) & (set(columns_of(board)) - set(keys))]
+    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
 
 
 def score_text(score: float | None) -> str:
@@ -132,6 +166,8 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
     """Return the text of one row's cells under the columns `keys`.
 
     Where the sub-scores have no columns of their own, their ranks stand beside the costs they follow from.
+    The interval is of the ratio and stands beside it, or beside the runtime where the ratio has no column.
+    That of the baseline, whose ratio is 1, is of its runtime.
     """
     entry, costs, score = row.entry, row.entry.costs, row.score
     below = below_threshold(row)
@@ -151,8 +187,11 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
     def with_place(text: str, place: int | None, shown: bool = True) -> str:
         return (text or style.missing) + (style.place(place) if shown and place is not None else "")
 
-    def half_runtime() -> str:
-        return "" if entry.half_width is None else style.interval(f"{entry.half_width * 100:.1f}%")
+    def half(column: str) -> str:
+        with_ratio = "ratio" in keys and not entry.is_baseline
+        if entry.half_width is None or column != ("ratio" if with_ratio else "runtime"):
+            return ""
+        return style.interval(f"{entry.half_width * 100:.1f}%")
 
     def half_score() -> str:
         limits = entry.score_ci95
@@ -168,7 +207,12 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         "runtime_valid": runtime("valid"),
         "runtime_test": runtime("test"),
         "runtime": with_place(
-            f"{costs.runtime_ms:.2f}{half_runtime()}" if costs else "", row.rank_runtime, beside_costs
+            f"{costs.runtime_ms:.2f}{half('runtime')}" if costs else "",
+            row.rank_runtime,
+            beside_costs and "ratio" not in keys,
+        ),
+        "ratio": with_place(
+            "" if entry.ratio is None else f"{entry.ratio:.3f}{half('ratio')}", row.rank_runtime, beside_costs
         ),
         "params": with_place(f"{costs.params / 1e6:.3f}" if costs else "", row.rank_params, beside_costs),
         "flops": with_place(f"{costs.flops / 1e9:.2f}" if costs else "", row.rank_flops, beside_costs),
@@ -189,6 +233,7 @@ def captions(board: Board) -> list[str]:
         texts = [
             "Lower scores are better; the baseline's costs score 7.39. Sub-track ranks are in parentheses."
         ]
+    texts += _measured_with(board)
     texts += _noise(board)
     texts += _below_threshold(board)
     if board.source is not None:
@@ -196,7 +241,8 @@ def captions(board: Board) -> list[str]:
     texts += board.notes
     texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
     texts += _imported_elsewhere(board)
-    told = ("failed", "imported")
+    texts += _of_other_classes(board)
+    told = ("failed", "imported", "other device")
     texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
     if board.superseded:
         texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
@@ -204,8 +250,13 @@ def captions(board: Board) -> list[str]:
 
 
 def _noise(board: Board) -> Iterator[str]:
-    """Say what the intervals are, who is tied, and whose runtime is too unsteady for a rank."""
+    """Say what is scored, what the intervals are, who is tied, and whose runtime is too unsteady to rank."""
     rows = board.rows
+    if "ratio" in columns_of(board):
+        yield (
+            "The runtime's score takes its ratio to the baseline's, measured beside it in one session; "
+            "runtimes in ms are medians of the calls, so their quotient may differ from it."
+        )
     if any(row.entry.half_width is not None for row in rows):
         yield (
             "± is half of a 95 % interval (bootstrap over launches and rounds): of the runtime's ratio to "
@@ -222,11 +273,20 @@ def _noise(board: Board) -> Iterator[str]:
     if pairs:
         told = few(pairs, 8, between="; ", kind="pairs")
         yield f"≈ Tied within noise, the intervals of the final scores overlap: {told}."
-    unstable = [display_name(row.entry) for row in rows if row.status == "unstable"]
-    if unstable:
-        yield f"No rank, an unstable runtime is not ranked against stable ones: {', '.join(unstable)}."
-    elif any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
-        yield "No runtime here is known to be stable: the ranks are not to be relied on."
+    taken = [row.entry for row in rows if row.status == "unstable"]
+    doubted = [display_name(entry) for entry in taken if entry.attested is False]
+    unstable = [display_name(entry) for entry in taken if entry.attested is not False]
+    for why, names in (
+        ("a runtime that is not believed is not ranked against those that are", doubted),
+        ("an unstable runtime is not ranked against stable ones", unstable),
+    ):
+        if names:
+            yield f"No rank, {why}: {', '.join(names)}. {_BUSY}: run these again when it is idle."
+    if not taken and any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
+        yield (
+            "No runtime here is known to be stable: the ranks are not to be relied on. "
+            f"{_BUSY}: run again when it is idle."
+        )
     for what, which in (
         ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
         (
@@ -262,9 +322,33 @@ def _below_threshold(board: Board) -> Iterator[str]:
 
 def _imported_elsewhere(board: Board) -> Iterator[str]:
     """Say once per file which imported results are not in the table, and how to see them."""
-    counts = Counter((item.reason, item.session) for item in board.left_out if item.kind == "imported")
+    counts = Counter((item.reason, item.device) for item in board.left_out if item.kind == "imported")
     for (reason, session), count in sorted(counts.items()):
         yield f"Left out: {count} team{'s' if count != 1 else ''} {reason} (--device {session} ranks them)."
+
+
+def _measured_with(board: Board) -> Iterator[str]:
+    """Say what the rows have in common beside the device in the title."""
+    conditions = {} if board.device_class is None else board.device_class.conditions
+    if conditions:
+        told = ", ".join(conditions.values())
+        yield f"Measured with {told}. Only records of the same device and all of these are ranked together."
+
+
+def _of_other_classes(board: Board) -> Iterator[str]:
+    """Say once per class whose records are not in the table, why, and what ranks them."""
+    shown = {one_line(row.entry.label) for row in board.rows if row.entry.competes}
+    classes: dict[tuple[str, str], list[str]] = {}
+    for item in board.left_out:
+        if item.kind == "other device":
+            classes.setdefault((item.reason, item.device), []).append(item.team)
+    for (reason, device), teams in classes.items():
+        absent = [team for team in teams if team not in shown]
+        others = [team for team in teams if team in shown]
+        told = [few(absent, 8)] if absent else []
+        told += [f"other records of {few(others, 8)}"] if others else []
+        command = f"ntire-bench leaderboard --device {shlex.quote(device)}"
+        yield f"Left out: {', and '.join(told)}: {reason}. To rank these: {command}"
 
 
 def _left_out(item: LeftOut) -> str:

@@ -16,7 +16,9 @@ def to_fragment(board: Board) -> str:
 
     Names come from strangers, so every one is escaped.
     """
-    heads = ["<br>".join(html.escape(line) for line in column.lines) for column in layout.COLUMNS.values()]
+    keys = layout.columns_of(board)
+    columns = [layout.COLUMNS[key] for key in keys]
+    heads = ["<br>".join(html.escape(line) for line in column.lines) for column in columns]
     lines = [
         "<div>",
         f"<p><strong>{html.escape(layout.title(board))}</strong></p>",
@@ -25,7 +27,7 @@ def to_fragment(board: Board) -> str:
         "<tbody>",
     ]
     for row in board.rows:
-        cells = layout.cells(board, row, layout.FULL, html_style(row))
+        cells = layout.cells(board, row, keys, html_style(row))
         lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     lines += ["</tbody>", "</table>", "<ul>"]
     lines += [f"<li>{html.escape(text)}</li>" for text in layout.captions(board)]

@@ -20,7 +20,7 @@ _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # a
 _STATUS = {
     "below threshold": "No rank: PSNR below the threshold",
     "not judged": "No rank: not judged",
-    "unstable": "No rank: unstable runtime",
+    "unstable": "No rank: runtime unstable or not believed, to be measured again when the machine is idle",
     "baseline": "Baseline, out of rank",
 }
 
@@ -121,7 +121,8 @@ def _table(board: Board) -> Iterator[str]:
     yield f'<p class="key">Final score, the shorter the better:{key}</p>'
     yield '<div class="scroll"><table>'
     yield "<thead><tr>"
-    for name, column in _columns():
+    columns = _columns(board)
+    for name, column in columns:
         text = "\n".join(column)
         side = ' class="team"' if name == "team" else ""
         sort = ' aria-sort="ascending"' if name == "rank" else ""
@@ -134,15 +135,15 @@ def _table(board: Board) -> Iterator[str]:
             yield ("</tbody>" if status else "") + "<tbody>"
             status = row.status
             if status in _STATUS:
-                across = len(COLUMNS) + 1
+                across = len(columns) + 1
                 yield f'<tr class="group"><th colspan="{across}">{html.escape(_STATUS[status])}</th></tr>'
         yield _row(board, row, place, scale)
     yield "</tbody></table></div>"
 
 
-def _columns() -> list[tuple[str, list[str]]]:
+def _columns(board: Board) -> list[tuple[str, list[str]]]:
     """Return the columns of the page: as in the other formats, but with the rank first."""
-    names = ["rank", *(name for name in COLUMNS if name != "rank")]
+    names = ["rank", *(name for name in layout.columns_of(board) if name != "rank")]
     return [(name, COLUMNS[name].lines) for name in names]
 
 
@@ -158,12 +159,13 @@ def html_style(row: Row) -> Style:
 
 
 def _row(board: Board, row: Row, place: int, scale: float) -> str:
-    texts = dict(zip(COLUMNS, layout.cells(board, row, layout.FULL, html_style(row)), strict=True))
+    keys = layout.columns_of(board)
+    texts = dict(zip(keys, layout.cells(board, row, keys, html_style(row)), strict=True))
     values = _values(row)
     failed = layout.below_threshold(row)
     kind = "first" if row.rank == 1 else "unranked" if row.rank is None else ""
     cells = []
-    for name, _ in _columns():
+    for name, _ in _columns(board):
         classes = "below" if name in failed else name if name in ("team", "rank") else ""
         shares = "; ".join(f"rank {rank}: {share:.0%}" for rank, share in sorted(row.rank_shares.items()))
         told = f' title="{shares} of the resamples"' if name == "rank" and len(row.rank_shares) > 1 else ""
@@ -181,6 +183,7 @@ def _values(row: Row) -> dict[str, str]:
         **{f"psnr_{split}": entry.psnr_db.get(split) for split in ("valid", "test")},
         **{f"runtime_{split}": entry.runtime_by_split_ms.get(split) for split in ("valid", "test")},
         "runtime": costs and costs.runtime_ms,
+        "ratio": entry.ratio,
         "params": costs and costs.params,
         "flops": costs and costs.flops,
         "score_runtime": score and score.runtime,

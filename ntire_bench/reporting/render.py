@@ -88,8 +88,8 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
 class TerminalBoard:
     """A board that a rich console prints: as many columns as fit, then the captions.
 
-    Where the console is too narrow, the runtimes of the splits are left out first, then the sub-scores; the
-    ranks of the sub-tracks are then shown beside the costs.
+    Where the console is too narrow, the runtimes of the splits are left out first, then the sub-scores, then
+    the ratio; the ranks of the sub-tracks are then shown beside the costs.
     """
 
     board: Board
@@ -115,7 +115,7 @@ class TerminalBoard:
         yield Text(show(layout.title(self.board)), style="bold")
         if self.board.rows:
             # A long name is broken over lines before a column is left out for it.
-            for keys, name_width in product((layout.FULL, layout.MEDIUM, layout.COMPACT), (24, 16, 12)):
+            for keys, name_width in product(layout.widths_of(self.board), (24, 16, 12)):
                 columns = dict(zip(keys, self._columns(keys, style), strict=True))
                 widths = {key: _width(key, texts) for key, texts in columns.items()}
                 widths["team"] = min(widths["team"], name_width)
@@ -123,8 +123,7 @@ class TerminalBoard:
                 if sum(widths.values()) + len(widths) + 1 <= options.max_width:
                     break
             yield self._table(columns, widths, style)
-            if keys != layout.FULL:
-                less = "the runtime of each split" + (" and the sub-scores" if keys == layout.COMPACT else "")
+            if less := layout.left_out_columns(self.board, keys):
                 yield Text(f"Too narrow for {less}: widen the window, or use another --format.", style="dim")
         for text in layout.captions(self.board):
             yield Text(show(text))

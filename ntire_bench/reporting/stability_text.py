@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,18 @@ if TYPE_CHECKING:
 
     from ntire_bench.estimating.stability import Stability
 
-__all__ = ["bars", "draw", "histogram_limit", "sparkline"]
+__all__ = ["bars", "cause_in_words", "draw", "histogram_limit", "sparkline"]
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
+# A letter for each cause of a slow call, and what it says.
+_CAUSES = {
+    "allocation": ("a", "memory was allocated in them"),
+    "context-switches": ("s", "their thread was interrupted"),
+    "clock": ("c", "the GPU's clock was low"),
+    "other-process": ("p", "another process was on the GPU"),
+    "load": ("l", "other programs used the CPU"),
+    "unknown": ("?", "nothing was seen"),
+}
 _BINS = 11
 _MOST_WIDTHS = 12
 
@@ -64,10 +74,12 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
         yield f"first calls, not counted [ms]: {cold}"
         for reason in timing.unstable:
             yield f"unstable: {reason}"
+    yield from _of_calls(record, found)
     yield ""
     series = [("runtime", found.runtime_ms)]
     if found.baseline_ms is not None:
         series += [("baseline", found.baseline_ms), ("ratio", found.ratio)]
+    slow = {"runtime": found.slow, "baseline": found.baseline_slow}
     yield "Rounds in order, each from its lowest to its highest value; | begins a launch"
     for name, values in series:
         low, high = float(values.min()), float(values.max())
@@ -75,12 +87,19 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
         digits = 3 if name == "ratio" else 2
         line = _in_launches(sparkline(values, low=low, high=high), found.launches)
         yield f"{name:>9} {line} {low:.{digits}f} to {high:.{digits}f}{unit}"
+        most = max((count for counts in slow.get(name, {}).values() for count in counts), default=0)
+        for cause, of_rounds in slow.get(name, {}).items():
+            line = _in_launches(_marks(of_rounds, most), found.launches)
+            yield f"{'slow ' + _letter(cause):>9} {line} {sum(of_rounds)}"
+    yield from _of_slow(record, found)
     yield ""
     yield "Calls by how far they are from their image's median; the ends take what lies beyond"
     limit = histogram_limit(found)
     counts, edges = np.histogram(np.clip(found.deviations, -limit, limit), bins=_BINS, range=(-limit, limit))
     for count, edge, bar in zip(counts, edges, bars(counts.tolist(), width=width - 30), strict=False):
         centre = edge + limit / _BINS
+        if centre + limit / _BINS <= -1:  # no call takes less than no time
+            continue
         yield f"{round(centre, 6) + 0.0:>+9.1%} {bar} {count}"
     yield ""
     if found.half_widths:
@@ -89,6 +108,63 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
         shown = found.half_widths[::-1][::step][::-1]
         for (rounds, half), bar in zip(shown, bars([h for _, h in shown], width=width - 30), strict=True):
             yield f"{rounds:>9} {bar} {half:.2%}"
+
+
+def cause_in_words(cause: str) -> str:
+    """Return what was seen of slow calls, in words.
+
+    >>> cause_in_words("load"), cause_in_words("cause not stored")
+    ('other programs used the CPU', 'cause not stored')
+    """
+    return _CAUSES.get(cause, ("", cause))[1]
+
+
+def _of_calls(record: Record, found: Stability) -> Iterator[str]:
+    """Say what the calls were like: in turns or one by one, made again or not, bound by the CPU or not."""
+    timing = record.timing
+    if timing is None:
+        return
+    if timing.turn_calls > 1:
+        yield f"turns of {timing.turn_calls} calls of one side, of which the first does not count"
+    for cause, pairs in sorted(timing.repeated.items()):
+        yield f"pairs of calls made again, as {cause_in_words(cause)}: {pairs}"
+    if found.host_ms is not None:
+        share = found.host_ms / statistics.fmean(split.runtime_ms for split in record.splits.values())
+        yield f"last kernel of a call queued after {found.host_ms:.2f} ms, {share:.0%} of the runtime"
+    if timing.exact_over_composed is not None:
+        times = f"{timing.exact_over_composed:.3f} times"
+        yield f"LR images of the data set took {times} as long as composed ones"
+
+
+def _of_slow(record: Record, found: Stability) -> Iterator[str]:
+    """Say how many calls were slow, and of which causes."""
+    sides = [(record.submission.label, found.slow)]
+    if found.baseline_ms is not None and record.baseline is not None:
+        sides.append((record.baseline.submission.label, found.baseline_slow))
+    if not any(slow for _, slow in sides):
+        return
+    yield ""
+    yield "Slow calls (over 1.2 times their image's median), by what was seen of them"
+    for label, slow in sides:
+        counts = {cause: sum(of_rounds) for cause, of_rounds in slow.items()}
+        total = sum(counts.values())
+        yield f"  {label}: {total} of {found.calls} ({total / found.calls:.1%})"
+        for cause, count in sorted(counts.items(), key=lambda item: -item[1]):
+            yield f"{count:>9} {_letter(cause)}: {cause_in_words(cause)}"
+
+
+def _letter(cause: str) -> str:
+    return _CAUSES.get(cause, ("x", ""))[0]
+
+
+def _marks(counts: Sequence[int], most: int) -> str:
+    """Return how many calls of each round were slow as a line of blocks, the highest for `most`; · for none.
+
+    >>> _marks([0, 1, 4], 4)
+    '·▁█'
+    """
+    blocks = sparkline(counts, low=min(1, most), high=most)
+    return "".join(block if count else "·" for count, block in zip(counts, blocks, strict=True))
 
 
 def histogram_limit(found: Stability) -> float:

@@ -188,12 +188,15 @@ class Timed:
         host_ms: From its start until the last kernel was queued; None on a CPU.
         allocations: How often GPU memory was taken from the driver in it.
         switches: How often its thread was interrupted in it (involuntary context switches).
+        wait_ms: How long an idle device took to answer before the clock was started: longer where another
+            process has left it work. None on a CPU.
     """
 
     runtime_ms: float
     host_ms: float | None = None
     allocations: int = 0
     switches: int = 0
+    wait_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -244,7 +247,7 @@ def plain(message: object) -> Any:  # noqa: ANN401 - what JSON holds
     """Return a message as JSON holds it.
 
     >>> plain(Timed(1.5))
-    {'runtime_ms': 1.5, 'host_ms': None, 'allocations': 0, 'switches': 0}
+    {'runtime_ms': 1.5, 'host_ms': None, 'allocations': 0, 'switches': 0, 'wait_ms': None}
     """
     return msgspec.to_builtins(message, enc_hook=_simple)
 

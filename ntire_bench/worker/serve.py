@@ -40,7 +40,7 @@ from ntire_bench.worker.checkout.load import load as load_branch
 from ntire_bench.worker.costs import count, fusion
 from ntire_bench.worker.loading.load import Loaded, load
 from ntire_bench.worker.network import device, timing
-from ntire_bench.worker.network.pixels import to_tensor, write_planes
+from ntire_bench.worker.network.transfer import transfer_for
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["main"]
@@ -54,6 +54,7 @@ class _Worker:
         self.device = device.select(device_name)
         self.lr = np.frombuffer(lr, np.uint8)
         self.sr = torch.frombuffer(sr, dtype=torch.uint8)
+        self.pixels = transfer_for(self.device, self.lr, self.sr)
         self.loaded: Loaded | None = None
         self.peak_is_fresh = False
         self.threads = 1
@@ -69,12 +70,16 @@ class _Worker:
 
     def _tensor(self, upscaler: Upscaler, height: int, width: int) -> torch.Tensor:
         """Return the LR image that lies in the buffer, as a network takes it."""
-        return to_tensor(self._image(height, width), upscaler.data_range).to(self.device)
+        return self.pixels.take(height, width, upscaler.data_range)
 
-    def hello(self, threads: int) -> dict[str, Any]:
-        self.threads = threads
-        device.apply_settings(threads)
+    def hello(self, threads: int | None, cpu_threads: int) -> dict[str, Any]:
+        """Take the threads that were asked for; else one on a GPU, to launch kernels, and `cpu_threads`."""
+        self.threads = threads or (cpu_threads if self.device.type == "cpu" else 1)
+        device.apply_settings(self.threads)
         return device.describe(self.device)
+
+    def bound_memory(self, memory_bytes: int) -> None:
+        device.bound_memory(self.device, memory_bytes)
 
     def null_run(self, height: int, width: int, scale: int) -> Timed:
         """Run torch's nearest neighbour before anything is loaded: what a call costs without a network."""
@@ -126,7 +131,7 @@ class _Worker:
         upscaler = self._upscaler
         image = self._tensor(upscaler, height, width)
         output, seen = count.audit(upscaler, image)
-        write_planes(output, upscaler.data_range, self.sr)
+        self.pixels.give(output, upscaler.data_range)
         return seen
 
     def parameters(self) -> Parameters:
@@ -147,8 +152,8 @@ class _Worker:
         with torch.inference_mode():
             image = self._tensor(self._upscaler, height, width)
             for call in range(calls):
-                _, runtime_ms = timing.timed(self._upscaler.checked, image)
-                first_ms = runtime_ms if call == 0 else first_ms
+                _, told = timing.timed(self._upscaler.checked, image)
+                first_ms = told.runtime_ms if call == 0 else first_ms
         return WarmUp(self._upscaler.multiple(image), first_ms)
 
     def run(self, height: int, width: int) -> Timed:
@@ -158,12 +163,12 @@ class _Worker:
         with torch.inference_mode():
             image = self._tensor(upscaler, height, width)
             try:
-                output, runtime_ms = timing.timed(upscaler.forward, image)
+                output, told = timing.timed(upscaler.forward, image)
             except Exception as error:
                 raise upscaler.failure(error, image) from error
             upscaler.verify(output, image)
-            write_planes(output, upscaler.data_range, self.sr)
-        return Timed(runtime_ms)
+            self.pixels.give(output, upscaler.data_range)
+        return told
 
     def reset_memory(self) -> None:
         self.peak_is_fresh = device.reset_peak_memory(self.device)

@@ -132,7 +132,7 @@ def _scored(record: Record, protocol: Protocol) -> Record:
         return dataclasses.replace(record, status="failed", error=error)
     if entry.costs is None or entry.baseline is None:
         return record
-    computed = scoring.score(entry.costs, entry.baseline, protocol.weights)
+    computed = scoring.score(entry.costs, entry.baseline, protocol.weights, entry.runtime_ratio)
     return dataclasses.replace(
         record, score=scoring.storable(computed), timing=_with_interval(record.timing, entry, protocol)
     )
@@ -146,8 +146,7 @@ def _with_interval(timing: Timing | None, entry: Entry, protocol: Protocol) -> T
         return timing
     finals = []
     for ratio in timing.ratio_ci95:
-        costs = dataclasses.replace(entry.costs, runtime_ms=max(0.0, ratio) * entry.baseline.runtime_ms)
-        finals.append(scoring.score(costs, entry.baseline, protocol.weights).final)
+        finals.append(scoring.score(entry.costs, entry.baseline, protocol.weights, max(0.0, ratio)).final)
     low, high = finals
     if low is None or high is None or not math.isfinite(high):
         return timing

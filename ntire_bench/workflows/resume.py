@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.machine import environment
+from ntire_bench.machine import environment, installed
 from ntire_bench.measuring.options import Options
+from ntire_bench.measuring.outputs import sr_path
 from ntire_bench.measuring.resolve import describe
-from ntire_bench.measuring.rounds import sr_path
 from ntire_bench.records import store
-from ntire_bench.records.record import LAUNCHES, Record, SubmissionInfo
+from ntire_bench.records.record import LAUNCHES, Environment, Record, SubmissionInfo
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.data import Data
 
 __all__ = ["already_done"]
+
+_GPU_THREADS = 1  # of a worker on a GPU, unless --threads says otherwise
 
 
 def already_done(
@@ -27,10 +29,10 @@ def already_done(
 ) -> Path | None:
     """Return the record that makes an evaluation unnecessary, or None.
 
-    Such a record has succeeded. It is of the same files of submission and baseline, rules, images, CPU model
-    and threads, was measured in isolation that is enough, and has as many rounds. It holds SSIM where that is
-    asked for; where SR images are to be kept, they are there. The model of a GPU is not compared, because it
-    is not known before a worker runs.
+    Such a record has succeeded. It is of the same files of submission and baseline, rules and images, and of
+    the class that an evaluation would be of now (see `_of_this_class`); it was measured in isolation that is
+    enough, and has as many rounds. It holds SSIM where that is asked for; where SR images are to be kept,
+    they are there.
 
     Args:
         submission: What is to be evaluated.
@@ -45,13 +47,10 @@ def already_done(
         return None
     if options.save_dir is not None and not _images_saved(submission, data, options.save_dir):
         return None
-    cpu = environment.cpu_model()
-    threads = options.threads or environment.compute_threads()
     wanted = {split.name: split.sha256 for split in data.splits}
     for item in stored:
         record, base = item.record, item.record.baseline
         there = {name: result.dataset_sha256 for name, result in record.splits.items()}
-        device = record.environment.device if record.environment else ""
         if (
             record.status == "ok"
             and (record.submission.id, record.submission.name) == (submission.id, submission.name)
@@ -62,14 +61,54 @@ def already_done(
             and _measured_enough(record, options)
             and wanted.items() <= there.items()
             and not (options.ssim and any(record.splits[name].ssim_y is None for name in wanted))
-            and (options.device == "auto" or options.device.split(":")[0] == device)
             and record.environment is not None
-            and record.environment.cpu == cpu
-            and (device != "cpu" or record.environment.threads == threads)
+            and _of_this_class(record.environment, options)
             and _isolated_enough(record, options.isolation)
         ):
             return item.path
     return None
+
+
+def _of_this_class(measured: Environment, options: Options) -> bool:
+    """Return whether a record is of the class that an evaluation would be of now.
+
+    All that makes a class is compared: device, model, driver, torch, CUDA, cuDNN, CPU and threads. The parent
+    does not import torch, so some of it may be unknown before a worker runs, and is then taken to be the
+    same:
+
+    - which GPU of several models a worker takes: the record's must be one of them,
+    - model and driver of GPUs where NVML does not answer,
+    - torch and CUDA where torch's own file does not say,
+    - cuDNN where it is no package of its own.
+    """
+    build, gpus = installed.torch_build(), installed.gpus()
+    if options.device == "auto":
+        possible = {"cpu"} if build is not None and build.cuda is None else {"cpu", "cuda"}
+        if gpus is not None and "cuda" in possible:
+            possible = {"cuda"} if gpus.models else {"cpu"}
+    else:
+        possible = {options.device.split(":")[0]}
+    device = measured.device
+    usual = environment.compute_threads() if device == "cpu" else _GPU_THREADS
+    if (
+        device not in possible
+        or measured.cpu != environment.cpu_model()
+        or measured.threads != (options.threads or usual)
+        or (build is not None and measured.torch != build.version)
+    ):
+        return False
+    if device == "cpu":
+        return True
+    if build is not None and (measured.cuda != build.cuda or build.cudnn not in (None, measured.cudnn)):
+        return False
+    return gpus is None or (
+        # CUDA names a part of a GPU after the whole: "NVIDIA A100-SXM4-40GB MIG 1g.5gb".
+        any(
+            measured.device_name == one or measured.device_name.startswith(f"{one} MIG ")
+            for one in gpus.models
+        )
+        and measured.driver in (None, gpus.driver)
+    )
 
 
 def _measured_enough(record: Record, options: Options) -> bool:

@@ -87,6 +87,18 @@ def stored(place: Path) -> list[str]:
     return [item.record.submission.name for item in records]
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Have what is started hear all signals, also where these tests are run by something that ignores one."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, action in before.items():
+        if action == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
+
+
 def start(place: Path, *words: str, code: str = PLAIN, **options: Any) -> subprocess.Popen[str]:
     """Start a command in a place, its temporary folder too.
 

@@ -17,7 +17,7 @@ from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.estimating.bootstrap import bootstrap
 from ntire_bench.estimating.stability import samples_from, stability
 from ntire_bench.records import store
-from ntire_bench.records.record import Record
+from ntire_bench.records.record import Record, SlowCall
 from ntire_bench.reporting.stability_plot import plot
 from ntire_bench.reporting.stability_text import draw
 
@@ -59,6 +59,104 @@ def test_the_terminal_shows_launches_reasons_and_numbers(record):
     assert "|▁▁▁▁|████|▁▁▁▁| 6.00 to 6.60 ms" in text
     assert "first calls, not counted [ms]: 99.0, 99.0, 99.0" in text
     assert max(map(len, text.splitlines())) <= 90
+
+
+@pytest.fixture
+def slow(record) -> Record:
+    """The same record with slow calls of both sides, host times and pairs that were made again."""
+
+    def again(result, *calls):
+        first, second = result.per_image
+        return dataclasses.replace(
+            result,
+            per_image=(
+                dataclasses.replace(
+                    first, slow_calls=tuple(SlowCall(call=n, cause=c) for n, c in calls), host_ms=2.0
+                ),
+                dataclasses.replace(second, slow_calls=(SlowCall(call=5, cause="load"),), host_ms=4.0),
+            ),
+            runtime_ms=6.0,
+        )
+
+    splits = {name: again(result, (0, "allocation"), (5, "load")) for name, result in record.splits.items()}
+    base = {name: again(result, (11, "unknown")) for name, result in record.baseline.splits.items()}
+    timing = dataclasses.replace(
+        record.timing, turn_calls=3, repeated={"load": 4, "clock": 2}, exact_over_composed=1.0123
+    )
+    baseline = dataclasses.replace(record.baseline, splits=base)
+    return dataclasses.replace(record, splits=splits, baseline=baseline, timing=timing)
+
+
+def test_slow_calls_are_counted_by_cause_and_round(slow):
+    found = stability(slow)
+    # Two splits of two images.
+    assert found.slow == {"allocation": (2, *[0] * 11), "load": (0, 0, 0, 0, 0, 4, *[0] * 6)}
+    assert found.baseline_slow == {"load": (0, 0, 0, 0, 0, 2, *[0] * 6), "unknown": (*[0] * 11, 2)}
+    assert found.calls == 2 * 2 * 12 and found.host_ms == 3.0
+    document = found.document()
+    assert document["slow_calls"]["allocation"][0] == 2 and document["host_ms"] == 3.0
+
+
+def test_the_terminal_marks_slow_calls_on_the_timeline(slow):
+    lines = list(draw(slow, stability(slow), 80))
+    text = "\n".join(lines)
+    assert "turns of 3 calls of one side, of which the first does not count" in text
+    assert "pairs of calls made again, as other programs used the CPU: 4" in text
+    assert "pairs of calls made again, as the GPU's clock was low: 2" in text
+    assert "last kernel of a call queued after 3.00 ms, 50% of the runtime" in text
+    assert "LR images of the data set took 1.012 times as long as composed ones" in text
+    assert lines[lines.index("   slow a |▃···|····|····| 2") + 1] == "   slow l |····|·█··|····| 4"
+    assert "   slow ? |····|····|···█| 2" in lines
+    assert "  07_Example: 6 of 48 (12.5%)" in lines and "        2 a: memory was allocated in them" in lines
+    assert "  00_RLFN: 4 of 48 (8.3%)" in lines and "        2 ?: nothing was seen" in lines
+    assert max(map(len, lines)) <= 90
+
+
+def test_the_picture_shows_slow_calls_in_a_colour_for_each_cause(slow, record, tmp_path):
+    def colours(of: Record) -> set[tuple[int, ...]]:
+        plot(of, stability(of), tmp_path / "a.png")
+        pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+        return {tuple(map(int, colour)) for colour in np.unique(pixels.reshape(-1, 3), axis=0)}
+
+    load, allocation = (0x17, 0xBE, 0xCF), (0x8C, 0x56, 0x4B)
+    assert {load, allocation} <= colours(slow)
+    assert not {load, allocation} & colours(record)
+
+
+def test_slow_calls_of_version_1_are_found_among_its_calls_without_a_cause(record):
+    def old(result):
+        calls = (4.0, 4.0, 4.0, 4.1, 3.9, 4.0, 4.0, 4.7, 4.9, 4.0, 40.0, 4.0)
+        first, second = result.per_image
+        return dataclasses.replace(result, per_image=(dataclasses.replace(first, calls_ms=calls), second))
+
+    splits = {name: old(result) for name, result in record.splits.items()}
+    found = stability(dataclasses.replace(record, schema_version=1, splits=splits))
+    # Over 1.2 x 4.0 of both splits; nothing of the other images, which are at most 10 % off.
+    assert found.slow == {"cause not stored": (*[0] * 8, 2, 0, 2, 0)}
+    assert found.baseline_slow == {} and found.host_ms is None
+
+
+def test_no_bar_is_drawn_for_calls_that_take_less_than_no_time(record):
+    wild = {
+        name: dataclasses.replace(
+            result,
+            per_image=tuple(
+                dataclasses.replace(image, runtime_samples_ms=tuple([4.0] * 9 + [40.0] * 3))
+                for image in result.per_image
+            ),
+        )
+        for name, result in record.splits.items()
+    }
+    shaky = dataclasses.replace(record, splits=wild)
+    bins = [
+        line.split()
+        for line in draw(shaky, stability(shaky), 80)
+        if line.strip()[:1] in "+-" and line.strip()
+    ]
+    centres = [float(words[0].rstrip("%")) for words in bins]
+    assert sum(int(words[-1]) for words in bins) == 2 * 2 * 12
+    # The bins are 18 / 11 wide: the one around -164 % reaches to -82 %, and the next one below not to -100 %.
+    assert min(centres) == pytest.approx(-163.6) and max(centres) == pytest.approx(818.2)
 
 
 def test_a_baseline_has_no_ratio_to_another(record):

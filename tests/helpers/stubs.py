@@ -51,11 +51,11 @@ class Stub:
         self.token = secrets.token_hex(8)
         self._stack = stack
 
-    def start(self, level: str, file: Path = Path("x.py"), **options: Any) -> Sandbox:
+    def start(self, level: str, file: Path = Path("x.py"), *, device: str = "cpu", **options: Any) -> Sandbox:
         chosen = Isolation(level=level, detail="")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sandbox, "_START", STUB.format(token=self.token))
-            box = Sandbox(file, lr_bytes=4096, sr_bytes=4096, device="cpu", isolation=chosen, **options)
+            box = Sandbox(file, lr_bytes=4096, sr_bytes=4096, device=device, isolation=chosen, **options)
         return self._stack.enter_context(box)
 
     def alive(self) -> list[int]:

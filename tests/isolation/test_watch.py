@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import secrets
 import subprocess
@@ -11,15 +12,17 @@ import textwrap
 import time
 
 import pytest
+from nvml import FakeNvml
 from stubs import MIB, STUB, Stub, do
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.isolation import spawn
 from ntire_bench.isolation.levels import view
 from ntire_bench.isolation.limits import Limits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is made of Linux's system calls")
 
-
+GIB = 1024**3
 ENDLESS = """
 while True:
     try:
@@ -182,6 +185,49 @@ def test_parents_that_are_killed_leave_nothing_behind(level, tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def nvml(monkeypatch) -> FakeNvml:
+    fake = FakeNvml()
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "passive"),
+    [("auto", True, True), ("cuda:1", True, True), ("cpu", True, False), ("auto", False, False)],
+)
+def test_beside_a_gpu_idle_threads_of_a_worker_sleep(stubs, monkeypatch, device, gpu, passive):
+    seen = view.view([])
+    monkeypatch.setattr(spawn.views, "view", lambda *_: dataclasses.replace(seen, gpu=gpu))
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")  # the user's own is not handed on
+    box = stubs.start("L0", device=device)
+    names = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]
+    found = do(box, f"result = [os.environ.get(name) for name in {names}]")
+    assert found == (["PASSIVE", "0"] if passive else [None, None])
+
+
+def test_a_worker_that_takes_more_than_its_share_of_a_gpu_is_ended(stubs, nvml):
+    box, bystander = stubs.start("L0"), stubs.start("L0")
+    assert do(box, "result = 1") == do(bystander, "result = 1") == 1
+    nvml.held = {box.pid: 2 * GIB, bystander.pid: 2 * GIB, 1: 70 * GIB}
+    for each in (box, bystander):
+        assert each.bound_gpu(nvml.uuid, 8 * GIB) == (3 * GIB, None)
+        assert each._watch.look() is None
+    nvml.held[box.pid] = 3 * GIB + 1
+    with pytest.raises(SubmissionError, match=r"ended during do: it took more GPU memory than 3\.0 GiB"):
+        do(box, "time.sleep(60)")
+    assert do(bystander, "result = 2") == 2
+
+
+def test_where_workers_are_not_known_by_their_ids_none_is_ended_and_that_is_said(stubs, nvml):
+    box = stubs.start("L0")
+    assert do(box, "result = 1") == 1
+    nvml.held = {1: 70 * GIB}  # from within a container: as many processes, by other ids
+    share, unseen = box.bound_gpu(nvml.uuid, 8 * GIB)
+    assert (share, unseen) == (3 * GIB, "NVML does not list the worker by the id that it has here")
+    assert box._watch.look() is None
 
 
 # A program beside the worker, which maps and fills shared memory when it is told to.

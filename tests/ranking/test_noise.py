@@ -61,6 +61,22 @@ def test_an_unstable_runtime_is_not_ranked_against_stable_ones():
     assert (found["A"].rank, found["RLFN"].rank) == (1, 2)
 
 
+def test_a_runtime_that_is_not_believed_is_behind_all_that_are_also_after_one_round():
+    def once(number: int, name: str, ratio: float, attested: bool) -> Record:
+        record = timed(number, name, ratio)
+        why = () if attested else ("the worker's clock does not fit this program's",)
+        timing = dataclasses.replace(
+            record.timing, half_width=None, ratio_ci95=None, attested=attested, unstable=why
+        )
+        return dataclasses.replace(record, timing=timing)
+
+    found = rows(timed(0, "RLFN", 1.0), once(1, "Liar", 0.02, False), once(2, "B", 0.6, True))
+    assert (found["Liar"].status, found["Liar"].rank) == ("unstable", None) and found["B"].rank == 1
+    # Where no team's clock is believed, as on a machine that is busy, they are ranked all the same.
+    found = rows(timed(0, "RLFN", 1.0), once(1, "A", 0.5, False), once(2, "B", 0.6, False))
+    assert [found[name].rank for name in "AB"] == [1, 2]
+
+
 def test_one_round_is_no_stable_runtime_to_rank_others_against():
     why = ("the second half of the rounds differs from the first by 9%",)
     once = timed(3, "Once", 2.0)
@@ -121,14 +137,18 @@ def test_the_board_shows_intervals_ties_and_who_has_no_rank():
         [Stored(path=Path(f"{r.submission.name}.json"), record=r) for r in records], RULES
     )
     text = render.render(board, "table", width=130)
-    assert "6.00±4.0%" in text and "1≈" in text and "2≈" in text
+    assert "0.500±4.0%" in text and "1≈" in text and "2≈" in text
     assert "≈ Tied within noise, the intervals of the final scores overlap: 01_A and 02_B." in text
     assert "No rank, an unstable runtime is not ranked against stable ones: 03_C." in text
+    assert "Most likely other programs kept the machine busy: run these again when it is idle." in " ".join(
+        text.split()
+    )
     latex = render.render(board, "latex")
-    assert r"6.00$\pm$4.0\%" in latex and "±" not in latex and "≈" not in latex
+    assert r"6.00 & 0.500$\pm$4.0\%" in latex and "±" not in latex and "≈" not in latex
     document = json.loads(render.render(board, "json"))
     first = document["rows"][0]
     assert first["tied_with"] == ["02_B"] and first["runtime_half_width"] == pytest.approx(0.04)
+    assert first["runtime_ratio"] == 0.5
     assert first["score_ci95"][0] < first["score"]["final"] < first["score_ci95"][1]
     assert sum(first["rank_shares"].values()) == pytest.approx(1.0)
     assert document["rows"][-1]["unstable"] == ["it drifts"]

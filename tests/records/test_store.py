@@ -9,10 +9,13 @@ import math
 import multiprocessing
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import places
 import pytest
 from hypothesis import given, settings
@@ -21,7 +24,7 @@ from record_factory import make_failure, make_record
 
 from ntire_bench.errors import RecordError
 from ntire_bench.records import store
-from ntire_bench.records.record import Imported, Record, Score
+from ntire_bench.records.record import Imported, Record, Score, SlowCall, SplitResult
 from ntire_bench.text import relative
 
 FIXTURES = places.FIXTURES / "records"
@@ -379,6 +382,28 @@ def test_records_of_version_1_always_load() -> None:
     assert failed.environment is None and failed.complexity is None
 
 
+def test_records_of_version_2_always_load() -> None:
+    """The program wrote the file, of SPAN beside the baseline on the sample set; it is never edited."""
+    path = FIXTURES / "v2_ok.json"
+    document = json.loads(path.read_text())
+    record = store.load(path)
+    assert (record.schema_version, record.status, record.submission.label) == (2, "ok", "38_SPAN")
+    assert record.timing is not None and record.baseline is not None and record.score is not None
+    # Every key of the file is one of the record's, and has its value.
+    again = json.loads(msgspec.json.encode(record))
+    assert again == document
+    for splits in (record.splits, record.baseline.splits):
+        for split in splits.values():
+            for image in split.per_image:
+                assert image.runtime_ms == pytest.approx(statistics.median(image.runtime_samples_ms))
+                assert len(image.brackets_ms) == len(image.runtime_samples_ms) and image.calls_ms == ()
+            assert split.runtime_ms == pytest.approx(statistics.fmean(i.runtime_ms for i in split.per_image))
+    assert record.score.runtime == pytest.approx(math.exp(2 * record.timing.ratio))
+    assert record.timing.split_ratios.keys() == record.splits.keys()
+    slow = [one for split in record.splits.values() for image in split.per_image for one in image.slow_calls]
+    assert record.timing.slow_calls == {"load": len(slow)} and len(slow) > 0
+
+
 @pytest.mark.slow
 def test_a_thousand_records_load_in_a_time_like_that_of_their_json(tmp_path: Path) -> None:
     """Each of 2 splits x 100 images x 5 rounds with its baseline, 138 MB: a board of them, checks included.
@@ -430,3 +455,37 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_it_is_needed(tmp_p
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/results")):
         with pytest.raises(RecordError, match="cannot be written to"):
             store.check_writable(folder)
+
+
+def test_a_record_of_400_images_and_60_rounds_with_both_clocks_stays_under_2_mib(tmp_path: Path) -> None:
+    """Two splits of 200 images; runtimes of 3 to 20 ms to the microsecond, as a GPU gives them."""
+    random = np.random.default_rng(0)
+
+    def milliseconds(count: int) -> tuple[float, ...]:
+        return tuple(round(float(value), 3) for value in random.uniform(3.0, 20.0, count))
+
+    def split(template: SplitResult) -> SplitResult:
+        per_image = tuple(
+            dataclasses.replace(
+                template.per_image[0],
+                name=f"{number:04d}",
+                runtime_samples_ms=milliseconds(60),
+                brackets_ms=milliseconds(60),
+                overhead_ms=milliseconds(3),
+                overhead_spread_ms=milliseconds(3),
+                host_ms=3.217,
+                slow_calls=(SlowCall(call=7, cause="context-switches"),),
+            )
+            for number in range(200)
+        )
+        return dataclasses.replace(template, per_image=per_image, images=200)
+
+    record = make_record()
+    assert record.baseline is not None
+    splits = {name: split(template) for name, template in record.splits.items()}
+    others = {name: split(template) for name, template in record.baseline.splits.items()}
+    assert len(splits) == len(others) == 2
+    baseline = dataclasses.replace(record.baseline, splits=others)
+    path = store.save(dataclasses.replace(record, splits=splits, baseline=baseline), tmp_path)
+    assert path.stat().st_size < 2 * 1024**2
+    assert store.load(path).splits["valid"] == splits["valid"]

@@ -172,7 +172,12 @@ def test_json_document() -> None:
         *("protocol", "psnr_channel", "device", "sample", "source", "rows", "left_out", "notes", "superseded")
     }
     assert document["protocol"]["name"] == "ntire2024"
-    assert document["device"] == {"name": "NVIDIA GeForce RTX 3090", "threads": None}
+    device = document["device"]
+    assert (device["name"], device["threads"]) == ("NVIDIA GeForce RTX 3090", None)
+    assert device["class"] == {
+        **{"kind": "cuda", "threads": 1, "cpu": "Example CPU", "torch": "2.10.0"},
+        **{"driver": None, "cuda": None, "cudnn": None},
+    }
     first, second = document["rows"][:2]
     assert (first["id"], first["name"], first["rank"], first["status"]) == (1, "A", 1, "ranked")
     assert first["splits"]["test"] == {"psnr_y_db": 28.66, "psnr_rgb_db": 27.02, "runtime_ms": 10.0}

@@ -19,7 +19,7 @@ from record_factory import make_complexity, make_environment, make_record, make_
 from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import DatasetError, SubmissionError, UsageError
 from ntire_bench.estimating.stopping import StopRule
-from ntire_bench.machine import environment
+from ntire_bench.machine import environment, installed
 from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
@@ -59,11 +59,15 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 class Evaluations:
-    """Stands in for `evaluate`; `evaluated` says for which submissions it was called."""
+    """Stands in for `evaluate`; `evaluated` says for which submissions it was called.
+
+    It stores environments as this machine's are on a CPU, but for `machine`.
+    """
 
     def __init__(self) -> None:
         self.evaluated: list[int] = []
         self.fails: set[int] = set()
+        self.machine: dict[str, object] = {}
         self.time = 0
 
     def __call__(
@@ -86,7 +90,10 @@ class Evaluations:
         own = measured(resolve.describe(submission))
         threads = options.threads or environment.compute_threads()
         machine = make_environment("cpu", "a CPU", threads=threads)
-        machine = dataclasses.replace(machine, cpu=environment.cpu_model())
+        machine = dataclasses.replace(
+            machine, cpu=environment.cpu_model(), torch=installed.torch_build().version
+        )
+        machine = dataclasses.replace(machine, **self.machine)
         record = dataclasses.replace(
             make_record(created_utc=f"2026-11-20T10:00:{self.time:02d}Z", protocol=protocol.name),
             submission=own.submission,
@@ -296,6 +303,73 @@ def test_resume_reruns_on_another_machine(go, monkeypatch):
     assert go(1, options=dataclasses.replace(OPTIONS, device="cuda:0")) == [1]
     monkeypatch.setattr(environment, "cpu_model", lambda: "Another CPU")
     assert go() == [0, 1, 2]
+
+
+def of_a_gpu(**changes: object) -> dict[str, object]:
+    """What differs in the environment of a record from an H100."""
+    machine = {"device": "cuda", "device_name": "NVIDIA H100 80GB HBM3", "threads": 1, "driver": "580.159.04"}
+    return {**machine, "torch": "2.11.0+cu130", "cuda": "13.0", "cudnn": "91900", **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "again"),
+    [
+        ({}, []),
+        ({"device_name": "NVIDIA H200"}, [0, 1, 2]),
+        ({"driver": "550.54.15"}, [0, 1, 2]),
+        ({"torch": "2.10.0+cu130"}, [0, 1, 2]),
+        ({"cuda": "12.8"}, [0, 1, 2]),
+        ({"cudnn": "91800"}, [0, 1, 2]),
+        ({"threads": 15}, [0, 1, 2]),  # as version 1 had it
+        ({"device_name": "NVIDIA H100 80GB HBM3 MIG 1g.10gb"}, []),  # which part of a GPU is not known before
+        ({"device": "cpu"}, [0, 1, 2]),
+    ],
+)
+@pytest.mark.parametrize("asked", ["auto", "cuda", "cuda:1"])
+def test_resume_reruns_what_another_class_of_gpu_measured(
+    go, evaluations, monkeypatch, changes, again, asked
+):
+    monkeypatch.setattr(
+        installed, "gpus", lambda: installed.Gpus(models=("NVIDIA H100 80GB HBM3",) * 2, driver="580.159.04")
+    )
+    build = installed.Torch(version="2.11.0+cu130", cuda="13.0", cudnn="91900")
+    monkeypatch.setattr(installed, "torch_build", lambda: build)
+    evaluations.machine = of_a_gpu(**changes)
+    go()
+    assert go(options=dataclasses.replace(OPTIONS, device=asked)) == again
+
+
+def test_resume_takes_what_it_cannot_know_to_be_the_same(go, evaluations, monkeypatch):
+    monkeypatch.setattr(installed, "gpus", lambda: None)
+    monkeypatch.setattr(
+        installed, "torch_build", lambda: installed.Torch(version="2.11.0+cu130", cuda="13.0", cudnn=None)
+    )
+    evaluations.machine = of_a_gpu()
+    go()
+    on_gpu = dataclasses.replace(OPTIONS, device="cuda")
+    assert go(options=on_gpu) == []
+    # What can be known is still compared.
+    monkeypatch.setattr(
+        installed, "torch_build", lambda: installed.Torch(version="2.11.0+cu128", cuda="12.8", cudnn=None)
+    )
+    assert go(options=on_gpu) == [0, 1, 2]
+
+
+def test_resume_reruns_for_another_torch_and_for_the_device_that_auto_takes(go, evaluations, monkeypatch):
+    evaluations.machine = {"torch": "2.9.1+cpu"}
+    go()
+    assert go() == [0, 1, 2]
+    evaluations.machine = {}
+    go(resume=False)
+    auto = dataclasses.replace(OPTIONS, device="auto")
+    assert go(options=auto) == []
+    here = installed.torch_build()
+    monkeypatch.setattr(installed, "torch_build", lambda: dataclasses.replace(here, cuda="13.0"))
+    assert go(options=auto) == []  # without a GPU a worker takes the CPU
+    monkeypatch.setattr(
+        installed, "gpus", lambda: installed.Gpus(models=("NVIDIA H200",), driver="580.159.04")
+    )
+    assert go(options=auto) == [0, 1, 2] and go(options=OPTIONS) == []
 
 
 def test_resume_reruns_where_a_declaration_was_added_or_changed(go, folder):

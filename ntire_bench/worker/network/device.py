@@ -12,7 +12,15 @@ import torch
 
 from ntire_bench.errors import MeasurementError
 
-__all__ = ["apply_settings", "describe", "peak_memory_mib", "reset_peak_memory", "select", "settings"]
+__all__ = [
+    "apply_settings",
+    "bound_memory",
+    "describe",
+    "peak_memory_mib",
+    "reset_peak_memory",
+    "select",
+    "settings",
+]
 
 _MIB = 1024.0 * 1024.0
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -74,6 +82,8 @@ def settings() -> dict[str, bool | int | str]:
         "default_dtype": str(torch.get_default_dtype()),
         "threads": torch.get_num_threads(),
         "malloc": os.environ.get("GLIBC_TUNABLES", ""),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", ""),
+        "gomp_spincount": os.environ.get("GOMP_SPINCOUNT", ""),
     }
 
 
@@ -95,7 +105,14 @@ def describe(device: torch.device) -> dict[str, Any]:
         found["gpu_uuid"] = str(torch.cuda.get_device_properties(device).uuid)
         found["cuda"] = torch.version.cuda
         found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+        found["gpu_memory_bytes"] = torch.cuda.get_device_properties(device).total_memory
     return found
+
+
+def bound_memory(device: torch.device, memory_bytes: int) -> None:
+    """Have torch give memory back, or fail, before it takes more of the GPU's than that for tensors."""
+    total = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, memory_bytes / total), device.index)
 
 
 def _memory_source(device: torch.device) -> str | None:
