@@ -72,7 +72,7 @@ def age_note(record: Record) -> list[str]:
     codes = list(dict.fromkeys(finding.code for finding in record.findings if finding.severity == "reject"))
     if codes:
         notes.append(
-            f"measured by version 1, when {', '.join(map(one_line, codes))} took no rank: run it again with "
-            f"`ntire-bench run {record.submission.id}`"
+            f"measured by version 1, when {', '.join(map(one_line, codes))} took no rank: run it again: "
+            f"ntire-bench run {record.submission.id}"
         )
     return notes

@@ -320,7 +320,7 @@ def _rejected(board: Board) -> Iterator[str]:
     names = [f"{display_name(entry)} ({codes(entry)})" for entry in rejected]
     yield (
         f"No rank, rejected: {', '.join(names)}. What was found is told below; an organizer accepts a "
-        "finding of a team with `ntire-bench accept ID CODE --because TEXT`."
+        "finding of a team with ntire-bench accept ID CODE --because TEXT."
     )
 
 
