@@ -66,8 +66,8 @@ def gate(
 ) -> None:
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
 
-    Exit status: 0 pass, 1 below a threshold, 2 could not be judged; of several, the worst. 130, 143, 129
-    ended by Ctrl-C, SIGTERM, SIGHUP.
+    Exit status: 0 pass, 1 below a threshold or rejected, 2 could not be judged; of several, the worst.
+    130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     from ntire_bench.cli import terminal, wording
 
@@ -109,14 +109,19 @@ def gate(
 
 
 def _judge_record(file: Path, request: Request) -> Answer:
-    """Judge a stored record."""
+    """Judge a stored record, with what an organizer has accepted beside it."""
+    from ntire_bench.cli import terminal
     from ntire_bench.protocols import protocol
     from ntire_bench.ranking.gate import gate as judge
     from ntire_bench.records import store
+    from ntire_bench.records.accepted import load_accepted
 
     record = store.load(file)
     rules = protocol.load(request.protocol_name or record.protocol.name)
-    return judge(record, rules, request.channel or record.psnr_channel)
+    accepted, problems = load_accepted(file.parent)
+    for problem in problems:
+        terminal.tell(str(problem))
+    return judge(record, rules, request.channel or record.psnr_channel, accepted)
 
 
 def _changed(base: str, catalogue: Catalogue, sources: Sources) -> tuple[list[int], list[str]]:

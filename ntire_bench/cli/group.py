@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ntire_bench import __version__, interruption
+from ntire_bench.cli.accept import accept
 from ntire_bench.cli.check import check
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
@@ -100,6 +101,7 @@ main.add_command(prepare)
 main.add_command(check)
 main.add_command(run)
 main.add_command(stability)
+main.add_command(accept)
 main.add_command(gate)
 main.add_command(import_)
 main.add_command(fuse)

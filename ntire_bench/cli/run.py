@@ -37,6 +37,7 @@ from ntire_bench.text import relative
 if TYPE_CHECKING:
     from ntire_bench.ranking.board import Board
     from ntire_bench.submissions.catalogue import Catalogue
+    from ntire_bench.workflows.campaign import Evaluated
 
 __all__ = ["DefaultId", "run"]
 
@@ -84,8 +85,8 @@ def run(
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
 
-    Exit status: 0 all succeeded, 1 one failed, 2 wrong use or unfit images; 130, 143, 129 ended by Ctrl-C,
-    SIGTERM, SIGHUP.
+    Exit status: 0 all succeeded, 1 one failed or was rejected, 2 wrong use or unfit images; 130, 143, 129
+    ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording
@@ -149,7 +150,14 @@ def run(
             show_board(board())
             for item in evaluated:
                 terminal.tell(f"record: {relative(item.path)}")
-    sys.exit(1 if any(item.record.error for item in evaluated) else 0)
+    sys.exit(1 if any(item.record.error or _is_rejected(item) for item in evaluated) else 0)
+
+
+def _is_rejected(item: Evaluated) -> bool:
+    """Say whether an evaluation has a finding for which it has no rank, and that nobody has accepted."""
+    from ntire_bench.records.accepted import load_accepted, rejections
+
+    return bool(rejections(item.record, load_accepted(item.path.parent)[0]))
 
 
 def _wanted(catalogue: Catalogue, named: Sequence[int], everything: bool) -> list[int]:

@@ -174,7 +174,8 @@ def _rounds_line(timing: Timing) -> str:
 
 def gate_lines(answer: Answer) -> Iterator[str]:
     """Describe what the gate decided."""
-    word = {"pass": "PASS", "below": "BELOW", "not judged": "NOT JUDGED"}[answer.outcome]
+    words = {"pass": "PASS", "below": "BELOW", "rejected": "REJECTED", "not judged": "NOT JUDGED"}
+    word = words[answer.outcome]
     details = answer.reason or "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts)
     channel = answer.channel.upper()
     yield f"{word}  {answer.submission}  protocol {answer.protocol}, PSNR on {channel}: {details}"

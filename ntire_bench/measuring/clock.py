@@ -108,6 +108,7 @@ def agrees(
     calls: int = 1,
     null_calls: int = 8,
     device: str = "cpu",
+    tolerance: float = 1.0,
 ) -> bool:
     """Say whether a claimed runtime fits the parent's clock.
 
@@ -119,13 +120,14 @@ def agrees(
         calls: How many calls the medians are over.
         null_calls: How many calls the overhead is from.
         device: "cuda" or "cpu".
+        tolerance: Times the margins.
 
     >>> agrees(100.0, 101.0, 9.0), agrees(50.0, 101.0, 9.0), agrees(140.0, 101.0, 9.0)
     (True, False, False)
     """
     error_ms = _MEDIAN_TO_MEAN * spread_ms * math.sqrt(1 / calls + 1 / null_calls)
-    share = _SHARE[device]
-    slack = _LEAST_MS[device] + _SYSTEMATIC[device] * overhead_ms + _SIGMAS * error_ms
+    share = _SHARE[device] * tolerance
+    slack = tolerance * (_LEAST_MS[device] + _SYSTEMATIC[device] * overhead_ms + _SIGMAS * error_ms)
     # The lower quartile was taken off in place of the median: 0.67 standard deviations.
     high = seen_ms - 0.67 * spread_ms
     # A worker gains by claiming too little. It claims too much where noise has made the overhead look larger.

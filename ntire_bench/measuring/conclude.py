@@ -21,7 +21,7 @@ from ntire_bench.records.record import Finding, Launch, Timing
 __all__ = ["conclude"]
 
 # By how much longer exact images may take than composed ones, over many calls, and in every one of a few.
-_CONTENT_SHARE, _CONTENT_LARGE, _CONTENT_ALL = 0.05, 0.20, 0.50
+_CONTENT_SHARE, _CONTENT_LARGE, _CONTENT_ALL = 0.05, 0.10, 0.50
 _FEWEST_EXACT, _MANY_EXACT = 4, 20
 _LAUNCH_BOUND = 0.90  # of the runtime
 _RESAMPLES_KEPT = 500

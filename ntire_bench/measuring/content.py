@@ -1,13 +1,15 @@
 """The LR images of calls: composed anew of random crops of a split's images, so that none was seen before.
 
 A few rectangles fill an image. Each shows another place of another image of the split, turned or mirrored,
-with its colours exchanged and its values scaled and lifted. Scaling rounds every value anew, so that no crop
-is a copy, flip, shift or small change of one that a process has seen, and what it gave then cannot be given
-again. The HR image is composed alike where an SR image is to be compared with it.
+with its colours exchanged and its values scaled and lifted. Scaling rounds every value anew, up or down at
+random in LR, so that no crop is a copy, flip, shift or small change of one that a process has seen, and what
+it gave then cannot be given again. Some images are one such rectangle, without a seam. The HR image is
+composed alike where an SR image is to be compared with it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,14 +18,17 @@ import numpy.typing as npt
 
 from ntire_bench.data.dataset import Pair
 
-__all__ = ["Block", "Composition", "Spot", "compose"]
+__all__ = ["Block", "Composition", "Spot", "centre", "compose"]
 
 Uint8 = npt.NDArray[np.uint8]
 
 _CUT = (0.3, 0.7)  # where an image is cut in two, as a share of its side
 _SMALLEST_CUT = 48  # LR pixels; smaller images are one rectangle
-_GAIN = (0.78, 0.96)  # below 1, so that lifted values stay in range
-_MARGIN = 12  # LR pixels from a rectangle's edge, where its neighbour shows in an SR image
+_GAINS = ((0.78, 0.96), (1.04, 1.20))  # with the larger ones, an image may span all levels as exact ones do
+_WHOLE_SHARE = 0.3  # of the images are one rectangle, so that none can be told by its seams
+# LR pixels from a seam, behind which a neighbour shows in an SR image; some squares come close, so that no
+# part of an image is never looked at. At the image's own border there is no neighbour.
+_MARGIN, _CLOSE, _CLOSE_SHARE, _AT_BORDER = 12, 2, 0.25, 1
 _SPOT = 48  # side of what is compared with HR [LR pixels]
 
 
@@ -43,6 +48,7 @@ class Block:
         channels: Which channels of the image become R, G and B.
         gain: What the values of R, G and B are multiplied by.
         lift: What is added then.
+        seed: Draws how LR values are rounded.
     """
 
     pair: Pair
@@ -56,6 +62,7 @@ class Block:
     channels: tuple[int, int, int]
     gain: tuple[float, float, float]
     lift: tuple[float, float, float]
+    seed: int
 
     def part(self, image: Uint8, scale: int) -> Uint8:
         """Return what the rectangle shows, before its values are changed.
@@ -73,13 +80,25 @@ class Block:
         part = np.rot90(part, self.orientation % 4)
         return part[:, ::-1] if self.orientation >= 4 else part
 
-    def recoloured(self, part: Uint8) -> Uint8:
-        """Return a part with channels exchanged, values scaled, lifted and rounded."""
+    def recoloured(self, part: Uint8, *, at_random: bool = False) -> Uint8:
+        """Return a part with channels exchanged, values scaled, lifted, rounded and clipped.
+
+        Args:
+            part: uint8 HWC.
+            at_random: Whether a value is rounded up as often as it is close to the higher level, so that no
+                level is left out; else to the nearest.
+        """
         result = np.empty(part.shape, np.uint8)
-        levels = np.arange(256, dtype=np.float64)
+        levels = np.arange(256, dtype=np.float32)
+        random = np.random.default_rng(self.seed)
         for channel, (source, gain, lift) in enumerate(zip(self.channels, self.gain, self.lift, strict=True)):
-            table = np.rint(gain * levels + lift).astype(np.uint8)
-            result[..., channel] = table[part[..., source]]
+            table = (np.float32(gain) * levels + np.float32(lift)).astype(np.float32)
+            if at_random:
+                values = table[part[..., source]]
+                values += random.random(values.shape, dtype=np.float32)
+                result[..., channel] = np.clip(np.floor(values), 0, 255)
+            else:
+                result[..., channel] = np.clip(np.rint(table), 0, 255).astype(np.uint8)[part[..., source]]
         return result
 
 
@@ -129,7 +148,7 @@ class Composition:
         """
         image = np.empty((self.height, self.width, 3), np.uint8)
         for block in self.blocks:
-            part = block.recoloured(block.part(read(block.pair), 1))
+            part = block.recoloured(block.part(read(block.pair), 1), at_random=True)
             image[block.top : block.top + block.height, block.left : block.left + block.width] = part
         return image
 
@@ -144,7 +163,9 @@ class Composition:
             scale: Enlargement factor.
         """
         block = self.blocks[int(random.integers(len(self.blocks)))]
-        (top, height), (left, width) = (_inside(side, random) for side in (block.height, block.width))
+        margin = _CLOSE if random.random() < _CLOSE_SHARE else _MARGIN
+        top, height = _inside(block.top, block.height, self.height, margin, random)
+        left, width = _inside(block.left, block.width, self.width, margin, random)
         part = block.part(read(block.pair, scale), scale)
         rows = slice(scale * top, scale * (top + height))
         columns = slice(scale * left, scale * (left + width))
@@ -167,7 +188,7 @@ def compose(
         pairs: Of the split, whose images are shown.
         scale: Enlargement factor, by which HR sizes of pairs are larger than LR sizes.
         seed: The same seed draws the same.
-        whole: Whether one rectangle is to fill the image.
+        whole: Whether one rectangle is to fill the image; else some have one.
 
     >>> from pathlib import Path
     >>> pairs = [Pair("a", Path("a"), Path("b"), 400, 800), Pair("c", Path("c"), Path("d"), 800, 400)]
@@ -176,7 +197,7 @@ def compose(
     (20000, True)
     """
     random = np.random.default_rng(seed)
-    if whole:
+    if random.random() < _WHOLE_SHARE or whole:
         rows, columns = [(0, height)], [(0, width)]
     else:
         rows, columns = _cut(height, random), _cut(width, random)
@@ -188,11 +209,37 @@ def compose(
     return Composition(height=height, width=width, blocks=tuple(blocks))
 
 
-def _inside(side: int, random: np.random.Generator) -> tuple[int, int]:
-    """Return where a square begins along a side, and how long it is, away from the side's ends."""
-    margin = min(_MARGIN, side // 4)
-    length = min(_SPOT, side - 2 * margin)
-    return int(random.integers(margin, side - margin - length + 1)), length
+def centre(pair: Pair, height: int, width: int, scale: int, seed: int) -> Composition:
+    """Return the composition that shows the middle of an image, upright; sizes are in LR pixels.
+
+    >>> from pathlib import Path
+    >>> (block,) = centre(Pair("a", Path("a"), Path("b"), 400, 800), 50, 80, 4, 1).blocks
+    >>> block.from_top, block.from_left, block.orientation
+    (25, 60, 0)
+    """
+    (block,) = compose(height, width, [pair], scale, seed, whole=True).blocks
+    top, left = (pair.height // scale - height) // 2, (pair.width // scale - width) // 2
+    block = dataclasses.replace(block, from_top=max(0, top), from_left=max(0, left), orientation=0)
+    return Composition(height=height, width=width, blocks=(block,))
+
+
+def _inside(
+    begin: int, side: int, image_side: int, margin: int, random: np.random.Generator
+) -> tuple[int, int]:
+    """Return where a square begins along a rectangle's side, and how long it is.
+
+    Args:
+        begin: Where the rectangle begins in the image.
+        side: Of the rectangle.
+        image_side: Of the image.
+        margin: To keep from a seam.
+        random: Draws.
+    """
+    most = side // 4
+    low = min(most, _AT_BORDER if begin == 0 else margin)
+    high = side - min(most, _AT_BORDER if begin + side == image_side else margin)
+    length = min(_SPOT, high - low)
+    return int(random.integers(low, high - length + 1)), length
 
 
 def _cut(side: int, random: np.random.Generator) -> list[tuple[int, int]]:
@@ -209,8 +256,8 @@ def _block(pair: Pair, place: tuple[int, int, int, int], scale: int, random: np.
     wanted = (height, width) if orientation % 2 == 0 else (width, height)
     there = pair.height // scale, pair.width // scale
     begins = [int(random.integers(max(1, have - want + 1))) for have, want in zip(there, wanted, strict=True)]
-    gain = random.uniform(*_GAIN, size=3)
-    lift = random.uniform(0.0, 255.0 * (1.0 - gain))
+    gain = np.array([random.uniform(*_GAINS[int(random.integers(2))]) for _ in range(3)])
+    lift = random.uniform(np.minimum(0.0, 255 * (1 - gain)), np.maximum(0.0, 255 * (1 - gain)))
     first, second, third = map(int, random.permutation(3))
     return Block(
         pair=pair,
@@ -224,4 +271,5 @@ def _block(pair: Pair, place: tuple[int, int, int, int], scale: int, random: np.
         channels=(first, second, third),
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         lift=(float(lift[0]), float(lift[1]), float(lift[2])),
+        seed=int(random.integers(2**48)),
     )

@@ -38,7 +38,7 @@ Uint8 = npt.NDArray[np.uint8]
 
 # Calls of a turn; docs/PERFORMANCE.md has what more of them give and cost.
 TURN_CALLS = {"cpu": 1, "cuda": 5}
-_REPEATED_SHARE = 0.1  # of a round's turns may be made again because the machine was disturbed
+_REPEATED_SHARE = 0.1  # of a round's pairs may be made again because the machine was disturbed
 _FEWEST_REPEATED = 2
 _ROUNDS_AGAIN = 2  # rounds of a session may be made again because clocks did not fit
 
@@ -69,7 +69,7 @@ class _Round:
         left: How many rounds of the launch there are at least, this one included.
         attempt: How often it was begun before.
         calls: By side and split, a call per image.
-        repeats_left: How many turns may still be made again.
+        repeats_left: How many pairs of calls may still be made again.
     """
 
     number: int
@@ -148,7 +148,7 @@ class Rounds:
         self.outputs.begin_launch(self._launch, rounds)
 
     def round(self, number: int, left: int) -> float:
-        """Do one round, and do it again where the clocks do not fit, twice in a session at most.
+        """Do one round, and its composed calls again where the clocks do not fit, twice in a session at most.
 
         Args:
             number: In this launch, from 0.
@@ -163,15 +163,23 @@ class Rounds:
         while self._rounds_again and not all(
             each.fits(calls, self.device) for each, calls in zip(self.timings, done.calls, strict=True)
         ):
+            composed = sum(not call.exact for calls in done.calls[-1].values() for call in calls)
+            if (
+                not composed
+            ):  # what an exact image gave counts as it was: it cannot be new to the process twice
+                break
             self._rounds_again -= 1
-            self.repeated["clocks"] += sum(len(split.pairs) for split in self.splits)
-            done = self._round(number, left, attempt)
+            self.repeated["clocks"] += composed
+            done = self._round(number, left, attempt, keep=done.calls)
             attempt += 1
         for each, calls in zip(self.timings, done.calls, strict=True):
             each.add_round(calls)
         return time.perf_counter() - begin
 
-    def _round(self, number: int, left: int, attempt: int) -> _Round:
+    def _round(
+        self, number: int, left: int, attempt: int, keep: Sequence[dict[str, list[TimedCall]]] = ()
+    ) -> _Round:
+        """Make a round; of one that is made again, exact calls stay as they were the first time."""
         begin = time.perf_counter()
         for each in self.timings:
             with blamed(each.side):
@@ -194,6 +202,10 @@ class Rounds:
             if now not in each.flags:
                 each.flags.append(now)
             each.turns.end_round(wall_s)
+        for calls, before in zip(done.calls, keep, strict=bool(keep)):
+            for name, known in before.items():
+                both = zip(known, calls[name], strict=True)
+                calls[name] = [old if old.exact else new for old, new in both]
         others = share.others()
         if others is not None:
             self.others.append((wall_s, others))
@@ -287,10 +299,10 @@ class Rounds:
                 shown = Shown(split, pair, content.lr, content.composition, content.seed)
                 self.outputs.add(shown, [call.sr for call in srs])
             sizes = [content.lr.shape[:2] for content in kept]
-            why = disturbed(self._usual, sizes, timed, around) if done.repeats_left else None
+            why = disturbed(self._usual, sizes, timed, around) if done.repeats_left > 0 else None
             if why is None:
                 break
-            done.repeats_left -= 1
+            done.repeats_left -= len(kept)
             again += 1
             self.repeated[why] += len(kept)
             group = [content.index for content in kept]

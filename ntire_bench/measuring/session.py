@@ -1,7 +1,7 @@
 """The one place that knows the order of the phases.
 
-First launch: load, warm-up, costs, rounds. Later ones: load, warm-up, rounds. At the end, where there was one
-launch, a comparison with a fresh process; then the metrics.
+First launch: load, warm-up, costs, rounds. Later ones: load, warm-up, rounds. At the end the metrics, and a
+comparison with a fresh process.
 
 Submission and baseline each have a worker of their own. They run the same images in turns, so that whatever
 the machine does in between happens to both. Rounds are made in several launches, each with new workers. The
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,14 +27,14 @@ import numpy.typing as npt
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Pair, Split, read_lr
 from ntire_bench.errors import MeasurementError, SubmissionError
-from ntire_bench.machine import environment
+from ntire_bench.machine import environment, processes
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.ahead import Ahead
 from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
 from ntire_bench.measuring.conclude import conclude
-from ntire_bench.measuring.content import compose
+from ntire_bench.measuring.content import centre, compose
 from ntire_bench.measuring.options import Options, sides_of, start_workers
 from ntire_bench.measuring.outputs import Outputs
 from ntire_bench.measuring.plan import Plan
@@ -41,7 +43,7 @@ from ntire_bench.measuring.results import samples_of
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.side import Progress, Side, Timeline, blamed
 from ntire_bench.measuring.timings import Timings
-from ntire_bench.measuring.turns import idle_share
+from ntire_bench.measuring.turns import usual_out_of_turn
 from ntire_bench.measuring.warm_up import warm_up
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Environment, Finding, Launch, Timing
@@ -51,6 +53,7 @@ __all__ = ["Session"]
 
 Uint8 = npt.NDArray[np.uint8]
 
+_SWITCH_S = 0.0002  # Python's own is 5 ms, more than many a call takes
 _PROBE_SIDE = 128  # LR pixels; the input range is found with a crop of this size
 
 
@@ -63,7 +66,7 @@ class _Ready:
         gpu_uuid: Of the GPU; None where there is none.
         threads: CPU threads that each worker computes with.
         overheads: What a call of each side takes beside the network.
-        idle_shares: What each side's worker used of a core while the other one worked, before it held code.
+        usual_s: CPU time that each side's worker used out of turn for each turn, before it held code.
         started: Workers that were started meanwhile, for later.
         load_s: How long the submission took to load.
         first_call_ms: How long its first call took.
@@ -73,7 +76,7 @@ class _Ready:
     gpu_uuid: str | None
     threads: int
     overheads: Sequence[Overhead]
-    idle_shares: Sequence[float]
+    usual_s: Sequence[float]
     started: Sequence[Workers]
     load_s: float
     first_call_ms: float
@@ -121,6 +124,7 @@ class Session:
         self.launches: list[Launch] = []
         self.timing: Timing | None = None
         self.wall_s: dict[str, float] = {}
+        self._workers: list[int] = []
         self._submissions = sides_of(submission, baseline)
         self._splits, self._protocol, self._options = splits, protocol, options
         self._sizes = {(pair.height, pair.width): pair for split in splits for pair in split.pairs}
@@ -169,7 +173,7 @@ class Session:
         if first:
             self._foresee(warm_ups=0)
         with self._timed("load"):
-            hello, overheads, idle_shares = self._greet(workers)
+            hello, overheads, usual_s = self._greet(workers)
             foreseen = self._plan.foreseen_launches
             started = self._ahead.start(last_launch=len(self.launches) + 1 >= foreseen)
             load_s = self._load()
@@ -188,7 +192,7 @@ class Session:
             hello.get("gpu_uuid"),
             hello["threads"],
             overheads,
-            idle_shares,
+            usual_s,
             started,
             load_s,
             first_calls_ms[-1],
@@ -196,14 +200,16 @@ class Session:
 
     def _measure(self, workers: Workers, ready: _Ready, rounds: Rounds, trace: GpuTrace) -> None:
         """Do the rounds of a launch, and decide whether there is another launch."""
-        for timings, overhead, share in zip(rounds.timings, ready.overheads, ready.idle_shares, strict=True):
+        for timings, overhead, usual_s in zip(rounds.timings, ready.overheads, ready.usual_s, strict=True):
             timings.begin_launch(overhead)
-            timings.turns.usual_share = max(timings.turns.usual_share, share)
+            timings.turns.usual_s = max(timings.turns.usual_s, usual_s)
         for others in ready.started:
             with self._timed("load"):
                 others.settle()
-        pids = [worker.pid for each in (workers, *ready.started) for worker in each.workers]
-        with self._timed("run"), trace.sampling(pids):
+        # Workers that wait for later have their place on the GPU too, whichever launch has started them.
+        self._workers += [worker.pid for each in (workers, *ready.started) for worker in each.workers]
+        self._workers = [pid for pid in self._workers if processes.state(pid) not in ("", "Z")]
+        with self._timed("run"), trace.sampling(self._workers), _quick_switches():
             self._do_rounds(rounds, ready.device)
         launch = Launch(rounds=self._plan.done, load_s=ready.load_s, first_call_ms=ready.first_call_ms)
         self.launches.append(launch)
@@ -231,8 +237,8 @@ class Session:
         """Wait for the workers, and measure in each what a call takes beside the network.
 
         Returns:
-            What the submission's worker says of the environment; of each side, the overhead, and the share of
-            a core that its worker used while the other one worked.
+            What the submission's worker says of the environment; of each side, the overhead, and the CPU time
+            that its worker used out of turn for each turn.
         """
         if not self.sides:
             *baseline, own = zip(self._submissions, workers.workers, strict=True)
@@ -248,16 +254,25 @@ class Session:
                 message = f"GPU memory is not bounded: {unseen}; a side that takes too much starves the other"
                 side.note(Finding(code="gpu-memory-unbounded", severity="info", message=message))
         self.environment = environment.describe(hellos[-1])
-        lrs = [self._untimed_lr(pair) for pair in self._sizes.values()]
+        by_area = sorted(self._sizes, key=lambda size: size[0] * size[1])
+        sizes = {by_area[place] for place in (0, len(by_area) // 2, -1)}
+        lrs = [self._untimed_lr(self._sizes[size]) for size in sizes]
         overheads: list[Overhead] = []
-        idle: list[list[float]] = [[] for _ in self.sides]
-        for number, side in enumerate(self.sides):
-            with contextlib.ExitStack() as waiting, blamed(side):
-                for other in range(len(self.sides)):
-                    if other != number:
-                        waiting.enter_context(idle_share(self.sides[other].worker.pid, idle[other]))
+        for side in self.sides:
+            with blamed(side):
                 overheads.append(measure_overhead(side.worker, lrs, hellos[-1]["device"]))
-        return hellos[-1], overheads, [max(shares, default=0.0) for shares in idle]
+        return hellos[-1], overheads, self._usual_out_of_turn(hellos[-1], lrs)
+
+    def _usual_out_of_turn(self, hello: dict[str, Any], lrs: Sequence[Uint8]) -> list[float]:
+        """Return the CPU time that each worker uses out of turn for each turn [s], before it holds any code.
+
+        With one thread on a CPU there is nobody to spin. It is measured once: it is torch's on this machine.
+        """
+        if self.launches or len(self.sides) == 1 or (hello["device"] == "cpu" and hello["threads"] == 1):
+            return [0.0] * len(self.sides)
+        smallest = min(lrs, key=lambda lr: lr.size)
+        calls = [functools.partial(side.worker.null_run, smallest) for side in self.sides]
+        return usual_out_of_turn([side.worker.pid for side in self.sides], calls)
 
     def _foresee(self, *, warm_ups: int) -> None:
         """Tell the progress display how many calls there will be, so many warm-ups being done."""
@@ -381,16 +396,27 @@ class Session:
         )
 
     def _probe(self) -> Uint8:
-        """Return a part of an LR image to load a submission with."""
-        pair = self._splits[0].pairs[0]
+        """Return the middle of the first LR image, recoloured, to load a submission with: always the same."""
+        split = self._splits[0]
+        pair = split.pairs[0]
         height, width = (min(_PROBE_SIDE, side // self._protocol.scale) for side in (pair.height, pair.width))
-        return self._composed(self._splits[0], height, width, whole=True)
+        seed = int.from_bytes(hashlib.sha256(split.sha256.encode()).digest()[:6], "big")
+        return centre(pair, height, width, self._protocol.scale, seed).lr(read_lr)
 
     def _untimed_lr(self, pair: Pair) -> Uint8:
         """Return an LR image of a pair's size for a phase that is not timed."""
         split = next(split for split in self._splits if pair in split.pairs)
-        return self._composed(split, pair.height // self._protocol.scale, pair.width // self._protocol.scale)
+        scale = self._protocol.scale
+        size = pair.height // scale, pair.width // scale
+        return compose(*size, split.pairs, scale, secrets.randbits(48)).lr(read_lr)
 
-    def _composed(self, split: Split, height: int, width: int, *, whole: bool = False) -> Uint8:
-        seed = secrets.randbits(48)
-        return compose(height, width, split.pairs, self._protocol.scale, seed, whole=whole).lr(read_lr)
+
+@contextlib.contextmanager
+def _quick_switches() -> Iterator[None]:
+    """Have a thread of this process that computes give way soon to the one that waits for a call."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

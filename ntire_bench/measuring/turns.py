@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ntire_bench.machine import processes
 
-__all__ = ["Turns", "idle_share"]
+__all__ = ["Turns", "usual_out_of_turn"]
 
 _OUT_OF_TURN = 0.2  # of a core more than before the submission's code was there
 _SHORTEST_S = 1.0  # out of its turns, for that share to mean anything
+_USUAL_S = 0.5  # for which null calls are made to find what is usual
+_MOST_NULL_CALLS = 100
 
 
 class Turns:
@@ -19,13 +21,14 @@ class Turns:
 
     Attributes:
         pids: Ids of its processes.
-        usual_share: Of a core, what its worker used out of turn before it held the submission: threads that
-            wait for work spin for a while, and a GPU's driver has some of its own.
+        usual_s: CPU time that its worker used out of turn for each turn before it held the submission [s]:
+            threads that wait for work spin for a while, and a GPU's driver has some of its own.
     """
 
     def __init__(self) -> None:
         self.pids: set[int] = set()
-        self.usual_share = 0.0
+        self.usual_s = 0.0
+        self._turns = 0
         self._idle_cpu_s = self._idle_wall_s = 0.0  # outside of its turns, over all rounds
         self._turn_cpu_s = self._turn_wall_s = 0.0  # in its turns of this round
         self._cpu_before_s = 0.0
@@ -43,6 +46,7 @@ class Turns:
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         """Take what the processes do in the body for the side's own turn."""
+        self._turns += 1
         cpu_s, begin = processes.cpu_seconds(self.pids), time.perf_counter()
         yield
         self._turn_wall_s += time.perf_counter() - begin
@@ -55,6 +59,16 @@ class Turns:
         self._idle_wall_s += wall_s - self._turn_wall_s
 
     @property
+    def of_a_turn_s(self) -> float:
+        """CPU time out of turn for each turn so far [s]."""
+        return self._idle_cpu_s / self._turns if self._turns else 0.0
+
+    @property
+    def usual_share(self) -> float:
+        """The share of a core that is usual out of so many turns."""
+        return self.usual_s * self._turns / self._idle_wall_s if self._idle_wall_s > 0 else 0.0
+
+    @property
     def busy_share(self) -> float | None:
         """The share of a core that was used out of turn, where that is too much; else None."""
         if self._idle_wall_s <= _SHORTEST_S:
@@ -63,16 +77,24 @@ class Turns:
         return share if share > self.usual_share + _OUT_OF_TURN else None
 
 
-@contextlib.contextmanager
-def idle_share(pid: int, told: list[float]) -> Iterator[None]:
-    """Measure what a process and its descendants use while the body has another one work.
+def usual_out_of_turn(pids: Sequence[int], null_calls: Sequence[Callable[[], object]]) -> list[float]:
+    """Return the CPU time that each worker uses out of turn for each turn [s], by null calls in turns.
 
     Args:
-        pid: A worker that has nothing to do.
-        told: Gets the share of a core.
+        pids: Of each side's worker, which holds no submission yet.
+        null_calls: Of each side: makes one call.
     """
-    family = processes.family([pid])
-    cpu_s, begin = processes.cpu_seconds(family), time.perf_counter()
-    yield
+    sides = [Turns() for _ in pids]
+    begin = time.perf_counter()
+    for turns, pid in zip(sides, pids, strict=True):
+        turns.begin_round(pid)
+    for _ in range(_MOST_NULL_CALLS):
+        for turns, call in zip(sides, null_calls, strict=True):
+            with turns.turn():
+                call()
+        if time.perf_counter() - begin > _USUAL_S:
+            break
     wall_s = time.perf_counter() - begin
-    told.append((processes.cpu_seconds(family) - cpu_s) / wall_s if wall_s > 0 else 0.0)
+    for turns in sides:
+        turns.end_round(wall_s)
+    return [turns.of_a_turn_s for turns in sides]

@@ -36,7 +36,8 @@ class Board:
         threads: CPU threads, where that device is a CPU.
         device_class: All that the rows have in common of device, driver, libraries, CPU and threads; None for
             published tables and where there are no rows.
-        rows: In the order to show them: ranked, below threshold, not judged, baselines out of rank.
+        rows: In the order to show them: ranked, unstable, below threshold, rejected, not judged, baselines
+            out of rank.
         left_out: What is not in the table, and why.
         notes: What a reader must know about the table, one sentence or two each.
         sample: True where the embedded sample set was used: not comparable with the challenge.
@@ -88,7 +89,7 @@ def build(
     notes = imported_notes(selection.chosen, protocol, channel) if imported else []
     # A results file holds RGB PSNR only, and the challenge compared it with these thresholds.
     channel = channel or ("rgb" if imported else protocol.psnr_channel)
-    entries = [entry_from_record(item.record, protocol, channel) for item in selection.chosen]
+    entries = [entry_from_record(item.record, protocol, channel, item.accepted) for item in selection.chosen]
     if not any(entry.is_baseline for entry in entries):
         entries += _session_baseline(selection.chosen, channel)
     rows = tuple(ranks.rank(entries, protocol))

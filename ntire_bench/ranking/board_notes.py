@@ -9,6 +9,7 @@ from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.ranks import Row
+from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
 
@@ -48,11 +49,17 @@ def remarks(row: Row) -> list[str]:
         texts += [f"PSNR {value:.2f} dB on {split}" for split, value in known if value is not None]
     told = (*_NOTES, *((_CLOCKS,) if entry.attested is False else ()))
     texts += [
-        f"{f.severity} ({f.code}): {f.message}"
+        f"{_word(f, entry)} ({f.code}): {f.message}"
         for f in entry.findings
         if f.severity != "info" and f.code not in told
     ]
     return [one_line(text).rstrip(".") for text in texts]
+
+
+def _word(finding: Finding, entry: Entry) -> str:
+    """Return what a finding is to a row: a warning, a rejection, or one that an organizer has accepted."""
+    because = entry.accepted.get(finding.code)
+    return finding.severity if because is None else f"accepted by the organizer, as {because};"
 
 
 def row_notes(rows: Sequence[Row]) -> list[str]:

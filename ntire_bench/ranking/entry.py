@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ntire_bench.errors import RecordError
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking.session import age_note, ratio_of, spread_of
+from ntire_bench.records.accepted import Accepted, rejections
 from ntire_bench.records.record import (
     NO_ID,
     Complexity,
@@ -58,6 +59,8 @@ class Entry:
         competes: False for a row that is shown and takes no rank.
         is_baseline: Whether the entry is what its costs are divided by.
         findings: Of the record.
+        rejections: Those for which it has no rank.
+        accepted: Codes of findings of severity reject that an organizer has accepted, with the reason.
         notes: What a reader of the row must know.
         no_psnr: Why a split has no PSNR in `channel`, where that is not because SR equals HR.
         other_no_psnr: The same in the other channel.
@@ -87,6 +90,8 @@ class Entry:
     competes: bool = True
     is_baseline: bool = False
     findings: tuple[Finding, ...] = ()
+    rejections: tuple[Finding, ...] = ()
+    accepted: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     no_psnr: Mapping[str, str] = field(default_factory=dict)
     other_no_psnr: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +123,9 @@ class Entry:
         return self.name if self.id is None else f"{self.id:02d}_{self.name}"
 
 
-def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> Entry:
+def entry_from_record(
+    record: Record, protocol: Protocol, channel: Channel, accepted: Sequence[Accepted] = ()
+) -> Entry:
     """Turn a successful evaluation into an entry.
 
     The splits valid and test count, as far as they were run; other splits have no threshold and count only
@@ -128,6 +135,7 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         record: With status "ok".
         protocol: Whose baseline the entry may be.
         channel: Channel to judge in.
+        accepted: What an organizer has accepted of the team's findings.
 
     Returns:
         The entry; its notes name what keeps it from being judged on both splits.
@@ -195,6 +203,8 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         competes=competes,
         is_baseline=is_baseline,
         findings=record.findings,
+        rejections=rejections(record, accepted),
+        accepted=_reasons(record, accepted),
         notes=tuple(notes),
         no_psnr=_no_psnr(record, channel),
         other_no_psnr=_no_psnr(record, other),
@@ -203,6 +213,13 @@ def entry_from_record(record: Record, protocol: Protocol, channel: Channel) -> E
         memory_mib=_memory(record.splits),
         **spread_of(record, counted),
     )
+
+
+def _reasons(record: Record, accepted: Sequence[Accepted]) -> dict[str, str]:
+    """Return the reasons of what was accepted among a record's findings, by code."""
+    standing = {finding.code for finding in rejections(record, accepted)}
+    once = {finding.code for finding in rejections(record)} - standing
+    return {item.code: item.because for item in accepted if item.code in once}
 
 
 def _identity(info: SubmissionInfo) -> tuple[int, str, str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking.entry import entry_from_record, swap_channel
 from ntire_bench.ranking.scoring import Verdict, judge
+from ntire_bench.records.accepted import Accepted
 from ntire_bench.records.record import Record
 
 __all__ = ["EXIT_CODES", "Answer", "Decision", "gate", "not_judged"]
 
-Decision = Literal["pass", "below", "not judged"]
-EXIT_CODES: dict[Decision, int] = {"pass": 0, "below": 1, "not judged": 2}
+Decision = Literal["pass", "below", "rejected", "not judged"]
+EXIT_CODES: dict[Decision, int] = {"pass": 0, "below": 1, "rejected": 1, "not judged": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +26,8 @@ class Answer:
         submission: Its label, such as "00_RLFN".
         protocol: Name of the rules.
         channel: Channel that was compared.
-        outcome: "pass" where every judged split passes.
-        reason: Why it could not be judged; empty where it could.
+        outcome: "pass" where every judged split passes and nothing was found for which it is rejected.
+        reason: Why it is rejected or could not be judged; else empty.
         verdicts: One per judged split.
         other_channel: The same comparison in the other channel, for information.
         sample: True where the embedded sample set was used.
@@ -44,7 +46,7 @@ class Answer:
 
     @property
     def exit_code(self) -> int:
-        """0 pass, 1 below the threshold, 2 could not be judged."""
+        """0 pass, 1 below the threshold or rejected, 2 could not be judged."""
         return EXIT_CODES[self.outcome]
 
     @property
@@ -83,13 +85,14 @@ def not_judged(label: str, protocol: Protocol, channel: Channel, reason: str, sa
     )
 
 
-def gate(record: Record, protocol: Protocol, channel: Channel) -> Answer:
+def gate(record: Record, protocol: Protocol, channel: Channel, accepted: Sequence[Accepted] = ()) -> Answer:
     """Judge a record.
 
     Args:
         record: Of an evaluation, successful or not.
         protocol: The rules.
         channel: Channel to compare.
+        accepted: What an organizer has accepted of the team's findings.
     """
     label = record.submission.label
 
@@ -104,18 +107,20 @@ def gate(record: Record, protocol: Protocol, channel: Channel) -> Answer:
         return unknown_because(
             f"the thresholds of {protocol.name} are for its own images, not for the sample set"
         )
-    entry = entry_from_record(record, protocol, channel)
+    entry = entry_from_record(record, protocol, channel, accepted)
     verdicts = judge(entry, protocol)
     if not verdicts:
         return unknown_because(f"protocol {protocol.name} has no threshold for {', '.join(record.splits)}")
     unknown = [f"{verdict.split}: {verdict.reason}" for verdict in verdicts if verdict.passed is None]
     if unknown:
         return unknown_because("; ".join(unknown))
+    outcome: Decision = "pass" if all(verdict.passed for verdict in verdicts) else "below"
     return Answer(
         submission=label,
         protocol=protocol.name,
         channel=channel,
-        outcome="pass" if all(verdict.passed for verdict in verdicts) else "below",
+        outcome="rejected" if entry.rejections else outcome,
+        reason="; ".join(f"{finding.code}: {finding.message}" for finding in entry.rejections),
         verdicts=verdicts,
         other_channel=judge(swap_channel(entry), protocol),
         sample=record.sample,

@@ -17,8 +17,15 @@ from ntire_bench.records.record import Score
 
 __all__ = ["Row", "Status", "rank"]
 
-Status = Literal["ranked", "unstable", "below threshold", "not judged", "baseline"]
-_STATUS_ORDER: tuple[Status, ...] = ("ranked", "unstable", "below threshold", "not judged", "baseline")
+Status = Literal["ranked", "unstable", "below threshold", "rejected", "not judged", "baseline"]
+_STATUS_ORDER: tuple[Status, ...] = (
+    "ranked",
+    "unstable",
+    "below threshold",
+    "rejected",
+    "not judged",
+    "baseline",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +146,8 @@ def _order(row: Row, weights: Weights) -> tuple[int, tuple[float, float], int, s
 def _status(entry: Entry, verdicts: Sequence[Verdict]) -> Status:
     if not entry.competes:
         return "baseline"
+    if entry.rejections:
+        return "rejected"
     if any(verdict.passed is False for verdict in verdicts):
         return "below threshold"
     complete = entry.costs is not None and entry.baseline is not None and verdicts

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ntire_bench.records.record import Record
+from ntire_bench.text import one_line
 
 __all__ = ["age_note", "ratio_of", "spread_of"]
 
@@ -64,7 +65,14 @@ def age_note(record: Record) -> list[str]:
     calls = "timed calls"
     if record.timing is not None and record.timing.attested is False:
         calls += ", which may hold the larger of two clocks that did not agree"
-    return [
+    notes = [
         f"measured by version 1: the runtime shown is the median of the {calls}; the score takes the ratio "
         "that was stored then"
     ]
+    codes = list(dict.fromkeys(finding.code for finding in record.findings if finding.severity == "reject"))
+    if codes:
+        notes.append(
+            f"measured by version 1, when {', '.join(map(one_line, codes))} took no rank: run it again: "
+            f"ntire-bench run {record.submission.id}"
+        )
+    return notes

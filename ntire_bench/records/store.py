@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from ntire_bench.errors import RecordError
+from ntire_bench.records.accepted import Accepted, load_accepted
 from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, SplitResult
 from ntire_bench.records.version_1 import with_plain_runtimes
 
@@ -32,10 +33,11 @@ _Decoded = TypeVar("_Decoded", bound=Record)
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A record and the file it came from."""
+    """A record and the file it came from, and what an organizer has accepted of its team's findings."""
 
     path: Path
     record: Record
+    accepted: tuple[Accepted, ...] = ()
 
     @property
     def created(self) -> datetime:
@@ -193,14 +195,21 @@ def load_all(
     """
     root = Path(results_dir)
     pattern = "*/*/*.json" if protocol is None else f"{_as_name(protocol)}/*/*.json"
-    stored, problems = [], []
+    stored: list[Stored] = []
+    problems: list[Problem] = []
+    accepted: dict[Path, tuple[Accepted, ...]] = {}
     for path in sorted(root.glob(pattern)):
         if path.name.startswith("."):
             continue
+        if path.parent not in accepted:
+            accepted[path.parent], unread = load_accepted(path.parent)
+            problems += [Problem(path=Path(error.file or path), message=str(error)) for error in unread]
         try:
-            stored.append(Stored(path=path, record=_decode(path, _HEADS, _without_images)))
+            record = _decode(path, _HEADS, _without_images)
         except RecordError as error:
             problems.append(Problem(path=path, message=str(error)))
+        else:
+            stored.append(Stored(path=path, record=record, accepted=accepted[path.parent]))
     return stored, problems
 
 

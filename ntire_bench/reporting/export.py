@@ -82,8 +82,9 @@ def document(board: Board) -> dict[str, Any]:
     ratio's interval, a share of it) or null, unstable [reasons], attested (false where the runtime is not
     believed), score {runtime, flops, params, final} or null, runtime_ms, flops, params, splits {name:
     {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts [{split, channel, psnr_db, threshold_db, passed, reason}],
-    findings [{code, severity, message}], remarks}; left_out [{team, path, kind, reason, device: what --device
-    takes to rank it, or null}]; notes; superseded. A number that is infinite is null in the JSON text.
+    findings [{code, severity, message}], rejections [codes], accepted {code: why}, remarks}; left_out [{team,
+    path, kind, reason, device: what --device takes to rank it, or null}]; notes; superseded. A number that is
+    infinite is null in the JSON text.
     """
     device = None
     if board.device_name is not None:
@@ -271,5 +272,7 @@ def _row_document(row: Row) -> dict[str, Any]:
         },
         "verdicts": [asdict(verdict) for verdict in row.verdicts],
         "findings": [asdict(finding) for finding in entry.findings],
+        "rejections": [finding.code for finding in entry.rejections],
+        "accepted": dict(entry.accepted),
         "remarks": remarks(row),
     }

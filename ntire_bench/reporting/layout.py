@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
+from ntire_bench.ranking.entry import Entry
 from ntire_bench.ranking.left_out import LeftOut
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import LAUNCHES
@@ -236,6 +237,7 @@ def captions(board: Board) -> list[str]:
     texts += _measured_with(board)
     texts += _noise(board)
     texts += _below_threshold(board)
+    texts += _rejected(board)
     if board.source is not None:
         texts.append(f"Source: {board.source}.")
     texts += board.notes
@@ -304,6 +306,22 @@ def _rounds_known(row: Row) -> str:
     if entry.launches is None or row.rank is None or entry.is_baseline:
         return ""
     return "one" if entry.half_width is None else "few" if entry.launches < LAUNCHES else ""
+
+
+def _rejected(board: Board) -> Iterator[str]:
+    """Say which teams have no rank for a finding, and how an organizer overrules one."""
+    rejected = [row.entry for row in board.rows if row.status == "rejected"]
+    if not rejected:
+        return
+
+    def codes(entry: Entry) -> str:
+        return ", ".join(dict.fromkeys(finding.code for finding in entry.rejections))
+
+    names = [f"{display_name(entry)} ({codes(entry)})" for entry in rejected]
+    yield (
+        f"No rank, rejected: {', '.join(names)}. What was found is told below; an organizer accepts a "
+        "finding of a team with ntire-bench accept ID CODE --because TEXT."
+    )
 
 
 def _below_threshold(board: Board) -> Iterator[str]:

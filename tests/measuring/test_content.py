@@ -45,7 +45,8 @@ def test_no_patch_of_an_image_comes_back_flipped_shifted_or_as_it_was(images) ->
 
     def patches(image: Image, step: int) -> set[bytes]:
         rows, columns = (range(0, side - 6, step) for side in image.shape[:2])
-        return {image[y : y + 6, x : x + 6].tobytes() for y in rows for x in columns}
+        found = (image[y : y + 6, x : x + 6] for y in rows for x in columns)
+        return {patch.tobytes() for patch in found if np.ptp(patch.astype(int)) > 8}  # flat ones tell nothing
 
     known: set[bytes] = set()
     for _, lr in images.values():
@@ -55,7 +56,7 @@ def test_no_patch_of_an_image_comes_back_flipped_shifted_or_as_it_was(images) ->
     for seed in range(40):
         lr = compose(60, 80, pairs, SCALE, seed).lr(lambda pair: images[pair.name][1])
         new = patches(lr, 5)
-        assert not new & known and len(new & seen) <= 2  # two of flat black may be alike
+        assert not new & known and not new & seen
         seen |= new
 
 
@@ -73,7 +74,7 @@ def test_hr_of_a_square_is_what_its_lr_is_made_of(images, size) -> None:
         there = lr[top : top + made.shape[0], left : left + made.shape[1]].astype(int)
         assert there.shape == made.shape
         inner = np.abs(made - there)[2:-2, 2:-2]
-        assert inner.size == 0 or (np.quantile(inner, 0.98) <= 2 and inner.mean() < 0.6)
+        assert inner.size == 0 or (np.quantile(inner, 0.75) <= 2 and inner.mean() < 1.5)
 
 
 def test_the_error_of_a_square_is_that_of_numpy(images) -> None:
@@ -83,3 +84,19 @@ def test_the_error_of_a_square_is_that_of_numpy(images) -> None:
     height, width = spot.hr.shape[:2]
     here = sr[spot.top : spot.top + height, spot.left : spot.left + width].astype(float)
     assert spot.mse(sr) == pytest.approx(float(((here - spot.hr) ** 2).mean()))
+
+
+def test_composed_images_are_not_told_by_seams_levels_or_places_that_nobody_looks_at(images) -> None:
+    """Some have no seam, and span all levels as exact ones do; squares come close to borders and seams."""
+    pairs = pairs_of(images)
+    drawn = [compose(96, 128, pairs, SCALE, seed) for seed in range(200)]
+    whole = [composition for composition in drawn if len(composition.blocks) == 1]
+    assert 30 <= len(whole) <= 90
+    spans = [int(np.ptp(c.lr(lambda pair: images[pair.name][1]).astype(int))) for c in drawn]
+    assert sum(span == 255 for span in spans) >= 40 and min(spans) < 230
+    looked_at = np.zeros((384, 512), bool)
+    for seed, composition in enumerate(drawn * 3):
+        spot = composition.spot(np.random.default_rng(seed), lambda pair, _: images[pair.name][0], SCALE)
+        height, width = spot.hr.shape[:2]
+        looked_at[spot.top : spot.top + height, spot.left : spot.left + width] = True
+    assert looked_at[8:-8, 8:-8].mean() > 0.99

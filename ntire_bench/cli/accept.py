@@ -1,0 +1,70 @@
+"""The command accept: an organizer's word on a finding."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from ntire_bench.cli.options import json_flag, protocol_option, results_folder
+from ntire_bench.cli.output import print_json
+from ntire_bench.errors import UsageError
+from ntire_bench.text import few, one_line, relative
+
+__all__ = ["accept"]
+
+
+@click.command()
+@click.argument("id_", metavar="ID", type=click.IntRange(0))
+@click.argument("code", metavar="CODE")
+@click.option("--because", required=True, metavar="TEXT", help="Why; boards show it.")
+@protocol_option
+@results_folder
+@json_flag
+def accept(
+    id_: int, code: str, because: str, protocol_name: str | None, results: Path, as_json: bool
+) -> None:
+    """Accept a finding of severity reject: the team takes its rank, and the table shows why.
+
+    It holds for the team's files as they were measured last. A file beside the records says so; records are
+    never rewritten, and taking that file away takes the word back.
+    """
+    from ntire_bench.cli import terminal
+    from ntire_bench.protocols.protocol import available
+    from ntire_bench.records import store
+    from ntire_bench.records.accepted import Accepted, rejections, save_accepted
+
+    if not because.strip():
+        raise UsageError("there is no reason", remedy="say why with --because TEXT")
+    mine = [
+        item
+        for name in ([protocol_name] if protocol_name else available())
+        for item in store.load_all(results, name)[0]
+        if item.record.submission.id == id_ and item.record.imported is None
+    ]
+    if not mine:
+        raise UsageError(
+            f"there is no record of {id_:02d}",
+            file=results,
+            remedy=f"evaluate it: ntire-bench run {id_}; or name the folder with --results",
+        )
+    newest = max(mine, key=lambda item: item.order)
+    found = list(dict.fromkeys(finding.code for finding in rejections(newest.record)))
+    if code not in found:
+        raise UsageError(
+            f"the newest record of {newest.record.submission.label} has no finding {one_line(code)}",
+            file=newest.path,
+            found=few(found, 8) if found else "no finding of severity reject",
+            remedy="name one of these" if found else "there is nothing to accept",
+        )
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    word = Accepted(
+        code=code, because=one_line(because), created_utc=now, files=newest.record.submission.files
+    )
+    path = save_accepted(word, newest.path)
+    if as_json:
+        print_json({"written": relative(path), "record": relative(newest.path), "accepted": word})
+        return
+    terminal.tell(f"{newest.record.submission.label}: {code} is accepted, as {one_line(because)}.")
+    terminal.tell(f"written: {relative(path)}")
