@@ -1,10 +1,11 @@
 """The LR images of calls: composed anew of random crops of a split's images, so that none was seen before.
 
 A few rectangles fill an image. Each shows another place of another image of the split, turned or mirrored,
-with its colours exchanged and its values scaled and lifted. Scaling rounds every value anew, up or down at
+with its values scaled and lifted, each colour a little otherwise. Scaling rounds every value anew, up or down at
 random in LR, so that no crop is a copy, flip, shift or small change of one that a process has seen, and what
-it gave then cannot be given again. Some images are one such rectangle, without a seam. The HR image is
-composed alike where an SR image is to be compared with it.
+it gave then cannot be given again. Some images are one such rectangle, without a seam. The HR image is composed
+alike where an SR image is to be compared with it. Colours are not exchanged: an honest network may give
+nonsense for them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Uint8 = npt.NDArray[np.uint8]
 _CUT = (0.3, 0.7)  # where an image is cut in two, as a share of its side
 _SMALLEST_CUT = 48  # LR pixels; smaller images are one rectangle
 _GAINS = ((0.78, 0.96), (1.04, 1.20))  # with the larger ones, an image may span all levels as exact ones do
+_TINT = 0.015  # by which colours differ in gain, and in lift as a share of all levels
 _WHOLE_SHARE = 0.3  # of the images are one rectangle, so that none can be told by its seams
 # LR pixels from a seam, behind which a neighbour shows in an SR image; some squares come close, so that no
 # part of an image is never looked at. At the image's own border there is no neighbour.
@@ -45,7 +47,6 @@ class Block:
         from_top: Where the part begins in its image.
         from_left: Where the part begins in its image.
         orientation: 0 to 7: quarter turns, and 4 more if mirrored.
-        channels: Which channels of the image become R, G and B.
         gain: What the values of R, G and B are multiplied by.
         lift: What is added then.
         seed: Draws how LR values are rounded.
@@ -59,7 +60,6 @@ class Block:
     from_top: int
     from_left: int
     orientation: int
-    channels: tuple[int, int, int]
     gain: tuple[float, float, float]
     lift: tuple[float, float, float]
     seed: int
@@ -81,7 +81,7 @@ class Block:
         return part[:, ::-1] if self.orientation >= 4 else part
 
     def recoloured(self, part: Uint8, *, at_random: bool = False) -> Uint8:
-        """Return a part with channels exchanged, values scaled, lifted, rounded and clipped.
+        """Return a part with its values scaled, lifted, rounded and clipped.
 
         Args:
             part: uint8 HWC.
@@ -91,14 +91,14 @@ class Block:
         result = np.empty(part.shape, np.uint8)
         levels = np.arange(256, dtype=np.float32)
         random = np.random.default_rng(self.seed)
-        for channel, (source, gain, lift) in enumerate(zip(self.channels, self.gain, self.lift, strict=True)):
+        for channel, (gain, lift) in enumerate(zip(self.gain, self.lift, strict=True)):
             table = (np.float32(gain) * levels + np.float32(lift)).astype(np.float32)
             if at_random:
-                values = table[part[..., source]]
+                values = table[part[..., channel]]
                 values += random.random(values.shape, dtype=np.float32)
                 result[..., channel] = np.clip(np.floor(values), 0, 255)
             else:
-                result[..., channel] = np.clip(np.rint(table), 0, 255).astype(np.uint8)[part[..., source]]
+                result[..., channel] = np.clip(np.rint(table), 0, 255).astype(np.uint8)[part[..., channel]]
         return result
 
 
@@ -256,9 +256,12 @@ def _block(pair: Pair, place: tuple[int, int, int, int], scale: int, random: np.
     wanted = (height, width) if orientation % 2 == 0 else (width, height)
     there = pair.height // scale, pair.width // scale
     begins = [int(random.integers(max(1, have - want + 1))) for have, want in zip(there, wanted, strict=True)]
-    gain = np.array([random.uniform(*_GAINS[int(random.integers(2))]) for _ in range(3)])
-    lift = random.uniform(np.minimum(0.0, 255 * (1 - gain)), np.maximum(0.0, 255 * (1 - gain)))
-    first, second, third = map(int, random.permutation(3))
+    # Colours stay much as they are: networks are trained on photographs, and one may fail on others.
+    common = random.uniform(*_GAINS[int(random.integers(2))])
+    gain = common + random.uniform(-_TINT, _TINT, size=3)
+    lift = random.uniform(min(0.0, 255 * (1 - common)), max(0.0, 255 * (1 - common))) + random.uniform(
+        -255 * _TINT, 255 * _TINT, size=3
+    )
     return Block(
         pair=pair,
         top=top,
@@ -268,7 +271,6 @@ def _block(pair: Pair, place: tuple[int, int, int, int], scale: int, random: np.
         from_top=begins[0],
         from_left=begins[1],
         orientation=orientation,
-        channels=(first, second, third),
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         lift=(float(lift[0]), float(lift[1]), float(lift[2])),
         seed=int(random.integers(2**48)),
