@@ -1,11 +1,11 @@
 """The LR images of calls: composed anew of random crops of a split's images, so that none was seen before.
 
 A few rectangles fill an image. Each shows another place of another image of the split, turned or mirrored,
-with its values scaled and lifted, each colour a little otherwise. Scaling rounds every value anew, up or down at
-random in LR, so that no crop is a copy, flip, shift or small change of one that a process has seen, and what
-it gave then cannot be given again. Some images are one such rectangle, without a seam. The HR image is composed
-alike where an SR image is to be compared with it. Colours are not exchanged: an honest network may give
-nonsense for them.
+with its values scaled and lifted, each colour a little otherwise. Scaling rounds every value anew, up or down
+at random in LR, so that no crop is a copy, flip, shift or small change of one that a process has seen, and
+what it gave then cannot be given again. Some images are one such rectangle, without a seam. The HR image is
+composed alike where an SR image is to be compared with it. Colours are not exchanged: an honest network may
+give nonsense for them.
 """
 
 from __future__ import annotations
