@@ -11,15 +11,13 @@ import numpy.typing as npt
 
 from ntire_bench.errors import RecordError
 from ntire_bench.estimating.bootstrap import Samples, bootstrap
-from ntire_bench.records.record import Record, SplitResult
+from ntire_bench.records.record import SLOW, Record, SplitResult
 
-__all__ = ["SLOW", "SlowRounds", "Stability", "samples_from", "stability"]
+__all__ = ["SlowRounds", "Stability", "samples_from", "stability"]
 
 Floats = npt.NDArray[np.float64]
 SlowRounds = Mapping[str, tuple[int, ...]]
 """By cause, how many calls of each round were slow; without the causes that no call had."""
-
-SLOW = 1.2  # times its image's median, from which on a call is slow
 
 _RESAMPLES = 300
 _MOST_MOMENTS = 15

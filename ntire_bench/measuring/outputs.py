@@ -93,6 +93,7 @@ class Outputs:
     quality: list[dict[tuple[str, str], Quality]] = field(init=False)
     kept: list[Kept] = field(default_factory=list)
     _launch: int = 0
+    _once: bool = False  # whether the first launch runs every image once
     _seen: int = 0
     _jobs: list[Future[None]] = field(default_factory=list)
 
@@ -105,6 +106,7 @@ class Outputs:
         """Begin a launch, from 0, of about so many rounds."""
         self._launch = number
         if number == 0:
+            self._once = rounds == 1
             self.verifier.calls *= rounds
 
     def add(self, shown: Shown, srs: Sequence[Uint8]) -> None:
@@ -123,8 +125,9 @@ class Outputs:
     def _keep(self, shown: Shown, sr: Uint8) -> None:
         """Keep each call of all that there are with the same probability, a few of them."""
         self._seen += 1
-        once = self.verifier.calls == self.calls
-        most = 1 if once else min(_MOST_KEPT, max(_FEWEST_KEPT, round(_KEPT_SHARE * self.verifier.calls)))
+        most = (
+            1 if self._once else min(_MOST_KEPT, max(_FEWEST_KEPT, round(_KEPT_SHARE * self.verifier.calls)))
+        )
         place = len(self.kept) if len(self.kept) < most else int(self.random.integers(self._seen))
         if place >= most:
             return

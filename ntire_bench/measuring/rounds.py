@@ -68,6 +68,7 @@ class _Round:
         number: In its launch, from 0.
         left: How many rounds of the launch there are at least, this one included.
         attempt: How often it was begun before.
+        watcher: Looks at the machine between its turns.
         calls: By side and split, a call per image.
         repeats_left: How many pairs of calls may still be made again.
     """
@@ -75,6 +76,7 @@ class _Round:
     number: int
     left: int
     attempt: int
+    watcher: Watcher
     calls: list[dict[str, list[TimedCall]]]
     repeats_left: int
 
@@ -129,7 +131,6 @@ class Rounds:
         self._rounds_again = _ROUNDS_AGAIN
         self._exact_left: set[tuple[str, str]] = set()
         self._usual = Usual()
-        self._watcher: Watcher | None = None
 
     @property
     def own(self) -> Timings:
@@ -164,9 +165,7 @@ class Rounds:
             each.fits(calls, self.device) for each, calls in zip(self.timings, done.calls, strict=True)
         ):
             composed = sum(not call.exact for calls in done.calls[-1].values() for call in calls)
-            if (
-                not composed
-            ):  # what an exact image gave counts as it was: it cannot be new to the process twice
+            if not composed:  # an exact image cannot be new to a process twice: what it gave counts
                 break
             self._rounds_again -= 1
             self.repeated["clocks"] += composed
@@ -188,11 +187,10 @@ class Rounds:
             each.turns.begin_round(each.side.worker.pid)
         own = [pid for each in self.timings for pid in each.turns.pids]
         share = CpuShare(own)
-        self._watcher = Watcher(own, self._trace)
         repeats = max(
             _FEWEST_REPEATED, round(_REPEATED_SHARE * sum(len(split.pairs) for split in self.splits))
         )
-        done = _Round(number, left, attempt, [{} for _ in self.timings], repeats)
+        done = _Round(number, left, attempt, Watcher(own, self._trace), [{} for _ in self.timings], repeats)
         for split in self.splits:
             self._split(split, done)
         wall_s = time.perf_counter() - begin
@@ -291,7 +289,8 @@ class Rounds:
         """Have both sides take a turn on some LR images, and again where the machine was disturbed."""
         again = 0
         while True:
-            calls, around = self._both(contents)
+            calls = self._both(contents)
+            around = done.watcher.look()
             kept = self._counted(contents)
             timed = self._timed(kept, calls, around)
             for content, srs in zip(kept, calls, strict=True):
@@ -315,10 +314,8 @@ class Rounds:
     def _counted(self, contents: Sequence[_Content]) -> Sequence[_Content]:
         return contents[1:] if self.turn_calls > 1 else contents
 
-    def _both(self, contents: Sequence[_Content]) -> tuple[list[list[Call]], Surroundings]:
-        """Return what both sides gave for each LR image that counts, and what else there was."""
-        if self._watcher is None:
-            raise RuntimeError("no round was begun")
+    def _both(self, contents: Sequence[_Content]) -> list[list[Call]]:
+        """Return what both sides gave for each LR image that counts."""
         # A B, B A, A B ... over all rounds and launches: the second finds a warmer machine, so each side
         # comes second equally often.
         self._turns += 1
@@ -330,7 +327,7 @@ class Rounds:
                 each.waits_ms.append(given[0].wait_ms)
             found[id(each)] = given[len(contents) - len(self._counted(contents)) :]
         in_order = [found[id(each)] for each in self.timings]
-        return [list(of_image) for of_image in zip(*in_order, strict=True)], self._watcher.look()
+        return [list(of_image) for of_image in zip(*in_order, strict=True)]
 
     def _timed(
         self, contents: Sequence[_Content], calls: Sequence[Sequence[Call]], around: Surroundings

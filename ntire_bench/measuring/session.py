@@ -127,7 +127,8 @@ class Session:
         self._workers: list[int] = []
         self._submissions = sides_of(submission, baseline)
         self._splits, self._protocol, self._options = splits, protocol, options
-        self._sizes = {(pair.height, pair.width): pair for split in splits for pair in split.pairs}
+        # An image of each size, and its split.
+        self._sizes = {(pair.height, pair.width): (split, pair) for split in splits for pair in split.pairs}
         self._timeline = Timeline(progress, submission.label)
         start = functools.partial(start_workers, submission, baseline, splits, protocol.scale, options)
         self._ahead = Ahead(start, workers, start_next)
@@ -180,7 +181,7 @@ class Session:
         if first:
             self._tell_long()
         with self._timed("warm-up"):  # before the costs are counted: the first call is to be a cold one
-            lrs = [self._untimed_lr(pair) for pair in self._sizes.values()]
+            lrs = [self._untimed_lr(*of_size) for of_size in self._sizes.values()]
             begin = time.perf_counter()
             first_calls_ms = []
             for side in self.sides:
@@ -201,7 +202,7 @@ class Session:
     def _measure(self, workers: Workers, ready: _Ready, rounds: Rounds, trace: GpuTrace) -> None:
         """Do the rounds of a launch, and decide whether there is another launch."""
         for timings, overhead, usual_s in zip(rounds.timings, ready.overheads, ready.usual_s, strict=True):
-            timings.begin_launch(overhead)
+            timings.overheads.append(overhead)
             timings.turns.usual_s = max(timings.turns.usual_s, usual_s)
         for others in ready.started:
             with self._timed("load"):
@@ -256,7 +257,7 @@ class Session:
         self.environment = environment.describe(hellos[-1])
         by_area = sorted(self._sizes, key=lambda size: size[0] * size[1])
         sizes = {by_area[place] for place in (0, len(by_area) // 2, -1)}
-        lrs = [self._untimed_lr(self._sizes[size]) for size in sizes]
+        lrs = [self._untimed_lr(*self._sizes[size]) for size in sizes]
         overheads: list[Overhead] = []
         for side in self.sides:
             with blamed(side):
@@ -300,7 +301,7 @@ class Session:
     def _count(self) -> None:
         """Count both sides' costs at the same time: nothing is timed in this phase."""
         # One larger than the cost input is audited whole.
-        image = self._untimed_lr(self._sizes[max(self._sizes, key=lambda size: size[0] * size[1])])
+        image = self._untimed_lr(*self._sizes[max(self._sizes, key=lambda size: size[0] * size[1])])
         pool = ThreadPoolExecutor(len(self.sides))
         try:
             jobs = [pool.submit(resolve.count, side, self._protocol, image) for side in self.sides]
@@ -403,9 +404,8 @@ class Session:
         seed = int.from_bytes(hashlib.sha256(split.sha256.encode()).digest()[:6], "big")
         return centre(pair, height, width, self._protocol.scale, seed).lr(read_lr)
 
-    def _untimed_lr(self, pair: Pair) -> Uint8:
+    def _untimed_lr(self, split: Split, pair: Pair) -> Uint8:
         """Return an LR image of a pair's size for a phase that is not timed."""
-        split = next(split for split in self._splits if pair in split.pairs)
         scale = self._protocol.scale
         size = pair.height // scale, pair.width // scale
         return compose(*size, split.pairs, scale, secrets.randbits(48)).lr(read_lr)

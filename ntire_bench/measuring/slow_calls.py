@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from ntire_bench.data.dataset import Split
 from ntire_bench.measuring.surroundings import BUSY_SHARE
 from ntire_bench.measuring.timings import Surroundings, TimedCall, Timings
-from ntire_bench.records.record import SlowCall, SlowCause
+from ntire_bench.records.record import SLOW, SlowCall, SlowCause
 
-__all__ = ["SLOW", "Usual", "cause_of", "counted", "disturbed", "slow_calls"]
+__all__ = ["Usual", "cause_of", "counted", "disturbed", "slow_calls"]
 
-SLOW = 1.2  # times the median
 _FEWEST_OF_IMAGE = 3
 _FEWEST_OF_SIZE = 5
 

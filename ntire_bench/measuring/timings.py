@@ -84,8 +84,7 @@ class Timings:
 
     Attributes:
         side: Whose it is.
-        overhead: What a call of the current launch takes beside the forward pass.
-        overheads: The same of every launch so far.
+        overheads: What a call takes beside the forward pass, of every launch so far.
         calls: By split, one list per round with a call per image.
         quality: By split and image, from the first launch.
         memory_mib: By split, the peak; None where the device does not tell.
@@ -95,7 +94,6 @@ class Timings:
     """
 
     side: Side
-    overhead: Overhead = field(default_factory=Overhead.nothing)
     overheads: list[Overhead] = field(default_factory=list)
     calls: dict[str, list[list[TimedCall]]] = field(default_factory=dict)
     quality: dict[tuple[str, str], Quality] = field(default_factory=dict)
@@ -116,11 +114,6 @@ class Timings:
         waited = float(np.median(self.waits_ms))
         return waited if waited > _LEAST_WAIT_MS + _LONG_WAIT * max(usual) else None
 
-    def begin_launch(self, overhead: Overhead) -> None:
-        """Begin a launch, with what its worker's calls take beside the forward pass."""
-        self.overhead = overhead
-        self.overheads.append(overhead)
-
     def call(self, call: Call, pixels: int, around: Surroundings, *, exact: bool) -> TimedCall:
         """Return a call as it is kept.
 
@@ -133,8 +126,8 @@ class Timings:
         return TimedCall(
             claimed_ms=max(_LEAST_MS, round(call.claimed_ms, 3)),  # to the microsecond, as it is stored
             bracket_ms=call.bracket_ms,
-            overhead_ms=self.overhead.of(pixels),
-            spread_ms=self.overhead.spread(pixels),
+            overhead_ms=self.overheads[-1].of(pixels),
+            spread_ms=self.overheads[-1].spread(pixels),
             host_ms=call.host_ms,
             allocations=call.allocations,
             switches=call.switches,
@@ -191,7 +184,7 @@ class Timings:
                 overhead,
                 spread_ms=spread,
                 calls=len(calls),
-                null_calls=self.overhead.calls,
+                null_calls=self.overheads[-1].calls,
                 device=device,
                 tolerance=tolerance,
             )

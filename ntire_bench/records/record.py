@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 
 __all__ = [
     "NO_ID",
+    "SLOW",
     "SCHEMA_VERSION",
     "Audit",
     "Complexity",
@@ -198,9 +199,13 @@ SlowCause = Literal["allocation", "context-switches", "clock", "other-process", 
 was below the usual; another process computed on the GPU; other programs used the CPU; nothing of this."""
 
 
+SLOW = 1.2
+"""Times its image's median, from which on a call is slow."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SlowCall:
-    """A call that took over 1.2 times its image's median.
+    """A call that took over `SLOW` times its image's median.
 
     Attributes:
         call: Its place in `ImageResult.runtime_samples_ms`.

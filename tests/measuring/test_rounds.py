@@ -152,7 +152,7 @@ def session(
         )
         for count in launches:
             for timings in done.timings:
-                timings.begin_launch(Overhead.nothing())
+                timings.overheads.append(Overhead.nothing())
             done.begin_launch(count)
             for number in range(count):
                 done.round(number, count - number)
@@ -260,7 +260,8 @@ def test_a_clock_that_lies_is_not_believed_and_its_figures_are_kept_as_they_were
 
 
 def test_a_clock_that_fits_at_the_second_try_is_believed(decoded, monkeypatch):
-    team = side("team", [])
+    log: list[Any] = []
+    team = side("team", log)
     worker = cast(FakeWorker, team.worker)
     given = worker.run
 
@@ -271,8 +272,10 @@ def test_a_clock_that_fits_at_the_second_try_is_believed(decoded, monkeypatch):
 
     monkeypatch.setattr(worker, "run", run)
     timing = conclude(session([side("base", []), team], [split(6)], (4, 4, 4)), (4, 4, 4))
-    # Of 18 exact calls those of the first round count as they were: six at most.
-    assert timing.attested is True and 0 <= timing.repeated.get("clocks", 0) <= 6
+    # What exact images gave in the first round counts as it was, and is little among 18 such calls.
+    images = {image.tobytes() for image in decoded["images"].values()}
+    exact = sum(lr.tobytes() in images for _, _, lr in [entry for entry in log if entry[0] == "run"][:6])
+    assert timing.attested is True and timing.repeated.get("clocks", 0) == 6 - exact
     assert codes(team) == set() and len(team.splits["valid"].per_image[0].runtime_samples_ms) == 12
 
 
@@ -364,17 +367,14 @@ def test_a_network_that_does_less_where_an_image_is_composed_is_noticed(decoded)
 def test_more_calls_of_a_turn_are_of_one_size_and_the_first_does_not_count(decoded, monkeypatch):
     monkeypatch.setitem(rounds.TURN_CALLS, "cpu", 4)
     log: list[Any] = []
-    base, team = side("base", log), side("team", log)
-    timing = conclude(session([base, team], [split(8)], (2,)), (2,))
-    runs = [(name, lr) for what, name, lr in log if what == "run"]
-    turns = [list(turn) for _, turn in itertools.groupby(runs, key=lambda run: run[0])]
-    # Two turns follow each other where the side that went last goes first; lengths are 2 to 4 calls each.
-    assert all(len({lr.shape for _, lr in turn[: len(turn) // 2 or 1]}) == 1 for turn in turns)
-    # 3, 3 and 2 images of three sizes: three turns a round for each side, one call more each.
-    assert len(runs) == 2 * 2 * (8 + 3)
-    assert (
-        len({lr.tobytes() for _, lr in runs}) == len(runs) // 2
-    )  # both sides see the same, and nothing twice
+    team = side("team", log)
+    timing = conclude(session([side("base", []), team], [split(8)], (2,)), (2,))
+    runs = [lr for what, _, lr in log if what == "run"]
+    # 3, 3 and 2 images of three sizes: three turns a round, each with one call more.
+    assert len(runs) == 2 * (8 + 3) == len({lr.tobytes() for lr in runs})  # and nothing twice
+    for of_round in (runs[:11], runs[11:]):
+        turns = [len(list(turn)) for _, turn in itertools.groupby(of_round, key=lambda lr: lr.shape)]
+        assert sorted(turns) == [3, 4, 4]
     assert timing.turn_calls == 4
     assert all(len(image.runtime_samples_ms) == 2 for image in team.splits["valid"].per_image)
 
