@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ntire_bench.cli.newest import newest_record
 from ntire_bench.cli.options import json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json
 from ntire_bench.errors import UsageError
@@ -31,25 +32,11 @@ def accept(
     never rewritten, and taking that file away takes the word back.
     """
     from ntire_bench.cli import terminal
-    from ntire_bench.protocols.protocol import available
-    from ntire_bench.records import store
     from ntire_bench.records.accepted import Accepted, rejections, save_accepted
 
     if not because.strip():
         raise UsageError("there is no reason", remedy="say why with --because TEXT")
-    mine = [
-        item
-        for name in ([protocol_name] if protocol_name else available())
-        for item in store.load_all(results, name)[0]
-        if item.record.submission.id == id_ and item.record.imported is None
-    ]
-    if not mine:
-        raise UsageError(
-            f"there is no record of {id_:02d}",
-            file=results,
-            remedy=f"evaluate it: ntire-bench run {id_}; or name the folder with --results",
-        )
-    newest = max(mine, key=lambda item: item.order)
+    newest = newest_record(results, protocol_name, id_)
     found = list(dict.fromkeys(finding.code for finding in rejections(newest.record)))
     if code not in found:
         raise UsageError(

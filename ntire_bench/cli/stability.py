@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ntire_bench.cli.newest import newest_record
 from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json
 from ntire_bench.errors import UsageError
@@ -38,9 +39,12 @@ def stability(
     from ntire_bench.records import store
     from ntire_bench.reporting.stability_text import draw
 
-    if (id_ is None) == (record_file is None):
+    if id_ is not None and record_file is None:
+        path = newest_record(results, protocol_name, id_).path
+    elif record_file is not None and id_ is None:
+        path = record_file
+    else:
         raise UsageError("what is to be shown is not clear", remedy="give one of: an ID, --record FILE")
-    path = record_file or _newest(results, protocol_name, id_)
     record = store.load(path)
     found = examine(record)
     if plot is not None:
@@ -55,22 +59,3 @@ def stability(
     terminal.tell(f"record: {relative(path)}")
     if plot is not None:
         terminal.tell(f"written: {relative(plot)}")
-
-
-def _newest(results: Path, protocol_name: str | None, id_: int | None) -> Path:
-    from ntire_bench.protocols.protocol import available
-    from ntire_bench.records import store
-
-    stored = [
-        item
-        for name in ([protocol_name] if protocol_name else available())
-        for item in store.load_all(results, name)[0]
-        if item.record.submission.id == id_ and item.record.status == "ok" and item.record.imported is None
-    ]
-    if not stored:
-        raise UsageError(
-            f"there is no successful record of {id_:02d}",
-            file=results,
-            remedy=f"evaluate it: ntire-bench run {id_}; or name the folder with --results",
-        )
-    return Path(max(stored, key=lambda item: item.created).path)

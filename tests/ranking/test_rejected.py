@@ -88,7 +88,7 @@ def test_an_organizers_word_gives_the_rank_back_and_boards_show_it(results: Path
     [
         (("2", "output-stale", "--because", "x"), "found memorized. Remedy: name one of these"),
         (("1", "memorized", "--because", "x"), "no finding of severity reject"),
-        (("9", "memorized", "--because", "x"), "there is no record of 09"),
+        (("9", "memorized", "--because", "x"), "there is no successful record of 09"),
         (("2", "memorized", "--because", " "), "there is no reason"),
     ],
 )
