@@ -133,6 +133,7 @@ class Protocol:
         baseline: The network that costs are divided by.
         sources: Where each constant comes from.
         datasets: The images that the thresholds are for; None where they are for any images.
+        ranks_unstable: Whether unstable runtimes, and those that are not believed, keep their ranks.
         sha256: Of the TOML file.
     """
 
@@ -148,6 +149,7 @@ class Protocol:
     baseline: Baseline
     sources: dict[str, str]
     datasets: Datasets | None = None
+    ranks_unstable: bool = False
     sha256: str = ""
 
     @property

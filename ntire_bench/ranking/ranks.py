@@ -73,7 +73,9 @@ def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
     Returns:
         One row per entry, in the order a leaderboard shows them.
     """
-    rows = _without_unstable([_row_without_rank(entry, protocol) for entry in entries])
+    rows = [_row_without_rank(entry, protocol) for entry in entries]
+    if not protocol.ranks_unstable:
+        rows = _without_unstable(rows)
     rows.sort(key=lambda row: _order(row, protocol.weights))
     ranked = [row for row in rows if row.status == "ranked"]
     others = [row for row in rows if row.status != "ranked"]

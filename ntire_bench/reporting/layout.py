@@ -284,11 +284,11 @@ def _noise(board: Board) -> Iterator[str]:
     ):
         if names:
             yield f"No rank, {why}: {', '.join(names)}. {_BUSY}: run these again when it is idle."
-    if not taken and any(row.rank and row.entry.unstable and not row.entry.is_baseline for row in rows):
-        yield (
-            "No runtime here is known to be stable: the ranks are not to be relied on. "
-            f"{_BUSY}: run again when it is idle."
-        )
+    teams = [row.entry for row in rows if row.rank and not row.entry.is_baseline]
+    shaky = [display_name(entry) for entry in teams if entry.unstable]
+    if shaky and not taken:
+        begin = "No runtime here is known" if len(teams) == len(shaky) else f"{', '.join(shaky)}: not known"
+        yield f"{begin} to be stable: the ranks are not to be relied on. {_BUSY}: run again when it is idle."
     for what, which in (
         ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
         (

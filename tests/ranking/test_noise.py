@@ -16,7 +16,7 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking import board as leaderboard
 from ntire_bench.ranking import noise, ranks
 from ntire_bench.ranking.entry import entry_from_record
-from ntire_bench.records.record import Record
+from ntire_bench.records.record import ProtocolInfo, Record
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import render
 
@@ -75,6 +75,24 @@ def test_a_runtime_that_is_not_believed_is_behind_all_that_are_also_after_one_ro
     # Where no team's clock is believed, as on a machine that is busy, they are ranked all the same.
     found = rows(timed(0, "RLFN", 1.0), once(1, "A", 0.5, False), once(2, "B", 0.6, False))
     assert [found[name].rank for name in "AB"] == [1, 2]
+
+
+def test_a_demonstration_keeps_its_rows_in_order_on_a_busy_machine():
+    demo = protocols.load("demo")
+    why = ("other programs used 60% of the machine",)
+    records = [
+        dataclasses.replace(record, protocol=ProtocolInfo(name="demo", sha256=demo.sha256))
+        for record in (
+            timed(0, "RLFN", 1.0),
+            timed(1, "A", 0.5, 0.01, unstable=why),
+            timed(2, "B", 0.6, 0.01),
+        )
+    ]
+    stored = [Stored(path=Path(f"{r.submission.name}.json"), record=r) for r in records]
+    shown = leaderboard.build(stored, demo)
+    assert [(row.entry.name, row.rank) for row in shown.rows] == [("A", 1), ("B", 2), ("RLFN", 3)]
+    text = " ".join(render.render(shown, "table").split())
+    assert "01_A: not known to be stable: the ranks are not to be relied on" in text
 
 
 def test_one_round_is_no_stable_runtime_to_rank_others_against():
