@@ -21,8 +21,9 @@ from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import entry_from_record
+from ntire_bench.ranking.rules import info_of
 from ntire_bench.records import store
-from ntire_bench.records.record import ErrorInfo, Finding, Imported, Measurement, ProtocolInfo, Record
+from ntire_bench.records.record import ErrorInfo, Finding, Imported, Measurement, Record
 
 __all__ = ["ImportedRow", "find_baseline", "keep", "left_over", "to_records"]
 
@@ -189,7 +190,7 @@ def _record(
 ) -> Record:
     common: dict[str, Any] = {
         "created_utc": created_utc,
-        "protocol": ProtocolInfo(name=protocol.name, sha256=protocol.sha256),
+        "protocol": info_of(protocol),
         "submission": submission_info(row.model),
         "rounds": 1,
         "psnr_channel": "rgb",

@@ -14,7 +14,8 @@ from ntire_bench.cli.check import check
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.interrupted import leave
-from ntire_bench.cli.listing import leaderboard, list_, prepare
+from ntire_bench.cli.leaderboard import leaderboard
+from ntire_bench.cli.listing import list_, prepare
 from ntire_bench.cli.output import tell_error
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability

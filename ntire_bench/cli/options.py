@@ -114,7 +114,9 @@ results_folder = click.option(
 )
 json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 protocol_option = click.option(
-    "--protocol", "protocol_name", help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo."
+    "--protocol",
+    "protocol_name",
+    help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo, or a TOML file of your own.",
 )
 channel_option = click.option(
     "--psnr-channel",

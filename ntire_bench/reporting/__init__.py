@@ -1,7 +1,9 @@
 """A board in every format, and how steady a runtime was as text and picture.
 
-`layout` says what is in the columns, cells and captions. `render` chooses the format: a table for the
-terminal, Markdown, CSV, JSON and LaTeX (`export`), an HTML page (`page`), or the challenge's results.txt.
+`layout` says what is in the columns and cells, `captions` what stands below them. `render` chooses the
+format: a table for the terminal, Markdown and LaTeX (`papers`), CSV and JSON (`export`), an HTML page
+(`page`), or the challenge's results.txt.
 
-Others import: export.document, notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
+Others import: captions, export.document, notebook.to_fragment, render, stability_plot.plot,
+stability_text.draw.
 """

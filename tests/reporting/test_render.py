@@ -120,7 +120,7 @@ def test_markdown_is_one_table() -> None:
     assert len(table) == 37
     assert {line.count("|") for line in table} == {14}
     assert table[2].startswith(
-        "| XiaomiMM | 26.94 | 27.01 | 5.62 | 5.57 | 5.59 | 0.151 | 9.83 | 2.59<sup>(1)</sup> |"
+        "| XiaomiMM | 26.94 | 27.01 | **5.62** | **5.57** | **5.59** | 0.151 | 9.83 | **2.59**<sup>(1)</sup>"
     )
 
 
@@ -169,7 +169,18 @@ def test_json_document() -> None:
     slow = make_record(2, "B", runtime_ms={"valid": 1e5, "test": 1e5})
     document = json.loads(render.render(board(make_record(1, "A"), slow, make_failure(3, "C")), "json"))
     assert document.keys() == {
-        *("protocol", "psnr_channel", "device", "sample", "source", "rows", "left_out", "notes", "superseded")
+        *(
+            "protocol",
+            "psnr_channel",
+            "device",
+            "sample",
+            "source",
+            "rows",
+            "left_out",
+            "notes",
+            "superseded",
+        ),
+        *("costs", "anew"),
     }
     assert document["protocol"]["name"] == "ntire2024"
     device = document["device"]
@@ -180,7 +191,10 @@ def test_json_document() -> None:
     }
     first, second = document["rows"][:2]
     assert (first["id"], first["name"], first["rank"], first["status"]) == (1, "A", 1, "ranked")
-    assert first["splits"]["test"] == {"psnr_y_db": 28.66, "psnr_rgb_db": 27.02, "runtime_ms": 10.0}
+    assert first["splits"]["test"] == {
+        **{"psnr_y_db": 28.66, "psnr_rgb_db": 27.02, "runtime_ms": 10.0},
+        "ssim_y": None,
+    }
     assert first["verdicts"][0]["passed"] is True and first["verdicts"][0]["threshold_db"] == 26.9
     assert (second["rank"], second["score"]["final"], second["score"]["flops"] is None) == (2, None, False)
     assert document["left_out"][0]["kind"] == "failed" and document["left_out"][0]["team"] == "03_C"

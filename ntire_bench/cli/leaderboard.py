@@ -1,0 +1,124 @@
+"""The command leaderboard: the ranking of stored records in every format."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ntire_bench.cli.anew import Otherwise, otherwise_options
+from ntire_bench.cli.options import PATH, channel_option, json_flag, protocol_option, results_folder
+from ntire_bench.cli.output import show_board, stored_board, write
+from ntire_bench.text import relative
+
+if TYPE_CHECKING:
+    from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.ranking.board import Board
+    from ntire_bench.reporting.render import Format
+
+__all__ = ["leaderboard"]
+
+
+@click.command()
+@results_folder
+@protocol_option
+@channel_option
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge"]),
+    default="table",
+    show_default=True,
+    help="What to write; challenge: its results.txt, with RGB PSNR.",
+)
+@click.option("--reference", help="Show a published table instead: ntire2024.")
+@click.option(
+    "--device",
+    "device",
+    help="Rank the records of this class: a part of the device's name, or of what else they were measured "
+    'with, such as "torch 2.11".',
+)
+@otherwise_options
+@click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
+@click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
+@json_flag
+def leaderboard(
+    results: Path,
+    protocol_name: str | None,
+    channel: Channel | None,
+    fmt: Format,
+    reference: str | None,
+    device: str | None,
+    otherwise: Otherwise,
+    notes: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Rank the stored records, or show a published table.
+
+    With --protocol, --weights, --threshold or --costs, records are ranked anew, and it is said who moved.
+
+    Exit status: 0, or 1 where there is nothing to rank.
+    """
+    from ntire_bench.ranking.board import board_from_reference
+
+    if reference:
+        board = board_from_reference(reference)
+    else:
+        board = stored_board(
+            results,
+            protocol_name,
+            channel,
+            device,
+            records_of=otherwise.records_of,
+            changes=otherwise.changes,
+        )
+    _show(board, "json" if as_json else fmt, output, notes=notes)
+    if not board.rows:
+        _tell_what_to_do(board, results)
+        sys.exit(1)
+
+
+def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> None:
+    from ntire_bench.challenge_results import table
+    from ntire_bench.cli import terminal
+    from ntire_bench.reporting import captions
+    from ntire_bench.reporting.render import render
+
+    if fmt == "table" and output is None:
+        show_board(board)
+        return
+    text = render(board, fmt, notes=notes)
+    if fmt == "challenge":
+        for remark in table.remarks(board):
+            terminal.tell(remark)
+    unsaid = captions.left_unsaid(board)
+    if fmt in ("md", "latex") and not notes and unsaid:
+        terminal.tell(f"Notes that are for the organizer and not in it: {unsaid} (--notes writes them too).")
+    if output is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        write(output, text)
+        terminal.tell(f"written: {relative(output)}")
+
+
+def _tell_what_to_do(board: Board, results: Path) -> None:
+    """Say why there is nothing to rank, and what makes it rank something."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.ranking.stored import protocols_with_records
+
+    others = [name for name in protocols_with_records(results) if name != board.protocol.name]
+    if not results.is_dir():
+        terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
+    elif board.left_out:
+        count = len(board.left_out)
+        terminal.tell(
+            f"{count} record{'s are' if count > 1 else ' is'} left out; the table and --json say of each why."
+        )
+    else:
+        terminal.tell(f"There are no records of {board.protocol.name} in {relative(results)}.")
+    if others:
+        terminal.tell(f"There are records of {', '.join(others)}: name one with --protocol.")
+    terminal.tell("To evaluate submissions: ntire-bench run --all. Another folder: --results.")
