@@ -96,7 +96,7 @@ def _of_timing(record: Record, timing: Timing) -> Iterator[str]:
 
 
 def _sides(record: Record) -> dict[str, Mapping[str, SplitResult]]:
-    own = {"splits": record.splits}
+    own: dict[str, Mapping[str, SplitResult]] = {"splits": record.splits}
     return own if record.baseline is None else {**own, "baseline.splits": record.baseline.splits}
 
 
@@ -115,7 +115,8 @@ def _calls(split: SplitResult) -> Floats:
 
 def _of_clocks(where: str, splits: Mapping[str, SplitResult], launches: Sequence[int]) -> Iterator[str]:
     """Yield where calls are far from what the parent's clock had, though the record says that both agreed."""
-    claimed, seen = [], []
+    claimed: list[float] = []
+    seen: list[float] = []
     for split in splits.values():
         for image in split.per_image:
             calls = len(image.runtime_samples_ms)
