@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, str] = {
     "audit": "client records wire",
     "ranking": "data estimating protocols records",
     "challenge_results": "protocols ranking records",
-    "reporting": "challenge_results estimating ranking records",
+    "reporting": "challenge_results estimating protocols ranking records",
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
     "workflows": "client data estimating isolation machine measuring protocols ranking records submissions "

@@ -8,5 +8,5 @@ folder, with what is believed of it: `trust` has `verification` find out whether
 from each other. `gate` compares one record with the thresholds. `reference` reads published tables.
 
 Others import: board, board_notes, entry, gate, device_class, left_out.LeftOut, ranks.Row, scoring,
-stored.
+stored, trust.
 """

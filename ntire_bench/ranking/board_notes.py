@@ -120,7 +120,7 @@ def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channe
 
 def unverifiable_notes(chosen: Sequence[Stored]) -> list[str]:
     """Name the teams whose figures cannot be computed again from what is stored."""
-    names = [team_name(item.record) for item in chosen if not is_verifiable(item)]
+    names = [team_name(item.record) for item in chosen if not is_verifiable(item.record)]
     if not names:
         return []
     who = "any team" if len(names) == len(chosen) else ", ".join(names)

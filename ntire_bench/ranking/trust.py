@@ -13,18 +13,42 @@ from pathlib import Path
 
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records import store
+from ntire_bench.records.record import Record
 from ntire_bench.records.signing import PublicKey
 from ntire_bench.records.store import Doubt, Stored
 
-__all__ = ["believed", "is_verifiable"]
+__all__ = ["believed", "is_verifiable", "word_on"]
 
 _FILE = "records_that_follow_1"  # the number changes with what is checked
 _FIRST_VERSION = 2  # of records that store the calls as they were
 
 
-def is_verifiable(item: Stored) -> bool:
+def is_verifiable(record: Record) -> bool:
     """Say whether a record stores what its figures follow from: imported ones and version 1 do not."""
-    return item.record.imported is None and item.record.schema_version >= _FIRST_VERSION
+    return record.imported is None and record.schema_version >= _FIRST_VERSION
+
+
+def word_on(record: Record, protocol: Protocol) -> str:
+    """Return whether the figures of a record follow from each other, as a sentence.
+
+    Args:
+        record: Whole.
+        protocol: The rules as they are now.
+    """
+    if record.status != "ok":
+        return ""
+    if not is_verifiable(record):
+        return "Not verifiable: what its figures follow from is not stored."
+    if record.protocol.sha256 != protocol.sha256:
+        return f"It was measured under another version of the rules of {protocol.name}: run it again."
+    from ntire_bench.ranking.verification import contradiction
+
+    why = contradiction(record, protocol)
+    return (
+        "Its figures follow from each other."
+        if why is None
+        else f"Not believed, it contradicts itself: {why}."
+    )
 
 
 def believed(
@@ -49,7 +73,7 @@ def _with_doubt(item: Stored, protocol: Protocol, known: _Remembered, key: Publi
         return dataclasses.replace(item, doubt=Doubt("unsigned", why))
     record = item.record
     of_these_rules = record.protocol.sha256 == protocol.sha256
-    if record.status != "ok" or not of_these_rules or not is_verifiable(item) or item.sha256 in known:
+    if record.status != "ok" or not of_these_rules or not is_verifiable(record) or item.sha256 in known:
         return item
     from ntire_bench.ranking.verification import contradiction
 

@@ -223,7 +223,7 @@ def test_imported_and_old_records_are_shown_as_not_verifiable() -> None:
     old = store.load(REAL.with_name("v1_ok.json"))
     new = store.load(REAL)
     items = [store.Stored(path=Path(f"{n}.json"), record=record) for n, record in enumerate((old, new))]
-    assert [trust.is_verifiable(item) for item in items] == [False, True]
+    assert [trust.is_verifiable(item.record) for item in items] == [False, True]
     shown = build(items[:1], protocols.load(old.protocol.name))
     if shown.rows:  # its rules may have another version by now
         assert any(note.startswith("Not verifiable") for note in shown.notes)
