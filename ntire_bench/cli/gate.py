@@ -111,16 +111,13 @@ def gate(
 def _judge_record(file: Path, request: Request) -> Answer:
     """Judge a stored record, with what an organizer has accepted beside it."""
     from ntire_bench.cli import terminal
-    from ntire_bench.protocols import protocol
     from ntire_bench.ranking.gate import gate as judge
-    from ntire_bench.ranking.rules import rules_of
+    from ntire_bench.ranking.rules import rules_for
     from ntire_bench.records import store
     from ntire_bench.records.accepted import load_accepted
 
     record = store.load(file)
-    named = request.protocol_name
-    rules = rules_of(record, file) if named is None else protocol.load(named)
-    rules = rules or protocol.load(record.protocol.name)
+    rules = rules_for(record, file, request.protocol_name)
     accepted, problems = load_accepted(file.parent)
     for problem in problems:
         terminal.tell(str(problem))

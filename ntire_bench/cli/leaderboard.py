@@ -41,6 +41,13 @@ __all__ = ["leaderboard"]
     'with, such as "torch 2.11".',
 )
 @otherwise_options
+@click.option(
+    "--verify",
+    "key",
+    type=PATH,
+    metavar="KEY",
+    help="Rank only records that are signed with this public key.",
+)
 @click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
 @click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
 @json_flag
@@ -52,6 +59,7 @@ def leaderboard(
     reference: str | None,
     device: str | None,
     otherwise: Otherwise,
+    key: Path | None,
     notes: bool,
     output: Path | None,
     as_json: bool,
@@ -72,6 +80,7 @@ def leaderboard(
             protocol_name,
             channel,
             device,
+            key,
             records_of=otherwise.records_of,
             changes=otherwise.changes,
         )

@@ -25,6 +25,7 @@ def stored_board(
     protocol_name: str | None,
     channel: Channel | None,
     device: str | None,
+    key: Path | None = None,
     *,
     records_of: str | None = None,
     changes: Changes | None = None,
@@ -36,6 +37,7 @@ def stored_board(
         protocol_name: Rules; None takes the default's records, or the only ones there are.
         channel: "y" or "rgb"; None takes the protocol's.
         device: Name of the device whose records are ranked; None takes the one with the most teams.
+        key: Of a public key, to rank only what is signed with it.
         records_of: Name of the rules that the records were made under, where they are to be ranked by others.
         changes: What is to be ranked otherwise than the rules say.
     """
@@ -47,7 +49,9 @@ def stored_board(
         if len(having) > 1:
             text = f"Showing {having[0]}; there are records of {', '.join(having[1:])} too (--protocol)."
             terminal.tell(text)
-    return board_of_records(results, protocol_name, channel, device, records_of=records_of, changes=changes)
+    return board_of_records(
+        results, protocol_name, channel, device, key, records_of=records_of, changes=changes
+    )
 
 
 def show_board(board: Board) -> None:

@@ -32,6 +32,8 @@ Kind = Literal[
     "other images",
     "other baseline",
     "other rules",
+    "contradictory",
+    "unsigned",
     "unusable",
     "unreadable",
 ]
@@ -68,6 +70,8 @@ def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
     if record.status == "failed":
         phase, message = (record.error.phase, record.error.message) if record.error else ("?", "no message")
         return _left_out(item, "failed", f"failed ({phase}) on {day(item)}: {message}")
+    if item.doubt is not None:
+        return _left_out(item, item.doubt.kind, f"not believed: {item.doubt.reason}")
     if why := not_by(record, protocol):
         return _left_out(item, "other rules", f"measured on {day(item)} {why}")
     try:

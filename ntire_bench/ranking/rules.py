@@ -11,7 +11,7 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import ProtocolInfo, Record
 from ntire_bench.records.store import Stored
 
-__all__ = ["differences", "info_of", "kept_rules", "not_by", "require_alike", "rules_of"]
+__all__ = ["differences", "info_of", "kept_rules", "not_by", "require_alike", "rules_for", "rules_of"]
 
 
 def info_of(protocol: Protocol) -> ProtocolInfo:
@@ -38,6 +38,16 @@ def rules_of(record: Record, where: Path) -> Protocol | None:
     if record.protocol.rules is not None:
         return protocols.from_text(record.protocol.rules, where)
     return protocols.shipped_with(record.protocol.sha256)
+
+
+def rules_for(record: Record, where: Path, named: str | None) -> Protocol:
+    """Return the rules that a user names, by name or file, else those that a record was made under.
+
+    Raises:
+        UsageError: There is no such protocol, or the file holds mistakes.
+    """
+    own = rules_of(record, where) if named is None else None
+    return own or protocols.load(named or record.protocol.name)
 
 
 def kept_rules(stored: Iterable[Stored]) -> Protocol | None:

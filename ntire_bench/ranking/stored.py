@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ntire_bench.errors import UsageError
+from ntire_bench.data.cache_dir import cache_dir
+from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking.anew import Changes
 from ntire_bench.ranking.board import Board, build
 from ntire_bench.ranking.rules import differences, kept_rules, require_alike
+from ntire_bench.ranking.trust import believed
 from ntire_bench.records import store
+from ntire_bench.records.signing import PublicKey
 from ntire_bench.records.store import Stored
 
 __all__ = ["board_of_records", "protocols_with_records", "rules_named"]
@@ -57,6 +60,7 @@ def board_of_records(
     protocol_name: str | None = None,
     channel: Channel | None = None,
     device: str | None = None,
+    key: Path | None = None,
     *,
     records_of: str | None = None,
     changes: Changes | None = None,
@@ -73,12 +77,13 @@ def board_of_records(
         channel: PSNR channel to judge in; None takes the protocol's.
         device: Part of the name or description of the class whose records are ranked; None takes the one with
             the most teams.
+        key: Of a public key: only records that are signed with it are ranked.
         records_of: Name of the rules that the records were made under.
         changes: What is to be ranked otherwise than the rules say.
 
     Raises:
-        UsageError: There is no such protocol, nothing was measured on `device`, or records cannot be ranked
-            by other rules.
+        UsageError: There is no such protocol or key, nothing was measured on `device`, or records cannot be
+            ranked by other rules.
     """
     having = protocols_with_records(results)
     changes = changes or Changes()
@@ -102,8 +107,9 @@ def board_of_records(
     rules = named or made_by
     if records_of is not None or rules.name != made_by.name:
         require_alike(made_by, rules)
+    trusted = believed(stored, made_by, _cache(), None if key is None else PublicKey(key))
     return build(
-        stored, changes.applied_to(rules), channel, device, problems, made_by=made_by, which=changes.which
+        trusted, changes.applied_to(rules), channel, device, problems, made_by=made_by, which=changes.which
     )
 
 
@@ -125,3 +131,10 @@ def _source(results: Path, having: Iterable[str], named: Protocol | None) -> str
         if made_by is not None and not differences(made_by, named):
             return name
     return having[0]
+
+
+def _cache() -> Path | None:
+    try:
+        return cache_dir()
+    except DatasetError:  # no home folder: every command checks all records
+        return None

@@ -4,6 +4,8 @@
 format: a table for the terminal, Markdown and LaTeX (`papers`), CSV and JSON (`export`), an HTML page
 (`page`), or the challenge's results.txt.
 
-Others import: captions, export.document, notebook.to_fragment, render, stability_plot.plot,
-stability_text.draw.
+`audit_report` is the whole report of one evaluation.
+
+Others import: audit_report.audit_report, audit_report.markdown, captions, export.document,
+notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
 """
