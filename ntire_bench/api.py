@@ -203,16 +203,20 @@ def leaderboard(
     channel: Channel | None = None,
     device: str | None = None,
     reference: str | None = None,
+    references: PathLike = "leaderboard/references",
 ) -> Leaderboard:
     """Rank the records of a results folder, or show a published table.
 
     Args:
         results: The folder.
-        protocol: Name of the rules; None for the default's records, or those of the only rules that have any.
+        protocol: Name or TOML file of the rules; None for the default's records, or those of the only rules
+            that have any.
         channel: "y" or "rgb", to compare with the thresholds in; None: as the protocol says.
         device: Part of a device's name or of what else was measured with, such as "torch 2.11", or "cuda" or
             "cpu"; None for the class of device, driver, libraries, CPU and threads with the most teams.
-        reference: Name of a published table to show in place of the records, such as "ntire2024".
+        reference: Name of a published table to show in place of the records, such as "ntire2024", or of a
+            results file that was kept with `ntire-bench reference add`.
+        references: Folder of such files.
 
     Returns:
         A board: `rows` in order, `left_out` with the reasons, `notes` for the reader.
@@ -224,11 +228,11 @@ def leaderboard(
     >>> [(row.rank, row.entry.name) for row in board.rows[:3]]
     [(1, 'XiaomiMM'), (2, 'Cao Group'), (3, 'BSR')]
     """
-    from ntire_bench.ranking.board import board_from_reference
+    from ntire_bench.ranking.named import board_named
     from ntire_bench.ranking.stored import board_of_records
 
     if reference is not None:
-        board = board_from_reference(reference)
+        board = board_named(Path(references), reference)
     else:
         board = board_of_records(Path(results), protocol, channel, device)
     return Leaderboard(**{field.name: getattr(board, field.name) for field in dataclasses.fields(board)})

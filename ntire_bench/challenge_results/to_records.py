@@ -25,7 +25,7 @@ from ntire_bench.ranking.rules import info_of
 from ntire_bench.records import store
 from ntire_bench.records.record import ErrorInfo, Finding, Imported, Measurement, Record
 
-__all__ = ["ImportedRow", "find_baseline", "keep", "left_over", "to_records"]
+__all__ = ["ImportedRow", "all_kept", "find_baseline", "keep", "left_over", "to_records"]
 
 # FLOPs per ms over the baseline's. The highest in Table 1 of the 2024 report is 2.3 (KLETech-CEVI); runtimes
 # in seconds are 1,000 times too small.
@@ -149,6 +149,19 @@ def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Imp
         else:
             rows.append(ImportedRow(path=store.save(record, results), record=record, new=True))
     return rows
+
+
+def all_kept(records: Iterable[Record], results: str | os.PathLike[str]) -> bool:
+    """Say whether a results folder holds each of these rows with the same content, and no other record.
+
+    Args:
+        records: Of one import.
+        results: The results folder.
+    """
+    records = list(records)
+    stored, problems = store.load_all(results)
+    there = {_content(item.record) for item in stored}
+    return not problems and there == {_content(record) for record in records}
 
 
 def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> list[store.Stored]:

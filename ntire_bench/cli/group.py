@@ -19,6 +19,7 @@ from ntire_bench.cli.keygen import keygen
 from ntire_bench.cli.leaderboard import leaderboard
 from ntire_bench.cli.listing import list_, prepare
 from ntire_bench.cli.output import tell_error
+from ntire_bench.cli.reference import reference
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
 from ntire_bench.cli.weights import fuse, zoo
@@ -109,5 +110,6 @@ main.add_command(audit)
 main.add_command(keygen)
 main.add_command(gate)
 main.add_command(import_)
+main.add_command(reference)
 main.add_command(fuse)
 main.add_command(zoo)

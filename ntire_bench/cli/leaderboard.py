@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ntire_bench.cli.anew import Otherwise, otherwise_options
-from ntire_bench.cli.options import PATH, channel_option, json_flag, protocol_option, results_folder
+from ntire_bench.cli.options import (
+    PATH,
+    channel_option,
+    json_flag,
+    protocol_option,
+    references_folder,
+    results_folder,
+)
 from ntire_bench.cli.output import show_board, stored_board, write
+from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
@@ -33,7 +42,15 @@ __all__ = ["leaderboard"]
     show_default=True,
     help="What to write; challenge: its results.txt, with RGB PSNR.",
 )
-@click.option("--reference", help="Show a published table instead: ntire2024.")
+@click.option(
+    "--reference", metavar="NAME", help="Show a reference instead: ntire2024, or one that was kept."
+)
+@click.option(
+    "--among",
+    metavar="NAME",
+    help="Show own rows among those of a reference, each machine's scores in columns of their own.",
+)
+@references_folder
 @click.option(
     "--device",
     "device",
@@ -57,6 +74,8 @@ def leaderboard(
     channel: Channel | None,
     fmt: Format,
     reference: str | None,
+    among: str | None,
+    references: Path,
     device: str | None,
     otherwise: Otherwise,
     key: Path | None,
@@ -70,10 +89,18 @@ def leaderboard(
 
     Exit status: 0, or 1 where there is nothing to rank.
     """
-    from ntire_bench.ranking.board import board_from_reference
-
+    given = {
+        "--protocol": protocol_name,
+        "--from": otherwise.records_of,
+        "--psnr-channel": channel,
+        "--device": device,
+        "--verify": key,
+    }
     if reference:
-        board = board_from_reference(reference)
+        board = _of_reference(references, reference, otherwise, [name for name in given if given[name]])
+    elif among:
+        _show_among(among, references, results, protocol_name, device, key, otherwise, fmt, output, as_json)
+        return
     else:
         board = stored_board(
             results,
@@ -88,6 +115,69 @@ def leaderboard(
     if not board.rows:
         _tell_what_to_do(board, results)
         sys.exit(1)
+
+
+def _of_reference(references: Path, name: str, otherwise: Otherwise, given: Sequence[str]) -> Board:
+    """Return a reference's board.
+
+    Raises:
+        UsageError: An option was given that a reference cannot follow.
+    """
+    from ntire_bench.ranking.named import board_named
+
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} does not go with --reference, whose rules, channel and device are given",
+            remedy="leave one of them out; --weights and --threshold go with it",
+        )
+    return board_named(references, name, otherwise.changes)
+
+
+def _show_among(
+    name: str,
+    references: Path,
+    results: Path,
+    protocol_name: str | None,
+    device: str | None,
+    key: Path | None,
+    otherwise: Otherwise,
+    fmt: str,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Show own rows among a reference's, judged in its PSNR channel."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.ranking.named import board_named
+    from ntire_bench.reporting.among import Among, TerminalAmong, render_among
+
+    other = board_named(references, name, otherwise.changes)
+    own = stored_board(
+        results,
+        protocol_name or other.protocol.name,
+        other.channel,
+        device,
+        key,
+        records_of=otherwise.records_of,
+        changes=otherwise.changes,
+    )
+    both = Among(name=name, own=own, reference=other)
+    if fmt == "table" and output is None and not as_json:
+        terminal.show(TerminalAmong(both))
+    else:
+        _put(render_among(both, "json" if as_json else fmt), output)
+    if not own.rows:
+        _tell_what_to_do(own, results)
+        sys.exit(1)
+
+
+def _put(text: str, output: Path | None) -> None:
+    from ntire_bench.cli import terminal
+
+    if output is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        write(output, text)
+        terminal.tell(f"written: {relative(output)}")
 
 
 def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> None:
@@ -106,11 +196,7 @@ def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> Non
     unsaid = captions.left_unsaid(board)
     if fmt in ("md", "latex") and not notes and unsaid:
         terminal.tell(f"Notes that are for the organizer and not in it: {unsaid} (--notes writes them too).")
-    if output is None:
-        click.echo(text.rstrip("\n"))
-    else:
-        write(output, text)
-        terminal.tell(f"written: {relative(output)}")
+    _put(text, output)
 
 
 def _tell_what_to_do(board: Board, results: Path) -> None:
@@ -123,9 +209,8 @@ def _tell_what_to_do(board: Board, results: Path) -> None:
         terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
     elif board.left_out:
         count = len(board.left_out)
-        terminal.tell(
-            f"{count} record{'s are' if count > 1 else ' is'} left out; the table and --json say of each why."
-        )
+        are = "records are" if count > 1 else "record is"
+        terminal.tell(f"{count} {are} left out; `ntire-bench leaderboard` says of each why.")
     else:
         terminal.tell(f"There are no records of {board.protocol.name} in {relative(results)}.")
     if others:

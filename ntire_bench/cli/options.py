@@ -30,6 +30,7 @@ __all__ = [
     "options",
     "places",
     "protocol_option",
+    "references_folder",
     "results_folder",
     "see_that_it_can_measure",
     "taken_as",
@@ -111,6 +112,13 @@ results_folder = click.option(
     default=Path("leaderboard/results"),
     show_default=True,
     help="Folder of the records.",
+)
+references_folder = click.option(
+    "--references",
+    type=PATH,
+    default=Path("leaderboard/references"),
+    show_default=True,
+    help="Folder of the references that were kept with `reference add`.",
 )
 json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 protocol_option = click.option(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking import ranks, reference
-from ntire_bench.ranking.anew import Anew, compared, with_baseline, with_intervals
+from ntire_bench.ranking.anew import Anew, Changes, compared, with_baseline, with_intervals
 from ntire_bench.ranking.board_notes import (
     imported_notes,
     isolation_notes,
@@ -148,30 +148,36 @@ def build(
     )
 
 
-def board_from_reference(name: str) -> Board:
+def board_from_reference(name: str, changes: Changes | None = None) -> Board:
     """Return a published table, its scores and ranks computed from the published costs.
 
     Args:
         name: One of `reference.available()`.
+        changes: What is to be ranked otherwise than its rules say.
 
     Returns:
         The board, with its source and remarks.
 
     Raises:
-        UsageError: There is no table of that name.
+        UsageError: There is no table of that name, or its rules have no such split.
 
     >>> [row.entry.name for row in board_from_reference("ntire2024").rows if row.rank == 1]
     ['XiaomiMM']
     """
     known = reference.load(name)
-    protocol = protocols.load(known.protocol)
+    own = protocols.load(known.protocol)
+    protocol = own if changes is None else changes.applied_to(own)
+    entries = reference.reference_entries(name)
+    rows = ranks.rank(entries, protocol)
+    before = rows if protocol == own else ranks.rank(entries, own)
     return Board(
         protocol=protocol,
         channel="rgb",
         device_name=protocol.baseline.published_device,
-        rows=tuple(ranks.rank(reference.reference_entries(name), protocol)),
+        rows=tuple(rows),
         notes=known.remarks,
         source=known.source,
+        anew=None if protocol == own else compared(before, rows, own, protocol, "audited", True),
     )
 
 

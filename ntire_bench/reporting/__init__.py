@@ -6,6 +6,8 @@ format: a table for the terminal, Markdown and LaTeX (`papers`), CSV and JSON (`
 
 `audit_report` is the whole report of one evaluation.
 
-Others import: audit_report.audit_report, audit_report.markdown, captions, export.document,
+`among` puts own rows beside a reference's.
+
+Others import: among, audit_report.audit_report, audit_report.markdown, captions, export.document,
 notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
 """

@@ -18,7 +18,7 @@ from ntire_bench.text import one_line
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
-__all__ = ["document", "frame", "to_csv", "to_json"]
+__all__ = ["document", "frame", "no_formula", "to_csv", "to_json"]
 
 _NO_ROW = Row(
     entry=Entry(id=None, name="", channel="y", psnr_db={}, costs=None, baseline=None),
@@ -46,14 +46,14 @@ def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
     for column in ("team", "tied_with", "remarks", "device", "device_class"):
-        table[column] = [_no_formula(text) for text in table[column]]
+        table[column] = [no_formula(text) for text in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
-def _no_formula(text: object) -> object:
+def no_formula(text: object) -> object:
     """Return a cell that no spreadsheet takes for a formula.
 
-    >>> _no_formula("=1+1"), _no_formula("05_Net"), _no_formula(None)
+    >>> no_formula("=1+1"), no_formula("05_Net"), no_formula(None)
     ("'=1+1", '05_Net', None)
     """
     return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@" and text else text

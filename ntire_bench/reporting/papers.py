@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.reporting import captions, layout
 from ntire_bench.reporting.layout import Style
 
-__all__ = ["to_latex", "to_markdown"]
+__all__ = ["MARKDOWN", "to_latex", "to_markdown"]
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -31,6 +32,15 @@ _LATEX = {
 _SUB_SCORES = ("score_runtime", "score_params", "score_flops")
 
 
+MARKDOWN = Style(
+    place="<sup>({})</sup>".format,
+    below="{}↓".format,
+    missing="–",
+    note="†",
+    escape=lambda text: re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text),
+)
+
+
 def to_markdown(board: Board, notes: bool = False) -> str:
     """Return title, table and captions as Markdown; the best of each column is bold.
 
@@ -38,18 +48,10 @@ def to_markdown(board: Board, notes: bool = False) -> str:
         board: What is shown.
         notes: Whether what is said of single records, and of those left out, is there too.
     """
-
-    def escape(text: str) -> str:
-        return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text)
-
-    style = Style(
-        place=lambda place: f"<sup>({place})</sup>",
-        below=lambda text: f"{text}↓",
-        missing="–",
-        note="†" if notes else "",
-        escape=escape,
-        best=lambda text: re.sub(r"^[^<]+", r"**\g<0>**", text),
+    style = replace(
+        MARKDOWN, note="†" if notes else "", best=lambda text: re.sub(r"^[^<]+", r"**\g<0>**", text)
     )
+    escape = style.escape
     lines = [f"**{escape(layout.title(board))}**", ""]
     if board.rows:
         keys = layout.columns_of(board)

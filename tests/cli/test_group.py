@@ -26,10 +26,11 @@ def test_a_group_alone_shows_its_help(call):
 
 
 def test_every_command_has_json(call):
-    names = "accept audit check fuse gate import keygen leaderboard list prepare run stability zoo".split()
+    names = "accept audit check fuse gate import keygen leaderboard list prepare reference run".split()
+    names += ["stability", "zoo"]
     assert sorted(group.main.commands) == names
-    names.remove("zoo")  # a group
-    for name in [*names, "zoo list", "zoo pull"]:
+    names = [name for name in names if name not in ("reference", "zoo")]  # groups
+    for name in [*names, "reference add", "reference list", "zoo list", "zoo pull"]:
         assert "--json" in call(*name.split(), "--help").stdout, name
 
 
