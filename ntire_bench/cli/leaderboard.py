@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -18,7 +18,7 @@ from ntire_bench.cli.options import (
     references_folder,
     results_folder,
 )
-from ntire_bench.cli.output import show_board, stored_board, write
+from ntire_bench.cli.output import print_json, show_board, stored_board, write
 from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
@@ -37,10 +37,11 @@ __all__ = ["leaderboard"]
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge"]),
+    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge", "codabench"]),
     default="table",
     show_default=True,
-    help="What to write; challenge: its results.txt, with RGB PSNR.",
+    help="What to write; challenge: its results.txt, with RGB PSNR; codabench: scores.json and "
+    "detailed_results.html of one team, into the folder --output.",
 )
 @click.option(
     "--reference", metavar="NAME", help="Show a reference instead: ntire2024, or one that was kept."
@@ -65,20 +66,24 @@ __all__ = ["leaderboard"]
     metavar="KEY",
     help="Rank only records that are signed with this public key.",
 )
+@click.option("--team", type=click.IntRange(0), metavar="ID", help="With codabench: whose scores.")
 @click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
-@click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
+@click.option(
+    "--output", "-o", type=PATH, help="File to write instead of standard output; of codabench, the folder."
+)
 @json_flag
 def leaderboard(
     results: Path,
     protocol_name: str | None,
     channel: Channel | None,
-    fmt: Format,
+    fmt: Format | Literal["codabench"],
     reference: str | None,
     among: str | None,
     references: Path,
     device: str | None,
     otherwise: Otherwise,
     key: Path | None,
+    team: int | None,
     notes: bool,
     output: Path | None,
     as_json: bool,
@@ -89,6 +94,8 @@ def leaderboard(
 
     Exit status: 0, or 1 where there is nothing to rank.
     """
+    if team is not None and (fmt != "codabench" or reference or among):
+        raise UsageError("--team goes with records and --format codabench", remedy="leave one of them out")
     given = {
         "--protocol": protocol_name,
         "--from": otherwise.records_of,
@@ -110,8 +117,12 @@ def leaderboard(
             key,
             records_of=otherwise.records_of,
             changes=otherwise.changes,
+            team=team,
         )
-    _show(board, "json" if as_json else fmt, output, notes=notes)
+    if fmt == "codabench":
+        _write_codabench(board, output, as_json)
+    else:
+        _show(board, "json" if as_json else fmt, output, notes=notes)
     if not board.rows:
         _tell_what_to_do(board, results)
         sys.exit(1)
@@ -168,6 +179,31 @@ def _show_among(
     if not own.rows:
         _tell_what_to_do(own, results)
         sys.exit(1)
+
+
+def _write_codabench(board: Board, folder: Path | None, as_json: bool) -> None:
+    """Write what a scoring program of Codabench returns.
+
+    Raises:
+        UsageError: No folder is named, or the board is of several teams.
+    """
+    from ntire_bench.cli import terminal
+    from ntire_bench.reporting import codabench
+    from ntire_bench.reporting.render import render
+
+    if folder is None:
+        remedy = "name their folder: -o /app/output in a scoring program"
+        raise UsageError("codabench's files need a folder", expected="--output DIR", remedy=remedy)
+    numbers = codabench.scores(board)
+    texts = {
+        codabench.SCORES_FILE: codabench.to_json(numbers),
+        codabench.DETAILS_FILE: render(board, "html"),
+    }
+    for name, text in texts.items():
+        write(folder / name, text)
+        terminal.tell(f"written: {relative(folder / name)}")
+    if as_json:
+        print_json({"files": [relative(folder / name) for name in texts], "scores": numbers})
 
 
 def _put(text: str, output: Path | None) -> None:

@@ -29,6 +29,7 @@ def stored_board(
     *,
     records_of: str | None = None,
     changes: Changes | None = None,
+    team: int | None = None,
 ) -> Board:
     """Rank the records of a results folder.
 
@@ -40,6 +41,7 @@ def stored_board(
         key: Of a public key, to rank only what is signed with it.
         records_of: Name of the rules that the records were made under, where they are to be ranked by others.
         changes: What is to be ranked otherwise than the rules say.
+        team: A team's number, where its records alone are wanted.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import board_of_records, protocols_with_records
@@ -50,7 +52,7 @@ def stored_board(
             text = f"Showing {having[0]}; there are records of {', '.join(having[1:])} too (--protocol)."
             terminal.tell(text)
     return board_of_records(
-        results, protocol_name, channel, device, key, records_of=records_of, changes=changes
+        results, protocol_name, channel, device, key, records_of=records_of, changes=changes, team=team
     )
 
 

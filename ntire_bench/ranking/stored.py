@@ -64,6 +64,7 @@ def board_of_records(
     *,
     records_of: str | None = None,
     changes: Changes | None = None,
+    team: int | None = None,
 ) -> Board:
     """Rank the records of a results folder.
 
@@ -80,6 +81,7 @@ def board_of_records(
         key: Of a public key: only records that are signed with it are ranked.
         records_of: Name of the rules that the records were made under.
         changes: What is to be ranked otherwise than the rules say.
+        team: A team's number, where its records alone are wanted.
 
     Raises:
         UsageError: There is no such protocol or key, nothing was measured on `device`, or records cannot be
@@ -107,6 +109,9 @@ def board_of_records(
     rules = named or made_by
     if records_of is not None or rules.name != made_by.name:
         require_alike(made_by, rules)
+    if team is not None:
+        stored = [item for item in stored if item.record.submission.id == team]
+        problems = []  # of which team they are is not known
     trusted = believed(stored, made_by, _cache(), None if key is None else PublicKey(key))
     return build(
         trusted, changes.applied_to(rules), channel, device, problems, made_by=made_by, which=changes.which

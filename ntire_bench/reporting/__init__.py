@@ -6,8 +6,8 @@ format: a table for the terminal, Markdown and LaTeX (`papers`), CSV and JSON (`
 
 `audit_report` is the whole report of one evaluation.
 
-`among` puts own rows beside a reference's.
+`among` puts own rows beside a reference's; `codabench` is what its scoring programs return.
 
-Others import: among, audit_report.audit_report, audit_report.markdown, captions, export.document,
-notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
+Others import: among, audit_report.audit_report, audit_report.markdown, captions, codabench,
+export.document, notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
 """

@@ -18,7 +18,7 @@ from ntire_bench.text import one_line
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
-__all__ = ["document", "frame", "no_formula", "to_csv", "to_json"]
+__all__ = ["document", "frame", "line", "no_formula", "to_csv", "to_json"]
 
 _NO_ROW = Row(
     entry=Entry(id=None, name="", channel="y", psnr_db={}, costs=None, baseline=None),
@@ -36,8 +36,8 @@ def frame(board: Board) -> pandas.DataFrame:
     """
     import pandas
 
-    columns = _line(board, board.rows[0]).keys() if board.rows else _line(board, _NO_ROW).keys()
-    table = pandas.DataFrame([_line(board, row) for row in board.rows], columns=list(columns))
+    columns = line(board, board.rows[0]).keys() if board.rows else line(board, _NO_ROW).keys()
+    table = pandas.DataFrame([line(board, row) for row in board.rows], columns=list(columns))
     counts = ["id", "convs", *(c for c in table if c.startswith("rank"))]
     return table.astype(dict.fromkeys(counts, "Int64"))
 
@@ -119,7 +119,8 @@ def _class_document(board: Board) -> dict[str, Any] | None:
     return {key: value for key, value in asdict(found).items() if key != "name"}
 
 
-def _line(board: Board, row: Row) -> dict[str, object]:
+def line(board: Board, row: Row) -> dict[str, object]:
+    """Return one row as `frame` has it; what is not known is None."""
     entry, costs, counts, splits = row.entry, row.entry.costs, row.entry.counts, board.protocol.splits
     score = row.score or Score(runtime=None, flops=None, params=None, final=None)
     y, rgb = _by_channel(entry)
