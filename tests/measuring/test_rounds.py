@@ -213,7 +213,8 @@ def test_a_side_stands_still_while_the_other_one_is_timed(decoded, device, stand
         expected = [[("pause", other[name]), ("run", name), ("go on", other[name])] for name in order]
         assert turns == [step for steps in expected for step in steps]
     told = conclude(done, (2,)).monitor
-    assert told.get("idle_side") == (None if device == "cuda" else "frozen" if stands_still else "running")
+    # The baseline does half of the standing still.
+    assert told.get("idle_side_frozen") == (None if device == "cuda" else 1.0 if stands_still else 0.5)
     assert told["cpu_time_by"] == "control group"
 
 

@@ -1,8 +1,6 @@
-"""Keeps threads and a process that wait: a pool for training, a timer of a library, a server of a loader."""
+"""Keeps threads that wait: a pool for training, and a timer, which wakes ten times a second."""
 
 import concurrent.futures
-import os
-import signal
 import threading
 
 import torch
@@ -17,17 +15,18 @@ class Net(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.head = nn.Conv2d(3, 24, 3, padding=1)
+        self.mid = nn.Conv2d(24, 24, 3, padding=1)
         self.tail = nn.Conv2d(24, 48, 3, padding=1)
-        pool = concurrent.futures.ThreadPoolExecutor(2)
-        pool.submit(sum, range(1000)).result()
-        ended = threading.Event()
-        threading.Thread(
-            target=lambda: [None for _ in iter(lambda: ended.wait(0.1), True)], daemon=True
-        ).start()
-        if os.fork() == 0:
-            signal.pause()
+        concurrent.futures.ThreadPoolExecutor(2).submit(sum, range(1000)).result()
+        threading.Thread(target=self.tick, args=(threading.Event(),), daemon=True).start()
+
+    def tick(self, ended):
+        while not ended.wait(0.1):
+            pass
 
     def forward(self, lr):
-        detail = self.tail(torch.relu(self.head(lr)))
+        x = torch.relu(self.head(lr))
+        for _ in range(8):
+            x = torch.relu(self.mid(x))
         enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
-        return enlarged + 0.05 * functional.pixel_shuffle(detail, 4)
+        return enlarged + 0.05 * functional.pixel_shuffle(self.tail(x), 4)
