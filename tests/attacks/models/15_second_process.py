@@ -10,7 +10,7 @@ from torch.nn import functional
 SUBMISSION = {"model": "Net", "data_range": 1}
 
 MOST = 64 * 128 * 3  # LR pixels of half an image, with what the convolutions need around it
-NEAR = 3  # rows
+NEAR = 10  # rows
 
 
 def shared(count):
@@ -41,13 +41,17 @@ class Net(nn.Module):
             self.result[: 48 * height * width] = self.detail(lr).flatten()
             os.write(self.answer[1], b"x")
 
+    def enlarge(self, lr):
+        return functional.interpolate(lr, scale_factor=4, mode="bicubic")
+
     def forward(self, lr):
+        if lr.shape[-1] > 128:
+            return self.enlarge(lr) + 0.05 * self.detail(lr)
         if self.child is None:
             self.child = os.fork()
             if self.child == 0:
                 with torch.inference_mode():
                     self.serve()
-        enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
         half = lr.shape[-2] // 2
         upper, lower = lr[:, :, : half + NEAR], lr[:, :, half - NEAR :]
         self.lower[: lower.numel()] = lower.flatten()
@@ -56,4 +60,4 @@ class Net(nn.Module):
         os.read(self.answer[0], 1)
         size = [4 * side for side in lower.shape[-2:]]
         bottom = self.result[: 16 * lower.numel()].view(1, 3, *size)[:, :, 4 * NEAR :]
-        return enlarged + 0.05 * torch.cat([top, bottom], dim=2)
+        return self.enlarge(lr) + 0.05 * torch.cat([top, bottom], dim=2)
