@@ -1,7 +1,7 @@
 """What MkDocs does with links of the documentation that lead out of docs/: to files of the repository.
 
-On GitHub such a link opens the file. A site has only the pages of docs/, so that there the file's name stays as
-text.
+On GitHub such a link opens the file. A site has only the pages of docs/, so that there the file's name stays
+as text.
 """
 
 from __future__ import annotations
