@@ -228,9 +228,11 @@ def _of_turns(rounds: Rounds) -> list[Finding]:
 
 
 def _how(rounds: Rounds) -> dict[str, object]:
-    """Return by what CPU time was counted, and in what share of a side's turns the other stood still."""
+    """Return by what CPU time was counted, and what of it, and how often the other side stood still."""
     exact = rounds.own.side.worker.cpu_time_is_exact
     found: dict[str, object] = {"cpu_time_by": "control group" if exact else "processes"}
+    if rounds.own.turns.cores is not None:
+        found["cores_in_turn"] = round(rounds.own.turns.cores, 3)
     if rounds.idle_turns:
         found["idle_side_frozen"] = round(rounds.idle_turns[True] / rounds.idle_turns.total(), 3)
     return found

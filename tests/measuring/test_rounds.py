@@ -223,7 +223,7 @@ def test_what_other_threads_and_processes_compute_in_its_turns_is_told(decoded):
     done = session([base, team], [split(4)], (2,))
     for timings in done.timings:
         timings.turns._own_cpu_s, timings.turns._own_wall_s = 19.0, 10.0
-    conclude(done, (2,))
+    assert conclude(done, (2,)).monitor["cores_in_turn"] == 1.9
     found = [finding for finding in team.findings if finding.code == "busy-beyond-threads"]
     # The baseline is no fault of the submission.
     assert [finding.severity for finding in found] == ["warning", "reject"]
