@@ -40,15 +40,11 @@ class Otherwise:
         """The same for the ranking.
 
         Raises:
-            click.BadParameter: The weights do not add up to 1.
+            UsageError: These are no weights.
         """
-        from ntire_bench.protocols.protocol import Weights
-        from ntire_bench.ranking.anew import Changes
+        from ntire_bench.ranking.anew import changes_of
 
-        weights = Weights(**self.weights) if self.weights else None
-        if weights is not None and (wrong := weights.mistake()):
-            raise click.BadParameter(wrong, param_hint="--weights")
-        return Changes(weights=weights, thresholds=self.thresholds, which=self.costs)
+        return changes_of(self.weights, self.thresholds, self.costs)
 
 
 def _numbers(ctx: click.Context, parameter: click.Parameter, value: object) -> dict[str, float]:
@@ -69,14 +65,6 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, value: object) -> d
     return found
 
 
-def _weights(ctx: click.Context, parameter: click.Parameter, value: object) -> dict[str, float]:
-    found = _numbers(ctx, parameter, value)
-    if found and set(found) != {"runtime", "flops", "params"}:
-        told = ", ".join(found)
-        raise click.BadParameter(f"{told} given, and all of {_WEIGHTS} are needed", ctx, parameter)
-    return found
-
-
 otherwise_options = options(
     click.option(
         "--from",
@@ -85,7 +73,7 @@ otherwise_options = options(
         help="Rank records that were made under the rules NAME by those of --protocol.",
     ),
     click.option(
-        "--weights", callback=_weights, metavar="TEXT", help=f"Rank by other weights, such as {_WEIGHTS}."
+        "--weights", callback=_numbers, metavar="TEXT", help=f"Rank by other weights, such as {_WEIGHTS}."
     ),
     click.option(
         "--threshold",

@@ -13,7 +13,7 @@ from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, WhichCosts
 from ntire_bench.ranking.ranks import Row
 
-__all__ = ["Anew", "Changes", "Move", "compared", "with_baseline", "with_intervals"]
+__all__ = ["Anew", "Changes", "Move", "changes_of", "compared", "with_baseline", "with_intervals"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,38 @@ class Changes:
             weights=self.weights or protocol.weights,
             thresholds=dataclasses.replace(thresholds, valid=valid, test=test, splits=both),
         )
+
+
+def changes_of(
+    weights: Mapping[str, float] | None,
+    thresholds: Mapping[str, float] | None = None,
+    which: WhichCosts = "audited",
+) -> Changes:
+    """Return changes of plain values.
+
+    Args:
+        weights: By "runtime", "flops" and "params"; None or empty for the rules' own.
+        thresholds: By split [dB].
+        which: Which FLOPs and parameters are ranked.
+
+    Raises:
+        UsageError: The weights are not these three, one is below 0, or they do not add up to 1.
+    """
+    given = dict(weights or {})
+    made: Weights | None = None
+    if given:
+        if set(given) != {"runtime", "flops", "params"}:
+            raise UsageError(
+                "the weights are not complete",
+                expected="runtime, flops and params",
+                found=", ".join(given),
+                remedy="give all three, such as runtime=0.8,flops=0.1,params=0.1",
+            )
+        made = Weights(**given)
+        wrong = f"one is below 0: {min(given.values()):g}" if min(given.values()) < 0 else made.mistake()
+        if wrong:
+            raise UsageError("these are no weights", found=wrong, remedy="give three that add up to 1")
+    return Changes(weights=made, thresholds=dict(thresholds or {}), which=which)
 
 
 @dataclass(frozen=True, kw_only=True)

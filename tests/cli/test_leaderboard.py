@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import toys
 from boards import RULES
 from click.testing import Result
 from imported_results import call
 from own_rules import write_rules
 from record_factory import make_record
 
+import ntire_bench
+from ntire_bench.errors import UsageError
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking.rules import info_of
 from ntire_bench.records import store
@@ -71,7 +74,10 @@ def test_an_own_file_ranks_other_records_and_its_own(show: Show, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--weights", "runtime=0.8"], "all of runtime=0.8,flops=0.1,params=0.1 are needed"),
+        (
+            ["--weights", "runtime=0.8"],
+            "expected runtime, flops and params; found runtime. Remedy: give all three",
+        ),
         (["--weights", "runtime=0.8,flops=0.2,params=0.2"], "must add up to 1, and these give 1.2"),
         (["--weights", "runtime"], "'runtime' is not NAME=NUMBER"),
         (["--weights", "runtime=1,flops=-1,params=1"], "'flops=-1' is no number of at least 0"),
@@ -85,6 +91,38 @@ def test_an_own_file_ranks_other_records_and_its_own(show: Show, tmp_path: Path)
 def test_wrong_use_is_one_message(show: Show, words: list[str], told: str) -> None:
     done = show(*words)
     assert done.exit_code == 2 and done.stderr.count("\n") == 1 and told in done.stderr, done.stderr
+
+
+def test_run_takes_the_splits_of_own_rules_where_none_is_named(show: Show, tmp_path: Path) -> None:
+    toys.write_toy(tmp_path, 1, "Good")
+    write_rules(tmp_path)
+    done = call("run", "1", "--protocol", "mine.toml", "--data-dir", ".")
+    assert done.exit_code == 2 and "Splits of the rules, as --splits names none: Night, Fog." in done.stderr
+    assert "Split 'Night'" in done.stderr and "Split 'Fog'" in done.stderr and "valid" not in done.stderr
+    write_rules(tmp_path, ("scale = 4", 'scale = "4"'), ("decimals = 2", ""))
+    done = call("run", "1", "--protocol", "mine.toml")
+    assert done.exit_code == 2 and done.stderr.startswith("Error: mine.toml: 2 mistakes in the protocol; ")
+    assert "scale: expected `int`" in done.stderr and "thresholds.decimals: missing" in done.stderr
+
+
+def test_the_gate_judges_a_record_by_the_rules_that_it_keeps(show: Show, tmp_path: Path) -> None:
+    rules = protocols.load(write_rules(tmp_path))
+    record = make_record(1, "A", psnr={"Night": (28.6, 27.0), "Fog": (26.1, 26.0)})
+    path = store.save(dataclasses.replace(record, protocol=info_of(rules)), tmp_path / "hidden")
+    (tmp_path / "mine.toml").unlink()
+    done = call("gate", "--record", path)
+    assert done.exit_code == 1 and "BELOW  01_A  protocol mine2027" in done.stdout
+    assert "Fog: 26.10 dB is below 27.00 dB" in done.stdout
+    report = call("audit", "--record", path)
+    assert report.exit_code == 0 and "contradicts" not in report.stdout
+
+
+def test_python_ranks_anew_too(show: Show) -> None:
+    weights = {"runtime": 0.1, "flops": 0.8, "params": 0.1}
+    board = ntire_bench.leaderboard("kept", weights=weights)
+    assert board.anew is not None and [move.team for move in board.anew.moves][:2] == ["01_Lean", "02_Fast"]
+    with pytest.raises(UsageError, match="runtime, flops and params must add up to 1"):
+        ntire_bench.leaderboard("kept", weights={**weights, "flops": 0.9})
 
 
 def test_rules_that_measure_otherwise_are_refused(show: Show, tmp_path: Path) -> None:
