@@ -49,6 +49,11 @@ class Costs:
     flops: float
     params: float
 
+    @property
+    def least(self) -> float:
+        """The smallest of the three numbers, for a check of signs."""
+        return min(self.runtime_ms, self.flops, self.params)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
@@ -205,8 +210,8 @@ def entry_from_record(
     if imported is not None:
         costs = _with_runtime(costs, imported.runtime_ms)
         baseline = baseline and _with_runtime(baseline, imported.baseline_runtime_ms)
-    impossible = min(dataclasses.astuple(costs)) < 0 or (ratio is not None and ratio < 0)
-    if impossible or (baseline and min(dataclasses.astuple(baseline)) <= 0):
+    impossible = costs.least < 0 or (ratio is not None and ratio < 0)
+    if impossible or (baseline is not None and baseline.least <= 0):
         raise RecordError(
             f"{who} holds an impossible cost",
             expected="runtime, FLOPs and parameters of at least 0, and above 0 for the baseline",

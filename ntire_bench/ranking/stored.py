@@ -26,7 +26,7 @@ def protocols_with_records(results: Path) -> list[str]:
     >>> protocols_with_records(Path("no such folder"))
     []
     """
-    names = {path.parent.parent.name for path in results.glob("*/*/*.json")}
+    names = {folder.name for folder in results.glob("*/") if any(folder.glob("*/*.json"))}
     shipped = [name for name in protocols.available() if name in names]
     return [*shipped, *sorted(names - set(shipped))]
 
