@@ -13,14 +13,25 @@ from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
 
-__all__ = ["display_name", "imported_notes", "isolation_notes", "other_channel_notes", "remarks", "row_notes"]
+__all__ = [
+    "display_name",
+    "imported_notes",
+    "isolation_notes",
+    "other_channel_notes",
+    "remarks",
+    "row_notes",
+    "same_checkpoint_notes",
+]
 
 _CLOCKS = "timing-unattested"  # told in the words below, which say what to do
 _NOT_BELIEVED = (
     "the runtime is not believed: the worker's clock does not fit the program's own, most likely because "
     "other programs kept the machine busy; run it again when the machine is idle"
 )
-_NOTES = ("launch-bound",)  # findings that are no fault and that a reader of the table must know all the same
+_NOTES = (
+    "launch-bound",
+    "runtime-per-flop",
+)  # findings that are no fault and that a reader of the table must know all the same
 _MANY = 2  # a remark of more rows than this is written once: "Every team: ...", or after all their names
 
 
@@ -119,6 +130,21 @@ def isolation_notes(chosen: Sequence[Stored]) -> list[str]:
     if len(groups) == 1:
         return [f"Isolation: {how}." for how in groups]
     return [f"Isolation: {how}: {', '.join(groups[how])}." for how in sorted(groups, reverse=True)]
+
+
+def same_checkpoint_notes(chosen: Sequence[Stored]) -> list[str]:
+    """Name the teams that ran with the same checkpoint, whatever the file was called."""
+    groups: dict[str, set[str]] = {}
+    for item in chosen:
+        baseline = item.record.baseline
+        for own in (item.record.submission, *(() if baseline is None else (baseline.submission,))):
+            if own.checkpoint_sha256 is not None:
+                groups.setdefault(own.checkpoint_sha256, set()).add(one_line(own.label))
+    return [
+        f"{', '.join(sorted(teams))} ran with the same checkpoint, byte for byte."
+        for teams in groups.values()
+        if len(teams) > 1
+    ]
 
 
 def other_channel_notes(rows: Sequence[Row], protocol: Protocol) -> list[str]:
