@@ -288,7 +288,7 @@ class Worker:
         """Return an error that the worker told of, with the limit that it is from, if it is from one."""
         limit = self._sandbox.limit_met(error) if isinstance(error, SubmissionError) else None
         if limit is not None:
-            error.remedy = f"use less: a submission has {limit}; see Limits in docs/INTEGRITY.md"
+            error.remedy = f"stay within {limit}, as every submission must; see Limits in docs/INTEGRITY.md"
         return error
 
     def _literal(self, args: dict[str, Any]) -> str:

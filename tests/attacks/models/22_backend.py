@@ -14,7 +14,7 @@ class Net(nn.Module):
         self.head = nn.Conv2d(3, 24, 3, padding=1)
         self.mid = nn.Conv2d(24, 24, 3, padding=1)
         self.tail = nn.Conv2d(24, 48, 3, padding=1)
-        self.cheap = torch.compile(torch.relu, backend=self.backend)
+        self.cheap = torch.compile(torch.relu, backend=self.backend, dynamic=False)
 
     def backend(self, graph, examples):
         return lambda *inputs: (self.mid(torch.relu(inputs[0])),)

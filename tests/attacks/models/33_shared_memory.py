@@ -6,6 +6,7 @@ import time
 held = []
 try:
     held.append(os.open("/dev/shm/attack_33", os.O_CREAT | os.O_RDWR))
+    os.unlink("/dev/shm/attack_33")
 except OSError:
     pass
 held += [os.memfd_create("attack_33") for _ in range(8)]
