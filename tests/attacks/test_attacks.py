@@ -79,7 +79,7 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("23_globals", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_numpy_alias", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_shared_memory", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
-    ("23_subclass", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
+    ("23_subclass", "params-undeclared", WARNING, _COMMON + _UNDECLARED + 24),
     ("24_random", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_formula", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_hypernetwork", "params-expanded", INFO, _COMMON + 2 * 4 * 72),
