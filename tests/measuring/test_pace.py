@@ -56,6 +56,12 @@ def test_the_time_is_the_parents() -> None:
     assert pace.pace(own, timings(*RLFN, 10.0)) == pytest.approx(3.0)
 
 
+def test_a_clock_that_sees_hardly_more_than_overhead_accuses_nobody() -> None:
+    baseline = timings(*RLFN, 0.0, claimed_ms=1.0)  # its bracket was no longer than what a call takes beside
+    found = pace.pace(timings(*RLFN, 1.0), baseline)
+    assert found == pytest.approx(1.0)
+
+
 def test_hidden_work_asks_for_a_look() -> None:
     """Convolutions of RLFN that nobody counted: 1.40 G in place of 19.67 G, at RLFN's own runtime."""
     own, baseline = timings(1.40, 8.0, 10.0), timings(*RLFN, 10.0)
@@ -67,7 +73,7 @@ def test_hidden_work_asks_for_a_look() -> None:
 
 
 def test_work_that_takes_no_time_asks_for_a_look() -> None:
-    own = timings(*RLFN, 0.2)
+    own = timings(*RLFN, 0.2, claimed_ms=0.2)
     (finding,) = pace.findings(own, pace.pace(own, timings(*RLFN, 10.0)))
     assert "0.02 times" in finding.message and "computed anew" in finding.message
 
