@@ -74,16 +74,16 @@ def findings(own: Timings, found: float | None) -> Sequence[Finding]:
     costs = own.side.complexity
     if found is None or costs is None or _FASTEST <= found <= _SLOWEST:
         return []
-    counted = f"{giga(scored_flops(costs))} FLOPs and {costs.activations / 1e6:.1f} M activations"
-    honest = (
-        "Operators that are not counted, very many small ones, or number types for which this device is slow "
-        "are honest reasons; work that is hidden from the count is another"
+    counted = f"{giga(scored_flops(costs))} FLOPs, {costs.activations / 1e6:.1f} M activations"
+    why = (
+        "work may be hidden from the count, or be honest and slow here, as very many small operators and "
+        "some number types are"
         if found > 1
-        else "Half precision is an honest reason; images that are not computed anew are another"
+        else "SR images may not be computed anew, or be computed in half precision, which is honest"
     )
     message = (
-        f"for what is counted of it ({counted}) it takes {found:.3g} times as long as the baseline takes for "
-        f"its own, by this program's clock; known networks take {_USUAL} times as long. {honest}: a person "
-        "should look at what it computes"
+        f"for the work that is counted of it ({counted}) it takes {found:.3g} times as long as the baseline "
+        f"for its own; known networks take {_USUAL} times as long. A person should look at what it "
+        f"computes: {why}"
     )
     return [Finding(code="runtime-per-flop", severity="info", message=message)]

@@ -111,6 +111,12 @@ def test_the_returned_image_is_a_copy(good):
     kept = first.copy()
     worker.run(np.full_like(LR, 7))
     assert np.array_equal(first, kept)
+    again = worker.run(LR).sr
+    shared = (
+        worker._sandbox.sr
+    )  # the memory that the worker writes to: here whatever it writes after its reply
+    shared[:] = bytes(len(shared))
+    assert np.array_equal(again, kept)
 
 
 @linux

@@ -69,7 +69,7 @@ def test_hidden_work_asks_for_a_look() -> None:
     assert found == pytest.approx((19.67 + 24.0) / (1.40 + 2.4))
     (finding,) = pace.findings(own, found)
     assert (finding.code, finding.severity) == ("runtime-per-flop", "info")
-    assert "1.4000 G FLOPs and 8.0 M activations" in finding.message and "11.5 times" in finding.message
+    assert "1.4000 G FLOPs, 8.0 M activations" in finding.message and "11.5 times" in finding.message
 
 
 def test_work_that_takes_no_time_asks_for_a_look() -> None:
