@@ -14,6 +14,7 @@ from ntire_bench.ranking.board_notes import (
     other_channel_notes,
     row_notes,
     same_checkpoint_notes,
+    unverifiable_notes,
 )
 from ntire_bench.ranking.device_class import DeviceClass
 from ntire_bench.ranking.entry import Entry, entry_from_baseline, entry_from_record
@@ -115,6 +116,7 @@ def build(
             *row_notes(rows),
             *selection.notes,
             *same_checkpoint_notes(selection.chosen),
+            *unverifiable_notes(selection.chosen),
             *isolation_notes(selection.chosen),
         ),
         sample=any(item.record.sample for item in selection.chosen),
