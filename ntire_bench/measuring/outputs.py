@@ -213,6 +213,7 @@ class Outputs:
         if difference is not None:
             told["gain_difference_db"] = [round(difference.db, 3), round(difference.half_db, 3)]
             told["composed_squares"] = difference.squares
+            told["gain_over"] = "bicubic" if self._bicubic else "baseline"
         return told
 
     def _exact_db(self) -> dict[tuple[str, str], tuple[float, float]]:
