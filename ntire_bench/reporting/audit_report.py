@@ -267,8 +267,8 @@ def _runtime(record: Record, timing: Timing) -> Check:
         )
     if timing.runtime_per_work is not None:
         evidence.append(
-            f"for the work that is counted of it, it takes {timing.runtime_per_work:.2f} times as long as the "
-            "baseline for its own"
+            f"for the work that is counted of it, it takes {timing.runtime_per_work:.2f} times as long as "
+            "the baseline for its own"
         )
     evidence += [f"not stable: {reason}" for reason in timing.unstable]
     launches = len(timing.launches)
