@@ -56,6 +56,8 @@ def _catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
         weights = "no checkpoint" if item.checkpoint is None else relative(item.checkpoint)
         if item.branch is not None:
             how, weights = _branch_told(item.branch), _weights_told(item.branch)
+        if item.checkpoint_of:
+            weights += f" (by its name {item.checkpoint_of}'s)"
         yield f"{item.label}  {relative(item.file)}  {weights}  {how}"
     yield from catalogue.ignored
 
@@ -181,6 +183,8 @@ def gate_lines(answer: Answer) -> Iterator[str]:
     yield f"{word}  {answer.submission}  protocol {answer.protocol}, PSNR on {channel}: {details}"
     if answer.remark:
         yield f"Note: it {answer.remark}."
+    for code, because in answer.accepted.items():
+        yield _flat(f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}.")
     for note in answer.notes:
         yield f"Note: {note}."
     if answer.sample:

@@ -17,6 +17,8 @@ from msgspec import UNSET
 from ntire_bench.errors import MeasurementError, NtireBenchError, SubmissionError
 from ntire_bench.text import one_line
 from ntire_bench.wire.messages import (
+    LOADING_FACTS,
+    LOADING_FINDINGS,
     Counted,
     ErrorReply,
     Flags,
@@ -73,6 +75,12 @@ def loaded(reply: object, longest_s: float) -> LoadReply:
         raise ForgedAnswerError(f"a run of {pixel_s} s for each pixel")
     if len(result.findings) + len(result.inferred) > _MOST_FINDINGS:
         raise ForgedAnswerError(f"{len(result.findings)} findings")
+    for finding in result.findings:
+        if finding.code not in LOADING_FINDINGS or finding.severity == "reject":
+            raise ForgedAnswerError(f"a finding {finding.code} of severity {finding.severity}")
+    for fact in result.inferred:
+        if fact.key not in LOADING_FACTS and not fact.key.startswith("args."):
+            raise ForgedAnswerError(f"{fact.key}, found out as it was loaded")
     return result
 
 
@@ -84,7 +92,7 @@ def counted(reply: object, input_shape: tuple[int, int, int, int]) -> Counted:
     traced = costs.audit.traced_products
     if costs.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
         raise ForgedAnswerError(f"costs of {counts} on an input of {costs.input_shape}")
-    if traced is UNSET or not 0 <= traced <= _MOST or costs.audit.counter is UNSET:
+    if traced is UNSET or not 0 <= traced <= _MOST or costs.audit.counter not in ("fvcore", "operators"):
         raise ForgedAnswerError("costs that do not say how they were counted")
     _check_counts(result.observed)
     return result

@@ -17,6 +17,7 @@ from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
 from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import COLUMNS, Style
+from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
@@ -57,17 +58,8 @@ def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
     for column in ("team", "tied_with", "remarks", "device", "device_class"):
-        table[column] = [_no_formula(text) for text in table[column]]
+        table[column] = [no_formula(text) for text in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
-
-
-def _no_formula(text: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula.
-
-    >>> _no_formula("=1+1"), _no_formula("05_Net"), _no_formula(None)
-    ("'=1+1", '05_Net', None)
-    """
-    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@" and text else text
 
 
 def document(board: Board) -> dict[str, Any]:

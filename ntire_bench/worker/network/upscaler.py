@@ -269,10 +269,17 @@ class Upscaler:
         expected = (1, 3, lr.shape[-2] * self.scale, lr.shape[-1] * self.scale)
         if type(output) is not Tensor:
             raise self._wrong("a torch.Tensor", f"a {type(output).__name__}", "return the SR image alone")
+        if output.is_nested or output.layout is not torch.strided:  # a nested one has no shape
+            form = "a nested one" if output.is_nested else f"one of layout {output.layout}"
+            raise self._wrong("a dense tensor", form, "convert it inside forward, where it is timed")
         if tuple(output.shape) != expected:
             size = "x".join(map(str, expected))
             remedy = f"return the LR image enlarged {self.scale} times, or declare pad_to"
             raise self._wrong(f"an SR image of {size}", "x".join(map(str, output.shape)), remedy)
+        if output.device.type not in ("cpu", self.device.type):
+            # Of such a tensor, values may be computed when they are first used, or there may be none.
+            remedy = "compute the SR image inside forward, on the device that it gets the LR image on"
+            raise self._wrong(f"a tensor on {self.device.type}", f"one on {output.device}", remedy)
         if not output.is_floating_point():
             raise self._wrong("floating point values", str(output.dtype), "return the network's own output")
         if output.dtype != torch.float32:
