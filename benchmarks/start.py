@@ -1,8 +1,8 @@
 """How long short commands take: `--help`, `list`, and `check` of the baseline.
 
 Each is run several times as a process of its own, in turn, so that a busy moment hits all of them. Prints the
-shortest and the median time, and the least processor time of the process and its children, which hardly
-depends on what else the machine does. What is meant to hold on an idle machine stands beside.
+shortest and the median time, and the least processor time of the process itself (a worker's is not in it),
+which hardly depends on what else the machine does. What is meant to hold on an idle machine stands beside.
 
     python benchmarks/start.py [--runs 10]
 """

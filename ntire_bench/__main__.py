@@ -6,7 +6,7 @@ finger that is already on Ctrl-C.
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import sys
 
 __all__ = ["main", "test_demo"]
