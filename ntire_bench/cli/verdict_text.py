@@ -65,6 +65,8 @@ def _lines(found: Verdict, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  score        no estimate: {found.no_standing}"
     else:
         yield from _standing(found.standing)
+    for text in found.answer.notes:
+        yield f"  note         {text}"
     for text in found.machine:
         yield f"  machine      {text}"
     if not findings:

@@ -60,6 +60,7 @@ class Verdict:
         answer = self.answer.document()
         return {
             **values,
+            "notes": answer["notes"],
             "thresholds": answer["verdicts"],
             "thresholds_other_channel": answer["other_channel"],
             "standing": None if self.standing is None else vars(self.standing),

@@ -64,6 +64,15 @@ def test_the_other_channel_is_told_where_it_fails():
     assert "PSNR RGB     valid: 25.50 dB, below the threshold of 26.90 dB" in text
 
 
+def test_images_that_the_thresholds_are_not_for_are_told():
+    record = timed(7, "Net", 0.5)
+    few = {name: dataclasses.replace(split, images=2) for name, split in record.splits.items()}
+    found = of(dataclasses.replace(record, splits=few))
+    told = "valid: the threshold is for the 200 images of DIV2K_LSDIR_valid; these are 2 of DIV2K_LSDIR_valid"
+    assert f"  note         {told}" in lines_of(found) and told in found.document()["notes"]
+    assert not any(line.startswith("  note") for line in lines_of(of(record)))
+
+
 def test_what_is_on_the_machine_is_no_finding_on_the_submission():
     record = dataclasses.replace(timed(7, "Net", 0.5, 0.05), findings=(BUSY,))
     found = of(record)
