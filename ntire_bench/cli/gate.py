@@ -45,7 +45,7 @@ _ONE_ROUND = Effort(rounds=1)  # enough for PSNR
 
 
 @click.command()
-@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
+@click.argument("teams", nargs=-1, metavar="[ID]...")
 @click.option("--record", "record_file", type=PATH, help="Judge this record instead of evaluating.")
 @click.option(
     "--changed",
@@ -61,7 +61,7 @@ _ONE_ROUND = Effort(rounds=1)  # enough for PSNR
 @json_flag
 @taken_as_request
 def gate(
-    ids: tuple[int, ...],
+    teams: tuple[str, ...],
     record_file: Path | None,
     changed: str | None,
     request: Request,
@@ -77,7 +77,7 @@ def gate(
     """
     from ntire_bench.cli import terminal, wording
 
-    if [bool(ids), record_file is not None, changed is not None].count(True) != 1:
+    if [bool(teams), record_file is not None, changed is not None].count(True) != 1:
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
     strays: list[str] = []
@@ -88,7 +88,7 @@ def gate(
         see_that_it_can_measure()
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
         catalogue = open_catalogue(request.sources, examples=changed is None)
-        wanted = list(dict.fromkeys(ids))
+        wanted = list(dict.fromkeys(map(catalogue.id_of, teams)))
         if changed is not None:
             wanted, strays = _changed(changed, catalogue, request.sources)
             if not wanted:

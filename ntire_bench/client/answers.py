@@ -26,6 +26,7 @@ from ntire_bench.wire.messages import (
     LoadReply,
     Parameters,
     PeakMemory,
+    Saved,
     Timed,
     WarmUp,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "memory_mib",
     "observation",
     "parameters",
+    "saved",
     "timed",
     "warm_up",
 ]
@@ -130,6 +132,19 @@ def fused(reply: object, most_bytes: int) -> FuseReply:
     if not 0 <= result.size <= most_bytes:
         raise ForgedAnswerError(f"a checkpoint of {result.size} bytes")
     return result
+
+
+def saved(reply: object, most_bytes: int) -> int:
+    """Return the size of a checkpoint that a worker wrote [bytes].
+
+    Args:
+        reply: The worker's.
+        most_bytes: What it may have.
+    """
+    size = _convert(reply, Saved).size
+    if not 0 < size <= most_bytes:
+        raise ForgedAnswerError(f"a checkpoint of {size} bytes")
+    return size
 
 
 def warm_up(reply: object, longest_s: float) -> WarmUp:

@@ -237,6 +237,12 @@ class Worker:
         result = self._checked(lambda: answers.fused(reply, len(self._sandbox.sr)))
         return result, bytes(self._sandbox.sr[: result.size])
 
+    def save(self) -> bytes:
+        """Return the network's state dict as torch.save writes it; it must fit the SR buffer."""
+        reply = self._call("save", CALL_TIMEOUT_S)
+        size = self._checked(lambda: answers.saved(reply, len(self._sandbox.sr)))
+        return bytes(self._sandbox.sr[:size])
+
     def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> WarmUp:
         """Run an LR image `calls` times, not to be counted."""
         height, width = self._put(lr)

@@ -10,6 +10,7 @@ from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.trust import is_verifiable
+from ntire_bench.records.operational import word
 from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
@@ -70,9 +71,9 @@ def remarks(row: Row) -> list[str]:
 
 
 def _word(finding: Finding, entry: Entry) -> str:
-    """Return what a finding is to a row: a warning, a rejection, or one that an organizer has accepted."""
+    """Return what a finding is to a row: a warning, a rejection, on the machine, or accepted."""
     because = entry.accepted.get(finding.code)
-    return finding.severity if because is None else f"accepted by the organizer, as {because};"
+    return word(finding) if because is None else f"accepted by the organizer, as {because};"
 
 
 def row_notes(rows: Sequence[Row]) -> list[str]:

@@ -34,6 +34,7 @@ __all__ = [
     "LoadRequest",
     "Parameters",
     "PeakMemory",
+    "Saved",
     "Slow",
     "Timed",
     "WarmUp",
@@ -188,6 +189,13 @@ class FuseReply:
     def same(self) -> bool:
         """Whether the merged network gives the same image, rounding aside."""
         return self.relative < MOST_DIFFERENCE
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How many bytes of the SR buffer a network's state dict takes, as torch.save writes it."""
+
+    size: int
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
 
 
 def blame(error: BaseException, file: Path | None = None) -> str:
-    """Return an exception on one line: its type, its message, and the line of `file` it passed through.
+    r"""Return an exception on one line: its type, its message, and the line of `file` it passed through.
 
-    >>> blame(ValueError("x"))
-    'ValueError: x'
+    >>> blame(ValueError("x")), blame(RuntimeError("\nas torch.jit writes it:\n  a line"))
+    ('ValueError: x', 'RuntimeError: as torch.jit writes it')
     """
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":").split("\n")[0][:500]
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    text = f"{type(error).__name__}: {first}".strip().rstrip(":")[:500]
     if file is None:
         return text
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == file.name]
