@@ -18,6 +18,7 @@ from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.keygen import keygen
 from ntire_bench.cli.leaderboard import leaderboard
 from ntire_bench.cli.listing import list_, prepare
+from ntire_bench.cli.new import new
 from ntire_bench.cli.output import tell_error
 from ntire_bench.cli.reference import reference
 from ntire_bench.cli.run import run
@@ -102,6 +103,7 @@ def main() -> None:
 main.add_command(list_)
 main.add_command(leaderboard)
 main.add_command(prepare)
+main.add_command(new)
 main.add_command(check)
 main.add_command(run)
 main.add_command(stability)

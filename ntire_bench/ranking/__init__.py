@@ -6,9 +6,9 @@ computes scores and compares PSNR with the thresholds. `ranks` orders the rows, 
 `board` puts the table together, with notes for its reader (`board_notes`); `stored` does so for a results
 folder, with what is believed of it: `trust` has `verification` find out whether a record's figures follow
 from each other. `rules` says what a record keeps of its rules, and by which others it may be ranked; `anew`
-says who moves then. `gate` compares one record with the thresholds. `reference` reads published
-tables, and `named` finds them and those that a user keeps.
+says who moves then. `gate` compares one record with the thresholds. `reference` reads published tables,
+`named` finds them and those that a user keeps, and `standing` says where a network would stand in one.
 
-Others import: anew, board, board_notes, entry, gate, device_class, left_out.LeftOut, named, ranks.Row, rules,
-scoring, stored, trust.
+Others import: anew, board, board_notes, entry, gate, device_class, left_out.LeftOut, named, ranks.Row,
+rules, scoring, standing, stored, trust.
 """

@@ -82,7 +82,7 @@ class Entry:
         channel: Channel that is judged, that of `psnr_db`.
         psnr_db: Mean PSNR by split; None where it is infinite for an image.
         other_psnr_db: The same in the other channel; empty where it is not known.
-        ssim_y: Mean SSIM on luma by split, where it was computed.
+        ssim_y: Mean SSIM on Y by split; empty where it was not asked for.
         runtime_by_split_ms: Mean runtime per image by split.
         costs: The team's; None where they were not measured.
         baseline: The baseline's over the same splits in the same session; None where there are none.
@@ -367,10 +367,6 @@ def _counts(complexity: Complexity) -> Counts | None:
     )
 
 
-def _ssim(splits: Mapping[str, SplitResult]) -> dict[str, float]:
-    return {split: result.ssim_y for split, result in splits.items() if result.ssim_y is not None}
-
-
 def _with_runtime(costs: Costs, runtime_ms: float | None) -> Costs:
     return costs if runtime_ms is None else dataclasses.replace(costs, runtime_ms=runtime_ms)
 
@@ -390,6 +386,10 @@ def _memory(splits: Mapping[str, SplitResult], protocol: Protocol) -> float | No
 
 def _psnr(splits: Mapping[str, SplitResult], channel: Channel) -> dict[str, float | None]:
     return {split: r.psnr_y_db if channel == "y" else r.psnr_rgb_db for split, r in splits.items()}
+
+
+def _ssim(splits: Mapping[str, SplitResult]) -> dict[str, float]:
+    return {split: result.ssim_y for split, result in splits.items() if result.ssim_y is not None}
 
 
 def _other(channel: Channel) -> Channel:

@@ -15,8 +15,9 @@ from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting import layout, papers
-from ntire_bench.reporting.export import document, no_formula
+from ntire_bench.reporting.export import document
 from ntire_bench.reporting.layout import Style
+from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.text import one_line
 
 if TYPE_CHECKING:

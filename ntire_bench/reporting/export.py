@@ -13,12 +13,13 @@ from ntire_bench.ranking.board_notes import remarks
 from ntire_bench.ranking.entry import Entry
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
+from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
-__all__ = ["document", "frame", "line", "no_formula", "to_csv", "to_json"]
+__all__ = ["document", "frame", "line", "to_csv", "to_json"]
 
 _NO_ROW = Row(
     entry=Entry(id=None, name="", channel="y", psnr_db={}, costs=None, baseline=None),
@@ -48,15 +49,6 @@ def to_csv(board: Board) -> str:
     for column in ("team", "tied_with", "remarks", "device", "device_class"):
         table[column] = [no_formula(text) for text in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
-
-
-def no_formula(text: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula.
-
-    >>> no_formula("=1+1"), no_formula("05_Net"), no_formula(None)
-    ("'=1+1", '05_Net', None)
-    """
-    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@" and text else text
 
 
 def document(board: Board) -> dict[str, Any]:
@@ -131,7 +123,7 @@ def line(board: Board, row: Row) -> dict[str, object]:
         **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in splits},
         **{f"psnr_y_{split}_db": y.get(split) for split in splits},
         **{f"psnr_rgb_{split}_db": rgb.get(split) for split in splits},
-        **{f"ssim_y_{split}": entry.ssim_y.get(split) for split in splits},
+        **{f"ssim_{split}": entry.ssim_y.get(split) for split in splits},
         **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in splits},
         "runtime_ms": costs and costs.runtime_ms,
         "runtime_ratio": entry.ratio,
@@ -199,7 +191,7 @@ def _row_document(row: Row) -> dict[str, Any]:
             split: {
                 "psnr_y_db": y.get(split),
                 "psnr_rgb_db": rgb.get(split),
-                "ssim_y": entry.ssim_y.get(split),
+                **({"ssim_y": entry.ssim_y[split]} if split in entry.ssim_y else {}),
                 "runtime_ms": entry.runtime_by_split_ms.get(split),
             }
             for split in entry.psnr_db

@@ -43,11 +43,13 @@ class Column:
         return [part for part in (self.group, self.name, self.unit) if part]
 
 
-# In the order of Table 1 of the NTIRE 2024 report, which has no ratio.
+# In the order of Table 1 of the NTIRE 2024 report, which has no ratio and no SSIM.
 COLUMNS = {
     "team": Column("", "Team"),
     "psnr_valid": Column("PSNR", "valid", "[dB]"),
     "psnr_test": Column("PSNR", "test", "[dB]"),
+    "ssim_valid": Column("SSIM", "valid"),
+    "ssim_test": Column("SSIM", "test"),
     "runtime_valid": Column("Runtime", "valid", "[ms]"),
     "runtime_test": Column("Runtime", "test", "[ms]"),
     "runtime": Column("Runtime", "average", "[ms]"),
@@ -60,7 +62,7 @@ COLUMNS = {
     "final": Column("Final", "score"),
     "rank": Column("", "Rank"),
 }
-FULL = tuple(COLUMNS)
+FULL = tuple(key for key in COLUMNS if not key.startswith("ssim_"))
 _SUB_SCORES = ("score_runtime", "score_params", "score_flops")
 
 
@@ -113,6 +115,8 @@ def column(key: str) -> Column:
     if key in COLUMNS:
         return COLUMNS[key]
     what, _, split = key.partition("_")
+    if what == "ssim":
+        return Column("SSIM", split)
     return Column("PSNR", split, "[dB]") if what == "psnr" else Column("Runtime", split, "[ms]")
 
 
@@ -120,7 +124,7 @@ def columns_of(board: Board) -> tuple[str, ...]:
     """Return the columns of a board.
 
     The ratio has one where sessions stored it, not in a published table. Each split that the rules judge has
-    one of PSNR, and one of runtime where there are several.
+    one of PSNR, one of SSIM where that was computed, and one of runtime where there are several.
     """
     measured = any(row.entry.runtime_ratio is not None for row in board.rows)
     splits = board.protocol.splits
@@ -128,6 +132,7 @@ def columns_of(board: Board) -> tuple[str, ...]:
     return (
         "team",
         *(f"psnr_{split}" for split in splits),
+        *(f"ssim_{split}" for split in splits if any(split in row.entry.ssim_y for row in board.rows)),
         *(f"runtime_{split}" for split in several),
         "runtime",
         *(("ratio",) if measured else ()),
@@ -148,10 +153,12 @@ def ratio_reorders(board: Board) -> bool:
 def _less(board: Board) -> list[tuple[tuple[str, ...], str]]:
     """Return what is left out where there is no room, step by step, and how it is called."""
     steps = [
+        (tuple(f"ssim_{split}" for split in board.protocol.splits), "SSIM"),
         (tuple(f"runtime_{split}" for split in board.protocol.splits), "the runtime of each split"),
         (_SUB_SCORES, "the sub-scores"),
     ]
-    return steps if ratio_reorders(board) else [*steps, (("ratio",), "the runtime's ratio")]
+    ratio = () if ratio_reorders(board) else ((("ratio",), "the runtime's ratio"),)
+    return [*steps, *ratio, (("params", "flops"), "the other costs")]
 
 
 def widths_of(board: Board) -> list[tuple[str, ...]]:
@@ -168,7 +175,7 @@ def left_out_columns(board: Board, keys: Sequence[str]) -> str:
     >>> from ntire_bench.ranking.board import board_from_reference
     >>> published = board_from_reference("ntire2024")
     >>> left_out_columns(published, widths_of(published)[-1])
-    'the runtime of each split and the sub-scores'
+    'the runtime of each split, the sub-scores and the other costs'
     """
     told = [name for less, name in _less(board) if set(less) & (set(columns_of(board)) - set(keys))]
     return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
@@ -233,6 +240,10 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         text = f"{value:.{decimals}f}"
         return style.below(text) if f"psnr_{split}" in below else text
 
+    def ssim(split: str) -> str:
+        value = entry.ssim_y.get(split)
+        return style.missing if value is None else f"{value:.4f}"
+
     def runtime(split: str) -> str:
         value = entry.runtime_by_split_ms.get(split)
         return style.missing if value is None else f"{value:.2f}"
@@ -256,6 +267,7 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
     texts = {
         "team": style.escape(display_name(entry)) + (style.note if style.note and remarks(row) else ""),
         **{f"psnr_{split}": psnr(split) for split in board.protocol.splits},
+        **{f"ssim_{split}": ssim(split) for split in board.protocol.splits},
         **{f"runtime_{split}": runtime(split) for split in board.protocol.splits},
         "runtime": with_place(
             f"{costs.runtime_ms:.2f}{half('runtime')}" if costs else "",
@@ -287,7 +299,7 @@ def _is_best(board: Board, row: Row, key: str) -> bool:
     if own is None or not known:
         return False
     printed = {_printed(board, key, number) for number in known}
-    limit = max(known) if key.startswith("psnr_") else min(known)
+    limit = max(known) if key.startswith(("psnr_", "ssim_")) else min(known)
     return _printed(board, key, own) == _printed(board, key, limit) and (len(printed) > 1 or len(known) == 1)
 
 
@@ -300,6 +312,8 @@ def value(row: Row, key: str) -> float | None:
     what, _, split = key.partition("_")
     if what == "psnr":
         return entry.psnr_db.get(split)
+    if what == "ssim":
+        return entry.ssim_y.get(split)
     if what == "runtime" and split:
         return entry.runtime_by_split_ms.get(split)
     numbers = {
@@ -319,6 +333,8 @@ def value(row: Row, key: str) -> float | None:
 def _printed(board: Board, key: str, number: float) -> str:
     if key.startswith("psnr_"):
         return f"{number:.{board.protocol.thresholds.decimals}f}"
+    if key.startswith("ssim_"):
+        return f"{number:.4f}"
     if key.startswith("score_") or key == "final":
         return score_text(number)
     units = {"params": (1e6, 3), "flops": (1e9, 2), "ratio": (1.0, 3)}

@@ -145,6 +145,8 @@ def _group(key: str) -> str:
     """
     if key.startswith("psnr_"):
         return "PSNR [dB]"
+    if key.startswith("ssim_"):
+        return "SSIM"
     if key.startswith("runtime"):
         return "Runtime [ms]"
     if key in _SUB_SCORES:

@@ -26,7 +26,7 @@ def test_a_group_alone_shows_its_help(call):
 
 
 def test_every_command_has_json(call):
-    names = "accept audit check fuse gate import keygen leaderboard list prepare reference run".split()
+    names = "accept audit check fuse gate import keygen leaderboard list new prepare reference run".split()
     names += ["stability", "zoo"]
     assert sorted(group.main.commands) == names
     names = [name for name in names if name not in ("reference", "zoo")]  # groups
