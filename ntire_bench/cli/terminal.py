@@ -44,9 +44,9 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
-def show(what: str | RenderableType) -> None:
+def show(what: str | RenderableType, *, style: str | None = None) -> None:
     """Print text or a table on standard output: what a command was asked for."""
-    _print(out(), what)
+    _print(out(), what, style)
 
 
 def tell(text: str, *, style: str | None = None) -> None:
