@@ -11,6 +11,8 @@ import click
 from ntire_bench import __version__, interruption
 from ntire_bench.cli.accept import accept
 from ntire_bench.cli.check import check
+from ntire_bench.cli.compare import compare, show
+from ntire_bench.cli.doctor import doctor
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.interrupted import leave
@@ -98,8 +100,11 @@ def main() -> None:
 main.add_command(list_)
 main.add_command(leaderboard)
 main.add_command(prepare)
+main.add_command(doctor)
 main.add_command(check)
 main.add_command(run)
+main.add_command(show)
+main.add_command(compare)
 main.add_command(stability)
 main.add_command(accept)
 main.add_command(gate)

@@ -4,8 +4,9 @@
 (`left_out`). `entry` takes from a record what is ranked, `session` the ratio that is scored. `scoring`
 computes scores and compares PSNR with the thresholds. `ranks` orders the rows, and `noise` says what is tied.
 `board` puts the table together, with notes for its reader (`board_notes`); `stored` does so for a results
-folder. `gate` compares one record with the thresholds. `reference` reads published tables.
+folder. `gate` compares one record with the thresholds, and `growth` a change with its limits. `comparing`
+puts two evaluations beside each other. `reference` reads published tables.
 
-Others import: board, board_notes, entry, gate, device_class, left_out.LeftOut, ranks.Row, scoring,
-stored.
+Others import: board, board_notes, comparing, crop.Crop, entry, gate, growth, device_class, left_out.LeftOut,
+limits.Limits, ranks.Row, scoring, stored.
 """

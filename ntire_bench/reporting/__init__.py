@@ -3,5 +3,9 @@
 `layout` says what is in the columns, cells and captions. `render` chooses the format: a table for the
 terminal, Markdown, CSV, JSON and LaTeX (`export`), an HTML page (`page`), or the challenge's results.txt.
 
-Others import: export.document, notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
+Two evaluations beside each other are `comparison_text` and `crops_plot`, the images of one `images_text`, the
+answers of a gate for other programs `gate_reports`.
+
+Others import: comparison_text, crops_plot.plot_crops, export.document, gate_reports, images_text,
+notebook.to_fragment, picture.refuse_other_suffix, render, stability_plot.plot, stability_text.draw.
 """

@@ -11,7 +11,7 @@ from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.models_folder import id_of
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 
-__all__ = ["changed_since"]
+__all__ = ["changed_since", "git"]
 
 
 def changed_since(
@@ -52,15 +52,24 @@ def changed_since(
 def _changed_files(base: str, models: Path, model_zoo: Path) -> list[Path]:
     if shutil.which("git") is None:
         raise UsageError("git is not installed", remedy="install it, or name the IDs")
-    top = Path(_git(models, "rev-parse", "--show-toplevel").rstrip("\n"))
+    top = Path(git(models, "rev-parse", "--show-toplevel").rstrip("\n"))
     folders = [str(folder.resolve()) for folder in (models, model_zoo)]
-    names = _git(models, "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--", *folders)
+    names = git(models, "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--", *folders)
     here = Path.cwd().resolve()
     paths = [top / name for name in names.split("\0") if name]
     return [path.relative_to(here) if path.is_relative_to(here) else path for path in paths]
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """Return what git prints, asked in a folder.
+
+    Args:
+        folder: In a checkout.
+        words: Of the command line.
+
+    Raises:
+        UsageError: It fails.
+    """
     done = subprocess.run(
         ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60, check=False
     )

@@ -26,7 +26,9 @@ def test_a_group_alone_shows_its_help(call):
 
 
 def test_every_command_has_json(call):
-    names = "accept check fuse gate import leaderboard list prepare run stability zoo".split()
+    names = (
+        "accept check compare doctor fuse gate import leaderboard list prepare run show stability zoo".split()
+    )
     assert sorted(group.main.commands) == names
     names.remove("zoo")  # a group
     for name in [*names, "zoo list", "zoo pull"]:
