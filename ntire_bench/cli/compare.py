@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ntire_bench.ranking.comparing import Comparison
     from ntire_bench.records.record import Record
 
-__all__ = ["compare", "show"]
+__all__ = ["compare", "show", "successful"]
 
 
 @click.command()
@@ -73,7 +73,7 @@ def compare(
     if len(save_dirs) > 2:
         raise UsageError("--save-dir is given more than twice", remedy="name the folder of A, then that of B")
     paths = [record_path(text, results, protocol_name) for text in (a, b)]
-    one, other = (_successful(path) for path in paths)
+    one, other = (successful(path) for path in paths)
     found = beside(one, other, channel or one.psnr_channel)
     if plot is not None:
         _draw(found, one, plot, save_dirs, images)
@@ -137,7 +137,7 @@ def _draw(found: Comparison, record: Record, plot: Path, save_dirs: tuple[Path, 
 _MOST_CROPS = 4
 
 
-def _successful(path: Path) -> Record:
+def successful(path: Path) -> Record:
     """Read a record that holds a result.
 
     Raises:
@@ -188,7 +188,7 @@ def show(
     from ntire_bench.reporting.images_text import ordered, rows_of, table_of
 
     path = record_path(which, results, protocol_name)
-    record = with_plain_runtimes(_successful(path))
+    record = with_plain_runtimes(successful(path))
     rows = ordered(rows_of(record, channel or record.psnr_channel), sort)[:most]
     if as_json:
         print_json(

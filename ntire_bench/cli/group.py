@@ -18,6 +18,7 @@ from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.listing import leaderboard, list_, prepare
 from ntire_bench.cli.output import tell_error
+from ntire_bench.cli.pack import factsheet, pack
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
 from ntire_bench.cli.weights import fuse, zoo
@@ -110,4 +111,6 @@ main.add_command(accept)
 main.add_command(gate)
 main.add_command(import_)
 main.add_command(fuse)
+main.add_command(factsheet)
+main.add_command(pack)
 main.add_command(zoo)

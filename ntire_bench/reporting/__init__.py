@@ -4,8 +4,9 @@
 terminal, Markdown, CSV, JSON and LaTeX (`export`), an HTML page (`page`), or the challenge's results.txt.
 
 Two evaluations beside each other are `comparison_text` and `crops_plot`, the images of one `images_text`, the
-answers of a gate for other programs `gate_reports`.
+answers of a gate for other programs `gate_reports`, a team's numbers `factsheet`.
 
-Others import: comparison_text, crops_plot.plot_crops, export.document, gate_reports, images_text,
-notebook.to_fragment, picture.refuse_other_suffix, render, stability_plot.plot, stability_text.draw.
+Others import: comparison_text, crops_plot.plot_crops, export.document, factsheet, gate_reports,
+images_text, notebook.to_fragment, picture.refuse_other_suffix, render, stability_plot.plot,
+stability_text.draw.
 """

@@ -6,5 +6,5 @@ The commands in cli/ and the Python API only parse, call these, and print. `camp
 finds where SR images of two submissions differ.
 
 Others import: campaign, check, crops, data, declare, doctor, estimate, evaluate, foresee, fuse,
-options.options_for, rehearse.
+options.options_for, pack, rehearse.
 """

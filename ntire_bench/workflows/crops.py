@@ -15,7 +15,7 @@ from ntire_bench.metrics.psnr import psnr
 from ntire_bench.ranking.comparing import Comparison, ImageDifference
 from ntire_bench.ranking.crop import Crop
 
-__all__ = ["most_different", "place_of_largest", "widest_images"]
+__all__ = ["measured_sr", "most_different", "place_of_largest", "widest_images"]
 
 Uint8 = npt.NDArray[np.uint8]
 
@@ -65,13 +65,25 @@ def most_different(
         sides = []
         for side, folder, db in ((found.a, folders[0], one.a_db), (found.b, folders[1], one.b_db)):
             path = folder / side.label / split.dataset / f"{pair.name}.png"
-            sides.append(_sr(path, hr, db, found.channel, border))
+            sides.append(measured_sr(path, hr, db, found.channel, border))
         crops.append(_crop(one, pair, hr, sides[0], sides[1], scale))
     return crops
 
 
-def _sr(path: Path, hr: Uint8, db: float | None, channel: str, border: int) -> Uint8:
-    """Read an SR image, and see that its PSNR is the record's."""
+def measured_sr(path: Path, hr: Uint8, db: float | None, channel: str, border: int) -> Uint8:
+    """Read an SR image, and see that its PSNR is the record's.
+
+    Args:
+        path: Of the SR image.
+        hr: uint8 HWC.
+        db: Its PSNR as the record has it [dB]; None where SR equals HR.
+        channel: Of that PSNR, "y" or "rgb".
+        border: Pixels that PSNR crops off every side.
+
+    Raises:
+        UsageError: It is not there, or is another image.
+        DatasetError: It cannot be read.
+    """
     remedy = (
         "evaluate both with --save-images and --save-dir, each into a folder of its own if they share a name"
     )
