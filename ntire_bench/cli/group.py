@@ -15,6 +15,7 @@ from ntire_bench.cli.compare import compare, show
 from ntire_bench.cli.doctor import doctor
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
+from ntire_bench.cli.intake import intake
 from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.listing import leaderboard, list_, prepare
 from ntire_bench.cli.output import tell_error
@@ -113,4 +114,5 @@ main.add_command(import_)
 main.add_command(fuse)
 main.add_command(factsheet)
 main.add_command(pack)
+main.add_command(intake)
 main.add_command(zoo)

@@ -132,7 +132,7 @@ def pack(
         findings = _findings(submission, rules, machine)
         packing.refuse_rejected(submission, findings)
         told = packing.remarks(submission, record, rules, findings)
-        target = output or Path(f"{submission.file.stem}.zip")
+        target = output or Path(f"{submission.stem}.zip")
         written.append(packing.pack(submission, target, _texts(record), record))
         if with_images:
             archive = target.with_name(f"{target.stem}_SR.zip")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.source.files import MOST_CHECKPOINT_BYTES, MOST_TEXT_BYTES
@@ -55,24 +55,30 @@ def version_in(commit: str, id_: int, models: Path, model_zoo: Path, folder: Pat
     ):
         target = folder / name
         target.mkdir()
-        for path in _files(commit, place, id_, suffixes):
-            _write(commit, path, place, target / Path(path).name)
+        for path, inside in _files(commit, place, id_, suffixes):
+            (target / inside).parent.mkdir(parents=True, exist_ok=True)
+            _write(commit, path, place, target / inside)
             any_model |= path.endswith(".py")
     if not any_model:
         return None
     return find(folder / "models", folder / "model_zoo").get(id_)
 
 
-def _files(commit: str, place: Path, id_: int, suffixes: tuple[str, ...]) -> list[str]:
-    """Return the files of a team in a folder, as a commit has them: paths from the checkout's top."""
+def _files(commit: str, place: Path, id_: int, suffixes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the files of a team in a folder, as a commit has them, those of a package among them.
+
+    Returns:
+        Of each, the path from the checkout's top, and the one in the folder.
+    """
     top = Path(git(place if place.is_dir() else place.parent, "rev-parse", "--show-toplevel").rstrip("\n"))
     inside = place.resolve().relative_to(top.resolve()).as_posix()
-    listed = git(top, "ls-tree", "-z", "--name-only", commit, "--", f"{inside}/")
-    found = [
-        name
-        for name in listed.split("\0")
-        if name and id_of(Path(name)) == id_ and Path(name).suffix.lower() in suffixes
-    ]
+    listed = git(top, "ls-tree", "-r", "-z", "--name-only", commit, "--", f"{inside}/")
+    found = []
+    for name in filter(None, listed.split("\0")):
+        within = PurePosixPath(name).relative_to(inside)
+        of_package = len(within.parts) > 1 and ".py" in suffixes
+        if id_of(Path(within.parts[0])) == id_ and (of_package or within.suffix.lower() in suffixes):
+            found.append((name, str(within)))
     if len(found) > _MOST_FILES:
         raise SubmissionError(
             f"has {len(found)} files in {commit[:12]}",

@@ -36,17 +36,32 @@ def changed_since(
         for file in (item.file, item.file.with_suffix(".toml"), item.checkpoint):
             if file is not None:
                 owners[file.resolve()] = item.id
+    packages = {
+        item.package.resolve(): item.id for item in catalogue.submissions.values() if item.package is not None
+    }
     ids: set[int] = set()
     strays: list[str] = []
     for path in _changed_files(base, models, model_zoo):
-        id_ = id_of(path)
+        place = _in_folder(path, models, model_zoo)
+        id_ = id_of(place)
         if path.resolve() in owners:
             ids.add(owners[path.resolve()])
+        elif place.resolve() in packages:
+            ids.add(packages[place.resolve()])
         elif id_ in catalogue.entries:
             ids.add(id_)  # a checkpoint that was taken away, or one of several
         elif path.exists() and path.suffix.lower() in (".py", ".toml", *CHECKPOINT_SUFFIXES):
             strays.append(str(path))
     return sorted(ids), strays
+
+
+def _in_folder(path: Path, models: Path, model_zoo: Path) -> Path:
+    """Return a changed file, or the folder of models/ or model_zoo/ that it lies in."""
+    for folder in (models, model_zoo):
+        here = path.absolute()
+        if here.is_relative_to(folder.absolute()):
+            return folder / here.relative_to(folder.absolute()).parts[0]
+    return path
 
 
 def _changed_files(base: str, models: Path, model_zoo: Path) -> list[Path]:

@@ -5,6 +5,6 @@ The commands in cli/ and the Python API only parse, call these, and print. `camp
 --strict. `doctor` says what a machine gives; `foresee` what a campaign takes (`speed`, `estimate`). `crops`
 finds where SR images of two submissions differ.
 
-Others import: campaign, check, crops, data, declare, doctor, estimate, evaluate, foresee, fuse,
+Others import: campaign, check, crops, data, declare, doctor, estimate, evaluate, foresee, fuse, intake,
 options.options_for, pack, rehearse.
 """

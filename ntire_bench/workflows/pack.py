@@ -24,6 +24,7 @@ from ntire_bench.ranking.gate import gate
 from ntire_bench.records import store
 from ntire_bench.records.record import Finding, Record
 from ntire_bench.source import files
+from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import few, relative
 from ntire_bench.workflows.crops import measured_sr
@@ -121,13 +122,18 @@ def member_names(submission: Submission) -> dict[str, Path]:
             remedy="copy both out of the checkout",
         )
     file, checkpoint = submission.file, submission.checkpoint
-    members = {f"models/{file.name}": file}
-    toml = file.with_suffix(".toml")
-    if files.is_file(toml):
-        members[f"models/{toml.name}"] = toml
+    if submission.package is not None:
+        folder = submission.package.name
+        listed = package_files.files_of(submission.package)
+        members = {f"models/{folder}/{name}": path for name, path in listed.items()}
+    else:
+        members = {f"models/{file.name}": file}
+        toml = file.with_suffix(".toml")
+        if files.is_file(toml):
+            members[f"models/{toml.name}"] = toml
     if checkpoint is not None:
         declared = submission.declaration.checkpoint is not None
-        name = checkpoint.name if declared else file.stem + checkpoint.suffix
+        name = checkpoint.name if declared else submission.stem + checkpoint.suffix
         members[f"model_zoo/{name}"] = checkpoint
     return members
 

@@ -153,3 +153,19 @@ def test_the_base_of_a_branch_is_where_it_left(checkout: Path) -> None:
         ["git", "-C", str(checkout), "rev-parse", "base"], check=True, capture_output=True, text=True
     )
     assert base_commit("main", checkout / "models") == of_base.stdout.strip()
+
+
+def test_any_file_of_a_package_counts_and_its_version_has_all_of_them(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    put(checkout, "models/team08_P/__init__.py", "models/team08_P/sub/blocks.py", "model_zoo/team08_P.pth")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "package")
+    git(checkout, "tag", "-f", "base")
+    put(checkout, "models/team08_P/sub/blocks.py", content="x = 1\n")
+    assert changed(checkout) == ([8], [])
+    folder = tmp_path_factory.mktemp("before")
+    commit = base_commit("base", checkout / "models")
+    before = version_in(commit, 8, checkout / "models", checkout / "model_zoo", folder)
+    assert before is not None and before.package is not None
+    assert (before.package / "sub/blocks.py").read_text() == "SUBMISSION = {}\n"
