@@ -64,6 +64,7 @@ class DefaultId:
     "--save-images", is_flag=True, help=f"Keep SR images, in {_SAVE_DIR}/ unless --save-dir is given."
 )
 @click.option("--ssim", is_flag=True, help="Compute SSIM too.")
+@click.option("--sign", "key", type=PATH, metavar="KEY", help="Sign each record with this key; see keygen.")
 @effort_options
 @protocol_option
 @channel_option
@@ -80,6 +81,7 @@ def run(
     save_dir: Path | None,
     save_images: bool,
     ssim: bool,
+    key: Path | None,
     effort: Effort,
     request: Request,
     results: Path,
@@ -94,6 +96,7 @@ def run(
     from ntire_bench.cli import terminal, wording
     from ntire_bench.ranking.device_class import class_of
     from ntire_bench.records import store
+    from ntire_bench.records.signing import PrivateKey
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
     from ntire_bench.workflows.foresee import foresee
@@ -106,6 +109,7 @@ def run(
     for folder in (results, save_dir):  # before anything is measured that could not be kept
         if folder is not None:
             store.check_writable(folder)
+    sign = PrivateKey(key).sign if key is not None else None
     data, options = images_and_options(request, effort, ssim=ssim, save_dir=save_dir)
     if everything:
         foreseen = functools.partial(foresee, catalogue, wanted, data, options, results, resume=resume)
@@ -147,6 +151,7 @@ def run(
                 skipped=skipped,
                 inferred=tell_baseline,
                 kept=evaluated.append,
+                sign=sign,
             ):
                 style = "red" if item.record.error else None
                 terminal.tell(wording.record_line(item.record), style=style)

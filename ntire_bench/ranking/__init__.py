@@ -4,9 +4,10 @@
 (`left_out`). `entry` takes from a record what is ranked, `session` the ratio that is scored. `scoring`
 computes scores and compares PSNR with the thresholds. `ranks` orders the rows, and `noise` says what is tied.
 `board` puts the table together, with notes for its reader (`board_notes`); `stored` does so for a results
-folder. `gate` compares one record with the thresholds, and `growth` a change with its limits. `comparing`
-puts two evaluations beside each other. `reference` reads published tables.
+folder, with what is believed of it: `trust` has `verification` find out whether a record's figures follow
+from each other. `gate` compares one record with the thresholds, and `growth` a change with its limits.
+`comparing` puts two evaluations beside each other. `reference` reads published tables.
 
 Others import: board, board_notes, comparing, crop.Crop, entry, gate, growth, device_class, left_out.LeftOut,
-limits.Limits, ranks.Row, scoring, stored.
+limits.Limits, ranks.Row, scoring, stored, trust.
 """
