@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ntire_bench.cli.evaluation import Request, taken_as_request
 from ntire_bench.cli.options import (
     PATH,
+    Effort,
     Images,
     channel_option,
+    effort_options,
     image_options,
     json_flag,
+    machine_options,
     protocol_option,
     results_folder,
 )
 from ntire_bench.cli.output import print_json
+from ntire_bench.cli.side_by_side import side_by_side
+from ntire_bench.cli.sources import source_options
 from ntire_bench.cli.which_record import record_path
 from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.text import relative
@@ -41,30 +47,41 @@ __all__ = ["compare", "show", "successful"]
     help="Where run --save-images put the SR images, for --plot; given twice: those of A, then of B.  "
     "[default: results]",
 )
+@click.option(
+    "--run",
+    "now",
+    is_flag=True,
+    help="Run both side by side now, and compare that: A and B are submissions, and nothing is stored.",
+)
 @click.option("--worst", type=click.IntRange(0), default=5, show_default=True, help="Images that are listed.")
 @click.option("--all", "everything", is_flag=True, help="List all images.")
 @image_options
+@effort_options
 @protocol_option
 @channel_option
+@machine_options
+@source_options
 @results_folder
 @json_flag
+@taken_as_request
 def compare(
     a: str,
     b: str,
     plot: Path | None,
     save_dirs: tuple[Path, ...],
+    now: bool,
     worst: int,
     everything: bool,
-    images: Images,
-    protocol_name: str | None,
-    channel: Channel | None,
+    effort: Effort,
+    request: Request,
     results: Path,
     as_json: bool,
 ) -> None:
     """Compare two evaluations: costs, PSNR image by image, and which one is faster.
 
     A and B are teams (5, 05_Net), earlier versions of one (5~1 is the version before the newest), or files of
-    records. Runtimes are compared where both were measured on the same machine, images and baseline.
+    records. Runtimes are compared where both were measured on the same machine, images and baseline; with
+    --run both are measured now, in turns, which tells the closest differences.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.comparing import compare as beside
@@ -72,11 +89,18 @@ def compare(
 
     if len(save_dirs) > 2:
         raise UsageError("--save-dir is given more than twice", remedy="name the folder of A, then that of B")
-    paths = [record_path(text, results, protocol_name) for text in (a, b)]
-    one, other = (successful(path) for path in paths)
-    found = beside(one, other, channel or one.psnr_channel)
-    if plot is not None:
-        _draw(found, one, plot, save_dirs, images)
+    paths: list[Path] = []
+    if now:
+        if plot is not None or save_dirs:
+            remedy = "leave them out, or compare records of runs with --save-images"
+            raise UsageError("--run keeps no SR images that --plot could draw", remedy=remedy)
+        found = side_by_side(a, b, effort, request)
+    else:
+        paths = [record_path(text, results, request.protocol_name) for text in (a, b)]
+        one, other = (successful(path) for path in paths)
+        found = beside(one, other, request.channel or one.psnr_channel)
+        if plot is not None:
+            _draw(found, one, plot, save_dirs, request.images)
     if as_json:
         document = found.document()
         print_json(
@@ -94,7 +118,7 @@ def compare(
         terminal.show(f"{left} more, which differ less: --all" if left else "")
     for line in summary_lines(found):
         terminal.show(line)
-    for name, path in zip(names(found), paths, strict=True):
+    for name, path in zip(names(found), paths, strict=False):
         terminal.tell(f"{name}: {relative(path)}")
     if plot is not None:
         terminal.tell(f"written: {relative(plot)}")

@@ -12,7 +12,7 @@ from ntire_bench.text import few
 if TYPE_CHECKING:
     from ntire_bench.records.store import Stored
 
-__all__ = ["record_path"]
+__all__ = ["record_path", "team_id"]
 
 _TEAM = re.compile(r"(?:team)?(?P<id>\d{1,9})(?:_(?P<name>[^~]+))?(?:~(?P<back>\d{1,4}))?", re.IGNORECASE)
 
@@ -63,6 +63,23 @@ def record_path(text: str, results: Path, protocol_name: str | None) -> Path:
         file=results,
         remedy=f"evaluate it: ntire-bench run {id_}; or name the folder with --results",
     )
+
+
+def team_id(text: str) -> int:
+    """Return the number of the team that a user means.
+
+    Raises:
+        UsageError: The text names none.
+
+    >>> team_id("5"), team_id("team05"), team_id("05_Net")
+    (5, 5, 5)
+    """
+    match = _TEAM.fullmatch(text.strip())
+    if match is None or match["back"]:
+        raise UsageError(
+            "this names no submission", found=text, expected="a team such as 5 or 05_Net", remedy="correct it"
+        )
+    return int(match["id"])
 
 
 def _successful(results: Path, protocol_name: str | None) -> list[Stored]:

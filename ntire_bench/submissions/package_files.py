@@ -9,18 +9,18 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError
 from ntire_bench.source import files
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "files_of", "sha256"]
+__all__ = ["COMPILED", "MOST_BYTES", "MOST_FILES", "files_of", "sha256"]
 
 MOST_FILES = 200
 MOST_BYTES = 8 * 2**20  # of all files together: it is a program's text, its weights are the checkpoint
 _MOST_DEPTH = 8
-_LEFT_OUT = ("__pycache__",)
+COMPILED = "__pycache__"  # it changes whenever somebody runs the files
 
 
 def files_of(folder: Path) -> dict[str, Path]:
     """Return the files of a package, by their names in it with slashes, in the order of these.
 
-    Hidden files and what Python compiled are left out.
+    What Python compiled is left out; a worker behind namespaces does not see it (`Submission.unhashed`).
 
     Args:
         folder: The package.
@@ -35,7 +35,7 @@ def files_of(folder: Path) -> dict[str, Path]:
         place, depth = todo.pop()
         for entry in _entries(place):
             path = Path(entry.path)
-            if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            if entry.name == COMPILED:
                 continue
             if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
                 raise _refused(path, "is a link, or no ordinary file", "put the file itself there")

@@ -83,6 +83,11 @@ class Submission:
         return tuple(dict.fromkeys(path.resolve() for path in own if path is not None))
 
     @property
+    def unhashed(self) -> tuple[Path, ...]:
+        """Folders inside of what is readable that its hash does not cover: its process must not see them."""
+        return () if self.package is None else tuple(sorted(self.package.rglob("__pycache__")))
+
+    @property
     def outside(self) -> tuple[Path, ...]:
         """Files outside of the checkout that its process can read: links in the checkout lead there."""
         root = None if self.branch is None else self.branch.root.resolve()

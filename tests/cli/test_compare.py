@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import toys
+from commands import DECLARED, process
 from pairs import smooth, write_pairs
 from PIL import Image
 from record_factory import make_failure, make_record
@@ -34,7 +36,7 @@ def test_two_teams(call, results):
     assert "05_Net is faster than 06_Other: 0.889 of its runtime, 0.8" in result.stdout
     assert "PSNR on Y, valid: 28.55 dB and 28.55 dB, +0.000 dB" in result.stdout
     document = json.loads(call("compare", "05", "6", "--json", "--results", results).stdout)
-    assert document["runtime"]["verdict"] == "faster" and len(document["images"]) == 4
+    assert document["runtime"]["verdict"] == "faster" and len(document["images"]) == 400
     assert [path.count("/") for path in document["records"]] and document["costs"][0]["change"] == 0
 
 
@@ -59,6 +61,8 @@ def test_a_version_before_is_of_other_files(call, results):
         (["compare", "5", "gone.json"], "the record cannot be read"),
         (["show", "5_Other"], "there is no successful record of 5_Other"),
         (["compare", "5", "6", "--plot", "a.gif"], "the suffix names no format"),
+        (["compare", "5", "6", "--plot", "a.png", "--run"], "--run keeps no SR images"),
+        (["compare", "5~1", "6", "--run"], "this names no submission"),
         (["compare", "5", "6", "--plot", "a.png", "--data-dir", "nowhere"], "no such data folder"),
     ],
 )
@@ -71,14 +75,18 @@ def test_wrong_use_is_one_message(call, results, words, said):
 def test_show_lists_images_in_the_order_that_is_asked_for(call, results):
     document = json.loads(call("show", "5", "--results", results, "--json").stdout)
     names = [(row["split"], row["name"]) for row in document["images"]]
-    assert names == [(split, name) for split in ("valid", "test") for name in ("0801", "0802")]
+    assert (
+        len(names) == 400
+        and names[:2] == [("valid", "0801"), ("valid", "0802")]
+        and names[200] == ("test", "0801")
+    )
     assert document["images"][0]["psnr_db"] == 28.55 and document["images"][0]["baseline_psnr_db"] == 28.60
     slowest = json.loads(
         call("show", "5", "--results", results, "--sort", "runtime", "--most", 1, "--json").stdout
     )
     assert [row["runtime_ms"] for row in slowest["images"]] == pytest.approx([0.8 * 14.0])
     lowest = json.loads(call("show", "5", "--results", results, "--sort", "psnr", "--json").stdout)["images"]
-    assert [row["psnr_db"] for row in lowest] == [28.55, 28.55, 28.66, 28.66]
+    assert [row["psnr_db"] for row in lowest] == [28.55] * 200 + [28.66] * 200
     text = call("show", "5", "--results", results).stdout
     assert "valid/0801" in text and "2040x1356" in text and "-0.050" in text
 
@@ -143,3 +151,21 @@ def test_the_square_that_is_drawn_is_the_one_that_differs_most():
     error = ((a.astype(int) - b) ** 2).sum(axis=2)
     sums = {(r, c): error[r : r + 12, c : c + 12].sum() for r in range(0, 29, 4) for c in range(0, 49, 4)}
     assert sums[place_of_largest(a, b, 12, step=4)] == max(sums.values())
+
+
+@pytest.mark.slow
+def test_two_submissions_are_run_side_by_side_and_nothing_is_stored(tmp_path):
+    """A network that sleeps 50 ms in each call is slower than one that does not, whatever else runs."""
+    slow = toys.toy("__import__('time').sleep(0.05)", head=DECLARED)
+    toys.write_toy(tmp_path, 5, "Slow", body=slow, checkpoint=toys.state_dict())
+    toys.write_toy(tmp_path, 6, "Quick", body=toys.DECLARED)
+    write_pairs(tmp_path / "images", "valid", [smooth(1), smooth(2)])
+    words = ["--data_dir", "images", "--rounds", "3", "--json"]
+    done = process("compare", "5", "06_Quick", "--run", *words, cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    runtime = done.document["runtime"]
+    assert runtime["ratio"] > 1 and "05_Slow" == done.document["a"]["label"]
+    assert [one["difference_db"] for one in done.document["images"]] == [0.0, 0.0]
+    assert not (tmp_path / "leaderboard").exists()
+    same = process("compare", "5", "5", "--run", *words, cwd=tmp_path)
+    assert same.code == 2 and "both are the same submission" in same.stderr

@@ -93,8 +93,8 @@ def test_other_images_and_baselines_give_no_verdict_and_no_psnr() -> None:
 
 
 def test_psnr_is_compared_image_by_image_and_costs_in_percent() -> None:
-    a = make_record(1, "A", psnr={"valid": (28.9, 27.0)}, params=90_000, flops=11_000_000_000)
-    b = make_record(2, "B", psnr={"valid": (28.4, 26.9)}, params=100_000, flops=10_000_000_000)
+    a = make_record(1, "A", psnr={"valid": (28.9, 27.0)}, params=90_000, flops=11_000_000_000, images=2)
+    b = make_record(2, "B", psnr={"valid": (28.4, 26.9)}, params=100_000, flops=10_000_000_000, images=2)
     found = compare(a, b, "y")
     assert [one.name for one in found.images] == ["0801", "0802"]
     assert [one.difference_db for one in found.images] == pytest.approx([0.5, 0.5])

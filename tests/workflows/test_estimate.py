@@ -107,10 +107,10 @@ def test_records_of_this_machine_tell_the_speed_and_others_nothing(tmp_path: Pat
         store.save(_here(timed(id_, f"Team{id_}", 0.5), run_s), tmp_path)
     found = speed_of_records(store.load_all(tmp_path)[0], options, baseline, 4)
     assert found is not None and found.start_s == 3.0  # nine seconds of loading in three launches
-    # 5 rounds over four images of 2040x1356.
-    pixels = 4 * 1356 * 2040 / 16
-    assert found.own == {"03_Team3": pytest.approx(12 / pixels), "04_Team4": pytest.approx(4 / pixels)}
-    assert found.pair_s == pytest.approx(8 / pixels)
+    # 12 rounds over two splits of 200 images of 2040x1356.
+    pixels = 2 * 200 * 1356 * 2040 / 16
+    assert found.own == {"03_Team3": pytest.approx(5 / pixels), "04_Team4": pytest.approx(20 / 12 / pixels)}
+    assert found.pair_s == pytest.approx((5 + 20 / 12) / 2 / pixels)
     someone = dataclasses.replace(baseline, name="Another")
     assert speed_of_records(store.load_all(tmp_path)[0], options, someone, 4) is None
 
