@@ -65,8 +65,9 @@ def not_compared(base: str, channel: Channel, why: str, *, undecided: tuple[str,
 def growth_of(record: Record, base: str, channel: Channel, limits: Limits) -> Growth:
     """Compare a submission with the version beside which it was evaluated.
 
-    A runtime exceeds its limit where the whole 95 % interval of the ratio does; where it cannot be told
-    whether the runtime is stable, the limit is not decided.
+    A runtime exceeds its limit where the whole 95 % interval of the ratio does. Where there is none, or
+    the worker's clock did not fit this program's, the limit is not decided. A runtime that other programs
+    disturbed has a wide interval, which is answer enough.
 
     Args:
         record: Successful; the earlier version is in the place of the baseline.
@@ -80,7 +81,8 @@ def growth_of(record: Record, base: str, channel: Channel, limits: Limits) -> Gr
     undecided: list[str] = []
     if limits.runtime is not None:
         low = None if found.runtime.ci95 is None else found.runtime.ci95[0]
-        if low is None or found.runtime.ratio is None:
+        believed = record.timing is not None and record.timing.attested is not False
+        if low is None or found.runtime.ratio is None or not believed:
             undecided.append(f"the runtime: {found.runtime.how}")
         elif low > 1 + limits.runtime:
             over.append(

@@ -106,7 +106,8 @@ def _case(item: Judged) -> ElementTree.Element:
     if item.problems:
         kind = "error" if item.exit_code == 2 else "failure"
         text = "\n".join(item.problems)
-        problem = ElementTree.SubElement(case, kind, message=_xml(item.problems[0]), type=answer.outcome)
+        word = item.problems[0].split(":")[0].lower()
+        problem = ElementTree.SubElement(case, kind, message=_xml(item.problems[0]), type=word)
         problem.text = _xml(text)
     ElementTree.SubElement(case, "system-out").text = _xml("\n".join(_details(item)))
     return case

@@ -46,6 +46,10 @@ def test_without_an_interval_a_limit_on_the_runtime_is_not_decided() -> None:
     found = growth_of(once, "base", "y", Limits(runtime=0.05))
     assert found.exit_code == 2 and "one round" in found.undecided[0]
     assert growth_of(once, "base", "y", Limits(params=0.05)).exit_code == 0
+    other_clock = dataclasses.replace(record, timing=dataclasses.replace(record.timing, attested=False))
+    assert growth_of(other_clock, "base", "y", Limits(runtime=0.05)).exit_code == 2
+    shaky = dataclasses.replace(record, timing=dataclasses.replace(record.timing, unstable=("busy",)))
+    assert growth_of(shaky, "base", "y", Limits(runtime=0.05)).exit_code == 0
 
 
 def test_psnr_that_fell_and_several_limits() -> None:

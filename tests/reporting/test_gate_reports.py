@@ -63,7 +63,7 @@ def test_junit_counts_failures_and_errors_as_its_cases_have_them(several) -> Non
     outcomes = [[child.tag for child in case if child.tag != "system-out"] for case in cases]
     assert outcomes == [["failure"], ["failure"], ["error"], [], ["error"]]
     assert (suite.attrib["failures"], suite.attrib["errors"], suite.attrib["time"]) == ("2", "2", "4.250")
-    assert cases[0].find("failure").attrib["message"] == "OVER A LIMIT: x grew"
+    assert cases[0].find("failure").attrib == {"message": "OVER A LIMIT: x grew", "type": "over a limit"}
     assert "parameters: 103, 100 in abc (+3.0 %)" in cases[0].find("system-out").text
     assert cases[2].find("error").text == "NOT JUDGED: it does not load"
 
