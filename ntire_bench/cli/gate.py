@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from ntire_bench.cli.evaluation import (
     Request,
@@ -71,6 +72,7 @@ def gate(
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
 
     What an organizer has accepted with `accept` counts: beside the record, or in the folder of --results.
+    With --changed it counts only where --results is given: a change may bring words of its own.
 
     Exit status: 0 pass, 1 below a threshold or rejected, 2 could not be judged; of several, the worst.
     130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
@@ -96,12 +98,14 @@ def gate(
                 if as_json:
                     print_json({"gates": [], "strays": strays})
                 sys.exit(2 if strays else 0)
+        source = click.get_current_context().get_parameter_source("results")
+        trusted = None if changed is not None and source is ParameterSource.DEFAULT else results
         with interruptible(
             lambda: f"{len(answers)} of {len(wanted)} judged, nothing stored.",
             as_json=as_json,
             document=lambda: {"gates": [answer.document() for answer in answers], "strays": strays},
         ):
-            for answer in _judge_fresh(catalogue, wanted, request, results, baseline_too=changed is None):
+            for answer in _judge_fresh(catalogue, wanted, request, trusted, baseline_too=changed is None):
                 answers.append(answer)
     if as_json:
         documents = [answer.document() for answer in answers]
@@ -155,7 +159,7 @@ def _changed(base: str, catalogue: Catalogue, sources: Sources) -> tuple[list[in
 
 
 def _judge_fresh(
-    catalogue: Catalogue, ids: Sequence[int], request: Request, results: Path, *, baseline_too: bool
+    catalogue: Catalogue, ids: Sequence[int], request: Request, results: Path | None, *, baseline_too: bool
 ) -> Iterator[Answer]:
     """Evaluate submissions and judge them.
 
@@ -163,7 +167,7 @@ def _judge_fresh(
         catalogue: What there is.
         ids: What to judge.
         request: What the user asks for.
-        results: The folder of records, beside which lies what an organizer has accepted.
+        results: The folder of records, beside which lies what an organizer has accepted; None takes no word.
         baseline_too: Whether a baseline that the thresholds follow is judged as any other; else it is left
             to a person.
     """
@@ -192,8 +196,9 @@ def _judge_fresh(
                 except SubmissionError as error:  # its files cannot be read
                     reason = str(error)
                 else:
-                    folder = team_folder(results, rules.name, record.submission.label)
-                    yield judge(record, rules, channel, _accepted_in(folder))
+                    label = record.submission.label
+                    words = () if results is None else _accepted_in(team_folder(results, rules.name, label))
+                    yield judge(record, rules, channel, words)
                     continue
             yield not_judged(entry.label, rules, channel, reason)
 

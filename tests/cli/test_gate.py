@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,3 +98,22 @@ def test_a_fresh_run_hears_the_organizer_as_a_record_does(call, here, tmp_path, 
     assert json.loads(call(*fresh, "--json").stdout)["accepted"] == {"memorized": "it is known."}
     given.append(dataclasses.replace(record, submission=changed))  # other files: another submission
     assert call(*fresh).exit_code == 1
+
+
+def test_a_change_does_not_bring_an_organizers_word_of_its_own(call, here, tmp_path, monkeypatch):
+    """A pull request may hold files in the folder of records; a folder that is named is the organizer's."""
+    from ntire_bench.workflows import evaluate as module
+
+    finding = Finding(code="memorized", severity="reject", message="PSNR fell")
+    record = make_record(1, "Good", psnr={"valid": (28.0, 26.95)}, findings=(finding,))
+    monkeypatch.setattr(module, "evaluate", lambda *_, **__: record)
+    monkeypatch.setattr(sys.modules["ntire_bench.cli.gate"], "_changed", lambda *_: ([1], []))
+    images = here / "images"
+    sources = ("--models", here / "models", "--model-zoo", here / "model_zoo")
+    monkeypatch.chdir(tmp_path)  # as a checkout of the change
+    default = tmp_path / "leaderboard" / "results"
+    store.save(record, default)
+    assert call("accept", "1", "memorized", "--because", "x").exit_code == 0
+    words = ("gate", "--changed", "main", "--data-dir", images, "--isolation", "none", *sources)
+    assert call(*words).exit_code == 1
+    assert call(*words, "--results", default).exit_code == 0
