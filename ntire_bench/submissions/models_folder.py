@@ -13,8 +13,8 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.source.files import is_file, parse
 from ntire_bench.submissions import declaration as declarations
-from ntire_bench.submissions.borrowed import with_owners
 from ntire_bench.submissions import left_over, package_files
+from ntire_bench.submissions.borrowed import with_owners
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import (
     CHECKPOINT_SUFFIXES,

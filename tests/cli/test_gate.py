@@ -102,6 +102,8 @@ def test_a_fresh_run_hears_the_organizer_as_a_record_does(call, here, tmp_path, 
     assert json.loads(call(*fresh, "--json").stdout)["accepted"] == {"memorized": "it is known."}
     given.append(dataclasses.replace(record, submission=changed))  # other files: another submission
     assert call(*fresh).exit_code == 1
+
+
 def test_a_stored_record_becomes_junit_and_a_step_summary(call, record_file, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
