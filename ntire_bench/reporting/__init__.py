@@ -4,10 +4,13 @@
 format: a table for the terminal, Markdown and LaTeX (`papers`), CSV and JSON (`export`), an HTML page
 (`page`), or the challenge's results.txt.
 
-`audit_report` is the whole report of one evaluation.
+`audit_report` is the whole report of one evaluation. Two evaluations beside each other are `comparison_text`
+and `crops_plot`, the images of one `images_text`, the answers of a gate for other programs `gate_reports`, a
+team's numbers `factsheet`, what it is told of what it sent `feedback`.
 
 `among` puts own rows beside a reference's; `codabench` is what its scoring programs return.
 
-Others import: among, audit_report.audit_report, audit_report.markdown, captions, codabench,
-export.document, notebook.to_fragment, render, stability_plot.plot, stability_text.draw.
+Others import: among, audit_report.audit_report, audit_report.markdown, captions, codabench, comparison_text,
+crops_plot.plot_crops, export.document, factsheet, feedback.sheet, gate_reports, images_text,
+notebook.to_fragment, picture.refuse_other_suffix, render, stability_plot.plot, stability_text.draw.
 """

@@ -9,26 +9,11 @@ from itertools import groupby
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.reporting import captions, layout
+from ntire_bench.reporting.escape import latex, markdown
 from ntire_bench.reporting.layout import Style
 
 __all__ = ["MARKDOWN", "to_latex", "to_markdown"]
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "·": r"$\cdot$",
-    "↓": r"$\downarrow$",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "†": r"$^\dagger$",
-    "–": "--",
-    "→": r"$\to$",
-    "[": "{[}",  # after a line break in a table LaTeX would read it as the start of an argument
-    **{c: "\\" + c for c in "{}$&#%_"},
-}
 _SUB_SCORES = ("score_runtime", "score_params", "score_flops")
 
 
@@ -37,7 +22,7 @@ MARKDOWN = Style(
     below="{}↓".format,
     missing="–",
     note="†",
-    escape=lambda text: re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text),
+    escape=markdown,
 )
 
 
@@ -51,8 +36,7 @@ def to_markdown(board: Board, notes: bool = False) -> str:
     style = replace(
         MARKDOWN, note="†" if notes else "", best=lambda text: re.sub(r"^[^<]+", r"**\g<0>**", text)
     )
-    escape = style.escape
-    lines = [f"**{escape(layout.title(board))}**", ""]
+    lines = [f"**{markdown(layout.title(board))}**", ""]
     if board.rows:
         keys = layout.columns_of(board)
         lines.append("| " + " | ".join(" ".join(layout.column(key).lines) for key in keys) + " |")
@@ -60,7 +44,7 @@ def to_markdown(board: Board, notes: bool = False) -> str:
         lines += ["| " + " | ".join(layout.cells(board, row, keys, style)) + " |" for row in board.rows]
         lines.append("")
     texts = captions.captions(board, style) if notes else captions.for_paper(board, style)
-    return "\n".join([*lines, *(f"- {escape(text)}" for text in texts)]) + "\n"
+    return "\n".join([*lines, *(f"- {markdown(text)}" for text in texts)]) + "\n"
 
 
 def to_latex(board: Board, notes: bool = False) -> str:
@@ -75,7 +59,7 @@ def to_latex(board: Board, notes: bool = False) -> str:
         below=lambda text: rf"\underline{{{text}}}",
         missing="--",
         note=r"$^\dagger$" if notes else "",
-        escape=_escape,
+        escape=latex,
         interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
         tied=r"$^{\approx}$",
         below_sign="underlined",
@@ -94,7 +78,7 @@ def to_latex(board: Board, notes: bool = False) -> str:
         r"% Needs \usepackage{booktabs} and \usepackage{graphicx}.",
         r"\begin{table*}",
         r"\centering",
-        rf"\caption{{{_escape(layout.title(board))}}}",
+        rf"\caption{{{latex(layout.title(board))}}}",
         rf"\label{{tab:{re.sub(r'[^A-Za-z0-9.-]', '-', board.protocol.name)}}}",
         r"\resizebox{\textwidth}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * (len(keys) - 1)}}}",
@@ -103,7 +87,7 @@ def to_latex(board: Board, notes: bool = False) -> str:
         *body,
         r"\bottomrule",
         r"\end{tabular}}",
-        *(rf"\par\footnotesize {_escape(text)}" for text in texts),
+        *(rf"\par\footnotesize {latex(text)}" for text in texts),
         r"\end{table*}",
     ]
     text = "\n".join(lines) + "\n"
@@ -112,11 +96,6 @@ def to_latex(board: Board, notes: bool = False) -> str:
             "% Holds characters beyond ASCII: if one is missing in print, use XeLaTeX or LuaLaTeX.\n" + text
         )
     return text
-
-
-def _escape(text: str) -> str:
-    # Two hyphens in a row would be printed as one dash.
-    return "".join(_LATEX.get(c, c) for c in re.sub("-(?=-)", "-\0", text)).replace("\0", "{}")
 
 
 def _head(keys: Sequence[str]) -> list[str]:
@@ -133,7 +112,7 @@ def _head(keys: Sequence[str]) -> list[str]:
         column = layout.column(key)
         alone = {"team": "Team", "rank": "Rank", "ratio": "ratio", "params": "[M]", "flops": "[G]"}
         sub_score = column.group if key in _SUB_SCORES else column.name
-        below.append(alone.get(key, _escape(sub_score)))
+        below.append(alone.get(key, latex(sub_score)))
     return [" & ".join(above) + r" \\", " ".join(rules), " & ".join(below) + r" \\"]
 
 

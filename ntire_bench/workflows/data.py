@@ -35,7 +35,7 @@ class Data:
 def choose_data(
     split_names: Sequence[str],
     data_dir: Path | None,
-    protocol_name: str | None,
+    protocol_name: str | Protocol | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Data:
     """Check the images and choose the rules.
@@ -44,15 +44,15 @@ def choose_data(
         split_names: "valid", "test", or the NAME of folder pairs NAME_HR, NAME_LR.
         data_dir: Folder of the pairs. None looks in the working directory, its data/ and its parent; where no
             challenge images are there, the sample set is taken.
-        protocol_name: Of the rules, or the path of their TOML file; None takes the default protocol, or
-            "sample" on the sample set.
+        protocol_name: Of the rules, the path of their TOML file, or the rules themselves; None takes the
+            default protocol, or "sample" on the sample set.
         progress: Called with (files checked, files in all).
 
     Raises:
         DatasetError: The images are not fit; lists every problem.
         UsageError: The protocol does not go with the images.
     """
-    named = None if protocol_name is None else protocols.load(protocol_name)
+    named = protocols.load(protocol_name) if isinstance(protocol_name, str) else protocol_name
     rules = named or protocols.load()
     splits = load_splits(
         split_names,

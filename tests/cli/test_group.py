@@ -26,8 +26,10 @@ def test_a_group_alone_shows_its_help(call):
 
 
 def test_every_command_has_json(call):
-    names = "accept audit check fuse gate import keygen leaderboard list new prepare reference run".split()
-    names += ["stability", "zoo"]
+    names = (
+        "accept audit check compare doctor factsheet fuse gate import intake keygen leaderboard list "
+        "new pack prepare reference run show stability zoo".split()
+    )
     assert sorted(group.main.commands) == names
     names = [name for name in names if name not in ("reference", "zoo")]  # groups
     for name in [*names, "reference add", "reference list", "zoo list", "zoo pull"]:
