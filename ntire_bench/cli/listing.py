@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import PATH, channel_option, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json, show_board, stored_board, write
+from ntire_bench.cli.site import Comparison, comparison_options, refuse_comparison, write_site
 from ntire_bench.cli.sources import Sources, open_catalogue, source_options
 from ntire_bench.text import relative
 
@@ -63,10 +64,11 @@ def list_(sources: Sources, as_json: bool) -> None:
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge"]),
+    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "site", "challenge"]),
     default="table",
     show_default=True,
-    help="What to write; challenge: its results.txt, with RGB PSNR.",
+    help="What to write; site: a folder of pages with plots, named with --output; challenge: its results.txt, "
+    "with RGB PSNR.",
 )
 @click.option("--reference", help="Show a published table instead: ntire2024.")
 @click.option(
@@ -75,16 +77,18 @@ def list_(sources: Sources, as_json: bool) -> None:
     help="Rank the records of this class: a part of the device's name, or of what else they were measured "
     'with, such as "torch 2.11".',
 )
-@click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
+@click.option("--output", "-o", type=PATH, help="File to write instead of standard output; a site's folder.")
+@comparison_options
 @json_flag
 def leaderboard(
     results: Path,
     protocol_name: str | None,
     channel: Channel | None,
-    fmt: Format,
+    fmt: Format | Literal["site"],
     reference: str | None,
     device: str | None,
     output: Path | None,
+    comparison: Comparison,
     as_json: bool,
 ) -> None:
     """Rank the stored records, or show a published table."""
@@ -100,6 +104,10 @@ def leaderboard(
     )
     if not reference and not results.is_dir():
         terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
+    if fmt == "site":
+        write_site(board, output, comparison, as_json=as_json)
+        return
+    refuse_comparison(comparison)
     chosen: Format = "json" if as_json else fmt
     if chosen == "table" and output is None:
         show_board(board)

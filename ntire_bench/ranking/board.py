@@ -43,6 +43,7 @@ class Board:
         sample: True where the embedded sample set was used: not comparable with the challenge.
         superseded: How many records were replaced by a newer one of the same team.
         source: Where a published table comes from; None for measured ones.
+        records: What the rows are of, without the lists of single images; empty for a published table.
     """
 
     protocol: Protocol
@@ -57,6 +58,7 @@ class Board:
     sample: bool = False
     superseded: int = 0
     source: str | None = None
+    records: tuple[Stored, ...] = ()
 
 
 def build(
@@ -112,6 +114,7 @@ def build(
         ),
         sample=any(item.record.sample for item in selection.chosen),
         superseded=selection.superseded,
+        records=selection.chosen,
     )
 
 

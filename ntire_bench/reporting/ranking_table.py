@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
+from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import COLUMNS, Style
@@ -76,8 +77,15 @@ def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]
 
 
 def _columns(board: Board) -> list[str]:
-    """Return the columns of the page: as in the other formats, but rank, team and final score come first."""
-    return [*_FIRST, *(name for name in layout.columns_of(board) if name not in _FIRST)]
+    """Return the columns of the page: as in the other formats, but rank, team and final score come first.
+
+    A split that no row has is left out.
+    """
+    known = {split for row in board.rows for split in (*row.entry.psnr_db, *row.entry.runtime_by_split_ms)}
+    absent = {
+        f"{what}_{split}" for split in JUDGED_SPLITS if split not in known for what in ("psnr", "runtime")
+    }
+    return [*_FIRST, *(name for name in layout.columns_of(board) if name not in (*_FIRST, *absent))]
 
 
 def _heading(name: str) -> str:
