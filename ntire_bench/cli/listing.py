@@ -67,8 +67,8 @@ def list_(sources: Sources, as_json: bool) -> None:
     type=click.Choice(["table", "md", "csv", "json", "latex", "html", "site", "challenge"]),
     default="table",
     show_default=True,
-    help="What to write; site: a folder of pages with plots, named with --output; challenge: its results.txt, "
-    "with RGB PSNR.",
+    help="What to write; site: a folder of pages with plots, named with --output; challenge: its "
+    "results.txt, with RGB PSNR.",
 )
 @click.option("--reference", help="Show a published table instead: ntire2024.")
 @click.option(
@@ -77,8 +77,19 @@ def list_(sources: Sources, as_json: bool) -> None:
     help="Rank the records of this class: a part of the device's name, or of what else they were measured "
     'with, such as "torch 2.11".',
 )
-@click.option("--output", "-o", type=PATH, help="File to write instead of standard output; a site's folder.")
+<<<<<<< HEAD
+@click.option("--output", "-o", type=PATH, help="File to write instead of standard output; folder of a site.")
 @comparison_options
+=======
+@click.option(
+    "--verify",
+    "key",
+    type=PATH,
+    metavar="KEY",
+    help="Rank only records that are signed with this public key.",
+)
+@click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
+>>>>>>> main
 @json_flag
 def leaderboard(
     results: Path,
@@ -87,6 +98,7 @@ def leaderboard(
     fmt: Format | Literal["site"],
     reference: str | None,
     device: str | None,
+    key: Path | None,
     output: Path | None,
     comparison: Comparison,
     as_json: bool,
@@ -100,7 +112,7 @@ def leaderboard(
     board = (
         board_from_reference(reference)
         if reference
-        else stored_board(results, protocol_name, channel, device)
+        else stored_board(results, protocol_name, channel, device, key)
     )
     if not reference and not results.is_dir():
         terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")

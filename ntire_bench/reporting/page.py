@@ -21,7 +21,7 @@ def asset(name: str) -> str:
 
 
 def to_html(board: Board) -> str:
-    """Return a board as a page of its own: the ranking with search and sorting, and what is to be known of it.
+    """Return a board as a page of its own: the ranking with search and sorting, and the notes.
 
     Names come from strangers, so every one is escaped. Where scripts are not allowed, the table is there all
     the same.

@@ -1,6 +1,6 @@
-"""The plots of a site, as Vega-Lite documents. Each page brings the data, by name; assets/charts.js joins both.
+"""The plots of a site, as Vega-Lite documents; each page brings the data, and assets/charts.js joins both.
 
-Colours are the variables of assets/page.css: plots are drawn as SVG, so that they follow a light or dark theme.
+Colours are the variables of assets/page.css: plots are SVG, and so follow a light or dark theme.
 """
 
 from __future__ import annotations

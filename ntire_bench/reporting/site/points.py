@@ -57,7 +57,7 @@ def quality_points(
 
 
 def cost_points(board: Board, links: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the points of FLOPs [G] over parameters [M]: {team, kind, rank, href, params, flops, front, label}.
+    """Return the points of FLOPs over parameters: {team, kind, rank, href, params [M], flops [G], front, label}.
 
     Args:
         board: With rows.

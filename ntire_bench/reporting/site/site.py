@@ -1,4 +1,4 @@
-"""Writes a board as a site: a folder that works from a disk as from a server, and asks no other for anything."""
+"""Writes a board as a site: a folder of pages that work from a disk and ask no server for anything."""
 
 from __future__ import annotations
 

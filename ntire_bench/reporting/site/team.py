@@ -49,7 +49,7 @@ def resolved(record: Record) -> list[tuple[str, str, str]]:
 
 
 def findings_of(record: Record, row: Row) -> list[dict[str, Any]]:
-    """Return what was found: {severity, word, code, message, accepted: why an organizer accepts it or None}."""
+    """Return what was found: {severity, word, code, message, accepted: an organizer's reason or None}."""
     order = list(_SEVERITIES)
 
     def place(finding: Finding) -> int:
@@ -91,9 +91,9 @@ def costs_of(record: Record) -> list[dict[str, Any]]:
 
 
 def images_of(record: Record) -> list[dict[str, Any]]:
-    """Return one line an image: {split, name, width, height, psnr_y, psnr_rgb, ssim, runtime, spread, base, gain}.
+    """Return a line for each image.
 
-    PSNR in dB, None where SR equals HR; runtime in ms; spread: half of what lies between the 10th and the
+    Keys: split, name, width, height, psnr_y, psnr_rgb, ssim, runtime, spread, base and gain. PSNR in dB, None where SR equals HR; runtime in ms; spread: half of what lies between the 10th and the
     90th percentile of its calls, in percent of the median, None where there are fewer than 3; base and gain:
     the baseline's PSNR, and what the team's is above it, in the channel that is judged.
     """
@@ -163,7 +163,8 @@ def extremes(images: Sequence[dict[str, Any]], channel: str) -> list[dict[str, A
 def steadiness(record: Record) -> dict[str, Any]:
     """Return the data of the plots of a runtime's steadiness, and what is said of it.
 
-    Keys: unknown, why there is nothing to draw, and then no other; or rounds [{round, side, value}], launches [{begin}], calls [{from, to, count}] and slow [(whose, how many, of how many, cause in words)].
+    Keys: unknown, why there is nothing to draw, and then no other; or rounds [{round, side, value}], launches
+    [{begin}], calls [{from, to, count}] and slow [(whose, how many, of how many, cause in words)].
     """
     from ntire_bench.estimating.stability import stability
 
