@@ -77,10 +77,6 @@ def list_(sources: Sources, as_json: bool) -> None:
     help="Rank the records of this class: a part of the device's name, or of what else they were measured "
     'with, such as "torch 2.11".',
 )
-<<<<<<< HEAD
-@click.option("--output", "-o", type=PATH, help="File to write instead of standard output; folder of a site.")
-@comparison_options
-=======
 @click.option(
     "--verify",
     "key",
@@ -88,8 +84,8 @@ def list_(sources: Sources, as_json: bool) -> None:
     metavar="KEY",
     help="Rank only records that are signed with this public key.",
 )
-@click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
->>>>>>> main
+@click.option("--output", "-o", type=PATH, help="File to write instead of standard output; folder of a site.")
+@comparison_options
 @json_flag
 def leaderboard(
     results: Path,
@@ -109,6 +105,8 @@ def leaderboard(
     from ntire_bench.ranking.board import board_from_reference
     from ntire_bench.reporting.render import render
 
+    if fmt != "site":
+        refuse_comparison(comparison)
     board = (
         board_from_reference(reference)
         if reference
@@ -119,7 +117,6 @@ def leaderboard(
     if fmt == "site":
         write_site(board, output, comparison, as_json=as_json)
         return
-    refuse_comparison(comparison)
     chosen: Format = "json" if as_json else fmt
     if chosen == "table" and output is None:
         show_board(board)

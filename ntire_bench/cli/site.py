@@ -40,7 +40,7 @@ comparison_options = options(
     click.option(
         "--sr-dir",
         type=PATH,
-        help="With --format site: the folder that run --save-dir filled; its images are compared side by side.",
+        help="With --format site: the folder that run --save-dir filled; images are compared side by side.",
     ),
     click.option(
         "--data-dir",

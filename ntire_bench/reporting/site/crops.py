@@ -311,7 +311,7 @@ def _agree(now: float, then: float | None) -> bool:
 
 
 def _errors(sr: Uint8, hr: Uint8) -> npt.NDArray[np.float64]:
-    """Return the mean absolute error of each square of `_BLOCK` pixels a side; the rest at the edges is left out.
+    """Return the mean absolute error of each square of `_BLOCK` pixels a side, without the rest at the edges.
 
     Returns:
         (H // 8, W // 8) float64, grey levels.

@@ -57,7 +57,9 @@ def quality_points(
 
 
 def cost_points(board: Board, links: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the points of FLOPs over parameters: {team, kind, rank, href, params [M], flops [G], front, label}.
+    """Return the points of FLOPs over parameters.
+
+    Keys of each: team, kind, rank, href, params [M], flops [G], front and label.
 
     Args:
         board: With rows.
