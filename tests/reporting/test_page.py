@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from html_pages import Page
 from record_factory import make_record
 
 from ntire_bench.protocols import protocol as protocols
@@ -15,44 +15,6 @@ from ntire_bench.ranking.board import Board, board_from_reference, build
 from ntire_bench.ranking.board_notes import display_name
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import render
-
-VOID = ("meta", "rect", "line", "input")
-
-
-class Page(HTMLParser):
-    """Checks that elements nest, and keeps their attributes, the text of cells, and all text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.text += data
-        if {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += data
-
-    def attributes(self, tag: str, name: str) -> list[str | None]:
-        return [held[name] for found, held in self.seen if found == tag and name in held]
 
 
 def page(board: Board) -> Page:

@@ -27,7 +27,7 @@ for (const place of document.querySelectorAll("[data-slider]")) (() => {
   const line = make("span", {className: "line"});
   const one = make("span", {className: "name one"}), two = make("span", {className: "name two"});
   const range = make("input", {type: "range", min: 0, max: 100, step: 1, value: 50});
-  range.setAttribute("aria-label", "How much of the left image is shown, in percent");
+  range.setAttribute("aria-label", "Position of the line, in percent");
   const stage = make("div", {className: "slider"}, under, over, line, one, two, range);
   const told = make("p", {className: "hint"});
   place.append(tools, stage, told);

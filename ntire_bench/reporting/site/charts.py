@@ -61,7 +61,7 @@ def quality_chart(values: Sequence[Mapping[str, Any]], splits: Sequence[str], ch
         alt.Tooltip("half:Q", title="± [%]", format=".2f"),
         alt.Tooltip("psnr:Q", title="PSNR [dB]", format=".3f"),
     ]
-    layers = [_front(chart, x, y), _points(chart, x, y, tooltip), *_labels(chart, x, y)]
+    layers = [_front(chart, x, y), _points(chart, x, y, tooltip), *_labels(chart, x, y, values)]
     if any(value["low"] is not None for value in values):
         layers.insert(1, interval)
     if any(value["threshold"] is not None for value in values):
@@ -87,7 +87,7 @@ def costs_chart(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         alt.Tooltip("flops:Q", title="FLOPs [G]", format=".3f"),
     ]
     chart = alt.Chart(alt.NamedData("costs"))
-    layers = [_front(chart, x, y), _points(chart, x, y, tooltip), *_labels(chart, x, y)]
+    layers = [_front(chart, x, y), _points(chart, x, y, tooltip), *_labels(chart, x, y, values)]
     return _whole(alt.layer(*layers), "FLOPs over parameters, one point a team")
 
 
@@ -201,10 +201,13 @@ def _front(chart: Any, x: Any, y: Any) -> Any:  # noqa: ANN401
     return line.encode(x=x, y=y, color=_altair().value("var(--ink)"))
 
 
-def _labels(chart: Any, x: Any, y: Any) -> list[Any]:  # noqa: ANN401
+def _labels(chart: Any, x: Any, y: Any, values: Sequence[Mapping[str, Any]]) -> list[Any]:  # noqa: ANN401
     """Return the names beside points, on the side where there is room."""
     layers = []
+    known = {value["label"] for value in values}
     for side, align, dx in (("right", "left", 8), ("left", "right", -8)):
+        if side not in known:
+            continue
         text = chart.transform_filter(f"datum.label == '{side}'").mark_text(
             align=align, dx=dx, dy=-8, fontSize=11
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ from ntire_bench.ranking.ranks import Row
 
 __all__ = ["cost_points", "front_of", "labelled", "quality_points"]
 
-# A PSNR further below the median than this is told and not drawn: it would press the others into one line.
-_FAR_DB = 1.5
+# The PSNR of a team without a rank that is further below the ranked ones than this is told and not drawn: it
+# would press the others into one line.
+_FAR_DB = 0.3
 # A threshold further below the lowest point than this is not drawn, for the same reason.
 _THRESHOLD_DB = 0.3
 _NEAR = (0.2, 0.05)  # two labels nearer than this, as a share of the plot's width and height, would overlap
@@ -44,7 +44,8 @@ def quality_points(
         if not points:
             continue
         kept_splits.append(split)
-        lowest = statistics.median(point["psnr"] for point in points) - _FAR_DB
+        ranked = [point["psnr"] for point in points if point["kind"] != "no rank"]
+        lowest = min(ranked or [point["psnr"] for point in points]) - _FAR_DB
         beyond += [f"{p['team']} ({p['psnr']:.2f} dB on {split})" for p in points if p["psnr"] < lowest]
         points = [point for point in points if point["psnr"] >= lowest]
         least = min(point["psnr"] for point in points) - _THRESHOLD_DB
