@@ -194,9 +194,9 @@ def main(teams: int, images: int, rounds: int, records: int, keep: Path | None) 
             store.save(make_record(number, images, rounds), root / "results")
         load = os.getloadavg()[0]
         print(f"load of the last minute: {load:.1f} on {os.cpu_count()} cores")
-        command = [sys.executable, "-m", "ntire_bench", "leaderboard", "--results", root / "results"]
+        command = [sys.executable, "-m", "ntire_bench", "leaderboard", "--results", str(root / "results")]
         begin = time.perf_counter(), _cpu_s()
-        subprocess.run([*command, "--format", "site", "--output", root / "site"], check=True)
+        subprocess.run([*command, "--format", "site", "--output", str(root / "site")], check=True)
         _told(f"a site of {teams} teams with {images} images each", begin, "10 s")
         if records:
             for number in range(records):

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, str] = {
     "audit": "client records wire",
     "ranking": "data estimating protocols records",
     "challenge_results": "protocols ranking records",
-    "reporting": "challenge_results estimating protocols ranking records",
+    "reporting": "challenge_results data estimating metrics protocols ranking records",
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
     "workflows": "client data estimating isolation machine measuring protocols ranking records submissions "
@@ -54,6 +54,8 @@ MAY_IMPORT_INSIDE: dict[str, str] = {
     "isolation": "isolation/inside isolation/levels",
     "isolation/inside": "isolation/levels",
     "isolation/levels": "",
+    "reporting": "",
+    "reporting/site": "reporting",
     "worker": "worker/checkout worker/costs worker/loading worker/network",
     "worker/network": "",
     "worker/fitting": "worker/network",

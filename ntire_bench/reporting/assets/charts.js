@@ -17,12 +17,10 @@
     spec.datasets = {...spec.datasets, ...data};
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, config, tooltip: inside,
-      // A link may lead to a page beside this one and nowhere else; nothing is loaded for a plot.
-      loader: {load: () => Promise.reject(new Error("a plot loads nothing")), target: "_self"},
+      loader: {target: "_self"},  // a click on a point opens the team's page here
     };
-    const {view} = await window.vegaEmbed(place, spec, options);
+    await window.vegaEmbed(place, spec, options);
     place.dataset.drawn = "yes";
-    view.addEventListener("click", (event, item) => { if (item?.datum?.href) event.preventDefault?.(); });
   };
   for (const place of document.querySelectorAll("[data-chart]")) {
     if (window.ntireCharts[place.dataset.chart]) draw(place);

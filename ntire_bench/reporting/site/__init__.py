@@ -3,5 +3,5 @@
 site.py writes the folder. points.py and team.py say what is shown, charts.py how it is drawn, crops.py which
 parts of which SR images are compared. What is in templates/ puts text into pages, and escapes all of it.
 
-Others import: site.SrImages, site.write_site.
+Others import: site.
 """

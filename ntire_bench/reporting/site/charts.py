@@ -159,7 +159,7 @@ def javascript() -> str:
         "Washington Interactive Data Lab and contributors. All rights reserved. BSD-3-Clause licence; "
         "its text is in NOTICE.txt beside this file. */"
     )
-    return f"{notice}\n(() => {{{vl_convert.javascript_bundle()}\n}})();\n"
+    return f"{notice}\n(() => {{{vl_convert.javascript_bundle(None)}\n}})();\n"
 
 
 def _scale(values: Sequence[float]) -> Any:  # noqa: ANN401

@@ -251,10 +251,8 @@ def _team(
         for image in images
         if image["gain"] is not None and not row.entry.is_baseline
     ]
-    data = {
-        "gain": gains,
-        **{key: steady[key] for key in ("rounds", "launches", "calls") if key in steady},
-    }
+    data: dict[str, Any] = {"gain": gains}
+    data |= {key: steady[key] for key in ("rounds", "launches", "calls") if key in steady}
     text = pages.get_template("team.html.j2").render(
         **common,
         root="../",
