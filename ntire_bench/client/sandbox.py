@@ -115,6 +115,19 @@ class Sandbox:
         """Process id of the worker itself, for tests."""
         return self._spawned.pid
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all its processes so far [s]; see `Spawned.cpu_seconds`."""
+        return self._spawned.cpu_seconds()
+
+    @property
+    def cpu_time_is_exact(self) -> bool:
+        """Whether a control group counts that; else it is in steps of 10 ms, and may miss processes."""
+        return self._spawned.is_counted
+
+    def paused(self) -> contextlib.AbstractContextManager[bool]:
+        """Have all its processes stand still in the body, where that can be had; see `Spawned.paused`."""
+        return self._spawned.paused()
+
     @property
     def killed(self) -> bool:
         """Whether a signal has ended the process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import math
 import time
@@ -120,6 +121,19 @@ class Worker:
     def pid(self) -> int:
         """Process id."""
         return self._sandbox.pid
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that its processes have used so far [s], whoever of them still runs."""
+        return self._sandbox.cpu_seconds()
+
+    @property
+    def cpu_time_is_exact(self) -> bool:
+        """Whether a control group counts that; else it is in steps of 10 ms, and may miss processes."""
+        return self._sandbox.cpu_time_is_exact
+
+    def paused(self) -> contextlib.AbstractContextManager[bool]:
+        """Have all its processes stand still in the body; gives whether they do."""
+        return self._sandbox.paused()
 
     def hello(self) -> dict[str, Any]:
         """Return what only the worker knows of the environment (see `device.describe`).

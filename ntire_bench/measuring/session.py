@@ -273,7 +273,7 @@ class Session:
             return [0.0] * len(self.sides)
         smallest = min(lrs, key=lambda lr: lr.size)
         calls = [functools.partial(side.worker.null_run, smallest) for side in self.sides]
-        return usual_out_of_turn([side.worker.pid for side in self.sides], calls)
+        return usual_out_of_turn([side.worker.cpu_seconds for side in self.sides], calls)
 
     def _foresee(self, *, warm_ups: int) -> None:
         """Tell the progress display how many calls there will be, so many warm-ups being done."""

@@ -289,8 +289,13 @@ def _clock(timing: Timing) -> Check:
 def _turns(timing: Timing) -> Check:
     others = timing.monitor.get("others_cpu")
     evidence = [] if others is None else [f"other programs used {others:.0%} of the machine"]
-    what = "whether it computes while the baseline is timed, or leaves work behind"
-    return Check(name="Turns", what=what, on="every turn of the baseline", evidence=tuple(evidence))
+    frozen, cores = timing.monitor.get("idle_side_frozen"), timing.monitor.get("cores_in_turn")
+    if frozen is not None:
+        evidence.append(f"in {frozen:.0%} of the turns of one side the other stood still")
+    if cores is not None:
+        evidence.append(f"it used {cores:.2f} cores in its own turns")
+    what = "whether it computes while the baseline is timed or beside its own threads, or leaves work behind"
+    return Check(name="Turns", what=what, on="every turn of both sides", evidence=tuple(evidence))
 
 
 def _isolation(record: Record) -> Check:

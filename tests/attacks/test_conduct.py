@@ -30,7 +30,8 @@ from PIL import Image
 from ntire_bench.client import sandbox
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.estimating.stopping import StopRule
-from ntire_bench.isolation import spawn
+from ntire_bench.isolation import cgroups, spawn
+from ntire_bench.isolation.cgroups import Group
 from ntire_bench.isolation.choose import try_level
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.measuring import plan as planning
@@ -140,6 +141,7 @@ CHANGING = ("31_results", "34_build")
 
 # Runtime over that of the same network without the trick, timed in turns; and findings that are raised.
 SEVERAL: dict[str, Any] = {"rounds": 3, "per_launch": 3, "baseline": "plain"}
+MANY: dict[str, Any] = {"rounds": 24, "per_launch": 24, "baseline": "plain"}
 TIMED: list[tuple[Plan, set[str]]] = [
     (
         Plan("07_thread", **SEVERAL),
@@ -148,21 +150,31 @@ TIMED: list[tuple[Plan, set[str]]] = [
     (Plan("09_replay", baseline="plain"), set()),
     (Plan("11_clock", **SEVERAL), {"timing-unattested"}),
     (Plan("12_results", **SEVERAL), {"timing-unattested"}),
+    (Plan("12_some_results", **SEVERAL), {"timing-unattested"}),
     (Plan("13_private_warm_up", **SEVERAL), set()),
+    (Plan("15_flags_put_back", **MANY), {"busy-beyond-threads"}),
+    (Plan("15_second_process", **MANY), {"busy-beyond-threads"}),
     (Plan("17_look_ahead", **SEVERAL), {"threads-in-forward"}),
     (Plan("36_patches", **SEVERAL), set()),
 ]
 LEAST_RATIO = 0.5  # each trick would give under 0.1; on a machine that others use, the honest one 0.7 to 1.4
 
 # Nobody stops these; docs/INTEGRITY.md says so.
-NOT_STOPPED = (Plan("30_forged_costs"), Plan("15_flags_put_back"))
+NOT_STOPPED = (Plan("30_forged_costs"),)
 HARMLESS = (Plan("10_timed_only"), Plan("30_checker"), Plan("32_spoofed_output"))
-BUSY = Plan("14_busy_child", baseline="slow")
+# What counts the CPU time of each.
+BUSY = {
+    Plan("14_busy_child", baseline="slow"): "control group",
+    Plan("14_orphans", baseline="slow"): "processes",
+}
 
 # Fair, and unusual in what they do to memory, time, formats or pixels.
 CONTROLS = [
     Plan(name, rounds=4, per_launch=2) for name in ("plain", "in_place", "lazy_buffer", "tiled", "autocast")
 ]
+
+
+WAITING = Plan("idle_helpers", **MANY)
 
 
 def best_level() -> str:
@@ -326,7 +338,7 @@ def evaluated(
 
 # The limit on processes is one on all of a user's at L0 and L1: a fork bomb beside it takes another's away.
 BOMBS = [Plan("33_fork_bomb", level) for level in LEVELS]
-ALONE = {BUSY, SEAMS, *BOMBS, *(plan for plan, _ in TIMED)}
+ALONE = {*BUSY, SEAMS, WAITING, *BOMBS, *(plan for plan, _ in TIMED)}
 
 
 def raised(record: Record) -> dict[str, str]:
@@ -430,11 +442,23 @@ def test_a_trick_with_time_gains_nothing(evaluated, plan: Plan, codes: set[str])
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("plan", [BUSY], ids=str)
-def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, plan: Plan) -> None:
+@pytest.mark.parametrize("plan", BUSY, ids=str)
+def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, monkeypatch, plan: Plan) -> None:
+    """Where it is not kept from it: tests/isolation/test_cpu_time.py has what stands still."""
+    monkeypatch.setattr(Group, "freeze", lambda *_: False)
+    if BUSY[plan] == "processes":
+        monkeypatch.setattr(cgroups, "make", lambda _: Group())
     record = evaluated(plan)
     assert record.error is None, record.error
     assert raised(record).get("busy-out-of-turn") == REJECT, record.findings
+    assert record.timing.monitor["idle_side_frozen"] == 0.0
+
+
+@pytest.mark.timing
+def test_helpers_that_wait_are_no_work_out_of_turn_and_none_beyond_the_threads(evaluated) -> None:
+    record = evaluated(WAITING)
+    honest(record)
+    assert not {code for code in raised(record) if code.startswith("busy")}, record.findings
 
 
 @pytest.mark.timing
@@ -489,7 +513,7 @@ def test_every_file_is_evaluated() -> None:
         *RESOURCES,
         *LEAKING,
         *CHANGING,
-        BUSY.name,
+        *(plan.name for plan in BUSY),
         SEAMS.name,
     ]
     told += [plan.name for plan in (*HARMLESS, *NOT_STOPPED)]

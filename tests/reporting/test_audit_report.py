@@ -121,3 +121,14 @@ def test_command(call: Any, tmp_path: Path) -> None:
     assert document["checks"][0]["name"] == "PSNR" and document["follows"].startswith("Its figures follow")
     assert (tmp_path / "report.md").read_text() == shown.stdout
     assert call("audit").exit_code == 2
+
+
+def test_what_cpu_time_was_used_and_that_the_other_side_stood_still_is_told() -> None:
+    record = timed(1, "A", 0.5)
+    monitor = {"idle_side_frozen": 0.975, "cores_in_turn": 1.02}
+    record = dataclasses.replace(record, timing=dataclasses.replace(record.timing, monitor=monitor))
+    (turns,) = [check for check in audit_report(record, RULES).checks if check.name == "Turns"]
+    assert turns.evidence == (
+        "in 98% of the turns of one side the other stood still",
+        "it used 1.02 cores in its own turns",
+    )

@@ -159,7 +159,8 @@ def javascript() -> str:
         "Washington Interactive Data Lab and contributors. All rights reserved. BSD-3-Clause licence; "
         "its text is in NOTICE.txt beside this file. */"
     )
-    return f"{notice}\n(() => {{{vl_convert.javascript_bundle(None)}\n}})();\n"
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"{notice}\n(() => {{{script}\n}})();\n"
 
 
 def _scale(values: Sequence[float]) -> Any:  # noqa: ANN401
