@@ -92,7 +92,7 @@ def _heading(name: str) -> str:
     text = html.escape("\n".join(COLUMNS[name].lines))
     side = f' class="{_class(name)}"' if _class(name) else ""
     kind = ' data-kind="text"' if name == "team" else ""
-    best = ' data-best="descending"' if name.startswith("psnr") else ""
+    best = ' data-best="descending"' if name.startswith(("psnr", "ssim")) else ""
     sort = ' aria-sort="ascending"' if name == "rank" else ""
     return f'<th scope="col"{side}{kind}{best}{sort}><button type="button">{text}</button></th>'
 
@@ -141,6 +141,7 @@ def _values(row: Row) -> dict[str, str]:
     numbers = {
         "rank": row.rank,
         **{f"psnr_{split}": entry.psnr_db.get(split) for split in ("valid", "test")},
+        **{f"ssim_{split}": entry.ssim_y.get(split) for split in ("valid", "test")},
         **{f"runtime_{split}": entry.runtime_by_split_ms.get(split) for split in ("valid", "test")},
         "runtime": costs and costs.runtime_ms,
         "ratio": entry.ratio,
