@@ -73,7 +73,19 @@ BESIDE = {
 }
 ALL_MAY_IMPORT = {"errors", "interruption", "text"}
 
-HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy", "matplotlib"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "fvcore",
+    "pandas",
+    "cv2",
+    "skimage",
+    "scipy",
+    "matplotlib",
+    "altair",
+    "vl_convert",
+    "jinja2",
+}
 # Light when they are imported: a leaderboard builds anywhere, and the command starts fast.
 REPORTING = ("protocols", "records", "ranking", "challenge_results", "reporting", "cli")
 # A worker's first process starts without any installed package.

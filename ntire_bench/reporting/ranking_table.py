@@ -29,7 +29,15 @@ _STATUS = {
 }
 _FIRST = ("rank", "team", "final")
 # Left out where there is no room, or by choice.
-_DETAILS = ("runtime_valid", "runtime_test", "score_runtime", "score_params", "score_flops")
+_DETAILS = (
+    "ssim_valid",
+    "ssim_test",
+    "runtime_valid",
+    "runtime_test",
+    "score_runtime",
+    "score_params",
+    "score_flops",
+)
 
 
 def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pytest
 from html_pages import Page
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imported_results import imported, published_text
 from PIL import Image
 from site_records import NASTY, board_in, records, site_record, write_sr_images
 
@@ -138,6 +139,16 @@ def test_a_published_table_has_plots_and_no_pages_of_teams(tmp_path):
     assert "KLETech-CEVI_Lowlight_Hypnotise (24.53 dB on valid)" in pages(tmp_path / "out")["index.html"].text
 
 
+def test_imported_results_have_pages_that_say_what_is_not_known(tmp_path, root):
+    results = tmp_path / "results.txt"
+    results.write_text(published_text(root), encoding="utf-8")
+    write(imported(results, tmp_path / "records"), tmp_path / "out")
+    page = pages(tmp_path / "out")["teams/01_XiaomiMM.html"]
+    assert "the record does not hold how the runtime was measured" in page.text
+    assert "26.94" in page.text and "device unknown, imported from results.txt" in page.text
+    assert data_of(page) == {"gain": []} and not page.attributes("div", "data-chart")
+
+
 # The folder
 
 
@@ -236,7 +247,7 @@ def test_gains_are_over_the_baseline_and_spread_is_of_the_calls():
         runtime_samples_ms=(9.0, 10.0, 10.0, 10.0, 10.0, 12.0),
     )
     splits = {"valid": dataclasses.replace(record.splits["valid"], per_image=(image,))}
-    (line,) = team.images_of(dataclasses.replace(record, splits=splits))
+    (line,) = team.images_of(dataclasses.replace(record, splits=splits), "y")
     assert line["gain"] == pytest.approx(28.55 - 28.60) and line["base"] == 28.60
     assert line["spread"] == pytest.approx(100 * (10.0 - 9.0) / 2 / 10.0)  # 10th percentile: the first of six
 
@@ -257,7 +268,7 @@ def test_extremes_are_the_slowest_and_the_hardest():
     record = site_record(1, "Ann")
     three = (image("a", 3.0, 30.0), image("b", 9.0, None, 9000), image("c", 5.0, 20.0))
     splits = {"valid": dataclasses.replace(record.splits["valid"], per_image=three)}
-    lists = team.extremes(team.images_of(dataclasses.replace(record, splits=splits)), "y")
+    lists = team.extremes(team.images_of(dataclasses.replace(record, splits=splits), "y"), "y")
     named = {one["title"]: [name for _, name, _ in one["images"]] for one in lists}
     assert named["Slowest"] == ["b", "c", "a"] and named["Slowest per megapixel"] == ["c", "a", "b"]
     assert named["Hardest, lowest PSNR"] == ["c", "a"]

@@ -72,6 +72,7 @@ def make_crops(
     *,
     scale: int,
     border: int,
+    channel: str,
     progress: Callable[[int, int], None],
 ) -> Crops:
     """Choose images and places, and cut the HR image and each team's SR image there.
@@ -84,6 +85,7 @@ def make_crops(
         where: The images.
         scale: HR size over LR size.
         border: Pixels that the metrics crop off every side.
+        channel: "y" or "rgb", the PSNR that is judged.
         progress: Called with (images done, images in all).
 
     Raises:
@@ -104,7 +106,6 @@ def make_crops(
             expected="files like 07_Example/DIV2K_LSDIR_valid/0801.png",
             remedy="name the folder that run --save-dir filled, or leave this option out",
         )
-    channel = next(iter(records.values())).psnr_channel
     chosen = most_telling(
         {key: [_psnr(side, channel) for side in sides] for key, sides in kept.items()}, where.most
     )

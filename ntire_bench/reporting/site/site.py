@@ -99,6 +99,7 @@ def write_site(
             images,
             scale=board.protocol.scale,
             border=board.protocol.border,
+            channel=board.channel,
             progress=lambda done, total: progress("SR images", done, total),
         )
     files = _assets(board, crops)
@@ -244,7 +245,7 @@ def _team(
     beside: list[str | None],
 ) -> bytes:
     row, record = one.row, one.record
-    images = team.images_of(record)
+    images = team.images_of(record, board.channel)
     steady = team.steadiness(record)
     gains = [
         {"image": f"{image['split']} {image['name']}", "base": image["base"], "gain": round(image["gain"], 5)}

@@ -90,16 +90,20 @@ def costs_of(record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def images_of(record: Record) -> list[dict[str, Any]]:
+def images_of(record: Record, channel: str) -> list[dict[str, Any]]:
     """Return a line for each image.
 
     Keys: split, name, width, height, psnr_y, psnr_rgb, ssim, runtime, spread, base and gain. PSNR in dB, None
     where SR equals HR; runtime in ms. Spread: half of what lies between the 10th and the 90th percentile of
     its calls, in percent of the median, None where there are fewer than 3. Base and gain: the baseline's
     PSNR, and what the team's is above it, in the channel that is judged.
+
+    Args:
+        record: Whole.
+        channel: "y" or "rgb", the PSNR that is judged.
     """
     lines = []
-    judged = f"psnr_{record.psnr_channel}_db"
+    judged = f"psnr_{channel}_db"
     for split, result in record.splits.items():
         other = record.baseline.splits.get(split) if record.baseline is not None else None
         bases = {} if other is None else {image.name: getattr(image, judged) for image in other.per_image}
