@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, str] = {
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
     "workflows": "client data estimating isolation machine measuring metrics protocols ranking records "
-    "submissions wire",
+    "source submissions wire",
     "cli": "challenge_results data estimating isolation measuring protocols ranking records reporting "
     "submissions workflows",
 }

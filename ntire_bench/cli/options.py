@@ -19,6 +19,7 @@ from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 
 __all__ = [
     "PATH",
+    "RESULTS",
     "Effort",
     "Images",
     "Machine",
@@ -105,10 +106,11 @@ places = options(
         help="Folder of the checkpoints.",
     ),
 )
+RESULTS = Path("leaderboard/results")
 results_folder = click.option(
     "--results",
     type=PATH,
-    default=Path("leaderboard/results"),
+    default=RESULTS,
     show_default=True,
     help="Folder of the records.",
 )

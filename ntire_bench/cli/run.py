@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,14 @@ from ntire_bench.cli.options import (
 )
 from ntire_bench.cli.output import print_json, show_board, stored_board
 from ntire_bench.cli.sources import open_catalogue, sources_and_baseline, tell_baseline
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
     from ntire_bench.ranking.board import Board
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.campaign import Evaluated
+    from ntire_bench.workflows.estimate import Estimate
 
 __all__ = ["DefaultId", "run"]
 
@@ -97,6 +99,7 @@ def run(
     from ntire_bench.records.signing import PrivateKey
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
+    from ntire_bench.workflows.foresee import foresee
 
     if save_images and save_dir is None:
         save_dir = Path(_SAVE_DIR)
@@ -108,6 +111,9 @@ def run(
             store.check_writable(folder)
     sign = PrivateKey(key).sign if key is not None else None
     data, options = images_and_options(request, effort, ssim=ssim, save_dir=save_dir)
+    if everything:
+        foreseen = functools.partial(foresee, catalogue, wanted, data, options, results, resume=resume)
+        _tell_estimate(foreseen, results, save_dir)
 
     evaluated: list[campaign.Evaluated] = []
     passed_over: list[Path] = []
@@ -163,6 +169,26 @@ def _is_rejected(item: Evaluated) -> bool:
     from ntire_bench.records.accepted import load_accepted, rejections
 
     return bool(rejections(item.record, load_accepted(item.path.parent)[0]))
+
+
+def _tell_estimate(foreseen: Callable[[], Estimate | None], results: Path, save_dir: Path | None) -> None:
+    """Say what a run of all submissions will take, before it begins.
+
+    Args:
+        foreseen: Returns the estimate.
+        results: Folder of the records.
+        save_dir: Folder of the SR images; None where none are kept.
+    """
+    from ntire_bench.cli import terminal
+    from ntire_bench.workflows.estimate import told
+
+    try:
+        found = foreseen()
+    except (MeasurementError, SubmissionError) as error:  # of the baseline; what runs next says so too
+        terminal.tell(f"How long this will take cannot be told: {error}")
+        return
+    for line in told(found, results, save_dir) if found is not None else ():
+        terminal.tell(line)
 
 
 def _wanted(catalogue: Catalogue, named: Sequence[str], everything: bool) -> list[int]:

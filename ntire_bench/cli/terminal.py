@@ -61,9 +61,9 @@ def _colours() -> Literal["auto"] | None:
     return None if os.environ.get("NO_COLOR") else "auto"
 
 
-def show(what: str | RenderableType) -> None:
+def show(what: str | RenderableType, *, style: str | None = None) -> None:
     """Print text or a table on standard output: what a command was asked for."""
-    _print(out(), what)
+    _print(out(), what, style)
 
 
 def tell(text: str, *, style: str | None = None) -> None:

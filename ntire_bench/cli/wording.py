@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ntire_bench.text import giga, one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.ranking.gate import Answer
     from ntire_bench.records.record import Complexity, Record, Timing
+    from ntire_bench.reporting.gate_reports import Judged
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.check import Check
@@ -202,8 +202,11 @@ def _rounds_line(timing: Timing) -> str:
     return f"{some}{reached}: {why}"
 
 
-def gate_lines(answer: Answer) -> Iterator[str]:
+def gate_lines(item: Judged) -> Iterator[str]:
     """Describe what the gate decided."""
+    from ntire_bench.reporting.gate_reports import growth_lines
+
+    answer = item.answer
     words = {"pass": "PASS", "below": "BELOW", "rejected": "REJECTED", "not judged": "NOT JUDGED"}
     word = words[answer.outcome]
     details = answer.reason or "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts)
@@ -215,5 +218,12 @@ def gate_lines(answer: Answer) -> Iterator[str]:
         yield _flat(f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}.")
     for note in answer.notes:
         yield f"Note: {note}."
+    if item.growth is not None:
+        for line in growth_lines(item.growth, answer.submission):
+            yield f"  {one_line(line)}"
+        for text in item.growth.exceeded:
+            yield f"OVER A LIMIT  {answer.submission}: {text}"
+        for text in item.growth.undecided:
+            yield f"NOT DECIDED  {answer.submission}: {text}"
     if answer.sample:
         yield SAMPLE

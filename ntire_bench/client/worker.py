@@ -97,6 +97,8 @@ class Worker:
         self._asked_threads = threads
         self._threads = threads or compute_threads()  # until the worker has told which device it has
         self._slow: Slow | None = None
+        # Landlock knows folders as a whole: with something hidden in one, it could not be listed any more.
+        walled = isolation is not None and isolation.level in ("L2", "L3")
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
             submission.file,
@@ -105,7 +107,7 @@ class Worker:
             device=device,
             isolation=isolation,
             readable=submission.readable,
-            hidden=hidden,
+            hidden=[*hidden, *(submission.unhashed if walled else ())],
             workdir=submission.workdir,
         )
 

@@ -23,7 +23,7 @@ from ntire_bench.data.cache_dir import cache_dir
 from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, write_png
 from ntire_bench.errors import DatasetError
 
-__all__ = ["VERSION", "is_sample_dir", "large_lr", "probe_hr", "probe_lr", "sample_dir"]
+__all__ = ["VERSION", "is_made", "is_sample_dir", "large_lr", "probe_hr", "probe_lr", "sample_dir"]
 
 VERSION = "sample-v1"  # another choice of photographs or crops is another version
 _SCALE = 4
@@ -89,6 +89,14 @@ def sample_dir() -> Path:
             remedy="set NTIRE_BENCH_CACHE to a folder that you may write to, or give --data_dir",
         ) from error
     return folder
+
+
+def is_made() -> bool:
+    """Return whether the sample set lies in the cache already."""
+    try:
+        return _is_complete(cache_dir() / VERSION)
+    except DatasetError:  # there is no place for one
+        return False
 
 
 def is_sample_dir(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
 from ntire_bench.source import files
+from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import few, one_line
 
@@ -34,9 +35,16 @@ def describe(submission: Submission) -> SubmissionInfo:
         file_sha256=file_sha256(submission.file),
         checkpoint=None if checkpoint is None else os.path.relpath(checkpoint),
         checkpoint_sha256=None if checkpoint is None else file_sha256(checkpoint),
-        sources_sha256=None if submission.branch is None else submission.branch.sources_sha256(),
+        sources_sha256=_sources_sha256(submission),
         declaration_sha256=file_sha256(toml) if declared else None,
     )
+
+
+def _sources_sha256(submission: Submission) -> str | None:
+    """Return the hash of the files that a branch, or a package, is made of; None for a single file."""
+    if submission.branch is not None:
+        return submission.branch.sources_sha256()
+    return None if submission.package is None else package_files.sha256(submission.package)
 
 
 def file_sha256(path: Path) -> str:

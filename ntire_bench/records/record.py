@@ -94,7 +94,8 @@ class SubmissionInfo:
             some sizes are, which `inferred` names.
         tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
         inferred: Everything that was found out rather than declared.
-        sources_sha256: Of all files of a challenge's checkout that the branch may need; None elsewhere.
+        sources_sha256: Of all files of a challenge's checkout that the branch may need, or of all files of a
+            package; None for a single file.
         declaration_sha256: Of the TOML file beside the model file; None where there is none.
     """
 

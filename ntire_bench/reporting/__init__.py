@@ -4,8 +4,11 @@
 terminal, Markdown, CSV, JSON and LaTeX (`export`), an HTML page (`page`), or the challenge's results.txt.
 `site/` makes it a folder of pages. Style sheets and scripts of pages are in `assets/`.
 
-`audit_report` is the whole report of one evaluation.
+`audit_report` is the whole report of one evaluation. Two evaluations beside each other are `comparison_text`
+and `crops_plot`, the images of one `images_text`, the answers of a gate for other programs `gate_reports`, a
+team's numbers `factsheet`, what it is told of what it sent `feedback`.
 
-Others import: audit_report.audit_report, audit_report.markdown, export, layout, notebook.to_fragment,
-page.asset, ranking_table, render, stability_plot.plot, stability_text.
+Others import: audit_report.audit_report, audit_report.markdown, comparison_text, crops_plot.plot_crops,
+export, factsheet, feedback.sheet, gate_reports, images_text, layout, notebook.to_fragment, page.asset,
+picture.refuse_other_suffix, ranking_table, render, stability_plot.plot, stability_text.
 """

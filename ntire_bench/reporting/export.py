@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -16,6 +15,7 @@ from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
 from ntire_bench.reporting import layout
+from ntire_bench.reporting.escape import latex, markdown
 from ntire_bench.reporting.layout import COLUMNS, Style
 from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.text import one_line
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
 __all__ = ["document", "frame", "to_csv", "to_json", "to_latex", "to_markdown"]
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "·": r"$\cdot$",
-    "↓": r"$\downarrow$",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "[": "{[}",  # after a line break in a table LaTeX would read it as the start of an argument
-    **{c: "\\" + c for c in "{}$&#%_"},
-}
 _FRAME_COLUMNS = (
     "id team is_baseline psnr_valid_db psnr_test_db ssim_valid ssim_test runtime_valid_ms runtime_test_ms"
     " runtime_ms runtime_ratio runtime_half_width params_m flops_g score_runtime score_params"
@@ -114,41 +100,32 @@ def to_json(board: Board) -> str:
 
 def to_markdown(board: Board) -> str:
     """Return title, table and captions as Markdown."""
-
-    def escape(text: str) -> str:
-        return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text)
-
     style = Style(
         place=lambda place: f"<sup>({place})</sup>",
         below=lambda text: f"{text}↓",
         missing="–",
         note="†",
-        escape=escape,
+        escape=markdown,
     )
-    lines = [f"**{escape(layout.title(board))}**", ""]
+    lines = [f"**{markdown(layout.title(board))}**", ""]
     if board.rows:
         keys = layout.columns_of(board)
         lines.append("| " + " | ".join(" ".join(COLUMNS[key].lines) for key in keys) + " |")
         lines.append("| :-- |" + " --: |" * (len(keys) - 1))
         lines += ["| " + " | ".join(layout.cells(board, row, keys, style)) + " |" for row in board.rows]
         lines.append("")
-    lines += [f"- {escape(text)}" for text in layout.captions(board)]
+    lines += [f"- {markdown(text)}" for text in layout.captions(board)]
     return "\n".join(lines) + "\n"
 
 
 def to_latex(board: Board) -> str:
     """Return a LaTeX table with its captions below; needs the packages booktabs and graphicx."""
-
-    def escape(text: str) -> str:
-        # Two hyphens in a row would be printed as one dash.
-        return "".join(_LATEX.get(c, c) for c in text).replace("--", "-{}-")
-
     style = Style(
         place=lambda place: f"$^{{({place})}}$",
         below=lambda text: rf"\underline{{{text}}}",
         missing="--",
         note=r"$^\dagger$",
-        escape=escape,
+        escape=latex,
         interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
         tied=r"$^{\approx}$",
     )
@@ -163,7 +140,7 @@ def to_latex(board: Board) -> str:
     lines = [
         r"\begin{table*}",
         r"\centering",
-        rf"\caption{{{escape(layout.title(board))}}}",
+        rf"\caption{{{latex(layout.title(board))}}}",
         r"\resizebox{\textwidth}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * (len(keys) - 1)}}}",
         r"\toprule",
@@ -171,7 +148,7 @@ def to_latex(board: Board) -> str:
         *body,
         r"\bottomrule",
         r"\end{tabular}}",
-        *(rf"\par\footnotesize {escape(text)}" for text in layout.captions(board)),
+        *(rf"\par\footnotesize {latex(text)}" for text in layout.captions(board)),
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"

@@ -20,7 +20,7 @@ class Catalogue:
     Attributes:
         submissions: Those that can be tried, by id.
         problems: Those that cannot, by id.
-        ignored: One sentence for each file that is no submission by its name, with the remedy.
+        ignored: One sentence for each file or folder that belongs to no submission, with the remedy.
         models: The folder or file that was searched.
         baseline_choice: Id or name of the submission to take for the baseline; None: as the protocol says.
         baseline_folder: What --baseline-dir holds; None to look for the baseline among these submissions.

@@ -27,7 +27,7 @@ _BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in:
 
 def default_output(submission: Submission, model_zoo: Path) -> Path:
     """Return where the inference checkpoint goes: beside the other one, and later runs prefer it."""
-    return model_zoo / f"{submission.file.stem}{DEPLOY_SUFFIX}.pth"
+    return model_zoo / f"{submission.stem}{DEPLOY_SUFFIX}.pth"
 
 
 def write_fused(

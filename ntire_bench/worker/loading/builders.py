@@ -13,7 +13,7 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
-from ntire_bench.worker.loading import missing_packages
+from ntire_bench.worker.loading import missing_packages, own_files
 from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.state_dict import StateDict
 
@@ -42,7 +42,7 @@ def classes(module: ModuleType) -> list[type[nn.Module]]:
     own = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, nn.Module) and value.__module__ == module.__name__
+        if inspect.isclass(value) and issubclass(value, nn.Module) and own_files.is_own(value, module)
     ]
     return list(dict.fromkeys(own))
 
@@ -53,7 +53,7 @@ def factories(module: ModuleType) -> list[Callable[..., Any]]:
         value
         for name, value in vars(module).items()
         if inspect.isfunction(value)
-        and value.__module__ == module.__name__
+        and own_files.is_own(value, module)
         and (_FACTORY.match(name) or name.lower() in _FACTORY_NAMES)
     ]
     return list(dict.fromkeys(own))
@@ -69,7 +69,10 @@ def no_network(module: ModuleType, file: Path) -> SubmissionError:
     missing = missing_packages.missing(module)
     if missing:
         return packages.needed(file, _reasons(missing), missing)
-    return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
+    remedy = "define the network in this file"
+    if own_files.is_package(file):
+        remedy = "import the network's class here, as in `from .model import Net`, or define it in this file"
+    return SubmissionError("defines no nn.Module", file=file, remedy=remedy)
 
 
 def several(file: Path, name: str, names: list[str], told: str) -> SubmissionError:
