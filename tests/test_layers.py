@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, str] = {
     "audit": "client records wire",
     "ranking": "data estimating protocols records",
     "challenge_results": "protocols ranking records",
-    "reporting": "challenge_results estimating protocols ranking records",
+    "reporting": "challenge_results data estimating metrics protocols ranking records",
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
     "workflows": "client data estimating isolation machine measuring metrics protocols ranking records "
@@ -56,6 +56,8 @@ MAY_IMPORT_INSIDE: dict[str, str] = {
     "isolation": "isolation/inside isolation/levels",
     "isolation/inside": "isolation/levels",
     "isolation/levels": "",
+    "reporting": "",
+    "reporting/site": "reporting",
     "worker": "worker/checkout worker/costs worker/loading worker/network",
     "worker/network": "",
     "worker/fitting": "worker/network",
@@ -73,7 +75,19 @@ BESIDE = {
 }
 ALL_MAY_IMPORT = {"errors", "interruption", "text"}
 
-HEAVY = {"torch", "torchvision", "fvcore", "pandas", "cv2", "skimage", "scipy", "matplotlib"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "fvcore",
+    "pandas",
+    "cv2",
+    "skimage",
+    "scipy",
+    "matplotlib",
+    "altair",
+    "vl_convert",
+    "jinja2",
+}
 # Light when they are imported: a leaderboard builds anywhere, and the command starts fast.
 REPORTING = ("protocols", "records", "ranking", "challenge_results", "reporting", "cli")
 # A worker's first process starts without any installed package.

@@ -19,6 +19,7 @@ from ntire_bench.cli.options import (
     results_folder,
 )
 from ntire_bench.cli.output import print_json, show_board, stored_board, write
+from ntire_bench.cli.site import Comparison, comparison_options, refuse_comparison, write_site
 from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
@@ -37,11 +38,12 @@ __all__ = ["leaderboard"]
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge", "codabench"]),
+    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "site", "challenge", "codabench"]),
     default="table",
     show_default=True,
-    help="What to write; challenge: its results.txt, with RGB PSNR; codabench: scores.json and "
-    "detailed_results.html of one team, into the folder --output.",
+    help="What to write; site: a folder of pages with plots, named with --output; challenge: its "
+    "results.txt, with RGB PSNR; codabench: scores.json and detailed_results.html of one team, into the "
+    "folder --output.",
 )
 @click.option(
     "--reference", metavar="NAME", help="Show a reference instead: ntire2024, or one that was kept."
@@ -69,14 +71,18 @@ __all__ = ["leaderboard"]
 @click.option("--team", type=click.IntRange(0), metavar="ID", help="With codabench: whose scores.")
 @click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
 @click.option(
-    "--output", "-o", type=PATH, help="File to write instead of standard output; of codabench, the folder."
+    "--output",
+    "-o",
+    type=PATH,
+    help="File to write instead of standard output; of a site and of codabench, the folder.",
 )
+@comparison_options
 @json_flag
 def leaderboard(
     results: Path,
     protocol_name: str | None,
     channel: Channel | None,
-    fmt: Format | Literal["codabench"],
+    fmt: Format | Literal["site", "codabench"],
     reference: str | None,
     among: str | None,
     references: Path,
@@ -86,6 +92,7 @@ def leaderboard(
     team: int | None,
     notes: bool,
     output: Path | None,
+    comparison: Comparison,
     as_json: bool,
 ) -> None:
     """Rank the stored records, or show a published table.
@@ -94,6 +101,8 @@ def leaderboard(
 
     Exit status: 0, or 1 where there is nothing to rank.
     """
+    if fmt != "site" or among:
+        refuse_comparison(comparison)
     if team is not None and (fmt != "codabench" or reference or among):
         raise UsageError("--team goes with records and --format codabench", remedy="leave one of them out")
     given = {
@@ -121,6 +130,10 @@ def leaderboard(
         )
     if fmt == "codabench":
         _write_codabench(board, output, as_json)
+    elif fmt == "site" and board.rows:
+        write_site(board, output, comparison, as_json=as_json)
+    elif fmt == "site":
+        _show(board, "json" if as_json else "table", None, notes=notes)
     else:
         _show(board, "json" if as_json else fmt, output, notes=notes)
     if not board.rows:

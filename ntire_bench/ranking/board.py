@@ -54,6 +54,7 @@ class Board:
         which: Which FLOPs and parameters are ranked.
         anew: What differs from the ranking by the rules that the records were made under; None where it is
             that ranking.
+        records: What the rows are of, without the lists of single images; empty for a published table.
     """
 
     protocol: Protocol
@@ -70,6 +71,7 @@ class Board:
     source: str | None = None
     which: WhichCosts = "audited"
     anew: Anew | None = None
+    records: tuple[Stored, ...] = ()
 
 
 def build(
@@ -147,6 +149,7 @@ def build(
         anew=None
         if before is None
         else compared(before.rows, rows, own, protocol, which, divided is not None),
+        records=selection.chosen,
     )
 
 

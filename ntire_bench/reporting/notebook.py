@@ -6,7 +6,7 @@ import html
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.reporting import captions, layout
-from ntire_bench.reporting.page import html_style
+from ntire_bench.reporting.ranking_table import html_style
 
 __all__ = ["to_fragment"]
 
