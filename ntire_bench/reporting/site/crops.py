@@ -198,9 +198,11 @@ def _is_name(text: str) -> bool:
 
 
 def _hr_path(where: SrImages, dataset: str, name: str) -> Path:
-    from ntire_bench.data.sample import sample_dir
+    root = where.data_dir
+    if root is None:
+        from ntire_bench.data.sample import sample_dir  # which not every system can make
 
-    root = sample_dir() if where.data_dir is None else where.data_dir
+        root = sample_dir()
     folder = root / f"{dataset}_HR"
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() == ".png"]
