@@ -26,8 +26,9 @@ from ntire_bench.ranking.board import board_from_reference
 from ntire_bench.records.record import ImageResult
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site import site as sites
-from ntire_bench.reporting.site.crops import SrImages, make_crops, window_at
+from ntire_bench.reporting.site.crops import SrImages, make_crops
 from ntire_bench.reporting.site.folder import slugs_of
+from ntire_bench.reporting.site.telling import window_at
 
 pytest.importorskip("altair", reason="the packages of the extra 'site' are not installed")
 DAY = datetime(2026, 11, 28)
