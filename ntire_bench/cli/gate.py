@@ -24,6 +24,7 @@ from ntire_bench.cli.options import (
     json_flag,
     machine_options,
     protocol_option,
+    results_folder,
     see_that_it_can_measure,
 )
 from ntire_bench.cli.output import print_json
@@ -34,6 +35,7 @@ from ntire_bench.text import one_line
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Protocol
     from ntire_bench.ranking.gate import Answer
+    from ntire_bench.records.accepted import Accepted
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.submissions.submission import Submission
 
@@ -43,7 +45,7 @@ _ONE_ROUND = Effort(rounds=1)  # enough for PSNR
 
 
 @click.command()
-@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
+@click.argument("teams", nargs=-1, metavar="[ID]...")
 @click.option("--record", "record_file", type=PATH, help="Judge this record instead of evaluating.")
 @click.option(
     "--changed",
@@ -55,23 +57,27 @@ _ONE_ROUND = Effort(rounds=1)  # enough for PSNR
 @channel_option
 @machine_options
 @sources_and_baseline
+@results_folder
 @json_flag
 @taken_as_request
 def gate(
-    ids: tuple[int, ...],
+    teams: tuple[str, ...],
     record_file: Path | None,
     changed: str | None,
     request: Request,
+    results: Path,
     as_json: bool,
 ) -> None:
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
+
+    What an organizer has accepted with `accept` counts: beside the record, or in the folder of --results.
 
     Exit status: 0 pass, 1 below a threshold or rejected, 2 could not be judged; of several, the worst.
     130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     from ntire_bench.cli import terminal, wording
 
-    if [bool(ids), record_file is not None, changed is not None].count(True) != 1:
+    if [bool(teams), record_file is not None, changed is not None].count(True) != 1:
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
     strays: list[str] = []
@@ -82,7 +88,7 @@ def gate(
         see_that_it_can_measure()
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
         catalogue = open_catalogue(request.sources, examples=changed is None)
-        wanted = list(dict.fromkeys(ids))
+        wanted = list(dict.fromkeys(map(catalogue.id_of, teams)))
         if changed is not None:
             wanted, strays = _changed(changed, catalogue, request.sources)
             if not wanted:
@@ -95,7 +101,7 @@ def gate(
             as_json=as_json,
             document=lambda: {"gates": [answer.document() for answer in answers], "strays": strays},
         ):
-            for answer in _judge_fresh(catalogue, wanted, request, baseline_too=changed is None):
+            for answer in _judge_fresh(catalogue, wanted, request, results, baseline_too=changed is None):
                 answers.append(answer)
     if as_json:
         documents = [answer.document() for answer in answers]
@@ -110,18 +116,24 @@ def gate(
 
 def _judge_record(file: Path, request: Request) -> Answer:
     """Judge a stored record, with what an organizer has accepted beside it."""
-    from ntire_bench.cli import terminal
     from ntire_bench.protocols import protocol
     from ntire_bench.ranking.gate import gate as judge
     from ntire_bench.records import store
-    from ntire_bench.records.accepted import load_accepted
 
     record = store.load(file)
     rules = protocol.load(request.protocol_name or record.protocol.name)
-    accepted, problems = load_accepted(file.parent)
+    return judge(record, rules, request.channel or record.psnr_channel, _accepted_in(file.parent))
+
+
+def _accepted_in(team_folder: Path) -> tuple[Accepted, ...]:
+    """Return what an organizer has accepted for a team, and say what of it cannot be read."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.records.accepted import load_accepted
+
+    accepted, problems = load_accepted(team_folder)
     for problem in problems:
         terminal.tell(str(problem))
-    return judge(record, rules, request.channel or record.psnr_channel, accepted)
+    return accepted
 
 
 def _changed(base: str, catalogue: Catalogue, sources: Sources) -> tuple[list[int], list[str]]:
@@ -143,7 +155,7 @@ def _changed(base: str, catalogue: Catalogue, sources: Sources) -> tuple[list[in
 
 
 def _judge_fresh(
-    catalogue: Catalogue, ids: Sequence[int], request: Request, *, baseline_too: bool
+    catalogue: Catalogue, ids: Sequence[int], request: Request, results: Path, *, baseline_too: bool
 ) -> Iterator[Answer]:
     """Evaluate submissions and judge them.
 
@@ -151,12 +163,14 @@ def _judge_fresh(
         catalogue: What there is.
         ids: What to judge.
         request: What the user asks for.
+        results: The folder of records, beside which lies what an organizer has accepted.
         baseline_too: Whether a baseline that the thresholds follow is judged as any other; else it is left
             to a person.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.gate import gate as judge
     from ntire_bench.ranking.gate import not_judged
+    from ntire_bench.records.store import team_folder
     from ntire_bench.submissions.baseline_choice import without_namesakes
     from ntire_bench.submissions.submission import Unusable
     from ntire_bench.workflows.evaluate import evaluate
@@ -178,7 +192,8 @@ def _judge_fresh(
                 except SubmissionError as error:  # its files cannot be read
                     reason = str(error)
                 else:
-                    yield judge(record, rules, channel)
+                    folder = team_folder(results, rules.name, record.submission.label)
+                    yield judge(record, rules, channel, _accepted_in(folder))
                     continue
             yield not_judged(entry.label, rules, channel, reason)
 

@@ -17,6 +17,7 @@ from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.keygen import keygen
 from ntire_bench.cli.listing import leaderboard, list_, prepare
+from ntire_bench.cli.new import new
 from ntire_bench.cli.output import tell_error
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
@@ -100,6 +101,7 @@ def main() -> None:
 main.add_command(list_)
 main.add_command(leaderboard)
 main.add_command(prepare)
+main.add_command(new)
 main.add_command(check)
 main.add_command(run)
 main.add_command(stability)

@@ -204,6 +204,13 @@ class Effort:
     max_time_s: float = MAX_TIME_S
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse numbers of rounds that contradict each other, before images are looked at."""
+        if self.rounds is not None and self.max_rounds != MAX_ROUNDS:
+            from ntire_bench.workflows.options import refuse_contradiction
+
+            refuse_contradiction(self.rounds, self.max_rounds)
+
 
 effort_options = options(
     click.option(

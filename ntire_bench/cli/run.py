@@ -52,8 +52,8 @@ class DefaultId:
 
 
 @click.command()
-@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
-@click.option("--model-id", "model_ids", type=click.IntRange(0), multiple=True, help="Same as ID.")
+@click.argument("teams", nargs=-1, metavar="[ID]...")
+@click.option("--model-id", "model_ids", metavar="ID", multiple=True, help="Same as ID.")
 @click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is.")
 @click.option("--resume", is_flag=True, help="Leave out what an earlier run has done.")
 @image_options
@@ -72,8 +72,8 @@ class DefaultId:
 @json_flag
 @taken_as_request
 def run(
-    ids: tuple[int, ...],
-    model_ids: tuple[int, ...],
+    teams: tuple[str, ...],
+    model_ids: tuple[str, ...],
     everything: bool,
     resume: bool,
     save_dir: Path | None,
@@ -101,7 +101,7 @@ def run(
     if save_images and save_dir is None:
         save_dir = Path(_SAVE_DIR)
     catalogue = open_catalogue(request.sources)
-    wanted = _wanted(catalogue, [*ids, *model_ids], everything)
+    wanted = _wanted(catalogue, [*teams, *model_ids], everything)
     refuse_unknown(catalogue, wanted)
     for folder in (results, save_dir):  # before anything is measured that could not be kept
         if folder is not None:
@@ -165,16 +165,16 @@ def _is_rejected(item: Evaluated) -> bool:
     return bool(rejections(item.record, load_accepted(item.path.parent)[0]))
 
 
-def _wanted(catalogue: Catalogue, named: Sequence[int], everything: bool) -> list[int]:
+def _wanted(catalogue: Catalogue, named: Sequence[str], everything: bool) -> list[int]:
     """Return the ids that are to be evaluated, each once.
 
     Args:
         catalogue: What there is.
-        named: The ids that the user names.
+        named: What the user names, each by its id, its name or its file.
         everything: Whether the user asks for all there are.
 
     Raises:
-        UsageError: None is, or both ways are taken to name them.
+        UsageError: None is, both ways are taken to name them, or there is none of a name.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.submissions.zoo import unfetched
@@ -191,7 +191,7 @@ def _wanted(catalogue: Catalogue, named: Sequence[int], everything: bool) -> lis
         wanted = [id_ for id_ in catalogue.entries if id_ not in {item.id for item in left}]
     else:
         default = click.get_current_context().find_object(DefaultId)
-        wanted = list(dict.fromkeys(named)) or ([default.id] if default else [])
+        wanted = list(dict.fromkeys(map(catalogue.id_of, named))) or ([default.id] if default else [])
     if not wanted:
         what = "there is no submission to evaluate" if everything else "no submission is named"
         remedy = "give an ID (--model_id 0), or --all; `ntire-bench list` shows what there is"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ntire_bench.client import answers
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
-from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
+from ntire_bench.errors import MeasurementError, NtireBenchError, SubmissionError, UsageError
 from ntire_bench.isolation.limits import tensors_share_bytes
 from ntire_bench.machine.environment import compute_threads
 from ntire_bench.records.record import Isolation
@@ -237,6 +237,12 @@ class Worker:
         result = self._checked(lambda: answers.fused(reply, len(self._sandbox.sr)))
         return result, bytes(self._sandbox.sr[: result.size])
 
+    def save(self) -> bytes:
+        """Return the network's state dict as torch.save writes it; it must fit the SR buffer."""
+        reply = self._call("save", CALL_TIMEOUT_S)
+        size = self._checked(lambda: answers.saved(reply, len(self._sandbox.sr)))
+        return bytes(self._sandbox.sr[:size])
+
     def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> WarmUp:
         """Run an LR image `calls` times, not to be counted."""
         height, width = self._put(lr)
@@ -298,6 +304,13 @@ class Worker:
         reply = self._call("flags", CALL_TIMEOUT_S)
         return self._checked(lambda: answers.flags(reply))
 
+    def _with_limit(self, error: NtireBenchError) -> NtireBenchError:
+        """Return an error that the worker told of, with the limit that it is from, if it is from one."""
+        limit = self._sandbox.limit_met(error) if isinstance(error, SubmissionError) else None
+        if limit is not None:
+            error.remedy = f"stay within {limit}, as every submission must; see Limits in docs/INTEGRITY.md"
+        return error
+
     def _literal(self, args: dict[str, Any]) -> str:
         """Return declared arguments as Python writes them: JSON would make a list of a tuple."""
         text = repr(args)
@@ -339,7 +352,9 @@ class Worker:
                 remedy="evaluate it on a GPU, or on fewer and smaller images",
             ) from error
         if "error" in reply:
-            raise self._checked(lambda: answers.error(reply["error"], self._submission.file))
+            raise self._with_limit(
+                self._checked(lambda: answers.error(reply["error"], self._submission.file))
+            )
         if not isinstance(reply.get("ok"), dict):
             raise self._sandbox.forged("an answer without a result")
         result: dict[str, Any] = reply["ok"]

@@ -21,6 +21,7 @@ from typing import Any
 from ntire_bench import PACKAGE, interruption
 from ntire_bench.isolation import cgroups
 from ntire_bench.isolation import scratch as scratch_folders
+from ntire_bench.isolation.inside.clear import remove
 from ntire_bench.isolation.levels import bubblewrap, seccomp, syscalls
 from ntire_bench.isolation.levels import view as views
 from ntire_bench.isolation.limits import Limits, rlimits
@@ -176,7 +177,7 @@ class Spawned:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.group.remove()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            remove(str(self._scratch))
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -236,7 +237,7 @@ def _spawn(
         own_files = level in ("L2", "L3")
         scratch = None if own_files else scratch_folders.make()
         if scratch is not None:
-            undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+            undo.callback(remove, str(scratch))
         place = _SCRATCH if scratch is None else str(scratch)
         if sys.platform != "linux":
             command = _interpreter(code, arguments, _absolute(sys.path), [])

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ntire_bench.estimating import steadiness
 from ntire_bench.estimating.bootstrap import bootstrap, interval
-from ntire_bench.measuring import quality
+from ntire_bench.measuring import pace, quality
 from ntire_bench.measuring.results import exact_over_composed, host_share, samples_of, split_results
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.slow_calls import counted, slow_calls
@@ -64,6 +64,7 @@ def conclude(
     ]
     baseline = None if rounds.timings[0] is rounds.own else rounds.timings[0]
     exact = exact_over_composed(rounds.own, baseline)
+    of_work = None if baseline is None else pace.pace(rounds.own, baseline)
     for finding in (
         *_of_images(rounds),
         *_of_clocks(doubted),
@@ -72,6 +73,7 @@ def conclude(
         *_of_work_left(baseline),
         *_of_content(exact),
         *_of_host(rounds.own),
+        *pace.findings(rounds.own, of_work),
     ):
         rounds.own.side.note(finding)
     return Timing(
@@ -98,6 +100,7 @@ def conclude(
         baseline_slow_calls={} if baseline is None else _slow(rounds, baseline),
         repeated=dict(rounds.repeated),
         exact_over_composed=round(statistics.median(exact), 4) if exact else None,
+        runtime_per_work=None if of_work is None else round(of_work, 4),
     )
 
 

@@ -15,7 +15,7 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
 from ntire_bench.source import files
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import few
+from ntire_bench.text import few, one_line
 
 __all__ = ["count", "describe", "file_sha256", "load", "recount"]
 
@@ -66,6 +66,13 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
     )
     for finding in reply.findings:
         side.note(finding)
+    if (owner := side.submission.checkpoint_of) and side.submission.checkpoint is not None:
+        name = one_line(side.submission.checkpoint.resolve().name)
+        message = (
+            f"its checkpoint is {name}, by that name {one_line(owner)}'s, a submission that lies beside it: "
+            "a person should see whose weights they are"
+        )
+        side.note(Finding(code="checkpoint-of-another", severity="warning", message=message))
     outside = side.submission.outside
     if outside:
         named = few(list(map(str, outside)), _MOST_NAMED)

@@ -367,6 +367,7 @@ class Session:
                     outputs.compare_fresh(kept, run(kept.shown.lr))
                 split, pair = self._drawn()
                 outputs.compare_dithered(split, pair, run(dithered(read_lr(pair), secrets.randbits(48))))
+                outputs.compare_unseen(run, self._splits)
             except (SubmissionError, MeasurementError) as error:  # all that was measured is kept
                 message = f"no SR image of a fresh process to compare with, as that failed: {error}"
                 self.sides[-1].note(Finding(code="not-compared", severity="warning", message=message))

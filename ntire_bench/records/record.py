@@ -467,6 +467,9 @@ class Timing:
         repeated: Pairs of calls that were made again, by why; what they had given does not count.
         exact_over_composed: Runtime of the submission on the LR images of the data set over that on composed
             ones of the same size, each over the baseline's; None where that cannot be told.
+        runtime_per_work: Time by the parent's clock for the work that was counted (FLOPs, and 300 for each
+            activation), over the baseline's; None where there is no baseline beside, and in records of
+            versions that did not compute it.
     """
 
     launches: tuple[Launch, ...]
@@ -487,6 +490,7 @@ class Timing:
     baseline_slow_calls: dict[str, int] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)
     exact_over_composed: float | None = None
+    runtime_per_work: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

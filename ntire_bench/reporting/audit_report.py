@@ -186,8 +186,9 @@ def _psnr(record: Record, entry: Entry, protocol: Protocol) -> Check:
     monitor = record.timing.monitor if record.timing is not None else {}
     if "gain_difference_db" in monitor:
         found, half = monitor["gain_difference_db"]
+        over = "bicubic enlargement" if monitor.get("gain_over") == "bicubic" else "the baseline"
         evidence.append(
-            f"gain over the baseline on these images less that in {monitor.get('composed_squares', '?')} "
+            f"gain over {over} on these images less that in {monitor.get('composed_squares', '?')} "
             f"squares of composed ones: {found:+.3f} dB, give or take {half:.3f}"
         )
     on = ", ".join(f"{split.images} images of {name}" for name, split in record.splits.items())
@@ -263,6 +264,11 @@ def _runtime(record: Record, timing: Timing) -> Check:
         evidence.append(
             f"on the data set's own LR images it takes {timing.exact_over_composed:.3f} times as long as on "
             "composed ones"
+        )
+    if timing.runtime_per_work is not None:
+        evidence.append(
+            f"for the work that is counted of it, it takes {timing.runtime_per_work:.2f} times as long as "
+            "the baseline for its own"
         )
     evidence += [f"not stable: {reason}" for reason in timing.unstable]
     launches = len(timing.launches)

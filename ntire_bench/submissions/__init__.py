@@ -3,5 +3,6 @@
 Nothing here runs a submission: a model file is read as a syntax tree, and no checkpoint is opened.
 
 Others import: baseline_choice, branch.Branch, catalogue.Catalogue, changed.changed_since, declaration,
-models_folder, shipped_examples.folders_without_own, submission, zoo.
+models_folder, shipped_examples.Folders, shipped_examples.folders_without_own, spelling.resolve,
+spelling.spelled, submission, zoo.
 """

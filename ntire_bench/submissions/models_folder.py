@@ -13,6 +13,7 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.source.files import is_file, parse
 from ntire_bench.submissions import declaration as declarations
+from ntire_bench.submissions.borrowed import with_owners
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, CheckpointMissing, Submission, Unusable
 from ntire_bench.text import few, relative
@@ -72,7 +73,8 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
             submissions[id_] = _read(id_, name, file, model_zoo, checkpoints.get(id_, []), prefer_training)
         except SubmissionError as error:
             problems[id_] = Unusable(id_, *files[0], error)
-    return Catalogue(submissions, problems, tuple(ignored), models)
+    labels = {id_: f"{id_:02d}_{files[0][0]}" for id_, files in by_id.items()}
+    return Catalogue(with_owners(submissions, labels), problems, tuple(ignored), models)
 
 
 def id_of(path: Path) -> int | None:

@@ -36,6 +36,7 @@ class Submission:
         branch: The branch of a challenge's select_model that it is; None for a file of models/. Then `file`
             and `checkpoint` are the first that the branch names, and test_demo.py builds the network.
         baseline_because: Why it is taken for the baseline, where that was inferred; else empty.
+        checkpoint_of: Label of another submission whose checkpoint it is, by its name; empty for its own.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Submission:
     has_build_model: bool
     branch: Branch | None = None
     baseline_because: str = ""
+    checkpoint_of: str = ""
 
     @property
     def label(self) -> str:

@@ -97,6 +97,7 @@ class Plan:
 AGAIN: dict[str, Any] = {"rounds": 8, "per_launch": 4, "baseline": "plain"}
 FOUND: list[tuple[Plan, str, str]] = [
     (Plan("03_known_images", rounds=2, per_launch=2), "memorized", REJECT),
+    (Plan("03_thumbnails", rounds=4, per_launch=4, baseline="plain"), "memorized", REJECT),
     (Plan("04_stale_buffer", rounds=2, per_launch=2), "output-stale", REJECT),
     (Plan("04_uninitialized", baseline="plain"), "flops-opaque", REJECT),
     (Plan("09_replay_similar", rounds=2, per_launch=2), "output-stale", REJECT),
@@ -115,6 +116,7 @@ EARLY = "load|warm-up|complexity"  # by what its first image happens to show
 # What it ends with: in which phase, and the error.
 FAILED: list[tuple[Plan, str, str]] = [
     (Plan("06_lazy"), EARLY, "expected a torch.Tensor; found a Later"),
+    (Plan("06_sparse"), EARLY, "expected a dense tensor; found one of layout torch.sparse_coo"),
     (Plan("16_half"), EARLY, "expected float32; found torch.float16"),
     (Plan("29_nan"), EARLY, "expected finite values; found .* NaN"),
     (Plan("29_size"), EARLY, "expected an SR image of .*; found 1x3x"),
@@ -134,6 +136,15 @@ RESOURCES = {
     "33_stop": "stopped itself",
     "33_crash": "SIGSEGV",
 }
+
+# The same, once, at the best level.
+MORE_RESOURCES = {
+    "33_forks": rf"more than {PROCESSES} processes|stay within {PROCESSES} processes and threads",
+    "33_shared_memory": r"took more memory than 1\.5 GiB",
+}
+
+# One round runs every image once, and as it is.
+ONCE = Plan("03_thumbnails")
 
 # What reaches out of its process: it does at L0, as docs/INTEGRITY.md says, and nowhere else.
 LEAKING = ("01_ground_truth", "02_network", "05_carried")
@@ -244,6 +255,7 @@ class Ground:
             pixels[number, :, : hr.shape[0], : hr.shape[1]] = torch.tensor(hr).permute(2, 0, 1)
         known = {**tail, "keys": torch.tensor(keys), "pixels": pixels}
         torch.save(known, self.models / "03_known_images.pth")
+        torch.save(known, self.models / "03_thumbnails.pth")
         torch.save(known, self.models / "27_exact_image.pth")
 
     def submission(self, name: str) -> Any:
@@ -382,12 +394,21 @@ def test_an_evaluation_fails_with_a_reason(evaluated, grounds, plan: Plan, phase
     assert not (grounds[BEST].models / "unpickled").exists()
 
 
-@pytest.mark.parametrize("plan", at_levels(RESOURCES))
+@pytest.mark.parametrize("plan", [ONCE], ids=str)
+def test_a_memory_shows_after_one_round_too(evaluated, plan: Plan) -> None:
+    """The gate makes one round: a fresh process runs composed images when it is done."""
+    record = evaluated(plan)
+    assert record.error is None, record.error
+    (found,) = [finding for finding in record.findings if finding.code == "memorized"]
+    assert found.severity == REJECT and "bicubic" in found.message
+
+
+@pytest.mark.parametrize("plan", at_levels(RESOURCES) + at_levels(MORE_RESOURCES, (BEST,)))
 def test_an_attack_on_the_machine_ends_its_own_evaluation(evaluated, plan: Plan) -> None:
     skip_unless(plan.level)
     record = evaluated(plan)
     assert record.status == "failed" and record.error.phase == "load"
-    assert re.search(RESOURCES[plan.name], record.error.message), record.error.message
+    assert re.search({**RESOURCES, **MORE_RESOURCES}[plan.name], record.error.message), record.error.message
     assert "Remedy:" in record.error.message and record.wall_s["total"] < 30
 
 
@@ -511,6 +532,7 @@ def test_the_table_of_attacks_has_all_of_them_and_says_what_a_level_does_not_sto
 def test_every_file_is_evaluated() -> None:
     told = [plan.name for plan, *_ in (*FOUND, *FAILED, *TIMED)] + [
         *RESOURCES,
+        *MORE_RESOURCES,
         *LEAKING,
         *CHANGING,
         *(plan.name for plan in BUSY),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from record_factory import make_failure, make_record
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records import store
+from ntire_bench.records.record import Finding
 
 
 @pytest.fixture
@@ -71,3 +73,27 @@ def test_a_file_that_cannot_be_read_costs_no_other_its_answer(call, here, monkey
     document = json.loads(result.stdout)
     assert len(document["gates"]) == 2
     assert all("cannot be read" in gate["reason"] for gate in document["gates"])
+
+
+def test_a_fresh_run_hears_the_organizer_as_a_record_does(call, here, tmp_path, monkeypatch):
+    """`accept` writes beside the records; `gate` of the same files finds it in the folder of records."""
+    from ntire_bench.workflows import evaluate as module
+
+    finding = Finding(code="memorized", severity="reject", message="PSNR fell")
+    record = make_record(1, "Good", psnr={"valid": (28.0, 26.95)}, findings=(finding,))
+    changed = dataclasses.replace(record.submission, file_sha256="f" * 64)
+    results = tmp_path / "results"
+    stored = store.save(record, results)
+    given = [record]
+    monkeypatch.setattr(module, "evaluate", lambda *_, **__: given[-1])
+    fresh = ("gate", "1", "--data-dir", "images", "--isolation", "none", "--results", results)
+    before = call(*fresh)
+    assert before.exit_code == 1 and before.stdout.startswith("REJECTED  01_Good")
+    assert call("accept", "1", "memorized", "--because", "it is known.", "--results", results).exit_code == 0
+    for words in (fresh, ("gate", "--record", stored)):
+        after = call(*words)
+        assert after.exit_code == 0 and after.stdout.startswith("PASS  01_Good"), words
+        assert "Note: memorized is accepted by the organizer, as it is known.\n" in after.stdout
+    assert json.loads(call(*fresh, "--json").stdout)["accepted"] == {"memorized": "it is known."}
+    given.append(dataclasses.replace(record, submission=changed))  # other files: another submission
+    assert call(*fresh).exit_code == 1

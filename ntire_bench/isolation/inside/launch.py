@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 import time
 from typing import Any
 
+from ntire_bench.isolation.inside.clear import remove
 from ntire_bench.isolation.levels import landlock, namespaces, seccomp, syscalls
 from ntire_bench.machine import processes
 
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> None:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not own_tree:  # where the parent was gone before the worker began, nobody else removes it
-            shutil.rmtree(plan["scratch"], ignore_errors=True)
+            remove(plan["scratch"])
         os._exit(status if status >= 0 else 128 - status)
 
 

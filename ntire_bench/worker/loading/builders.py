@@ -22,6 +22,18 @@ __all__ = ["classes", "declare", "factories", "no_fit", "no_network", "several"]
 _FACTORY = re.compile(
     r"^(make|get|build|create|define|init)_?\w*(model|net|network|arch|generator|sr)\w*$", re.I
 )
+# What helps where nothing is built, by what the errors say.
+_REMEDIES = (
+    (
+        re.compile(r"FileNotFoundError|No such file|PermissionError"),
+        "leave loading to this program: return the network as it is built, without torch.load",
+    ),
+    (re.compile(r"gives a "), "return the network alone"),
+    (
+        re.compile(r"torchscript|torch\.jit|redefine method", re.IGNORECASE),
+        "return the network itself, not scripted, or write it so that it can be",
+    ),
+)
 _FACTORY_NAMES = {"model", "net", "network", "make", "build"}
 
 
@@ -107,6 +119,8 @@ def no_fit(
         reasons = "; ".join(f"{attempt.call}: {attempt.reason}" for attempt in first)
         return packages.needed(file, reasons, [one.missing for one in first if one.missing is not None])
     told = told or [a for a in ordered if a.likeness < 0][:3]
+    if told and all(attempt.likeness < 0 for attempt in told):
+        return _nothing_built(file, told)
     found = [f"{attempt.call}: {attempt.reason}" for attempt in told]
     tensors = states[0].tensors
     if rest := [attempt.name for attempt in ordered if attempt not in told]:
@@ -123,6 +137,23 @@ def no_fit(
         expected=f"the {len(tensors)} tensors of the checkpoint (state dict at {keys})",
         found="; ".join(found),
         remedy="put the matching checkpoint into model_zoo/, or declare model, args, state_key in SUBMISSION",
+    )
+
+
+def _nothing_built(file: Path, attempts: list[Attempt]) -> SubmissionError:
+    """Return the message where no class or function gave a network, so that no checkpoint was compared."""
+    found = "; ".join(f"{attempt.call}: {attempt.reason}" for attempt in attempts)
+    remedy = "mend it, or declare model or args in SUBMISSION"
+    for words, other in _REMEDIES:
+        if words.search(found):
+            remedy = other
+            break
+    return SubmissionError(
+        "no class or function of this file gives a network",
+        file=file,
+        expected="an nn.Module, without weights: the checkpoint is loaded afterwards",
+        found=found,
+        remedy=remedy,
     )
 
 

@@ -37,6 +37,7 @@ class Loaded:
         inferred: All that was not declared.
         findings: What a reader of the result must know.
         slow: How slow it is; None where nothing says that it is slow.
+        merged: Whether its branches for training were merged before the checkpoint was loaded.
     """
 
     upscaler: Upscaler
@@ -44,6 +45,7 @@ class Loaded:
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     slow: Slow | None = None
+    merged: bool = False
 
 
 def load(
@@ -86,7 +88,8 @@ def load(
         how = f"the file calls {', '.join(answered)}, and the network runs on the CPU"
         inferred.append(Inference(key="cuda", value="cpu", how=how))
     slow = None if construction.trial_image is None else construction.trial_image.slow
-    return Loaded(upscaler, model, inferred, construction.findings, slow)
+    merged = any(item.key == "merged" for item in inferred)
+    return Loaded(upscaler, model, inferred, construction.findings, slow, merged)
 
 
 def _text(file: Path) -> bytes:
