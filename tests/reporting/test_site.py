@@ -18,13 +18,17 @@ from imported_results import imported, published_text
 from PIL import Image
 from site_records import NASTY, board_in, records, site_record, write_sr_images
 
+from ntire_bench.data.images import read_png, write_png
+from ntire_bench.data.sample import sample_dir
 from ntire_bench.errors import DatasetError, UsageError
+from ntire_bench.metrics.psnr import psnr
 from ntire_bench.ranking.board import board_from_reference
 from ntire_bench.records.record import ImageResult
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site import site as sites
-from ntire_bench.reporting.site.crops import SrImages, window_at
+from ntire_bench.reporting.site.crops import SrImages, make_crops
 from ntire_bench.reporting.site.folder import slugs_of
+from ntire_bench.reporting.site.telling import window_at
 
 pytest.importorskip("altair", reason="the packages of the extra 'site' are not installed")
 DAY = datetime(2026, 11, 28)
@@ -340,6 +344,29 @@ def test_a_record_cannot_name_images_elsewhere(tmp_path):
     images = SrImages(sr_dir=tmp_path / "sr", data_dir=tmp_path / "data")
     write(board_in(tmp_path / "results", [of[0], sly]), tmp_path / "out", images=images)
     assert {side["team"] for crop in crops_of(tmp_path / "out") for side in crop["sides"]} == {"00_RLFN"}
+
+
+def test_of_the_sample_set_no_folder_need_be_named(tmp_path):
+    hr = read_png(sample_dir() / "valid_HR" / "astronaut.png")
+    sr = np.clip(hr.astype(np.int16) + 2, 0, 255).astype(np.uint8)
+    write_png(tmp_path / "01_Ann" / "valid" / "astronaut.png", sr)
+    record = site_record(1, "Ann", sample=True)
+    split, quality = record.splits["valid"], psnr(sr, hr, 4)
+    only = dataclasses.replace(
+        split.per_image[0], name="astronaut", psnr_y_db=quality.y_db, psnr_rgb_db=quality.rgb_db
+    )
+    splits = {"valid": dataclasses.replace(split, dataset="valid", per_image=(only,))}
+    found = make_crops(
+        {"01_Ann": dataclasses.replace(record, splits=splits)},
+        {"01_Ann": "01_Ann"},
+        SrImages(sr_dir=tmp_path, data_dir=None),
+        scale=4,
+        border=4,
+        channel="y",
+        progress=lambda *_: None,
+    )
+    assert found.problems == [] and [crop["name"] for crop in found.images] == ["astronaut"]
+    assert sorted(found.files) == ["crops/01_01_Ann.png", "crops/01_HR.png"]
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.records.record import ImageResult, Record
+from ntire_bench.reporting.site.telling import SQUARE, errors_by_square, most_telling, window_at
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from ntire_bench.data.images import Uint8
 
-__all__ = ["Crops", "SrImages", "make_crops", "most_telling", "window_at"]
+__all__ = ["Crops", "SrImages", "make_crops"]
 
 HEIGHT, WIDTH = 240, 360  # of a crop [pixels]
-_BLOCK = 8  # side of the squares that the place of a crop is chosen by [pixels]
 _SAME_DB = 0.01  # a PSNR further than this from the record's is of another image
 
 
@@ -127,50 +124,6 @@ def make_crops(
     return crops
 
 
-def most_telling(
-    psnr: Mapping[tuple[str, str, str], Sequence[float | None]], most: int
-) -> list[tuple[str, str, str]]:
-    """Return the images in which teams differ most; where one team has them, the hardest.
-
-    Args:
-        psnr: Of each team [dB], by image.
-        most: How many images.
-
-    >>> a, b, c = ("valid", "D", "1"), ("valid", "D", "2"), ("valid", "D", "3")
-    >>> most_telling({a: [30.0, 30.1], b: [28.0, 29.0], c: [20.0]}, 2)
-    [('valid', 'D', '2'), ('valid', 'D', '1')]
-    """
-
-    def key(image: tuple[str, str, str]) -> tuple[int, float, tuple[str, str, str]]:
-        known = [value for value in psnr[image] if value is not None]
-        spread = max(known) - min(known) if known else 0.0
-        return -min(len(known), 2), -spread if len(known) > 1 else min(known, default=0.0), image
-
-    return sorted(psnr, key=key)[:most]
-
-
-def window_at(weight: npt.NDArray[np.float64], rows: int, columns: int) -> tuple[int, int]:
-    """Return the upper left corner of the window with the largest sum.
-
-    Args:
-        weight: (H, W), at least 0.
-        rows: Height of the window, at most H.
-        columns: Width of the window, at most W.
-
-    >>> import numpy as np
-    >>> weight = np.zeros((5, 6)); weight[3, 4] = 1.0
-    >>> row, column = window_at(weight, 2, 3)
-    >>> row <= 3 < row + 2 and column <= 4 < column + 3
-    True
-    """
-    import numpy as np
-
-    sums = np.pad(weight.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    boxes = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
-    row, column = divmod(int(boxes.argmax()), boxes.shape[1])
-    return row, column
-
-
 def _kept(
     records: Mapping[str, Record], slugs: Mapping[str, str], sr_dir: Path
 ) -> dict[tuple[str, str, str], list[_Side]]:
@@ -198,9 +151,11 @@ def _is_name(text: str) -> bool:
 
 
 def _hr_path(where: SrImages, dataset: str, name: str) -> Path:
-    from ntire_bench.data.sample import sample_dir
+    root = where.data_dir
+    if root is None:
+        from ntire_bench.data.sample import sample_dir  # which not every system can make
 
-    root = sample_dir() if where.data_dir is None else where.data_dir
+        root = sample_dir()
     folder = root / f"{dataset}_HR"
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() == ".png"]
@@ -245,12 +200,12 @@ def _add(
     if not shown:
         return
     height, width = min(HEIGHT, hr.shape[0]), min(WIDTH, hr.shape[1])
-    errors = np.stack([_errors(sr, hr) for _, sr in shown])
+    errors = np.stack([errors_by_square(sr, hr) for _, sr in shown])
     weight = errors.std(axis=0) if len(shown) > 1 else errors[0]
     if not weight.any():
         weight = errors.mean(axis=0)
-    row, column = window_at(weight, max(1, height // _BLOCK), max(1, width // _BLOCK))
-    y, x = min(row * _BLOCK, hr.shape[0] - height), min(column * _BLOCK, hr.shape[1] - width)
+    row, column = window_at(weight, max(1, height // SQUARE), max(1, width // SQUARE))
+    y, x = min(row * SQUARE, hr.shape[0] - height), min(column * SQUARE, hr.shape[1] - width)
 
     def cut(image: Uint8, what: str) -> str:
         file = f"crops/{number}_{what}.png"
@@ -309,18 +264,3 @@ def _checked(crops: Crops, hr: Uint8, sides: Sequence[_Side], border: int) -> It
 def _agree(now: float, then: float | None) -> bool:
     """Return whether a PSNR is the record's, where None stands for an infinite one."""
     return math.isinf(now) if then is None else abs(now - then) <= _SAME_DB
-
-
-def _errors(sr: Uint8, hr: Uint8) -> npt.NDArray[np.float64]:
-    """Return the mean absolute error of each square of `_BLOCK` pixels a side, without the rest at the edges.
-
-    Returns:
-        (H // 8, W // 8) float64, grey levels.
-    """
-    import numpy as np
-
-    rows, columns = hr.shape[0] // _BLOCK, hr.shape[1] // _BLOCK
-    height, width = rows * _BLOCK, columns * _BLOCK
-    error = np.abs(sr[:height, :width].astype(np.int16) - hr[:height, :width])
-    result: npt.NDArray[np.float64] = error.reshape(rows, _BLOCK, columns, _BLOCK, 3).mean(axis=(1, 3, 4))
-    return result
