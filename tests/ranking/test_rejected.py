@@ -17,7 +17,7 @@ from ntire_bench.ranking.gate import gate
 from ntire_bench.records import store
 from ntire_bench.records.accepted import load_accepted
 from ntire_bench.records.record import Finding, Record
-from ntire_bench.reporting import export
+from ntire_bench.reporting import papers
 
 RULES = protocols.load("ntire2024")
 REJECT = Finding(code="memorized", severity="reject", message="PSNR fell")
@@ -49,7 +49,7 @@ def test_a_rejected_team_has_no_rank_and_the_table_says_why_and_what_to_do(resul
     shown = board(results)
     rows = {row.entry.name: row for row in shown.rows}
     assert (rows["B"].status, rows["B"].rank, rows["A"].rank) == ("rejected", None, 1)
-    text = export.to_markdown(shown).replace("\\", "")
+    text = papers.to_markdown(shown, notes=True).replace("\\", "")
     assert "No rank, rejected: 02_B (memorized)." in text and "ntire-bench accept ID CODE --because" in text
     assert "reject (memorized): PSNR fell" in text
 
@@ -68,9 +68,8 @@ def test_an_organizers_word_gives_the_rank_back_and_boards_show_it(results: Path
     shown = board(results)
     rows = {row.entry.name: row for row in shown.rows}
     assert (rows["B"].status, rows["B"].rank) == ("ranked", 1)
-    assert "accepted by the organizer, as the images are the team's own; (memorized)" in export.to_markdown(
-        shown
-    )
+    text = papers.to_markdown(shown, notes=True)
+    assert "accepted by the organizer, as the images are the team's own; (memorized)" in text
     assert not shown.left_out
     # Another finding, or another version of the files, is not accepted by it.
     later = found(timed(2, "B", 0.4, 0.01), REJECT, dataclasses.replace(REJECT, code="output-stale"))
