@@ -99,7 +99,9 @@ def observation(reply: object) -> Observation:
 
 def _check_counts(seen: Observation) -> None:
     numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
-    if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
+    if not all(
+        0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values(), *seen.uncountable.values())
+    ):
         raise ForgedAnswerError("counts that cannot be")
 
 
