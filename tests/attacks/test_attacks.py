@@ -77,11 +77,13 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("23_globals", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_numpy_alias", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_shared_memory", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
+    ("23_statistics", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("24_random", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_formula", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_hypernetwork", "params-expanded", INFO, _COMMON + 2 * 4 * 72),
     ("25_packed", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("25_digits", "params-packed", REJECT, _COMMON + _UNDECLARED),
+    ("25_halves", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("26_late", "params-changed", REJECT, _COMMON + _UNDECLARED + 24),
 ]
 

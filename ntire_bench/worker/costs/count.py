@@ -123,7 +123,11 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
         output, observed = _observed(upscaler, image, whole=False, finite=True)
         if observed.unread:
             hidden, work = hidden_work(upscaler, image, observed.unread)
-            observed = dataclasses.replace(observed, hidden=hidden, hidden_work=work)
+            known = dict(upscaler.network.named_parameters())
+            used = sum(known[name].numel() for name in hidden)
+            observed = dataclasses.replace(
+                observed, hidden=hidden, hidden_work=work, unread_values=max(0, observed.unread_values - used)
+            )
         return output, observed
     finally:
         upscaler.found_pads = before

@@ -18,13 +18,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntire_bench.worker.costs import operator_costs as costs
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
-from ntire_bench.worker.costs.origin import Kind, Origin, Use
+from ntire_bench.worker.costs.origin import Kind, Origin, Use, without_positions
+from ntire_bench.worker.costs.packed import objects_in
+from ntire_bench.worker.costs.packed import product as packed_product
 from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["OperatorWatch"]
 
 _FEWEST_PRODUCTS = 2  # a sum of products adds at least so many elements for each of its result
+_BETWEEN = ("aten::grid_sampler", "aten::cudnn_grid_sampler")  # read a table between its entries
 _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 4)} | {
     "aten::_native_batch_norm_legit_no_training": (3, 4),
     "aten::_native_batch_norm_legit": (3, 4),
@@ -113,20 +116,30 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for place, value in (*enumerate(args), *kwargs.items())
             if not (facts.overwrites and place in facts.writes)
         ]
-        if facts.name in costs.LOOKUPS:
+        if facts.name in costs.LOOKUPS or facts.name.startswith(_BETWEEN):
             origin = self._looked_up(args, kwargs)
         elif facts.name in _STATISTICS:
-            places = _STATISTICS[facts.name]
-            self.provenance.merged(tensors_in([args[place] for place in places]), Use.STATISTIC)
-            origin = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
+            origin = self._normed(_STATISTICS[facts.name], args, kwargs)
         else:
             origin = self.provenance.merged(tensors_in(reads), Use.OTHER)
+        for packed in objects_in((args, kwargs)) if facts.packs else ():
+            held = self.provenance.of_packed(packed)
+            origin = Origin(origin.kind | held.kind, origin.sources | held.sources)
         kind = origin.kind
         kind |= Kind.RANDOM if facts.random else Kind.NOTHING
         kind |= Kind.RANGE if facts.range else Kind.NOTHING
         if facts.bits and Kind.IMAGE not in kind:
             kind |= Kind.BITS
         return Origin(kind, origin.sources)
+
+    def _normed(self, places: Sequence[int], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
+        """Note a norm: its running mean and variance are statistics where it norms what the image gives."""
+        others = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
+        by_image = Kind.IMAGE in self.provenance.merged(tensors_in(args[:1]), Use.NOTHING).kind
+        statistics = self.provenance.merged(
+            tensors_in([args[place] for place in places]), Use.STATISTIC if by_image else Use.OTHER
+        )
+        return Origin(others.kind | statistics.kind, others.sources | statistics.sources)
 
     def _looked_up(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
         """Note a lookup: where the image decides the place, the table is a weight."""
@@ -152,11 +165,13 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in tensors_in(value)
         ]
         results = list(tensors_in(result))
+        for packed in objects_in(result) if facts.packs else ():
+            self.provenance.packed(packed, origin)
         if facts.view and facts.bits:
             for tensor in results:
                 self.provenance.recast(tensor)
         if not facts.view:
-            self._cost(facts, args, results or written, origin)
+            origin = self._cost(facts, args, results or written, origin)
         multiplies = Kind.IMAGE in origin.kind and costs.is_multiplication(facts.name)
         if multiplies and not self._weighted(args):
             origin = Origin(origin.kind | Kind.PRODUCT)
@@ -167,27 +182,31 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not facts.view and not any(tensor is one for one in written):
                 self.provenance.produced(tensor, origin, unwritten=facts.room)
 
-    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> None:
+    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> Origin:
+        """Count what an operator cost, and return the origin of what it gave."""
         if not results:
-            return
+            return origin
         result = results[0]
-        cost = costs.product(facts.name, args, result)
+        own_cost = packed_product if facts.packs else costs.product
+        cost = own_cost(facts.name, args, result)
         if cost is not None:
             self.products += cost
             if facts.name in costs.CONVOLUTIONS:
                 self.convs += 1
                 self.activations += result.numel()
+            if Kind.IMAGE not in origin.kind:  # nothing that the image is multiplied by, yet
+                return without_positions(origin)
             for factor in tensors_in(args[:1] if "embedding_bag" in facts.name else args):  # not the places
                 own = self.provenance.of(factor)
                 if Kind.IMAGE not in own.kind:
                     self.derived.note(factor, own)
-            return
+            return origin
         besides = costs.besides(facts.name, args, result)
         if besides:
             self.besides += besides
-            return
+            return origin
         if Kind.IMAGE not in origin.kind:  # what does not depend on the image can be done beforehand
-            return
+            return origin
         estimate = costs.estimate(facts.name, args, result)
         by_hand = costs.fourier(facts.name, args, result)
         if costs.is_multiplication(facts.name) and self._weighted(args):
@@ -199,6 +218,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.by_hand += by_hand
         if estimate or by_hand:
             self.uncounted[facts.name] += max(estimate, by_hand)
+        return origin
 
     def _weighted(self, args: Sequence[Any]) -> bool:
         """Return whether a factor of a multiplication is a weight, and not a plain number."""
