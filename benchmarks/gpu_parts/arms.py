@@ -20,7 +20,7 @@ from ntire_bench.estimating import stopping
 from ntire_bench.machine.environment import cores
 from ntire_bench.measuring import plan, rounds
 
-__all__ = ["ARMS", "Arm", "one_launch"]
+__all__ = ["ARMS", "Arm", "one_launch", "turn"]
 
 # What a worker runs before it serves requests: trusted code, as no submission is there yet. Libraries read
 # these variables when they are loaded, which comes later.
@@ -83,7 +83,7 @@ def _in_workers(code: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _turn(calls: int) -> Iterator[None]:
+def turn(calls: int) -> Iterator[None]:
     """Have turns of so many calls; of more than one, the first does not count."""
     with mock.patch.dict(rounds.TURN_CALLS, {"cpu": calls, "cuda": calls}):
         yield
@@ -112,7 +112,7 @@ ARMS: dict[str, Arm] = {
     ),
     "content-exact": Arm(what="exact LR images alone", patch=_exact_images),
     **{
-        f"turn-{calls}": Arm(what=f"turns of {calls} calls", patch=functools.partial(_turn, calls))
+        f"turn-{calls}": Arm(what=f"turns of {calls} calls", patch=functools.partial(turn, calls))
         for calls in (1, 2, 4, 8)
     },
     "as-run-again": Arm(what="as `run` does it, once more"),
