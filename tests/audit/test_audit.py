@@ -132,13 +132,13 @@ def test_work_by_hand_costs_what_it_replaces() -> None:
         # Positions are data, and a learned layer of positions is learned.
         (lambda n, x: x + (torch.arange(24.0).sin().expand(24, 24) @ n.square[:, :1]).T, {}),
         (lambda n, x: x @ (torch.arange(48.0).reshape(24, 2).sin() @ n.square[:2]), {"expanded": 576 - 48}),
-        (lambda n, x: x @ (torch.arange(48.0).reshape(24, 2).sin() @ n.square[:2, :12]).repeat(1, 2), {}),
         # What a norm subtracts is a statistic only of what comes from the image.
         (lambda n, x: functional.batch_norm(x, CONSTANT[0, :3], CONSTANT[1, :3]), {}),
         (lambda n, x: x @ functional.batch_norm(torch.zeros(1, 24), CONSTANT[0], ONES).T, {"weights": 48}),
         # One kernel for every channel is one kernel; a map of coordinates repeats a few numbers.
         (lambda n, x: functional.conv2d(x, REPEATED, groups=3, padding=4), {"weights": 81}),
         (lambda n, x: x + RAMP, {"tables": 0}),
+        (lambda n, x: x + SINES, {"tables": 4 * 24}),
         (lambda n, x: x + NOISE, {"tables": HW}),
         (lambda n, x: torch.empty_like(x).copy_(x), {}),
         (lambda n, x: torch.add(x, 1, out=torch.empty_like(x)), {}),
@@ -155,6 +155,7 @@ def test_tensors_are_known_by_their_origin(function, expected: dict[str, int]) -
 ONES = torch.ones(24)
 REPEATED = torch.rand(1, 1, 9, 9).repeat(3, 1, 1, 1)
 RAMP = torch.arange(24.0).repeat(40, 1)
+SINES = torch.cos(torch.arange(40.0)[:, None] * torch.logspace(-3, 0, 24))
 NOISE = torch.rand(40, 24)
 CONSTANT = torch.rand(24, 24)
 INDEX = torch.randperm(24)

@@ -5,6 +5,7 @@ Each is examined as `check` examines a submission, by the functions that the wor
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -25,6 +26,7 @@ PIXELS = COST_SIDE**2
 CHANGING = {"flops-undercounted", "flops-by-hand"}  # what they say is scored
 
 
+@functools.cache
 def collected() -> list[Honest]:
     """Return all networks of the collection."""
     for file in sorted(FOLDER.glob("*.py")):
@@ -62,3 +64,8 @@ def test_an_honest_network_is_not_accused(network: Honest) -> None:
     assert isinstance(costs.audit.traced_products, int)
     missed = products + by_hand - costs.audit.traced_products if network.warns & CHANGING else 0
     assert scored_flops(costs) - costs.flops == pytest.approx(missed, rel=0.01)
+
+
+def test_the_collection_is_whole() -> None:
+    names = [network.name for network in collected()]
+    assert len(names) == len(set(names)) >= 60

@@ -19,8 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ntire_bench.worker.costs import operator_costs as costs
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
 from ntire_bench.worker.costs.origin import Kind, Origin, Use, without_positions
-from ntire_bench.worker.costs.packed import objects_in
-from ntire_bench.worker.costs.packed import product as packed_product
+from ntire_bench.worker.costs.packed_weights import objects_in
+from ntire_bench.worker.costs.packed_weights import product as packed_product
 from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
 from ntire_bench.worker.network.upscaler import Upscaler
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ntire_bench.worker.costs.structure import different_rows, different_values, following
+
 __all__ = [
     "FEWEST",
     "Kind",
@@ -16,11 +18,10 @@ __all__ = [
     "Source",
     "Use",
     "View",
-    "different_rows",
-    "different_values",
     "distinct",
     "has_storage",
     "print_of",
+    "real",
     "room_of",
     "view_of",
     "without_positions",
@@ -122,15 +123,21 @@ class Source:
         """Return how many weights these are: a kernel that is the same for many channels counts once."""
         if self.declared or self.undeclared <= FEWEST:
             return self.undeclared
-        different = sum(map(different_rows, self.shown))
+        different = sum(different_rows(real(tensor)) for tensor in self.shown)
         return different if 2 * different <= self.undeclared else self.undeclared
 
     def constants(self) -> int:
-        """Return how many constants these are: none where values repeat, as in masks and coordinates."""
+        """Return how many constants these are.
+
+        None where values repeat, as in masks and coordinates; of lines that follow a rule, what begins them.
+        """
         if self.declared or self.undeclared <= FEWEST:
             return self.undeclared
-        different = sum(map(different_values, self.shown))
-        return 0 if REPEATED * different <= self.undeclared else self.undeclared
+        parts = [real(tensor) for tensor in self.shown]
+        if REPEATED * sum(map(different_values, parts)) <= self.undeclared:
+            return 0
+        rule = sum(map(following, parts))
+        return rule if 2 * rule <= self.undeclared else self.undeclared
 
 
 def distinct(tensor: Tensor) -> int:
@@ -144,39 +151,17 @@ def distinct(tensor: Tensor) -> int:
     return math.prod(size for size, step in zip(tensor.shape, tensor.stride(), strict=True) if step != 0)
 
 
-def different_values(tensor: Tensor) -> int:
-    """Return how many different values a tensor has: coordinates and masks have few.
-
-    >>> different_values(torch.arange(6.0).remainder(2).reshape(3, 2))
-    2
-    """
-    return int(torch.unique(_real(tensor)).numel())
-
-
-def different_rows(tensor: Tensor) -> int:
-    """Return how many values the different rows of a tensor have: one kernel for every channel is one kernel.
-
-    >>> different_rows(torch.ones(16, 1, 3, 3))
-    9
-    """
-    values = _real(tensor)
-    if values.ndim < 2 or not values.numel():
-        return values.numel()
-    rows = torch.unique(values.flatten(1).float(), dim=0)
-    return int(rows.numel())
-
-
 def print_of(tensor: Tensor) -> tuple[int, str, str]:
     """Return a fingerprint of a tensor's contents: how many elements, their sum, the sum of their squares.
 
     >>> print_of(torch.tensor([1.0, 2.0]))
     (2, '3.0', '5.0')
     """
-    values = _real(tensor).double()
+    values = real(tensor).double()
     return tensor.numel(), repr(float(values.sum())), repr(float((values * values).sum()))
 
 
-def _real(tensor: Tensor) -> Tensor:
+def real(tensor: Tensor) -> Tensor:
     """Return a tensor's values as real numbers: both parts of complex ones, what quantized ones stand for."""
     values = tensor.detach()
     if values.is_quantized:

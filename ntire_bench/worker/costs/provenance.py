@@ -27,7 +27,7 @@ from ntire_bench.worker.costs.origin import (
     room_of,
     view_of,
 )
-from ntire_bench.worker.costs.packed import values_in
+from ntire_bench.worker.costs.packed_weights import values_in
 
 __all__ = ["DerivedWeights", "Provenance"]
 

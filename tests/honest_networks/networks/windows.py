@@ -179,6 +179,20 @@ class DistanceBias(InWindows):
         return self.penalty
 
 
+@honest(PROJECTIONS + 2 * 16**2 * WIDTH)
+class TokenPositions(InWindows):
+    """Sines of 5,000 places in a buffer, of which the first 256 are added to a window's pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(side=16, count=1)
+        angle = torch.arange(5000)[:, None] * 10_000.0 ** (-torch.arange(0, WIDTH, 2) / WIDTH)
+        self.register_buffer("places", torch.stack((angle.sin(), angle.cos()), -1).flatten(1))
+
+    def mixed(self, q: Tensor, k: Tensor, v: Tensor, x: Tensor) -> Tensor:
+        places = heads(self.places[None, : 16**2], self.count)
+        return attend(q + places, k + places, v)
+
+
 @honest(PROJECTIONS + 2 * SIDE**2 * WIDTH)
 class Rotary(InWindows):
     """Queries and keys are turned by angles that grow with the position."""
