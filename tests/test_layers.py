@@ -37,9 +37,9 @@ MAY_IMPORT: dict[str, str] = {
     "worker": "records source wire",
     "client": "isolation machine records submissions wire",
     "audit": "client records wire",
-    "ranking": "protocols records",
+    "ranking": "data estimating protocols records",
     "challenge_results": "protocols ranking records",
-    "reporting": "challenge_results estimating ranking records",
+    "reporting": "challenge_results estimating protocols ranking records",
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
     "workflows": "client data estimating isolation machine measuring protocols ranking records submissions "

@@ -10,10 +10,12 @@ import click
 
 from ntire_bench import __version__, interruption
 from ntire_bench.cli.accept import accept
+from ntire_bench.cli.audit import audit
 from ntire_bench.cli.check import check
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.interrupted import leave
+from ntire_bench.cli.keygen import keygen
 from ntire_bench.cli.listing import leaderboard, list_, prepare
 from ntire_bench.cli.output import tell_error
 from ntire_bench.cli.run import run
@@ -102,6 +104,8 @@ main.add_command(check)
 main.add_command(run)
 main.add_command(stability)
 main.add_command(accept)
+main.add_command(audit)
+main.add_command(keygen)
 main.add_command(gate)
 main.add_command(import_)
 main.add_command(fuse)

@@ -75,6 +75,13 @@ def list_(sources: Sources, as_json: bool) -> None:
     help="Rank the records of this class: a part of the device's name, or of what else they were measured "
     'with, such as "torch 2.11".',
 )
+@click.option(
+    "--verify",
+    "key",
+    type=PATH,
+    metavar="KEY",
+    help="Rank only records that are signed with this public key.",
+)
 @click.option("--output", "-o", type=PATH, help="File to write instead of standard output.")
 @json_flag
 def leaderboard(
@@ -84,6 +91,7 @@ def leaderboard(
     fmt: Format,
     reference: str | None,
     device: str | None,
+    key: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -96,7 +104,7 @@ def leaderboard(
     board = (
         board_from_reference(reference)
         if reference
-        else stored_board(results, protocol_name, channel, device)
+        else stored_board(results, protocol_name, channel, device, key)
     )
     if not reference and not results.is_dir():
         terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")

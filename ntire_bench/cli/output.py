@@ -20,7 +20,11 @@ _PRINTED = "ntire_bench.json_is_printed"  # in a context's meta
 
 
 def stored_board(
-    results: Path, protocol_name: str | None, channel: Channel | None, device: str | None
+    results: Path,
+    protocol_name: str | None,
+    channel: Channel | None,
+    device: str | None,
+    key: Path | None = None,
 ) -> Board:
     """Rank the records of a results folder.
 
@@ -29,6 +33,7 @@ def stored_board(
         protocol_name: Rules; None takes the default's records, or the only ones there are.
         channel: "y" or "rgb"; None takes the protocol's.
         device: Name of the device whose records are ranked; None takes the one with the most teams.
+        key: Of a public key, to rank only what is signed with it.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import board_of_records, protocols_with_records
@@ -38,7 +43,7 @@ def stored_board(
         if len(having) > 1:
             text = f"Showing {having[0]}; there are records of {', '.join(having[1:])} too (--protocol)."
             terminal.tell(text)
-    return board_of_records(results, protocol_name, channel, device)
+    return board_of_records(results, protocol_name, channel, device, key)
 
 
 def show_board(board: Board) -> None:

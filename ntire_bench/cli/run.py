@@ -62,6 +62,7 @@ class DefaultId:
     "--save-images", is_flag=True, help=f"Keep SR images, in {_SAVE_DIR}/ unless --save-dir is given."
 )
 @click.option("--ssim", is_flag=True, help="Compute SSIM too.")
+@click.option("--sign", "key", type=PATH, metavar="KEY", help="Sign each record with this key; see keygen.")
 @effort_options
 @protocol_option
 @channel_option
@@ -78,6 +79,7 @@ def run(
     save_dir: Path | None,
     save_images: bool,
     ssim: bool,
+    key: Path | None,
     effort: Effort,
     request: Request,
     results: Path,
@@ -92,6 +94,7 @@ def run(
     from ntire_bench.cli import terminal, wording
     from ntire_bench.ranking.device_class import class_of
     from ntire_bench.records import store
+    from ntire_bench.records.signing import PrivateKey
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
 
@@ -103,6 +106,7 @@ def run(
     for folder in (results, save_dir):  # before anything is measured that could not be kept
         if folder is not None:
             store.check_writable(folder)
+    sign = PrivateKey(key).sign if key is not None else None
     data, options = images_and_options(request, effort, ssim=ssim, save_dir=save_dir)
 
     evaluated: list[campaign.Evaluated] = []
@@ -141,6 +145,7 @@ def run(
                 skipped=skipped,
                 inferred=tell_baseline,
                 kept=evaluated.append,
+                sign=sign,
             ):
                 style = "red" if item.record.error else None
                 terminal.tell(wording.record_line(item.record), style=style)

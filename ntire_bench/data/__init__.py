@@ -3,6 +3,6 @@
 dataset.py finds and checks the image pairs of a split, images.py reads and writes single images, prepare.py
 makes LR images.
 
-Others import: dataset.Pair, dataset.Split, dataset.load_splits, dataset.read_hr, dataset.read_lr, images,
-prepare, sample.
+Others import: cache_dir, dataset.Pair, dataset.Split, dataset.load_splits, dataset.read_hr,
+dataset.read_lr, images, prepare, sample.
 """

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking import ranks, reference
-from ntire_bench.ranking.board_notes import imported_notes, isolation_notes, other_channel_notes, row_notes
+from ntire_bench.ranking.board_notes import (
+    imported_notes,
+    isolation_notes,
+    other_channel_notes,
+    row_notes,
+    unverifiable_notes,
+)
 from ntire_bench.ranking.device_class import DeviceClass
 from ntire_bench.ranking.entry import Entry, entry_from_baseline, entry_from_record
 from ntire_bench.ranking.groups import team_name
@@ -108,6 +114,7 @@ def build(
             *other_channel_notes(rows, protocol),
             *row_notes(rows),
             *selection.notes,
+            *unverifiable_notes(selection.chosen),
             *isolation_notes(selection.chosen),
         ),
         sample=any(item.record.sample for item in selection.chosen),

@@ -9,11 +9,20 @@ from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.ranks import Row
+from ntire_bench.ranking.trust import is_verifiable
 from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
 
-__all__ = ["display_name", "imported_notes", "isolation_notes", "other_channel_notes", "remarks", "row_notes"]
+__all__ = [
+    "display_name",
+    "imported_notes",
+    "isolation_notes",
+    "other_channel_notes",
+    "remarks",
+    "row_notes",
+    "unverifiable_notes",
+]
 
 _CLOCKS = "timing-unattested"  # told in the words below, which say what to do
 _NOT_BELIEVED = (
@@ -107,6 +116,15 @@ def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channe
             found = ", ".join(str(count) for count in sorted(counts))
             notes.append(f"{split}: the threshold is for {wanted} images; the file lists {found}.")
     return notes
+
+
+def unverifiable_notes(chosen: Sequence[Stored]) -> list[str]:
+    """Name the teams whose figures cannot be computed again from what is stored."""
+    names = [team_name(item.record) for item in chosen if not is_verifiable(item.record)]
+    if not names:
+        return []
+    who = "any team" if len(names) == len(chosen) else ", ".join(names)
+    return [f"Not verifiable: what their figures follow from is not stored of {who}."]
 
 
 def isolation_notes(chosen: Sequence[Stored]) -> list[str]:

@@ -31,6 +31,8 @@ Kind = Literal[
     "other images",
     "other baseline",
     "other rules",
+    "contradictory",
+    "unsigned",
     "unusable",
     "unreadable",
 ]
@@ -67,6 +69,8 @@ def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
     if record.status == "failed":
         phase, message = (record.error.phase, record.error.message) if record.error else ("?", "no message")
         return _left_out(item, "failed", f"failed ({phase}) on {day(item)}: {message}")
+    if item.doubt is not None:
+        return _left_out(item, item.doubt.kind, f"not believed: {item.doubt.reason}")
     if record.protocol.sha256 != protocol.sha256:
         text = f"measured on {day(item)} under another version of the rules of {protocol.name}"
         return _left_out(item, "other rules", text)

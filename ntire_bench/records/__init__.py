@@ -1,8 +1,8 @@
 """What is stored of an evaluation.
 
 `record` defines every field, `store` writes and reads the JSON files, and `scored_costs` says which of the
-counted FLOPs and parameters are scored. `accepted` holds an organizer's word on a finding. `version_1` makes
-the runtimes of old records plain.
+counted FLOPs and parameters are scored. `accepted` holds an organizer's word on a finding, and `signing` an
+organizer's signature. `version_1` makes the runtimes of old records plain.
 
-Others import: accepted, record, scored_costs, store, version_1.
+Others import: accepted, record, scored_costs, signing, store, version_1.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import math
 import os
 import re
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -22,7 +23,7 @@ from ntire_bench.records.accepted import Accepted, load_accepted
 from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, SplitResult
 from ntire_bench.records.version_1 import with_plain_runtimes
 
-__all__ = ["Problem", "Stored", "check_writable", "load", "load_all", "save"]
+__all__ = ["Doubt", "Problem", "Stored", "check_writable", "load", "load_all", "save"]
 
 _RESTORE = "restore the file from a backup or delete it, and evaluate the submission again"
 _OLDEST_VERSION = 1
@@ -31,13 +32,36 @@ _MAX_SAME_TIME = 1000
 _Decoded = TypeVar("_Decoded", bound=Record)
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """Why a record is not ranked although it can be read.
+
+    Attributes:
+        kind: "contradictory" (its figures do not follow from each other) or "unsigned".
+        reason: In one line.
+    """
+
+    kind: Literal["contradictory", "unsigned"]
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A record and the file it came from, and what an organizer has accepted of its team's findings."""
+    """A record and the file it came from, and what an organizer has accepted of its team's findings.
+
+    Attributes:
+        path: Of the file.
+        record: What it holds.
+        accepted: An organizer's words on its team's findings.
+        sha256: Of the file; empty where it was not read from one.
+        doubt: Why its figures are not to be ranked, where that was found out by whoever read it.
+    """
 
     path: Path
     record: Record
     accepted: tuple[Accepted, ...] = ()
+    sha256: str = ""
+    doubt: Doubt | None = None
 
     @property
     def created(self) -> datetime:
@@ -176,7 +200,7 @@ def load(path: str | os.PathLike[str]) -> Record:
     Raises:
         RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
     """
-    return _decode(Path(path), _WHOLE)
+    return _decode(Path(path), _read(Path(path)), _WHOLE)
 
 
 def load_all(
@@ -205,11 +229,13 @@ def load_all(
             accepted[path.parent], unread = load_accepted(path.parent)
             problems += [Problem(path=Path(error.file or path), message=str(error)) for error in unread]
         try:
-            record = _decode(path, _HEADS, _without_images)
+            data = _read(path)
+            record = _decode(path, data, _HEADS, _without_images)
         except RecordError as error:
             problems.append(Problem(path=path, message=str(error)))
         else:
-            stored.append(Stored(path=path, record=record, accepted=accepted[path.parent]))
+            sha256 = hashlib.sha256(data).hexdigest()
+            stored.append(Stored(path=path, record=record, accepted=accepted[path.parent], sha256=sha256))
     return stored, problems
 
 
@@ -324,12 +350,9 @@ def _calls_of(result: SplitResult) -> list[tuple[float, ...]]:
     return [image.calls_ms for image in _IMAGES.decode(raw)]
 
 
-def _decode(
-    path: Path, decoder: msgspec.json.Decoder[_Decoded], then: Callable[[_Decoded], Record] | None = None
-) -> Record:
-    """Read one record; `then` is what is done with it while an error is still one of its file."""
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise RecordError(
             "the record cannot be read",
@@ -337,6 +360,15 @@ def _decode(
             found=error.strerror or str(error),
             remedy="name a record file of the results folder",
         ) from error
+
+
+def _decode(
+    path: Path,
+    data: bytes,
+    decoder: msgspec.json.Decoder[_Decoded],
+    then: Callable[[_Decoded], Record] | None = None,
+) -> Record:
+    """Decode one record; `then` is what is done with it while an error is still one of its file."""
     version = SCHEMA_VERSION
     try:
         version = _VERSION.decode(data).schema_version

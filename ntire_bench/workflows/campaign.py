@@ -54,6 +54,7 @@ def run(
     skipped: Callable[[str, Path], None] | None = None,
     inferred: Callable[[Submission], None] | None = None,
     kept: Callable[[Evaluated], None] | None = None,
+    sign: Callable[[Path], object] | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate submissions one after the other and store each record before the next begins.
 
@@ -68,6 +69,7 @@ def run(
         skipped: Called with the label of every submission that is left out, and the record it has.
         inferred: Called with the baseline, where neither an option nor its name alone says which one it is.
         kept: Called with each evaluation before a signal can end the command: what is stored is known.
+        sign: Called with the path of each record as soon as it is stored.
 
     Yields:
         One per evaluation, with a failed record where a submission cannot be tried.
@@ -107,6 +109,8 @@ def run(
                 record = _unusable(item, data, options)
             with interruption.held():
                 evaluated = Evaluated(item.label, record, store.save(record, results))
+                if sign is not None:
+                    sign(evaluated.path)
                 if kept is not None:
                     kept(evaluated)
             yield evaluated

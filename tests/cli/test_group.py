@@ -26,7 +26,7 @@ def test_a_group_alone_shows_its_help(call):
 
 
 def test_every_command_has_json(call):
-    names = "accept check fuse gate import leaderboard list prepare run stability zoo".split()
+    names = "accept audit check fuse gate import keygen leaderboard list prepare run stability zoo".split()
     assert sorted(group.main.commands) == names
     names.remove("zoo")  # a group
     for name in [*names, "zoo list", "zoo pull"]:

@@ -25,6 +25,7 @@ BASELINE_RUNTIME_MS = {"valid": 14.0, "test": 10.0}
 BASELINE_FLOPS = 19_674_931_200
 BASELINE_PARAMS = 317_218
 GPU = "NVIDIA GeForce RTX 3090"
+IMAGES = 200  # as many as the protocols' sets hold
 
 
 def fake_sha256(text: str) -> str:
@@ -53,7 +54,7 @@ def make_split(
     psnr_rgb_db: float | None,
     runtime_ms: float,
     *,
-    images: int = 2,
+    images: int = IMAGES,
     rounds: int = 5,
     dataset_sha256: str | None = None,
 ) -> SplitResult:
@@ -65,14 +66,14 @@ def make_split(
             psnr_y_db=psnr_y_db,
             psnr_rgb_db=psnr_rgb_db,
             runtime_ms=runtime_ms,
-            runtime_samples_ms=tuple(runtime_ms + 0.001 * (k - rounds // 2) for k in range(rounds)),
+            runtime_samples_ms=tuple(runtime_ms + 0.001 * (k - (rounds - 1) / 2) for k in range(rounds)),
         )
         for i in range(images)
     )
     return SplitResult(
         dataset=f"DIV2K_LSDIR_{split}",
         dataset_sha256=dataset_sha256 or fake_sha256(f"images of {split}"),
-        images=200,  # as many as the protocols' sets hold; the list of single images is kept short
+        images=images,
         psnr_y_db=psnr_y_db,
         psnr_rgb_db=psnr_rgb_db,
         runtime_ms=runtime_ms,
@@ -117,7 +118,7 @@ def make_record(
     datasets: dict[str, str] | None = None,
     environment: Environment | None = None,
     findings: tuple[Finding, ...] = (),
-    images: int = 2,
+    images: int = IMAGES,
     rounds: int = 5,
     sample: bool = False,
     baseline_runtime_ms: dict[str, float] | None = None,

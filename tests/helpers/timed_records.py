@@ -20,7 +20,7 @@ def timed(
 ) -> Record:
     """Return a record whose runtime is `ratio` times the baseline's, give or take `spread`."""
     runtime = {"valid": 14.0 * ratio, "test": 10.0 * ratio}
-    record = make_record(id_, name, runtime_ms=runtime)
+    record = make_record(id_, name, runtime_ms=runtime, rounds=12)
     # As in real records: every session draws with the same random numbers.
     resamples = np.random.default_rng(0).normal(ratio, spread / 2, 400)
 

@@ -1,0 +1,60 @@
+"""The command audit: the whole report of one team."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ntire_bench.cli.newest import newest_record
+from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
+from ntire_bench.cli.output import print_json, write
+from ntire_bench.errors import UsageError
+from ntire_bench.text import relative
+
+__all__ = ["audit"]
+
+
+@click.command()
+@click.argument("id_", metavar="[ID]", required=False, type=click.IntRange(0))
+@click.option("--record", "record_file", type=PATH, help="Report on this record instead of an ID's newest.")
+@click.option("--output", "-o", type=PATH, help="Markdown file to write instead of standard output.")
+@protocol_option
+@results_folder
+@json_flag
+def audit(
+    id_: int | None,
+    record_file: Path | None,
+    output: Path | None,
+    protocol_name: str | None,
+    results: Path,
+    as_json: bool,
+) -> None:
+    """Write the whole report of one team: what was checked, on what, what was found, and the evidence.
+
+    For an organizer to send. Nothing is run for it: all of it is in the record.
+    """
+    from ntire_bench.cli import terminal
+    from ntire_bench.protocols import protocol
+    from ntire_bench.ranking.trust import word_on
+    from ntire_bench.records import store
+    from ntire_bench.records.accepted import load_accepted
+    from ntire_bench.reporting.audit_report import audit_report, markdown
+
+    if (id_ is None) == (record_file is None):
+        raise UsageError("what is to be reported is not clear", remedy="give one of: an ID, --record FILE")
+    path = record_file if id_ is None else newest_record(results, protocol_name, id_).path
+    assert path is not None
+    record = store.load(path)
+    rules = protocol.load(protocol_name or record.protocol.name)
+    accepted, problems = load_accepted(path.parent)
+    for problem in problems:
+        terminal.tell(str(problem))
+    report = audit_report(record, rules, accepted, word_on(record, rules))
+    if as_json:
+        print_json({"record": relative(path), "report": report})
+    elif output is None:
+        click.echo(markdown(report).rstrip("\n"))
+    if output is not None:
+        write(output, markdown(report))
+        terminal.tell(f"written: {relative(output)}")
