@@ -1,6 +1,7 @@
 """Has costs counted again, at sizes that a submission cannot know, and judges them.
 
-`auditor` asks the worker, `flops` judges FLOPs, `rules` all else, `evidence` holds what was seen.
+`auditor` asks the worker, `flops` judges FLOPs, `rules` all else, `literals` what is written into
+the code, `evidence` holds what was seen.
 
-Others import: auditor.audit.
+Others import: auditor.audit, literals.numbers_in, literals.with_numbers.
 """

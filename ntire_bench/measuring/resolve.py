@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.auditor import audit
+from ntire_bench.audit.literals import numbers_in, with_numbers
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
@@ -94,7 +95,9 @@ def count(side: Side, protocol: Protocol, image: npt.NDArray[np.uint8] | None = 
             tile=side.info.tile,
             has_loop=side.submission.branch is not None,
         )
-        for finding in findings:
+        numbers = numbers_in(files.parse(side.submission.file))
+        costs, more = with_numbers(costs, numbers)
+        for finding in (*findings, *more):
             side.note(finding)
     side.complexity = costs
     return costs

@@ -13,12 +13,13 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from ntire_bench.audit import rules
+from ntire_bench.audit import literals, rules
 from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.data import sample
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
 from ntire_bench.records.record import Audit, Complexity
+from ntire_bench.source import files
 from ntire_bench.submissions import models_folder, zoo
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
@@ -318,6 +319,22 @@ def test_weights_in_the_place_of_parameters_that_are_not_used_count_once() -> No
     assert (results.params, found) == (10_000, {})
     results, found = judged(evidence(100, 100, 100, weights=5000, unread_values=2000))
     assert (results.params, found) == (13_000, {"params-undeclared": "warning"})
+
+
+def test_numbers_in_the_code_count(tmp_path: Path) -> None:
+    file = tmp_path / "team05_Net.py"
+    table = ", ".join(["0.5"] * 1500)
+    file.write_text(f'"""{"1 " * 2000}"""\nTABLE = ({table})\nRAW = b"{"x" * 400}"\nNAME = "{"9" * 9000}"\n')
+    numbers = literals.numbers_in(files.parse(file))
+    assert numbers == 1500 + 100
+    costs = dataclasses.replace(evidence().counted, audit=Audit(params=10_050))
+    scored, findings = literals.with_numbers(costs, numbers)
+    assert scored.audit.params == 11_600
+    assert [(finding.code, finding.severity) for finding in findings] == [("params-in-code", "warning")]
+    assert "10,000" in findings[0].message and "1,600" in findings[0].message
+    assert literals.with_numbers(costs, 1000) == (costs, [])
+    as_tensors = dataclasses.replace(costs, audit=Audit(params=11_500))
+    assert literals.with_numbers(as_tensors, numbers) == (as_tensors, [])
 
 
 def test_what_torch_packs_counts_by_its_values() -> None:

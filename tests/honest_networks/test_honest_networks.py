@@ -43,7 +43,7 @@ def examined(network: Honest, image: np.ndarray) -> tuple[torch.nn.Module, Compl
     ready(built, file, CPU)
     worker = InProcess(Upscaler(built, file, 4, CPU))
     counted = worker.complexity((1, 3, COST_SIDE, COST_SIDE))
-    costs, findings = audit(worker, counted, image, tile=None, has_loop=False)  # type: ignore[arg-type]
+    costs, findings, *_ = audit(worker, counted, image, tile=None, has_loop=False)  # type: ignore[arg-type]
     return built, costs, findings
 
 
