@@ -15,8 +15,9 @@ from ntire_bench.audit.witness import disagreement
 from ntire_bench.records.record import Audit, Finding
 from ntire_bench.records.scored_costs import PARAMS_LEAST, PARAMS_MARGIN
 from ntire_bench.text import few
+from ntire_bench.wire.observation import Observation
 
-__all__ = ["judge"]
+__all__ = ["constants_of", "judge"]
 
 HIDDEN_FROM = 1000  # elements that no operator made; fewer hide no work worth the name
 
@@ -124,16 +125,37 @@ class _Params:
 
 def _audited_params(evidence: Evidence) -> _Params:
     observed = evidence.observed()
-    # Constants that grow with the image, such as masks, are no weights: the smallest image has the fewest.
-    undeclared = max(seen.weights for seen in observed) + min(seen.constants for seen in observed)
+    undeclared = max(seen.weights for seen in observed) + constants_of(observed)
     generated, packed = max(seen.generated for seen in observed), max(seen.packed for seen in observed)
+    # Parameters that the output does not depend on are scored, but not beside what is used in their place.
+    used = evidence.counted.params - min(seen.unread_values for seen in observed)
     return _Params(
-        total=evidence.counted.params + undeclared + generated + packed,
+        total=max(evidence.counted.params, used + undeclared + generated + packed),
         undeclared=undeclared,
         generated=generated,
         packed=packed,
         expanded=max(seen.expanded for seen in observed),
     )
+
+
+def constants_of(observed: Sequence[Observation]) -> int:
+    """Return how many constants there are that are no weights.
+
+    A table of which the same is read on images of all sizes counts. One of which more is read on larger
+    images, and one that only one image has, grows with the image: of these the fewest count.
+
+    Args:
+        observed: Looks at images of several sizes.
+    """
+    fixed, growing = 0, [seen.constants for seen in observed]
+    for name in {name for seen in observed for name in seen.tables}:
+        met = [seen.tables.get(name, (0, 0)) for seen in observed]
+        read = [elements for elements, _ in met if elements]
+        if len(set(read)) == 1 and (len(observed) == 1 or len(read) > 1):
+            fixed += max(values for _, values in met)
+        else:
+            growing = [before + values for before, (_, values) in zip(growing, met, strict=True)]
+    return fixed + min(growing)
 
 
 def _params_findings(evidence: Evidence, params: _Params) -> list[Finding]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.auditor import audit
+from ntire_bench.audit.literals import numbers_in, with_numbers
 from ntire_bench.audit.witness import agreement_of, disagreement, with_agreement
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
@@ -100,7 +101,9 @@ def count(
             has_loop=side.submission.branch is not None,
             is_timed=is_timed,
         )
-        for finding in findings:
+        numbers = numbers_in(files.parse(side.submission.file))
+        costs, more = with_numbers(costs, numbers)
+        for finding in (*findings, *more):
             side.note(finding)
     side.complexity = costs
     return costs

@@ -125,7 +125,10 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
         output, observed, unread = _observed(upscaler, image, whole=False, finite=True)
         if unread:
             hidden, work = hidden_work(upscaler, image, unread)
-            observed = dataclasses.replace(observed, hidden=hidden, hidden_work=work)
+            used = sum(int(unread[name].sum()) for name in hidden)
+            observed = dataclasses.replace(
+                observed, hidden=hidden, hidden_work=work, unread_values=max(0, observed.unread_values - used)
+            )
         return output, observed
     finally:
         upscaler.found_pads = before

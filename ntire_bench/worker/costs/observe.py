@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs.conduct import repeated, watched
 from ntire_bench.worker.costs.operator_watch import OperatorWatch
-from ntire_bench.worker.costs.origin import Kind, Use
+from ntire_bench.worker.costs.origin import FEWEST, Kind, Source, Use
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["observe", "uncompiled"]
@@ -40,6 +40,21 @@ def uncompiled() -> Iterator[None]:
         return
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+def _constants(sources: Iterable[Source]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Return how many constants there are: the small ones in all, and of each larger one what `tables` has.
+
+    A larger one is named by its contents, so that it is known again on an image of another size.
+    """
+    small, tables = 0, dict[str, tuple[int, int]]()
+    for source in sources:
+        values, name = source.constants(), source.name()
+        if source.undeclared > FEWEST and name and name not in tables and len(tables) < _MOST_NAMES:
+            tables[name] = (source.undeclared, values)
+        else:
+            small += values
+    return small, tables
 
 
 def observe(
@@ -87,16 +102,16 @@ def observe(
         undeclared = []
     packed = sum(source.undeclared for source in undeclared if source.recast and source.names)
     undeclared = [source for source in undeclared if not (source.recast and source.names)]
-    weights = sum(source.undeclared for source in undeclared if Use.WEIGHT in source.use)
-    constants = sum(
-        source.undeclared for source in undeclared if Use.WEIGHT not in source.use and Use.OTHER in source.use
-    )
+    weights = sum(source.weights() for source in undeclared if Use.WEIGHT in source.use)
+    added = [source for source in undeclared if Use.WEIGHT not in source.use and Use.OTHER in source.use]
+    constants, tables = _constants(added)
     known = from_image and not foreign
     generated, unpacked, expanded = (
         seen.derived.excess(how) if known else 0 for how in ("generated", "packed", "expanded")
     )
     padded = upscaler.pad(image)
     unread = seen.provenance.unread()
+    unread_values = sum(int(left.sum()) for left in unread.values())
     if foreign > _FOREIGN_FROM or not from_image:
         unread = {**seen.provenance.unmultiplied(), **unread}
     observation = Observation(
@@ -112,6 +127,7 @@ def observe(
         uncountable=dict(seen.uncountable.most_common(_MOST_NAMES)),
         weights=weights,
         constants=constants,
+        tables=tables,
         generated=generated,
         packed=unpacked + packed if known else 0,
         expanded=expanded,
@@ -119,6 +135,7 @@ def observe(
         unwritten=seen.provenance.unwritten,
         from_image=from_image,
         unread=tuple(unread),
+        unread_values=unread_values,
         threads=threads,
         files=tuple(conduct.files[:_MOST_NAMES]),
     )

@@ -13,8 +13,8 @@ from torch._ops import OpOverload
 __all__ = ["Facts", "facts_of", "has_kernel", "tensors_in"]
 
 _NATIVE = frozenset(
-    "aten prims prim mkldnn mkldnn_prepacked prepacked mkl onednn quantized _quantized sparse inductor "
-    "profiler".split()
+    "aten prims prim mkldnn mkldnn_prepacked prepacked mkl onednn quantized _quantized quantized_decomposed "
+    "sparse inductor profiler".split()
 )
 _RANGES = frozenset({"aten::arange", "aten::linspace", "aten::logspace"})
 _ROOM = frozenset(
@@ -61,6 +61,7 @@ class Facts:
         bits: Whether it takes numbers apart into bits.
         writes: Places and names of the arguments that it writes.
         overwrites: Whether it does not read what it writes.
+        packs: Whether it takes or gives objects that torch packs weights into.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Facts:
     bits: bool
     writes: frozenset[int | str]
     overwrites: bool
+    packs: bool
 
 
 def facts_of(operator: OpOverload[..., Any]) -> Facts:
@@ -100,6 +102,7 @@ def facts_of(operator: OpOverload[..., Any]) -> Facts:
         bits=name in _BITS or (name == "aten::view" and operator._overloadname == "dtype"),
         writes=frozenset(writes),
         overwrites=name in _OVERWRITES or any(argument.is_out for argument in schema.arguments),
+        packs=any("__torch__" in str(value.type) for value in (*schema.arguments, *schema.returns)),
     )
 
 

@@ -19,7 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ntire_bench.worker.costs import operator_costs as costs
 from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
-from ntire_bench.worker.costs.origin import Kind, Origin, Use
+from ntire_bench.worker.costs.origin import Kind, Origin, Use, without_positions
+from ntire_bench.worker.costs.packed_weights import objects_in
 from ntire_bench.worker.costs.products import CONVOLUTIONS, product
 from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
 from ntire_bench.worker.costs.stated_costs import is_stated
@@ -28,6 +29,7 @@ from ntire_bench.worker.network.upscaler import Upscaler
 __all__ = ["OperatorWatch"]
 
 _FEWEST_PRODUCTS = 2  # a sum of products adds at least so many elements for each of its result
+_BETWEEN = ("aten::grid_sampler", "aten::cudnn_grid_sampler")  # read a table between its entries
 _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 4)} | {
     "aten::_native_batch_norm_legit_no_training": (3, 4),
     "aten::_native_batch_norm_legit": (3, 4),
@@ -123,21 +125,30 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for place, value in (*enumerate(args), *kwargs.items())
             if not (facts.overwrites and place in facts.writes)
         ]
-        if facts.name in costs.LOOKUPS:
+        if facts.name in costs.LOOKUPS or facts.name.startswith(_BETWEEN):
             origin = self._looked_up(args, kwargs)
         elif facts.name in _STATISTICS:
-            places = _STATISTICS[facts.name]
-            statistics = self.provenance.merged(tensors_in([args[place] for place in places]), Use.STATISTIC)
-            origin = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
-            origin = Origin(origin.kind | statistics.kind, origin.sources | statistics.sources)
+            origin = self._normed(_STATISTICS[facts.name], args, kwargs)
         else:
             origin = self.provenance.merged(tensors_in(reads), Use.OTHER)
+        for packed in objects_in((args, kwargs)) if facts.packs else ():
+            held = self.provenance.of_packed(packed)
+            origin = Origin(origin.kind | held.kind, origin.sources | held.sources)
         kind = origin.kind
         kind |= Kind.RANDOM if facts.random else Kind.NOTHING
         kind |= Kind.RANGE if facts.range else Kind.NOTHING
         if facts.bits and Kind.IMAGE not in kind:
             kind |= Kind.BITS
         return Origin(kind, origin.sources)
+
+    def _normed(self, places: Sequence[int], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
+        """Note a norm: its running mean and variance are statistics where it norms what the image gives."""
+        others = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
+        by_image = Kind.IMAGE in self.provenance.merged(tensors_in(args[:1]), Use.NOTHING).kind
+        statistics = self.provenance.merged(
+            tensors_in([args[place] for place in places]), Use.STATISTIC if by_image else Use.OTHER
+        )
+        return Origin(others.kind | statistics.kind, others.sources | statistics.sources)
 
     def _looked_up(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
         """Note a lookup: where the image decides the place, the table is a weight."""
@@ -163,11 +174,13 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in tensors_in(value)
         ]
         results = list(tensors_in(result))
+        for packed in objects_in(result) if facts.packs else ():
+            self.provenance.packed(packed, origin)
         if facts.view and facts.bits:
             for tensor in results:
                 self.provenance.recast(tensor)
-        if not facts.view and self._cost(facts, args, results or written, origin):
-            origin = Origin(Kind.IMAGE)  # of a product with the image: whatever else went into it is mixed in
+        if not facts.view:
+            origin = self._cost(facts, args, results or written, origin)
         multiplies = Kind.IMAGE in origin.kind and costs.is_multiplication(facts.name)
         if multiplies and not self._weighted(args):
             origin = Origin(origin.kind | Kind.PRODUCT)
@@ -178,10 +191,10 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not facts.view and not any(tensor is one for one in written):
                 self.provenance.produced(tensor, origin, unwritten=facts.room)
 
-    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> bool:
-        """Count what an operator cost; say whether it is a product with the image."""
+    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> Origin:
+        """Count what an operator cost, and return the origin of what it gave."""
         if not results:
-            return False
+            return origin
         result = results[0]
         cost = product(facts.name, args, result)
         if cost is not None:
@@ -189,18 +202,20 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if facts.name in CONVOLUTIONS:
                 self.convs += 1
                 self.activations += result.numel()
+            if Kind.IMAGE not in origin.kind:  # nothing that the image is multiplied by, yet
+                return without_positions(origin)
             factors = args[:1] if "embedding_bag" in facts.name else args  # not the places
             if facts.name in _ADDED_TO and self.provenance.of(args[0]) == Origin():
                 factors = args[1:]  # zeros that a product is added to are no factor
             for factor in tensors_in(factors):
                 self._note_factor(factor)
-            return Kind.IMAGE in origin.kind
+            return Origin(Kind.IMAGE)  # whatever else went into it is mixed in for good
         besides = costs.besides(facts.name, args, result)
         if besides:
             self.besides += besides
-            return False
+            return origin
         if Kind.IMAGE not in origin.kind:  # what does not depend on the image can be done beforehand
-            return False
+            return origin
         estimate = costs.estimate(facts.name, args, result)
         if estimate is None and not facts.pointwise:
             size = max(tensor.numel() for tensor in (*tensors_in(args), *results))
@@ -216,7 +231,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.by_hand += by_hand
         if estimate or by_hand:
             self.uncounted[facts.name] += max(estimate, by_hand)
-        return False
+        return origin
 
     def _note_factor(self, factor: Tensor) -> None:
         """Note a factor of a product if it is a weight: by its origin, or by its value in spite of it."""

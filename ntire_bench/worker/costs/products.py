@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, strided
 
-from ntire_bench.worker.costs.packed import packed_tensors
+from ntire_bench.worker.costs.packed_weights import objects_in, values_in
 
 __all__ = ["CONVOLUTIONS", "product"]
 
@@ -80,7 +80,8 @@ def _of_packed(base: str, arguments: Arguments, result: Tensor) -> int | None:
         return None
     if base.startswith(("linear", "qlinear", "matmul")):
         return int(result.numel() * arguments[0].shape[-1])
-    weights = [tensor for argument in arguments for tensor in packed_tensors(argument)]
+    held = [tensor for packed in objects_in(arguments) for tensor in values_in(packed)]
+    weights = [tensor for tensor in held if tensor.ndim > 1]
     if not weights:
         return None
     transposed = base.startswith("conv_transpose")

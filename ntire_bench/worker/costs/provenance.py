@@ -28,6 +28,7 @@ from ntire_bench.worker.costs.origin import (
     room_of,
     view_of,
 )
+from ntire_bench.worker.costs.packed_weights import values_in
 
 __all__ = ["DerivedWeights", "Provenance"]
 
@@ -62,6 +63,7 @@ class Provenance:
         self._kept: list[
             Tensor
         ] = []  # tensors without a storage are known by their identity, and kept for it
+        self._packed: dict[tuple[tuple[int, str, str], ...], Origin] = {}
         self._numbers: dict[int, int] = {}
         regions: dict[int, tuple[int, int, list[tuple[str, Tensor]]]] = {}
         for name, parameter in network.named_parameters():
@@ -161,6 +163,23 @@ class Provenance:
             if begin >= 0:
                 self._memory.share(key, tensor, own, begin)
 
+    def packed(self, packed: torch.ScriptObject, origin: Origin) -> None:
+        """Note an object that an operator packed weights into."""
+        self._packed[_prints(values_in(packed))] = origin
+
+    def of_packed(self, packed: torch.ScriptObject) -> Origin:
+        """Return the origin of weights that lie in an object; a source if no operator packed them."""
+        values = values_in(packed)
+        prints = _prints(values)
+        origin = self._packed.get(prints)
+        if origin is None:
+            numbers = [self._source(tensor) for tensor in values]
+            for number, tensor in zip(numbers, values, strict=True):
+                self._read(self.sources[number], tensor, view_of(tensor), Use.WEIGHT)
+                self.sources[number].shown.append(tensor)  # keeps its place in memory from being used again
+            origin = self._packed[prints] = Origin(Kind.WEIGHT, frozenset(numbers))
+        return origin
+
     def source_of(self, tensor: Tensor) -> int | None:
         """Return the number of the source that a tensor is, or None if it was computed."""
         storage = self._storages.get(self._key(tensor))
@@ -204,6 +223,8 @@ class Provenance:
         source.use |= use
         if view not in source.views:
             source.views[view] = distinct(tensor)
+            if source.undeclared:
+                source.shown.append(tensor.detach())
             if tensor.element_size() < source.itemsize:
                 source.recast, source.itemsize = True, tensor.element_size()
         if source.print is None and source.undeclared:
@@ -253,6 +274,11 @@ def _seen(views: Iterable[View], start: int, itemsize: int, parts: Sequence[Tens
         single = [1 if step == 0 else side for side, step in zip(shape, steps, strict=True)]
         seen.as_strided(single, steps, place).fill_(True)
     return seen
+
+
+def _prints(values: Iterable[Tensor]) -> tuple[tuple[int, str, str], ...]:
+    """Return fingerprints of several tensors."""
+    return tuple(map(print_of, values))
 
 
 class DerivedWeights:

@@ -14,6 +14,8 @@ __all__ = ["BY_INPUT", "BY_RESULT", "is_stated"]
 # Multiply-accumulates for each element that an operator gives.
 _BY_RESULT: Mapping[str, int] = {
     # What only moves or makes data.
+    # What Fourier transforms take is in `operator_costs.fourier`.
+    "_fft_r2c _fft_c2r _fft_c2c fft_fftfreq fft_rfftfreq": 0,
     "clone _to_copy copy cat stack _stack contiguous constant_pad_nd reflection_pad1d reflection_pad2d "
     "reflection_pad3d replication_pad1d replication_pad2d replication_pad3d pixel_shuffle pixel_unshuffle "
     "channel_shuffle empty empty_like empty_strided empty_permuted new_empty new_empty_strided zeros "
@@ -91,6 +93,15 @@ BY_RESULT: Mapping[str, int] = {
             "quantized",
         )
     ),
+    **dict.fromkeys(
+        [
+            f"quantized_decomposed::{name}{per}"
+            for name in ("quantize_per_", "dequantize_per_", "fake_quant_per_")
+            for per in ("tensor", "channel", "token", "channel_group")
+        ],
+        1,
+    ),
+    "quantized_decomposed::choose_qparams": 2,
     "mkldnn_prepacked::conv2d_prepack": 0,
     "mkldnn::_reorder_convolution_weight": 0,
     "mkldnn::_reorder_linear_weight": 0,
