@@ -11,10 +11,12 @@ The functions named in `__all__` are loaded when they are first used:
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here: until a command catches signals, Ctrl-C would be a traceback (see `__main__`).
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
     from ntire_bench.api import (
         Leaderboard,
         check,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
         render,
         ssim,
     )
+
+    PACKAGE: Path
 
 __version__ = "0.2.0"
 
@@ -43,18 +47,25 @@ __all__ = [
     "ssim",
 ]
 
-# The folder of the package, for what finds files by it: code that moves must not look for its neighbours.
-PACKAGE = Path(__file__).resolve().parent
-
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Load the Python API when one of its names is first used."""
     if name.startswith("_") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "PACKAGE":
+        return _package()
     from ntire_bench import api
 
     globals()[name] = value = getattr(api, name)
     return value
+
+
+def _package() -> Path:
+    """Return the folder of the package: code that moves must not look for its neighbours."""
+    from pathlib import Path
+
+    globals()["PACKAGE"] = found = Path(__file__).resolve().parent
+    return found
 
 
 def __dir__() -> list[str]:

@@ -84,7 +84,7 @@ def evaluate(
     Its code runs in worker processes, never in this one.
 
     Args:
-        model: The id of a submission in `models`, or the path of its model file.
+        model: The id or the name of a submission in `models`, or the path of its model file.
         models: Folder of the model files; for a path, the folder it lies in.
         model_zoo: Folder of the checkpoints; None for model_zoo/ beside the folder of the model files.
         data_dir: Folder of the image pairs. None looks in the working directory, its data/ and its parent;
@@ -168,7 +168,7 @@ def check(
     """Load a submission in a worker, and return how it was resolved and what it costs.
 
     Args:
-        model: The id of a submission in `models`, or the path of its model file.
+        model: The id or the name of a submission in `models`, or the path of its model file.
         models: Folder of the model files; for a path, the folder it lies in.
         model_zoo: Folder of the checkpoints; None for model_zoo/ beside the folder of the model files.
         protocol: Name of the rules, which give scale and cost input; None for the default.
@@ -190,6 +190,7 @@ def check(
         submission,
         sample.probe_lr(),
         rules,
+        truth=sample.probe_hr(),
         device=device,
         isolation=isolation,
         allow_pickle=allow_pickle,
@@ -358,13 +359,14 @@ def _find(
     """Return the submissions beside a model, and the model itself."""
     from ntire_bench.submissions import models_folder
 
-    file = None if isinstance(model, int) else Path(model)
+    word = str(model)
+    is_word = isinstance(model, (int, str)) and os.sep not in word and not word.endswith(".py")
+    file = None if is_word else Path(model)  # type: ignore[arg-type]
     folder = Path(models) if file is None else file.parent
     zoo = folder.parent / "model_zoo" if model_zoo is None else Path(model_zoo)
     catalogue = models_folder.find(folder, zoo)
     if file is None:
-        assert isinstance(model, int)
-        return catalogue, catalogue.get(model)
+        return catalogue, catalogue.get(catalogue.id_of(word))
     files = {item.file.name: id_ for id_, item in catalogue.submissions.items()}
     files |= {item.file.name: id_ for id_, item in catalogue.problems.items()}
     if file.name in files:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -51,16 +51,21 @@ class _State:
 _state = _State()
 
 
-def catch() -> None:
+def catch(early: Sequence[int] = ()) -> None:
     """Have the signals that end a program raise `Interrupted` from `begin` on, which raises earlier ones.
 
     A signal that is ignored stays so: nohup has SIGHUP ignored, and a shell has its background ignore Ctrl-C.
+
+    Args:
+        early: The numbers of those that have come already.
     """
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     _state.caught = tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
     _state.holds = 1
     for number in _state.caught:
         signal.signal(number, _come)
+    for number in early[:1]:
+        _come(number, None)
     sys.unraisablehook = _unraisable
 
 

@@ -52,7 +52,8 @@ def parsed(line: str) -> None:
     """
     words = shlex.split(line, comments=True)[1:]
     command: click.Command = main
-    context = click.Context(main, info_name="ntire-bench", obj=None)
+    # With its settings: click keeps the help option that a command has first been asked for.
+    context = click.Context(main, info_name="ntire-bench", obj=None, **main.context_settings)
     while isinstance(command, click.Group):
         if not words:
             raise click.UsageError("no command is named")

@@ -42,8 +42,8 @@ MAY_IMPORT: dict[str, str] = {
     "reporting": "challenge_results estimating protocols ranking records",
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
-    "workflows": "client data estimating isolation machine measuring protocols ranking records submissions "
-    "wire",
+    "workflows": "client data estimating isolation machine measuring metrics protocols ranking records "
+    "source submissions wire",
     "cli": "challenge_results data estimating isolation measuring protocols ranking records reporting "
     "submissions workflows",
 }

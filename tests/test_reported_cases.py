@@ -292,6 +292,39 @@ def test_a_deploy_form_is_resolved_with_as_few_other_arguments_as_it_takes(load,
     assert not loaded.findings
 
 
+_NO_FLAG = _REP.replace("NAME", "switch_to_deploy").replace("num_block=3, deploy=False", "num_block=3")
+_NO_FLAG = _NO_FLAG.replace("Rep(width, deploy)", "Rep(width)")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '{"data_range": 1}',
+        '{"model": "Toy", "data_range": 1}',
+        '{"model": "build_model", "data_range": 1}',
+        '{"model": "Toy", "data_range": 1, "args": {"num_block": 2}}',
+        '{"model": "Toy", "data_range": 1, "args": {"num_block": 2}, "strict": False}',
+    ],
+)
+def test_a_merged_checkpoint_is_taken_where_no_argument_builds_its_form(load, probe, head):
+    body = _IMPORTS.replace(ONE, f"SUBMISSION = {head}") + _NO_FLAG
+    body += "\n\ndef build_model(num_block=3):\n    return Toy(8, num_block)\n" if "build" in head else ""
+    trained = load(body, num_block=2)
+    before = trained.upscaler.checked(torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(1)))
+    _, merged = fuse(trained.upscaler, probe, (1, 3, 32, 32))
+    loaded = load(body, checkpoint=merged)
+    assert told(loaded)["merged"] == "True" and loaded.merged and not loaded.findings
+    after = loaded.upscaler.checked(torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(1)))
+    assert torch.allclose(before, after, atol=1e-5)
+    assert any(name.endswith("fused.weight") for name in loaded.upscaler.network.state_dict())
+    assert not any(name.endswith("three.weight") for name in loaded.upscaler.network.state_dict())
+
+
+def test_a_training_form_is_not_merged_on_its_way(load):
+    loaded = load(_IMPORTS + _NO_FLAG, num_block=2)
+    assert "merged" not in told(loaded) and not loaded.merged and can_fuse(loaded.upscaler.network)
+
+
 _MEAN = """
         self.mean = None
         if mean is not None:
@@ -308,6 +341,46 @@ def test_a_buffer_that_hangs_on_an_optional_argument(load, default):
     loaded = load(body, checkpoint={**AVERAGED, "mean": mean})
     assert torch.equal(loaded.upscaler.network.mean, mean)
     assert told(loaded)["args.mean"] == "[0.25, 0.5, 0.125]"
+
+
+BUILT = (
+    toy(head=ONE)
+    + """
+
+def build_model():
+    BODY
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "cause", "remedy"),
+    [
+        ("return torch.jit.script(Toy())", "torch.jit cannot script it: Arguments for call", "not scripted"),
+        (
+            "net = Toy()\n    net.load_state_dict(torch.load('model_zoo/best.pth'))\n    return net",
+            "No such file or directory: 'model_zoo/best.pth'",
+            "leave loading to this program",
+        ),
+        ("return Toy(), 1.0", "gives a tuple, not an nn.Module", "return the network alone"),
+        ("Toy()", "gives a NoneType, not an nn.Module", "return the network alone"),
+        ("return Toy(colour=3)", "unexpected keyword argument 'colour'", "mend it, or declare model or args"),
+    ],
+    ids=["cannot be scripted", "loads its own", "two things", "nothing", "raises"],
+)
+def test_a_builder_that_gives_no_network_is_told_the_true_cause(refusal, body, cause, remedy):
+    message = refusal(BUILT.replace("BODY", body), checkpoint=AVERAGED)
+    assert "no class or function of this file gives a network" in message
+    assert cause in message and remedy in message and "put the matching checkpoint" not in message
+
+
+def test_a_builder_that_traces_its_network_is_taken(load):
+    loaded = load(
+        BUILT.replace("BODY", "return torch.jit.trace(Toy(), torch.rand(1, 3, 16, 16))"), checkpoint=AVERAGED
+    )
+    own = loaded.upscaler.network.state_dict()
+    assert loaded.model == "build_model"
+    assert all(torch.equal(own[name], tensor) for name, tensor in AVERAGED.items())
 
 
 def clock_of(step_s):

@@ -142,7 +142,7 @@ def constants_of(observed: Sequence[Observation]) -> int:
     """Return how many constants there are that are no weights.
 
     A table of which the same is read on images of all sizes counts. One of which more is read on larger
-    images, and one that only one image has, grows with the image: of these the fewest count.
+    images, and one that only images of one size have, grows with the image: of these the fewest count.
 
     Args:
         observed: Looks at images of several sizes.
@@ -151,7 +151,8 @@ def constants_of(observed: Sequence[Observation]) -> int:
     for name in {name for seen in observed for name in seen.tables}:
         met = [seen.tables.get(name, (0, 0)) for seen in observed]
         read = [elements for elements, _ in met if elements]
-        if len(set(read)) == 1 and (len(observed) == 1 or len(read) > 1):
+        sizes = {seen.pixels for seen, (elements, _) in zip(observed, met, strict=True) if elements}
+        if len(set(read)) == 1 and (len(observed) == 1 or len(sizes) > 1):
             fixed += max(values for _, values in met)
         else:
             growing = [before + values for before, (_, values) in zip(growing, met, strict=True)]

@@ -17,14 +17,14 @@ __all__ = ["accept"]
 
 
 @click.command()
-@click.argument("id_", metavar="ID", type=click.IntRange(0))
+@click.argument("team", metavar="ID")
 @click.argument("code", metavar="CODE")
 @click.option("--because", required=True, metavar="TEXT", help="Why; boards show it.")
 @protocol_option
 @results_folder
 @json_flag
 def accept(
-    id_: int, code: str, because: str, protocol_name: str | None, results: Path, as_json: bool
+    team: str, code: str, because: str, protocol_name: str | None, results: Path, as_json: bool
 ) -> None:
     """Accept a finding of severity reject: the team takes its rank, and the table shows why.
 
@@ -36,7 +36,7 @@ def accept(
 
     if not because.strip():
         raise UsageError("there is no reason", remedy="say why with --because TEXT")
-    newest = newest_record(results, protocol_name, id_)
+    newest = newest_record(results, protocol_name, team)
     found = list(dict.fromkeys(finding.code for finding in rejections(newest.record)))
     if code not in found:
         raise UsageError(

@@ -16,14 +16,14 @@ __all__ = ["audit"]
 
 
 @click.command()
-@click.argument("id_", metavar="[ID]", required=False, type=click.IntRange(0))
+@click.argument("team", metavar="[ID]", required=False)
 @click.option("--record", "record_file", type=PATH, help="Report on this record instead of an ID's newest.")
 @click.option("--output", "-o", type=PATH, help="Markdown file to write instead of standard output.")
 @protocol_option
 @results_folder
 @json_flag
 def audit(
-    id_: int | None,
+    team: str | None,
     record_file: Path | None,
     output: Path | None,
     protocol_name: str | None,
@@ -41,9 +41,9 @@ def audit(
     from ntire_bench.records.accepted import load_accepted
     from ntire_bench.reporting.audit_report import audit_report, markdown
 
-    if (id_ is None) == (record_file is None):
+    if (team is None) == (record_file is None):
         raise UsageError("what is to be reported is not clear", remedy="give one of: an ID, --record FILE")
-    path = record_file if id_ is None else newest_record(results, protocol_name, id_).path
+    path = record_file if team is None else newest_record(results, protocol_name, team).path
     assert path is not None
     record = store.load(path)
     rules = protocol.load(protocol_name or record.protocol.name)

@@ -2,54 +2,86 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ntire_bench.cli.evaluation import (
-    Request,
-    images_and_options,
-    refuse_unknown,
-    taken_as_request,
-)
+from ntire_bench import interruption
+from ntire_bench.cli.evaluation import Request, taken_as_request
+from ntire_bench.cli.gate_runs import Wanted, changed_ids, judge_fresh, judge_record
 from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import (
     PATH,
-    Effort,
+    RESULTS,
     channel_option,
     image_options,
     json_flag,
     machine_options,
+    options,
     protocol_option,
     see_that_it_can_measure,
+    taken_as,
 )
-from ntire_bench.cli.output import print_json
-from ntire_bench.cli.sources import Sources, open_catalogue, sources_and_baseline, tell_baseline
-from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.text import one_line
+from ntire_bench.cli.output import print_json, write
+from ntire_bench.cli.share import SHARE
+from ntire_bench.cli.sources import open_catalogue, sources_and_baseline
+from ntire_bench.errors import UsageError
+from ntire_bench.ranking.limits import Limits
+from ntire_bench.text import relative
 
 if TYPE_CHECKING:
-    from ntire_bench.protocols.protocol import Protocol
-    from ntire_bench.ranking.gate import Answer
-    from ntire_bench.submissions.catalogue import Catalogue
-    from ntire_bench.submissions.submission import Submission
+    from ntire_bench.reporting.gate_reports import Judged
 
 __all__ = ["gate"]
 
-_ONE_ROUND = Effort(rounds=1)  # enough for PSNR
+_limits = options(
+    click.option(
+        "--max-params-growth", "params", type=SHARE, help="Most growth of the parameters, such as 2%."
+    ),
+    click.option("--max-flops-growth", "flops", type=SHARE, help="Most growth of the FLOPs."),
+    click.option("--max-runtime-growth", "runtime", type=SHARE, help="Most growth of the runtime."),
+    click.option(
+        "--max-psnr-drop",
+        "psnr_db",
+        type=click.FloatRange(0),
+        metavar="DB",
+        help="Most loss of mean PSNR [dB].",
+    ),
+    taken_as("limits", Limits),
+)
 
 
 @click.command()
-@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
+@click.argument("teams", nargs=-1, metavar="[ID]...")
 @click.option("--record", "record_file", type=PATH, help="Judge this record instead of evaluating.")
 @click.option(
     "--changed",
     metavar="BASE",
-    help="Judge what changed in git since BASE in the model and checkpoint folders.",
+    help="Judge what changed in git since BASE in the model and checkpoint folders, and compare it with "
+    "its version there.",
 )
+@click.option("--against", metavar="BASE", help="Compare IDs with their versions in this branch or commit.")
+@_limits
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Rounds of the comparison with BASE; PSNR takes one.",
+)
+@click.option("--junit", type=PATH, help="Write the answers as JUnit XML too.")
+@click.option("--results", type=PATH, help="Store records, in this folder.  [default: none]")
+@click.option(
+    "--accepted",
+    "accepted_in",
+    type=PATH,
+    help="Folder of records beside which an organizer's words lie (see `accept`).  "
+    "[default: leaderboard/results; with --changed none, as a change may bring such words]",
+)
+@click.option("--save-dir", type=PATH, help="Keep SR images, in this folder.  [default: none]")
 @image_options
 @protocol_option
 @channel_option
@@ -58,141 +90,134 @@ _ONE_ROUND = Effort(rounds=1)  # enough for PSNR
 @json_flag
 @taken_as_request
 def gate(
-    ids: tuple[int, ...],
+    teams: tuple[str, ...],
     record_file: Path | None,
     changed: str | None,
+    against: str | None,
+    limits: Limits,
+    rounds: int,
+    junit: Path | None,
+    results: Path | None,
+    accepted_in: Path | None,
+    save_dir: Path | None,
     request: Request,
     as_json: bool,
 ) -> None:
     """Say whether submissions keep the PSNR thresholds, from a fresh one-round run or a stored record.
 
-    Exit status: 0 pass, 1 below a threshold or rejected, 2 could not be judged; of several, the worst.
-    130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
+    With --changed or --against, each is run beside its version in BASE too: how parameters, FLOPs, runtime
+    and PSNR changed is shown, and may be limited. What an organizer has accepted with `accept` counts: beside
+    the record, or in --accepted. On GitHub, problems are annotated at their files, and a summary
+    is added to the page of the run.
+
+    Exit status: 0 pass, 1 below a threshold, rejected or over a limit, 2 could not be judged; of several, the
+    worst. 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     from ntire_bench.cli import terminal, wording
 
-    if [bool(ids), record_file is not None, changed is not None].count(True) != 1:
+    if [bool(teams), record_file is not None, changed is not None].count(True) != 1:
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
+    base = changed or against
+    _refuse_contradictions(record_file, changed, against, limits, request, results, save_dir)
     strays: list[str] = []
-    answers: list[Answer] = []
+    judged: list[Judged] = []
+
+    def documents() -> dict[str, Any]:
+        return {"gates": [item.document() for item in judged], "strays": strays}
+
     if record_file is not None:
-        answers.append(_judge_record(record_file, request))
+        judged.append(judge_record(record_file, request))
     else:
         see_that_it_can_measure()
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
         catalogue = open_catalogue(request.sources, examples=changed is None)
-        wanted = list(dict.fromkeys(ids))
+        wanted = list(dict.fromkeys(map(catalogue.id_of, teams)))
         if changed is not None:
-            wanted, strays = _changed(changed, catalogue, request.sources)
+            wanted, strays = changed_ids(changed, catalogue, request.sources)
             if not wanted:
                 terminal.tell("No submission changed.")
-                if as_json:
-                    print_json({"gates": [], "strays": strays})
-                sys.exit(2 if strays else 0)
+        task = Wanted(
+            catalogue=catalogue,
+            ids=wanted,
+            base=base,
+            limits=limits,
+            rounds=rounds,
+            baseline_too=changed is None,
+            results=results,
+            accepted_in=accepted_in or (RESULTS if changed is None else None),
+            save_dir=save_dir,
+        )
         with interruptible(
-            lambda: f"{len(answers)} of {len(wanted)} judged, nothing stored.",
+            lambda: f"{len(judged)} of {len(wanted)} judged{'' if results else ', nothing stored'}.",
             as_json=as_json,
-            document=lambda: {"gates": [answer.document() for answer in answers], "strays": strays},
+            document=documents,
         ):
-            for answer in _judge_fresh(catalogue, wanted, request, baseline_too=changed is None):
-                answers.append(answer)
+            for item in judge_fresh(task, request.sources, request) if wanted else ():
+                judged.append(item)
+    with interruption.held():
+        _report(judged, strays, junit)
     if as_json:
-        documents = [answer.document() for answer in answers]
-        alone = len(documents) == 1 and changed is None
-        print_json(documents[0] if alone else {"gates": documents, "strays": strays})
+        alone = len(judged) == 1 and changed is None
+        print_json(judged[0].document() if alone else documents())
     else:
-        for answer in answers:
-            for line in wording.gate_lines(answer):
+        for item in judged:
+            for line in wording.gate_lines(item):
                 terminal.show(line)
-    sys.exit(max([*(answer.exit_code for answer in answers), 2 if strays else 0]))
+            if item.record is not None and record_file is None:
+                terminal.tell(f"record: {item.record}")
+    if junit is not None:
+        terminal.tell(f"written: {relative(junit)}")
+    sys.exit(max([*(item.exit_code for item in judged), 2 if strays else 0]))
 
 
-def _judge_record(file: Path, request: Request) -> Answer:
-    """Judge a stored record, with what an organizer has accepted beside it."""
-    from ntire_bench.cli import terminal
-    from ntire_bench.protocols import protocol
-    from ntire_bench.ranking.gate import gate as judge
-    from ntire_bench.records import store
-    from ntire_bench.records.accepted import load_accepted
-
-    record = store.load(file)
-    rules = protocol.load(request.protocol_name or record.protocol.name)
-    accepted, problems = load_accepted(file.parent)
-    for problem in problems:
-        terminal.tell(str(problem))
-    return judge(record, rules, request.channel or record.psnr_channel, accepted)
-
-
-def _changed(base: str, catalogue: Catalogue, sources: Sources) -> tuple[list[int], list[str]]:
-    """Return the ids of what changed since a commit, and the files that belong to no submission.
+def _refuse_contradictions(
+    record_file: Path | None,
+    changed: str | None,
+    against: str | None,
+    limits: Limits,
+    request: Request,
+    results: Path | None,
+    save_dir: Path | None,
+) -> None:
+    """Refuse options that do not go together.
 
     Raises:
-        UsageError: They are those of a challenge's checkout, or git cannot tell what changed.
+        UsageError: Some do not.
     """
+    if changed is not None and against is not None:
+        raise UsageError("--changed and --against are both given", remedy="give one of them")
+    if limits.any and changed is None and against is None:
+        raise UsageError(
+            "a limit on growth needs a version to compare with",
+            remedy="add --changed BASE, or --against BASE",
+        )
+    if record_file is not None and (against is not None or results is not None or save_dir is not None):
+        raise UsageError(
+            "--record judges what was measured before",
+            found="--against, --results or --save-dir",
+            remedy="leave these out, or name IDs instead of a record",
+        )
+    if against is not None and request.sources.challenge_root is not None:
+        remedy = "compare records of two checkouts with `ntire-bench compare`"
+        raise UsageError("--against does not go with --challenge-root", remedy=remedy)
+
+
+def _report(judged: list[Judged], strays: list[str], junit: Path | None) -> None:
+    """Write what other programs read: JUnit XML, and what GitHub shows where it runs this."""
     from ntire_bench.cli import terminal
-    from ntire_bench.submissions.changed import changed_since
+    from ntire_bench.reporting import gate_reports
 
-    if sources.challenge_root is not None:
-        remedy = "name the IDs: what a branch of a checkout is made of lies in many files"
-        raise UsageError("--changed does not go with --challenge-root", remedy=remedy)
-    ids, strays = changed_since(base, catalogue, sources.models, sources.model_zoo)
-    for stray in strays:
-        terminal.tell(f"{one_line(stray)} belongs to no submission: rename it, or take it out.")
-    return ids, strays
-
-
-def _judge_fresh(
-    catalogue: Catalogue, ids: Sequence[int], request: Request, *, baseline_too: bool
-) -> Iterator[Answer]:
-    """Evaluate submissions and judge them.
-
-    Args:
-        catalogue: What there is.
-        ids: What to judge.
-        request: What the user asks for.
-        baseline_too: Whether a baseline that the thresholds follow is judged as any other; else it is left
-            to a person.
-    """
-    from ntire_bench.cli import terminal
-    from ntire_bench.ranking.gate import gate as judge
-    from ntire_bench.ranking.gate import not_judged
-    from ntire_bench.submissions.baseline_choice import without_namesakes
-    from ntire_bench.submissions.submission import Unusable
-    from ntire_bench.workflows.evaluate import evaluate
-
-    refuse_unknown(catalogue, ids)
-    data, options = images_and_options(request, _ONE_ROUND)
-    rules, channel = data.protocol, options.psnr_channel
-    catalogue = without_namesakes(catalogue, rules.baseline.name)
-    baseline = _baseline(catalogue, rules)
-    with terminal.progress_bars() as progress:
-        for entry in map(catalogue.entry, ids):
-            if isinstance(entry, Unusable):
-                reason = str(entry.error)
-            elif baseline is not None and entry.is_same_as(baseline) and not baseline_too:
-                reason = "the baseline itself changed, and the thresholds follow it: a person must look"
-            else:
-                try:
-                    record = evaluate(entry, baseline or entry, data.splits, rules, options, progress())
-                except SubmissionError as error:  # its files cannot be read
-                    reason = str(error)
-                else:
-                    yield judge(record, rules, channel)
-                    continue
-            yield not_judged(entry.label, rules, channel, reason)
-
-
-def _baseline(catalogue: Catalogue, rules: Protocol) -> Submission | None:
-    """Return the baseline where the thresholds follow it; else None: each submission then runs alone."""
-    from ntire_bench.cli import terminal
-    from ntire_bench.submissions.baseline_choice import choose
-
-    if rules.thresholds.kind == "below_baseline":
-        baseline = choose(catalogue, rules.baseline.name)
-        tell_baseline(baseline)
-        return baseline
-    if catalogue.baseline_choice is not None or catalogue.baseline_folder is not None:
-        choose(catalogue, rules.baseline.name)  # a wrong option is an error all the same
-        terminal.tell(f"The thresholds of {rules.name} are absolute: no baseline is run.")
-    return None
+    if junit is not None:
+        write(junit, gate_reports.junit(judged, strays))
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    for command in gate_reports.github_commands(judged, strays):
+        terminal.tell(command)  # standard output may be a JSON document; both are read
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        try:
+            with open(page, "a", encoding="utf-8") as file:
+                file.write(gate_reports.summary(judged, strays) + "\n")
+        except OSError as error:
+            terminal.tell(f"The step summary cannot be written: {error.strerror or error}.")

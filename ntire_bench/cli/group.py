@@ -12,12 +12,17 @@ from ntire_bench import __version__, interruption
 from ntire_bench.cli.accept import accept
 from ntire_bench.cli.audit import audit
 from ntire_bench.cli.check import check
+from ntire_bench.cli.compare import compare, show
+from ntire_bench.cli.doctor import doctor
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
+from ntire_bench.cli.intake import intake
 from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.keygen import keygen
 from ntire_bench.cli.listing import leaderboard, list_, prepare
+from ntire_bench.cli.new import new
 from ntire_bench.cli.output import tell_error
+from ntire_bench.cli.pack import factsheet, pack
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
 from ntire_bench.cli.weights import fuse, zoo
@@ -100,8 +105,12 @@ def main() -> None:
 main.add_command(list_)
 main.add_command(leaderboard)
 main.add_command(prepare)
+main.add_command(new)
+main.add_command(doctor)
 main.add_command(check)
 main.add_command(run)
+main.add_command(show)
+main.add_command(compare)
 main.add_command(stability)
 main.add_command(accept)
 main.add_command(audit)
@@ -109,4 +118,7 @@ main.add_command(keygen)
 main.add_command(gate)
 main.add_command(import_)
 main.add_command(fuse)
+main.add_command(factsheet)
+main.add_command(pack)
+main.add_command(intake)
 main.add_command(zoo)

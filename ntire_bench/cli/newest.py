@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ntire_bench.errors import UsageError
+from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
     from ntire_bench.records.store import Stored
@@ -13,30 +14,36 @@ if TYPE_CHECKING:
 __all__ = ["newest_record"]
 
 
-def newest_record(results: Path, protocol_name: str | None, id_: int) -> Stored:
+def newest_record(results: Path, protocol_name: str | None, team: str) -> Stored:
     """Return a team's newest successful record that was measured here, without its lists of single images.
 
     Args:
         results: The results folder.
         protocol_name: None looks at all protocols.
-        id_: The team's number.
+        team: The id or name of the team, as a user writes it.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, or several teams are called so.
     """
     from ntire_bench.protocols.protocol import available
     from ntire_bench.records import store
+    from ntire_bench.submissions.spelling import resolve
 
     stored = [
         item
         for name in ([protocol_name] if protocol_name else available())
         for item in store.load_all(results, name)[0]
-        if item.record.submission.id == id_ and item.record.status == "ok" and item.record.imported is None
+        if item.record.status == "ok" and item.record.imported is None
     ]
+    teams = {item.record.submission.label: item.record.submission for item in stored}
+    if teams:
+        id_ = resolve(team, list(teams.values()), results)
+        stored = [item for item in stored if item.record.submission.id == id_]
+        team = f"{id_:02d}"
     if not stored:
         raise UsageError(
-            f"there is no successful record of {id_:02d}",
+            f"there is no successful record of {one_line(team)}",
             file=results,
-            remedy=f"evaluate it: ntire-bench run {id_}; or name the folder with --results",
+            remedy=f"evaluate it: ntire-bench run {one_line(team)}; or name the folder with --results",
         )
     return max(stored, key=lambda item: item.order)

@@ -19,6 +19,7 @@ from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 
 __all__ = [
     "PATH",
+    "RESULTS",
     "Effort",
     "Images",
     "Machine",
@@ -105,10 +106,11 @@ places = options(
         help="Folder of the checkpoints.",
     ),
 )
+RESULTS = Path("leaderboard/results")
 results_folder = click.option(
     "--results",
     type=PATH,
-    default=Path("leaderboard/results"),
+    default=RESULTS,
     show_default=True,
     help="Folder of the records.",
 )
@@ -203,6 +205,13 @@ class Effort:
     max_rounds: int = MAX_ROUNDS
     max_time_s: float = MAX_TIME_S
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of rounds that contradict each other, before images are looked at."""
+        if self.rounds is not None and self.max_rounds != MAX_ROUNDS:
+            from ntire_bench.workflows.options import refuse_contradiction
+
+            refuse_contradiction(self.rounds, self.max_rounds)
 
 
 effort_options = options(

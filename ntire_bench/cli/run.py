@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,14 @@ from ntire_bench.cli.options import (
 )
 from ntire_bench.cli.output import print_json, show_board, stored_board
 from ntire_bench.cli.sources import open_catalogue, sources_and_baseline, tell_baseline
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
     from ntire_bench.ranking.board import Board
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.campaign import Evaluated
+    from ntire_bench.workflows.estimate import Estimate
 
 __all__ = ["DefaultId", "run"]
 
@@ -52,8 +54,8 @@ class DefaultId:
 
 
 @click.command()
-@click.argument("ids", nargs=-1, type=click.IntRange(0), metavar="[ID]...")
-@click.option("--model-id", "model_ids", type=click.IntRange(0), multiple=True, help="Same as ID.")
+@click.argument("teams", nargs=-1, metavar="[ID]...")
+@click.option("--model-id", "model_ids", metavar="ID", multiple=True, help="Same as ID.")
 @click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is.")
 @click.option("--resume", is_flag=True, help="Leave out what an earlier run has done.")
 @image_options
@@ -72,8 +74,8 @@ class DefaultId:
 @json_flag
 @taken_as_request
 def run(
-    ids: tuple[int, ...],
-    model_ids: tuple[int, ...],
+    teams: tuple[str, ...],
+    model_ids: tuple[str, ...],
     everything: bool,
     resume: bool,
     save_dir: Path | None,
@@ -97,17 +99,21 @@ def run(
     from ntire_bench.records.signing import PrivateKey
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
+    from ntire_bench.workflows.foresee import foresee
 
     if save_images and save_dir is None:
         save_dir = Path(_SAVE_DIR)
     catalogue = open_catalogue(request.sources)
-    wanted = _wanted(catalogue, [*ids, *model_ids], everything)
+    wanted = _wanted(catalogue, [*teams, *model_ids], everything)
     refuse_unknown(catalogue, wanted)
     for folder in (results, save_dir):  # before anything is measured that could not be kept
         if folder is not None:
             store.check_writable(folder)
     sign = PrivateKey(key).sign if key is not None else None
     data, options = images_and_options(request, effort, ssim=ssim, save_dir=save_dir)
+    if everything:
+        foreseen = functools.partial(foresee, catalogue, wanted, data, options, results, resume=resume)
+        _tell_estimate(foreseen, results, save_dir)
 
     evaluated: list[campaign.Evaluated] = []
     passed_over: list[Path] = []
@@ -165,16 +171,36 @@ def _is_rejected(item: Evaluated) -> bool:
     return bool(rejections(item.record, load_accepted(item.path.parent)[0]))
 
 
-def _wanted(catalogue: Catalogue, named: Sequence[int], everything: bool) -> list[int]:
+def _tell_estimate(foreseen: Callable[[], Estimate | None], results: Path, save_dir: Path | None) -> None:
+    """Say what a run of all submissions will take, before it begins.
+
+    Args:
+        foreseen: Returns the estimate.
+        results: Folder of the records.
+        save_dir: Folder of the SR images; None where none are kept.
+    """
+    from ntire_bench.cli import terminal
+    from ntire_bench.workflows.estimate import told
+
+    try:
+        found = foreseen()
+    except (MeasurementError, SubmissionError) as error:  # of the baseline; what runs next says so too
+        terminal.tell(f"How long this will take cannot be told: {error}")
+        return
+    for line in told(found, results, save_dir) if found is not None else ():
+        terminal.tell(line)
+
+
+def _wanted(catalogue: Catalogue, named: Sequence[str], everything: bool) -> list[int]:
     """Return the ids that are to be evaluated, each once.
 
     Args:
         catalogue: What there is.
-        named: The ids that the user names.
+        named: What the user names, each by its id, its name or its file.
         everything: Whether the user asks for all there are.
 
     Raises:
-        UsageError: None is, or both ways are taken to name them.
+        UsageError: None is, both ways are taken to name them, or there is none of a name.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.submissions.zoo import unfetched
@@ -191,7 +217,7 @@ def _wanted(catalogue: Catalogue, named: Sequence[int], everything: bool) -> lis
         wanted = [id_ for id_ in catalogue.entries if id_ not in {item.id for item in left}]
     else:
         default = click.get_current_context().find_object(DefaultId)
-        wanted = list(dict.fromkeys(named)) or ([default.id] if default else [])
+        wanted = list(dict.fromkeys(map(catalogue.id_of, named))) or ([default.id] if default else [])
     if not wanted:
         what = "there is no submission to evaluate" if everything else "no submission is named"
         remedy = "give an ID (--model_id 0), or --all; `ntire-bench list` shows what there is"

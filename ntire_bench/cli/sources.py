@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Sources", "open_catalogue", "source_options", "sources_and_baseline", "tell_baseline"]
+__all__ = ["Sources", "is_given", "open_catalogue", "source_options", "sources_and_baseline", "tell_baseline"]
 
 _EXAMPLES_TOLD = "ntire_bench.examples_told"  # in a context's meta
 
@@ -89,7 +89,7 @@ def open_catalogue(sources: Sources, *, examples: bool = True) -> Catalogue:
         catalogue = models_folder.find(*(_or_examples(*places) if examples else places))
     else:
         for name in ("models", "model_zoo"):
-            if _is_given(name):
+            if is_given(name):
                 raise UsageError(
                     f"--challenge-root and --{name.replace('_', '-')} are both given",
                     remedy="give one of them: a checkout has its own models and checkpoints",
@@ -108,7 +108,7 @@ def tell_baseline(baseline: Submission) -> None:
         terminal.tell(text)
 
 
-def _is_given(name: str) -> bool:
+def is_given(name: str) -> bool:
     """Return whether the user gave an option, rather than left it to its default."""
     source = click.get_current_context().get_parameter_source(name)
     return source not in (None, ParameterSource.DEFAULT)
@@ -119,7 +119,7 @@ def _or_examples(models: Path, model_zoo: Path) -> tuple[Path, Path]:
     from ntire_bench.cli import terminal
     from ntire_bench.submissions.shipped_examples import folders_without_own
 
-    named = _is_given("models") or _is_given("model_zoo")
+    named = is_given("models") or is_given("model_zoo")
     found = None if named else folders_without_own(models, model_zoo)
     if found is None:
         return models, model_zoo

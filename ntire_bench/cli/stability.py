@@ -16,14 +16,14 @@ __all__ = ["stability"]
 
 
 @click.command()
-@click.argument("id_", metavar="[ID]", required=False, type=click.IntRange(0))
+@click.argument("team", metavar="[ID]", required=False)
 @click.option("--record", "record_file", type=PATH, help="Show this record instead of an ID's newest.")
 @click.option("--plot", type=PATH, help="Draw a picture too: a .png, .svg or .pdf file.")
 @protocol_option
 @results_folder
 @json_flag
 def stability(
-    id_: int | None,
+    team: str | None,
     record_file: Path | None,
     plot: Path | None,
     protocol_name: str | None,
@@ -39,9 +39,9 @@ def stability(
     from ntire_bench.records import store
     from ntire_bench.reporting.stability_text import draw
 
-    if id_ is not None and record_file is None:
-        path = newest_record(results, protocol_name, id_).path
-    elif record_file is not None and id_ is None:
+    if team is not None and record_file is None:
+        path = newest_record(results, protocol_name, team).path
+    elif record_file is not None and team is None:
         path = record_file
     else:
         raise UsageError("what is to be shown is not clear", remedy="give one of: an ID, --record FILE")

@@ -6,8 +6,9 @@ import contextlib
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ntire_bench.errors import NtireBenchError
 from ntire_bench.text import one_line
@@ -17,12 +18,23 @@ if TYPE_CHECKING:
 
     from ntire_bench.records.record import Isolation
 
-__all__ = ["err", "out", "progress_bar", "progress_bars", "show", "show_error", "tell", "tell_isolation"]
+__all__ = [
+    "err",
+    "folded",
+    "out",
+    "progress_bar",
+    "progress_bars",
+    "show",
+    "show_error",
+    "tell",
+    "tell_isolation",
+]
 
 Progress = Callable[[str, int, int], None]
 """To be called with what is being done, how much is done, and how much there is in all."""
 
 _PIPE_WIDTH = 160
+_LABEL = re.compile(r" *\S+(?: \S+)? {2,}(?=\S)")  # "  input range  "
 # All but tab and line feed, and what turns the direction of writing or is another kind of line break.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -34,19 +46,24 @@ def out() -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-    return Console(highlight=False, emoji=False, markup=False, width=width)
+    return Console(highlight=False, emoji=False, markup=False, width=width, color_system=_colours())
 
 
 def err() -> Console:
     """Return a console on standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+    return Console(stderr=True, highlight=False, emoji=False, markup=False, color_system=_colours())
 
 
-def show(what: str | RenderableType) -> None:
+def _colours() -> Literal["auto"] | None:
+    """Return how a terminal is coloured; None, with no escapes at all, where the user has set NO_COLOR."""
+    return None if os.environ.get("NO_COLOR") else "auto"
+
+
+def show(what: str | RenderableType, *, style: str | None = None) -> None:
     """Print text or a table on standard output: what a command was asked for."""
-    _print(out(), what)
+    _print(out(), what, style)
 
 
 def tell(text: str, *, style: str | None = None) -> None:
@@ -55,14 +72,43 @@ def tell(text: str, *, style: str | None = None) -> None:
 
 
 def _print(console: Console, what: str | RenderableType, style: str | None = None) -> None:
-    """Print text or a table; text is never folded, so that it can be searched and copied.
+    """Print text or a table; text is folded on a terminal alone, so that files can be searched and copied.
 
     Control characters are taken out: a message may hold what a stranger's file wants a terminal to do.
     """
     if isinstance(what, str):
-        console.print(_CONTROL.sub("", what), style=style, soft_wrap=True)
+        text = _CONTROL.sub("", what)
+        if console.is_terminal:
+            text = "\n".join(folded(line, console.width) for line in text.split("\n"))
+        console.print(text, style=style, soft_wrap=True)
     else:
         console.print(what)
+
+
+def folded(line: str, width: int) -> str:
+    """Return a line folded between words; what follows is indented as far as what is folded.
+
+    >>> print(folded("  model        a network with a long name", 30))
+      model        a network with
+                   a long name
+    >>> print(folded("Error: a long message on one file", 20))
+    Error: a long
+      message on one
+      file
+    """
+    if len(line) <= width:
+        return line
+    label = _LABEL.match(line)
+    indent = min(len(label[0]) if label else len(line) - len(line.lstrip()) + 2, width // 2)
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
 
 
 def tell_isolation(found: Isolation, wanted: str) -> None:
@@ -81,7 +127,7 @@ def show_error(error: NtireBenchError) -> None:
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Show a bar with the time left on standard error; on anything but a terminal, nothing.
+    """Show a bar with the time left on standard error; nothing on a file or pipe, and under NO_COLOR.
 
     Yields:
         What to call as the work goes on.
@@ -113,7 +159,7 @@ def progress_bars() -> Iterator[Callable[[], Progress]]:
     with Bars(
         *columns,
         console=console,
-        disable=not console.is_terminal,
+        disable=not console.is_terminal or _colours() is None,  # a bar is redrawn by escapes
         transient=True,
         refresh_per_second=2,
     ) as bars:

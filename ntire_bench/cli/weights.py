@@ -25,14 +25,14 @@ __all__ = ["fuse", "zoo"]
 
 
 @click.command()
-@click.argument("id", type=click.IntRange(0))
+@click.argument("team", metavar="ID")
 @click.option("--output", "-o", type=PATH, help="File to write.  [default: model_zoo/NAME_deploy.pth]")
 @places
 @machine_options
 @protocol_option
 @json_flag
 def fuse(
-    id: int,  # noqa: A002 - what a user reads in the usage line
+    team: str,
     output: Path | None,
     models: Path,
     model_zoo: Path,
@@ -57,7 +57,7 @@ def fuse(
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
     try:
         there = models_folder.find(models, model_zoo, prefer_training=True)
-        item = without_namesakes(there, rules.baseline.name).get(id)
+        item = without_namesakes(there, rules.baseline.name).get(there.id_of(team))
         target = output or default_output(item, model_zoo)
         isolation = isolation_for(machine.isolation, allow_pickle=machine.allow_pickle)
         terminal.tell_isolation(isolation, machine.isolation)
@@ -77,10 +77,9 @@ def fuse(
         f"(relative {reply.relative:.1e})"
     )
     terminal.show(f"written: {relative(target)}")
-    if item.declaration.checkpoint:
-        terminal.show(
-            f"{item.declaration.source} declares {item.declaration.checkpoint}: name the new file there"
-        )
+    if item.declaration.checkpoint is not None:
+        declared = item.declaration.checkpoint or "no checkpoint"
+        terminal.show(f"{item.declaration.source} declares {declared}: name the new file there")
 
 
 @click.group()
@@ -104,12 +103,12 @@ def zoo_list(as_json: bool) -> None:
 
 
 @zoo.command("pull")
-@click.argument("ids", nargs=-1, required=True, type=click.IntRange(0), metavar="ID...")
+@click.argument("teams", nargs=-1, required=True, metavar="ID...")
 @click.option(
     "--model-zoo", type=PATH, default=Path("model_zoo"), show_default=True, help="Folder to put them in."
 )
 @json_flag
-def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
+def zoo_pull(teams: tuple[str, ...], model_zoo: Path, as_json: bool) -> None:
     """Fetch published checkpoints from their authors' repositories, verified by SHA-256.
 
     Replaces the demonstration weights of the same id. Exit status: 0, or 1 where one cannot be fetched.
@@ -119,7 +118,7 @@ def zoo_pull(ids: tuple[int, ...], model_zoo: Path, as_json: bool) -> None:
     from ntire_bench.submissions.shipped_examples import folders_without_own
     from ntire_bench.submissions.zoo import find, pull
 
-    wanted = [find(id_) for id_ in dict.fromkeys(ids)]
+    wanted = list({item.id: item for item in map(find, teams)}.values())
     fetched: list[str] = []
     failed: list[dict[str, object]] = []
     with interruptible(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ntire_bench.text import giga, one_line, relative
 
 if TYPE_CHECKING:
-    from ntire_bench.ranking.gate import Answer
-    from ntire_bench.records.record import Record, Timing
+    from ntire_bench.records.record import Complexity, Record, Timing
+    from ntire_bench.reporting.gate_reports import Judged
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.check import Check
@@ -56,6 +56,8 @@ def _catalogue_lines(catalogue: Catalogue) -> Iterator[str]:
         weights = "no checkpoint" if item.checkpoint is None else relative(item.checkpoint)
         if item.branch is not None:
             how, weights = _branch_told(item.branch), _weights_told(item.branch)
+        if item.checkpoint_of:
+            weights += f" (by its name {item.checkpoint_of}'s)"
         yield f"{item.label}  {relative(item.file)}  {weights}  {how}"
     yield from catalogue.ignored
 
@@ -96,6 +98,8 @@ def check_lines(found: Check) -> Iterator[str]:
 def _check_lines(found: Check) -> Iterator[str]:
     from msgspec import UNSET
 
+    from ntire_bench.records.operational import word
+
     info, cost = found.submission, found.complexity
     yield info.label
     yield f"  model        {info.model}  ({info.file})"
@@ -119,9 +123,35 @@ def _check_lines(found: Check) -> Iterator[str]:
     if audit.flops is not UNSET and audit.params is not UNSET and audit.sizes is not UNSET:
         audited = f"{giga(audit.flops)}, {audit.params:,} parameters"
         yield f"  audit        {audited}, with {len(audit.sizes)} more sizes; see docs/INTEGRITY.md"
+    if why := _more_params(cost):
+        yield f"  difference   {why}"
     for finding in found.findings:
-        yield f"  {finding.severity:<11}  [{finding.code}] {finding.message}"
+        yield f"  {word(finding):<11}  [{finding.code}] {finding.message}"
     yield f"  isolation    {found.isolation.level}: {found.isolation.detail}"
+
+
+def _more_params(cost: Complexity) -> str:
+    """Return why the audit counts other parameters than the network declares; empty where it does not."""
+    from msgspec import UNSET
+
+    from ntire_bench.records.scored_costs import scored_params
+
+    audit = cost.audit
+    if audit.params is UNSET or audit.params == cost.params:
+        return ""
+    kinds = (
+        (audit.undeclared, "in buffers, attributes or globals"),
+        (audit.generated, "made in forward of random numbers or ranges"),
+        (audit.packed, "unpacked in forward from the bits of fewer"),
+    )
+    told = [f"{count:,} {what}" for count, what in kinds if count is not UNSET and count]
+    scored = scored_params(cost)
+    which = (
+        f"{scored:,} is scored"
+        if scored != cost.params
+        else f"so few do not matter, and {scored:,} is scored"
+    )
+    return f"the audit counts weights that are no parameters, too: {', '.join(told)}; {which}"
 
 
 def record_line(record: Record) -> str:
@@ -172,8 +202,11 @@ def _rounds_line(timing: Timing) -> str:
     return f"{some}{reached}: {why}"
 
 
-def gate_lines(answer: Answer) -> Iterator[str]:
+def gate_lines(item: Judged) -> Iterator[str]:
     """Describe what the gate decided."""
+    from ntire_bench.reporting.gate_reports import growth_lines
+
+    answer = item.answer
     words = {"pass": "PASS", "below": "BELOW", "rejected": "REJECTED", "not judged": "NOT JUDGED"}
     word = words[answer.outcome]
     details = answer.reason or "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts)
@@ -181,7 +214,16 @@ def gate_lines(answer: Answer) -> Iterator[str]:
     yield f"{word}  {answer.submission}  protocol {answer.protocol}, PSNR on {channel}: {details}"
     if answer.remark:
         yield f"Note: it {answer.remark}."
+    for code, because in answer.accepted.items():
+        yield _flat(f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}.")
     for note in answer.notes:
         yield f"Note: {note}."
+    if item.growth is not None:
+        for line in growth_lines(item.growth, answer.submission):
+            yield f"  {one_line(line)}"
+        for text in item.growth.exceeded:
+            yield f"OVER A LIMIT  {answer.submission}: {text}"
+        for text in item.growth.undecided:
+            yield f"NOT DECIDED  {answer.submission}: {text}"
     if answer.sample:
         yield SAMPLE

@@ -18,6 +18,8 @@ from msgspec import UNSET
 from ntire_bench.errors import MeasurementError, NtireBenchError, SubmissionError
 from ntire_bench.text import one_line
 from ntire_bench.wire.messages import (
+    LOADING_FACTS,
+    LOADING_FINDINGS,
     Counted,
     ErrorReply,
     Flags,
@@ -25,6 +27,7 @@ from ntire_bench.wire.messages import (
     LoadReply,
     Parameters,
     PeakMemory,
+    Saved,
     Timed,
     WarmUp,
 )
@@ -40,6 +43,7 @@ __all__ = [
     "memory_mib",
     "observation",
     "parameters",
+    "saved",
     "timed",
     "warm_up",
 ]
@@ -74,6 +78,12 @@ def loaded(reply: object, longest_s: float) -> LoadReply:
         raise ForgedAnswerError(f"a run of {pixel_s} s for each pixel")
     if len(result.findings) + len(result.inferred) > _MOST_FINDINGS:
         raise ForgedAnswerError(f"{len(result.findings)} findings")
+    for finding in result.findings:
+        if finding.code not in LOADING_FINDINGS or finding.severity == "reject":
+            raise ForgedAnswerError(f"a finding {finding.code} of severity {finding.severity}")
+    for fact in result.inferred:
+        if fact.key not in LOADING_FACTS and not fact.key.startswith("args."):
+            raise ForgedAnswerError(f"{fact.key}, found out as it was loaded")
     return result
 
 
@@ -85,7 +95,7 @@ def counted(reply: object, input_shape: tuple[int, int, int, int]) -> Counted:
     traced = costs.audit.traced_products
     if costs.input_shape != input_shape or not all(0 <= count <= _MOST for count in counts):
         raise ForgedAnswerError(f"costs of {counts} on an input of {costs.input_shape}")
-    if traced is UNSET or not 0 <= traced <= _MOST or costs.audit.counter is UNSET:
+    if traced is UNSET or not 0 <= traced <= _MOST or costs.audit.counter not in ("fvcore", "operators"):
         raise ForgedAnswerError("costs that do not say how they were counted")
     _check_counts(result.observed)
     return result
@@ -124,6 +134,19 @@ def fused(reply: object, most_bytes: int) -> FuseReply:
     if not 0 <= result.size <= most_bytes:
         raise ForgedAnswerError(f"a checkpoint of {result.size} bytes")
     return result
+
+
+def saved(reply: object, most_bytes: int) -> int:
+    """Return the size of a checkpoint that a worker wrote [bytes].
+
+    Args:
+        reply: The worker's.
+        most_bytes: What it may have.
+    """
+    size = _convert(reply, Saved).size
+    if not 0 < size <= most_bytes:
+        raise ForgedAnswerError(f"a checkpoint of {size} bytes")
+    return size
 
 
 def warm_up(reply: object, longest_s: float) -> WarmUp:

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.isolation.choose import isolation_for
-from ntire_bench.isolation.limits import Limits, gpu_share_bytes
+from ntire_bench.isolation.limits import Limits, gpu_share_bytes, met
 from ntire_bench.isolation.spawn import spawn
 from ntire_bench.isolation.watch import Watch
 from ntire_bench.machine.gpu_memory import GpuMemory
@@ -114,6 +114,19 @@ class Sandbox:
     def pid(self) -> int:
         """Process id of the worker itself, for tests."""
         return self._spawned.pid
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all its processes so far [s]; see `Spawned.cpu_seconds`."""
+        return self._spawned.cpu_seconds()
+
+    @property
+    def cpu_time_is_exact(self) -> bool:
+        """Whether a control group counts that; else it is in steps of 10 ms, and may miss processes."""
+        return self._spawned.is_counted
+
+    def paused(self) -> contextlib.AbstractContextManager[bool]:
+        """Have all its processes stand still in the body, where that can be had; see `Spawned.paused`."""
+        return self._spawned.paused()
 
     @property
     def killed(self) -> bool:
@@ -253,6 +266,10 @@ class Sandbox:
         """
         share = gpu_share_bytes(total)
         return share, self._watch.bound_gpu(GpuMemory(uuid), share)
+
+    def limit_met(self, error: SubmissionError) -> str | None:
+        """Return which of its limits an error that the worker told of is from, in words; None for none."""
+        return met(f"{error.what} {error.found}", self._limits)
 
     def forged(self, found: str) -> SubmissionError:
         """Return the error for a reply that this program's own code in the worker would not have sent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import math
 import time
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from ntire_bench.client import answers
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
-from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
+from ntire_bench.errors import MeasurementError, NtireBenchError, SubmissionError, UsageError
 from ntire_bench.isolation.limits import tensors_share_bytes
 from ntire_bench.machine.environment import compute_threads
 from ntire_bench.records.record import Isolation
@@ -96,6 +97,8 @@ class Worker:
         self._asked_threads = threads
         self._threads = threads or compute_threads()  # until the worker has told which device it has
         self._slow: Slow | None = None
+        # Landlock knows folders as a whole: with something hidden in one, it could not be listed any more.
+        walled = isolation is not None and isolation.level in ("L2", "L3")
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
             submission.file,
@@ -104,7 +107,7 @@ class Worker:
             device=device,
             isolation=isolation,
             readable=submission.readable,
-            hidden=hidden,
+            hidden=[*hidden, *(submission.unhashed if walled else ())],
             workdir=submission.workdir,
         )
 
@@ -120,6 +123,19 @@ class Worker:
     def pid(self) -> int:
         """Process id."""
         return self._sandbox.pid
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that its processes have used so far [s], whoever of them still runs."""
+        return self._sandbox.cpu_seconds()
+
+    @property
+    def cpu_time_is_exact(self) -> bool:
+        """Whether a control group counts that; else it is in steps of 10 ms, and may miss processes."""
+        return self._sandbox.cpu_time_is_exact
+
+    def paused(self) -> contextlib.AbstractContextManager[bool]:
+        """Have all its processes stand still in the body; gives whether they do."""
+        return self._sandbox.paused()
 
     def hello(self) -> dict[str, Any]:
         """Return what only the worker knows of the environment (see `device.describe`).
@@ -223,6 +239,12 @@ class Worker:
         result = self._checked(lambda: answers.fused(reply, len(self._sandbox.sr)))
         return result, bytes(self._sandbox.sr[: result.size])
 
+    def save(self) -> bytes:
+        """Return the network's state dict as torch.save writes it; it must fit the SR buffer."""
+        reply = self._call("save", CALL_TIMEOUT_S)
+        size = self._checked(lambda: answers.saved(reply, len(self._sandbox.sr)))
+        return bytes(self._sandbox.sr[:size])
+
     def warm_up(self, lr: npt.NDArray[np.uint8], calls: int) -> WarmUp:
         """Run an LR image `calls` times, not to be counted."""
         height, width = self._put(lr)
@@ -284,6 +306,13 @@ class Worker:
         reply = self._call("flags", CALL_TIMEOUT_S)
         return self._checked(lambda: answers.flags(reply))
 
+    def _with_limit(self, error: NtireBenchError) -> NtireBenchError:
+        """Return an error that the worker told of, with the limit that it is from, if it is from one."""
+        limit = self._sandbox.limit_met(error) if isinstance(error, SubmissionError) else None
+        if limit is not None:
+            error.remedy = f"stay within {limit}, as every submission must; see Limits in docs/INTEGRITY.md"
+        return error
+
     def _literal(self, args: dict[str, Any]) -> str:
         """Return declared arguments as Python writes them: JSON would make a list of a tuple."""
         text = repr(args)
@@ -325,7 +354,9 @@ class Worker:
                 remedy="evaluate it on a GPU, or on fewer and smaller images",
             ) from error
         if "error" in reply:
-            raise self._checked(lambda: answers.error(reply["error"], self._submission.file))
+            raise self._with_limit(
+                self._checked(lambda: answers.error(reply["error"], self._submission.file))
+            )
         if not isinstance(reply.get("ok"), dict):
             raise self._sandbox.forged("an answer without a result")
         result: dict[str, Any] = reply["ok"]

@@ -4,5 +4,5 @@ dataset.py finds and checks the image pairs of a split, images.py reads and writ
 makes LR images.
 
 Others import: cache_dir, dataset.Pair, dataset.Split, dataset.load_splits, dataset.read_hr,
-dataset.read_lr, images, prepare, sample.
+dataset.read_lr, images, nearby, prepare, sample.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 from ntire_bench.data import pixel_cache, sample
 from ntire_bench.data.folder import CheckedImage, DatasetProblems, Problems, check_images, list_images
 from ntire_bench.data.images import Uint8, modcrop, read_bytes
+from ntire_bench.data.nearby import PLACES
 from ntire_bench.data.png import decode_png
 from ntire_bench.errors import DatasetError
 from ntire_bench.metrics.ssim import SSIM_WINDOW
@@ -198,7 +199,7 @@ def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) ->
                 "no such data folder", file=data_dir, expected="a folder", found=found, remedy=remedy
             )
         return data_dir, sample.is_sample_dir(data_dir)
-    for root in () if prefer_sample else (Path(), Path("data"), Path("..")):
+    for root in () if prefer_sample else PLACES:
         if any(os.path.isdir(root / f"{_CHALLENGE}{name}_{side}") for name in names for side in ("HR", "LR")):
             return root, False
     return sample.sample_dir(), True

@@ -11,7 +11,7 @@ import numpy as np
 from ntire_bench.data.png import EXPECTED, Uint8, check_image, decode_png, encode_png
 from ntire_bench.errors import DatasetError
 
-__all__ = ["Uint8", "matlab_bicubic_down", "modcrop", "read_bytes", "read_png", "write_png"]
+__all__ = ["Uint8", "bicubic_up", "matlab_bicubic_down", "modcrop", "read_bytes", "read_png", "write_png"]
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -136,6 +136,27 @@ def matlab_bicubic_down(hr: Uint8, scale: int = 4) -> Uint8:
     down = _reduce_first_axis(hr, scale)
     across = _reduce_first_axis(np.ascontiguousarray(down.transpose(1, 0, 2)), scale)
     return np.ascontiguousarray(across.transpose(1, 0, 2))
+
+
+def bicubic_up(lr: Uint8, scale: int = 4) -> Uint8:
+    """Return an LR image enlarged bicubically, by Pillow: what a network must do better than.
+
+    Args:
+        lr: (H, W, 3) uint8.
+        scale: Factor of enlargement.
+
+    Returns:
+        (scale * H, scale * W, 3) uint8.
+
+    >>> enlarged = bicubic_up(np.full((3, 5, 3), 77, np.uint8))
+    >>> enlarged.shape, int(enlarged.min()), int(enlarged.max())
+    ((12, 20, 3), 77, 77)
+    """
+    from PIL import Image
+
+    height, width = lr.shape[:2]
+    image = Image.fromarray(lr).resize((scale * width, scale * height), Image.Resampling.BICUBIC)
+    return np.array(image, dtype=np.uint8)
 
 
 def _cubic_taps(scale: int) -> tuple[int, list[int]]:

@@ -23,7 +23,7 @@ from ntire_bench.data.cache_dir import cache_dir
 from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, write_png
 from ntire_bench.errors import DatasetError
 
-__all__ = ["VERSION", "is_sample_dir", "large_lr", "probe_lr", "sample_dir"]
+__all__ = ["VERSION", "is_made", "is_sample_dir", "large_lr", "probe_hr", "probe_lr", "sample_dir"]
 
 VERSION = "sample-v1"  # another choice of photographs or crops is another version
 _SCALE = 4
@@ -91,6 +91,14 @@ def sample_dir() -> Path:
     return folder
 
 
+def is_made() -> bool:
+    """Return whether the sample set lies in the cache already."""
+    try:
+        return _is_complete(cache_dir() / VERSION)
+    except DatasetError:  # there is no place for one
+        return False
+
+
 def is_sample_dir(folder: Path) -> bool:
     """Return whether a folder is the sample set's, which need not have been made yet."""
     try:
@@ -113,6 +121,21 @@ def probe_lr() -> Uint8:
     (64, 64, 3)
     """
     return np.ascontiguousarray(_centre(matlab_bicubic_down(_photograph("astronaut.png"), _SCALE), 64))
+
+
+def probe_hr() -> Uint8:
+    """Return the HR image of `probe_lr`.
+
+    Returns:
+        (256, 256, 3) uint8, RGB, C-contiguous.
+
+    Raises:
+        DatasetError: scikit-image does not carry the photograph.
+
+    >>> probe_hr().shape
+    (256, 256, 3)
+    """
+    return np.ascontiguousarray(_centre(_photograph("astronaut.png"), 256))
 
 
 def large_lr() -> Uint8:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Limits", "apply", "gpu_share_bytes", "machine_memory_bytes", "rlimits", "tensors_share_bytes"]
+__all__ = [
+    "Limits",
+    "apply",
+    "gpu_share_bytes",
+    "machine_memory_bytes",
+    "met",
+    "rlimits",
+    "tensors_share_bytes",
+]
 
 _GIB = 1024**3
 _MIB = 1024**2
@@ -110,6 +119,30 @@ def _threads_of_this_user() -> int:
         except OSError:
             continue
     return count
+
+
+def met(text: str, limits: Limits) -> str | None:
+    """Return which limit an error of a worker's code tells of, in words; None where it tells of none.
+
+    At some limits the kernel ends a process, at others a call of it fails with one of these texts.
+
+    Args:
+        text: The error's.
+        limits: The worker's.
+
+    >>> met("BlockingIOError: [Errno 11] Resource temporarily unavailable", Limits(processes=544))
+    '544 processes and threads'
+    >>> met("ValueError: 11", Limits()) is None
+    True
+    """
+    processes = f"{limits.processes} processes and threads"
+    words = {
+        r"Resource temporarily unavailable|can't start new thread": processes,
+        r"[Cc]an(no|')t allocate memory|MemoryError|bad_alloc": f"{limits.memory / _GIB:.1f} GiB of memory",
+        r"No space left on device|File too large": f"{limits.scratch_bytes / _GIB:.1f} GiB of files",
+        r"Too many open files": f"{limits.open_files} open files",
+    }
+    return next((limit for pattern, limit in words.items() if re.search(pattern, text)), None)
 
 
 def apply(values: Sequence[tuple[str, int]]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from ntire_bench.isolation.inside.clear import remove
 
 __all__ = ["clear_stale", "make", "private_user"]
 
@@ -67,7 +68,7 @@ def clear_stale() -> None:
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
+            remove(str(path))
         except OSError:
             continue
         finally:

@@ -14,17 +14,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ntire_bench import PACKAGE, interruption
 from ntire_bench.isolation import cgroups
 from ntire_bench.isolation import scratch as scratch_folders
+from ntire_bench.isolation.inside.clear import remove
 from ntire_bench.isolation.levels import bubblewrap, seccomp, syscalls
 from ntire_bench.isolation.levels import view as views
 from ntire_bench.isolation.limits import Limits, rlimits
 from ntire_bench.machine import processes
+from ntire_bench.machine.cpu_time import FamilyTime
 
 __all__ = ["LEVELS", "Spawned", "spawn"]
 
@@ -98,6 +100,7 @@ class Spawned:
         self.level = level
         self.group = group
         self._scratch = scratch
+        self._family = FamilyTime(process.pid)
         self._lock: int | None = None
         if scratch is not None:
             self._lock = os.open(scratch, os.O_RDONLY | os.O_CLOEXEC)
@@ -111,6 +114,34 @@ class Spawned:
             below = processes.children(pid)
             pid = below[0] if below else pid
         return pid
+
+    @functools.cached_property
+    def is_counted(self) -> bool:
+        """Whether a control group counts its CPU time; to be asked once it has started."""
+        return self.group.counts(self.process.pid)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time [s] that its processes have used, those of them too that have ended.
+
+        Where no control group counts it, in steps of 10 ms, and without processes that are never waited for
+        and live shorter than from one call of this to the next.
+        """
+        return self.group.cpu_seconds() if self.is_counted else self._family.seconds()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[bool]:
+        """Have all its processes stand still in the body, if its control group can do that.
+
+        The kernel holds them where none of them can go on by itself, unlike after a signal. None of them
+        shows as stopped, so `watch` does not take it for a worker that has stopped itself.
+
+        Yields:
+            Whether they do.
+        """
+        try:
+            yield self.group.freeze(self.pid)
+        finally:
+            self.group.thaw()
 
     @property
     def ended_by(self) -> int | None:
@@ -130,6 +161,7 @@ class Spawned:
                     os.kill(pid, signal.SIGKILL)
         elif self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        self.group.thaw()  # who waits for another's end could not see it
 
     def end(self) -> None:
         """End every process of the worker and remove what it leaves on disk; may be called twice."""
@@ -145,7 +177,7 @@ class Spawned:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.group.remove()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            remove(str(self._scratch))
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -205,7 +237,7 @@ def _spawn(
         own_files = level in ("L2", "L3")
         scratch = None if own_files else scratch_folders.make()
         if scratch is not None:
-            undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+            undo.callback(remove, str(scratch))
         place = _SCRATCH if scratch is None else str(scratch)
         if sys.platform != "linux":
             command = _interpreter(code, arguments, _absolute(sys.path), [])
@@ -223,6 +255,7 @@ def _spawn(
             "level": level,
             "parent": os.getpid(),
             "cgroups": group.entrances,
+            "inner_cgroup": group.inner_entrance,
             "command": _interpreter(code, arguments, paths, lowered),
             "keep": list(descriptors),
             "scratch": place,

@@ -2,5 +2,6 @@
 
 A worker's first process imports processes.py, which uses the standard library alone.
 
-Others import: environment, gpu_memory.GpuMemory, installed, monitor.CpuShare, monitor.GpuTrace, processes.
+Others import: cpu_time.FamilyTime, cpu_time.TICK_S, environment, gpu_fit.fit, gpu_memory.GpuMemory,
+installed, monitor.CpuShare, monitor.GpuTrace, processes, resources.
 """

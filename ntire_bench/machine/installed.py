@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Gpus", "Torch", "gpus", "torch_build"]
+__all__ = ["Gpus", "Torch", "driver_cuda", "gpus", "torch_build"]
 
 _DRIVER = Path("/proc/driver/nvidia/version")  # is there where the kernel has NVIDIA's driver
 
@@ -85,6 +85,18 @@ def gpus() -> Gpus | None:
         return Gpus(models=models, driver=_text(pynvml.nvmlSystemGetDriverVersion()) if models else None)
     except pynvml.NVMLError:
         return None if _DRIVER.exists() else Gpus(models=(), driver=None)
+
+
+def driver_cuda() -> str | None:
+    """Return the latest CUDA version that the driver knows, such as "13.0"; None where NVML does not tell."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        number = int(pynvml.nvmlSystemGetCudaDriverVersion())
+    except pynvml.NVMLError:
+        return None
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _cudnn(cuda: str) -> str | None:

@@ -11,8 +11,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 __all__ = [
+    "TICKS_PER_S",
+    "CpuTicks",
     "children",
     "cpu_seconds",
+    "cpu_ticks",
     "descendants",
     "family",
     "memory_bytes",
@@ -26,9 +29,12 @@ __all__ = [
 _PROC = Path("/proc")
 _CONTAINER = Path("/sys/fs/cgroup")
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 # Places in what `_stat` returns; proc(5) counts them from 3.
 _STATE, _PARENT, _CPU_TIMES, _START_TIME = 0, 1, slice(11, 15), 19
+
+CpuTicks = tuple[int, int]
+"""CPU time of a process itself, and of children that it has waited for."""
 
 
 def _stat(pid: int) -> list[str]:
@@ -54,7 +60,16 @@ def start_time(pid: int) -> int | None:
 
 def cpu_seconds(pids: Collection[int]) -> float:
     """Return the CPU time [s] that these processes, and children they have waited for, have used so far."""
-    return sum(sum(map(int, _stat(pid)[_CPU_TIMES])) for pid in pids) / _TICKS
+    return sum(sum(map(int, _stat(pid)[_CPU_TIMES])) for pid in pids) / TICKS_PER_S
+
+
+def cpu_ticks(pid: int) -> tuple[int, CpuTicks] | None:
+    """Return when a process was started, and its CPU time [clock ticks]; None where it is gone."""
+    fields = _stat(pid)
+    if len(fields) <= _START_TIME:
+        return None
+    user, system, user_ended, system_ended = map(int, fields[_CPU_TIMES])
+    return int(fields[_START_TIME]), (user + system, user_ended + system_ended)
 
 
 def _everyone() -> list[int]:

@@ -11,15 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.client.worker import Call, Worker
 
-__all__ = ["Overhead", "agrees", "measure_overhead"]
+__all__ = ["Overhead", "agrees", "measure_overhead", "slack_ms"]
 
 Uint8 = npt.NDArray[np.uint8]
+Floats = TypeVar("Floats", float, npt.NDArray[np.float64])
 
 _NULL_CALLS = {"cpu": 8, "cuda": 24}  # of each size, after a first one that is not counted
 _MOST_SIZES = 3
@@ -125,10 +127,23 @@ def agrees(
     >>> agrees(100.0, 101.0, 9.0), agrees(50.0, 101.0, 9.0), agrees(140.0, 101.0, 9.0)
     (True, False, False)
     """
-    error_ms = _MEDIAN_TO_MEAN * spread_ms * math.sqrt(1 / calls + 1 / null_calls)
     share = _SHARE[device] * tolerance
-    slack = tolerance * (_LEAST_MS[device] + _SYSTEMATIC[device] * overhead_ms + _SIGMAS * error_ms)
+    slack = tolerance * slack_ms(overhead_ms, spread_ms, calls, null_calls, device)
     # The lower quartile was taken off in place of the median: 0.67 standard deviations.
     high = seen_ms - 0.67 * spread_ms
     # A worker gains by claiming too little. It claims too much where noise has made the overhead look larger.
     return claimed_ms <= (1 + share) * seen_ms + slack and high <= (1 + share) * claimed_ms + slack
+
+
+def slack_ms(overhead_ms: Floats, spread_ms: Floats, calls: int, null_calls: int, device: str) -> Floats:
+    """Return by how much both clocks may differ beside a share of the runtime [ms].
+
+    Args:
+        overhead_ms: What a call takes beside the forward pass; an array for many calls.
+        spread_ms: The overhead's standard deviation, alike.
+        calls: How many calls the medians are over.
+        null_calls: How many calls the overhead is from.
+        device: "cuda" or "cpu".
+    """
+    error = _SIGMAS * _MEDIAN_TO_MEAN * math.sqrt(1 / calls + 1 / null_calls)
+    return _LEAST_MS[device] + _SYSTEMATIC[device] * overhead_ms + error * spread_ms

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ntire_bench.estimating import steadiness
 from ntire_bench.estimating.bootstrap import bootstrap, interval
-from ntire_bench.measuring import quality
+from ntire_bench.measuring import pace, quality
 from ntire_bench.measuring.results import exact_over_composed, host_share, samples_of, split_results
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.slow_calls import counted, slow_calls
@@ -64,6 +64,7 @@ def conclude(
     ]
     baseline = None if rounds.timings[0] is rounds.own else rounds.timings[0]
     exact = exact_over_composed(rounds.own, baseline)
+    of_work = None if baseline is None else pace.pace(rounds.own, baseline)
     for finding in (
         *_of_images(rounds),
         *_of_clocks(doubted),
@@ -72,6 +73,7 @@ def conclude(
         *_of_work_left(baseline),
         *_of_content(exact),
         *_of_host(rounds.own),
+        *pace.findings(rounds.own, of_work),
     ):
         rounds.own.side.note(finding)
     return Timing(
@@ -90,6 +92,7 @@ def conclude(
             **monitor,
             **({} if others is None else {"others_cpu": round(others, 4)}),
             **rounds.outputs.summary(),
+            **_how(rounds),
         },
         split_ratios={split: round(ratio, 6) for split, ratio in found.split_ratios.items()},
         turn_calls=rounds.turn_calls,
@@ -97,6 +100,7 @@ def conclude(
         baseline_slow_calls={} if baseline is None else _slow(rounds, baseline),
         repeated=dict(rounds.repeated),
         exact_over_composed=round(statistics.median(exact), 4) if exact else None,
+        runtime_per_work=None if of_work is None else round(of_work, 4),
     )
 
 
@@ -200,7 +204,7 @@ def _of_stability(unstable: Sequence[str]) -> list[Finding]:
 
 
 def _of_turns(rounds: Rounds) -> list[Finding]:
-    """Return a finding for each side that computed while the other was timed."""
+    """Return findings on each side that computed while the other was timed, or beside its own threads."""
     found = []
     for each in rounds.timings:
         share = each.turns.busy_share
@@ -213,6 +217,27 @@ def _of_turns(rounds: Rounds) -> list[Finding]:
             # What the baseline does is no fault of the submission.
             severity: Literal["warning", "reject"] = "reject" if each is rounds.own else "warning"
             found.append(Finding(code="busy-out-of-turn", severity=severity, message=message))
+        threads = each.side.worker.threads
+        beyond = each.turns.beyond_threads(threads)
+        if beyond is not None:
+            message = (
+                f"{each.side.submission.label} used {each.turns.cores:.1f} cores in its own turns, where "
+                f"a side computes with {threads} {'thread' if threads == 1 else 'threads'}: its runtime is "
+                "no fair one. Start no threads or processes, and leave torch's number of threads alone"
+            )
+            severity = beyond if each is rounds.own else "warning"
+            found.append(Finding(code="busy-beyond-threads", severity=severity, message=message))
+    return found
+
+
+def _how(rounds: Rounds) -> dict[str, object]:
+    """Return by what CPU time was counted, and what of it, and how often the other side stood still."""
+    exact = rounds.own.side.worker.cpu_time_is_exact
+    found: dict[str, object] = {"cpu_time_by": "control group" if exact else "processes"}
+    if rounds.own.turns.cores is not None:
+        found["cores_in_turn"] = round(rounds.own.turns.cores, 3)
+    if rounds.idle_turns:
+        found["idle_side_frozen"] = round(rounds.idle_turns[True] / rounds.idle_turns.total(), 3)
     return found
 
 

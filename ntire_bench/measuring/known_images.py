@@ -46,13 +46,17 @@ class Gains:
     Attributes:
         squares: Of each square of a composed image: split and image that it shows a part of, and the mean
             squared errors there of the submission and of the baseline.
+        over: Whose PSNR the gain is over, in words.
+        least_mse: Added to every error [levels squared]: what rounding alone may make of one.
     """
 
+    over: str = "the baseline's"
+    least_mse: float = _LEAST_MSE
     squares: list[tuple[str, str, float, float]] = field(default_factory=list)
 
     def add(self, split: str, name: str, own_mse: float, baseline_mse: float) -> None:
         """Note the errors of both sides' SR images in a square that shows a part of an image."""
-        self.squares.append((split, name, own_mse + _LEAST_MSE, baseline_mse + _LEAST_MSE))
+        self.squares.append((split, name, own_mse + self.least_mse, baseline_mse + self.least_mse))
 
     def difference(self, exact: Mapping[tuple[str, str], tuple[float, float]]) -> Difference | None:
         """Return by how much more the gain is on exact images; None where too little is known.
@@ -76,7 +80,8 @@ class Gains:
         for split, name, own_mse, baseline_mse in self.squares:
             if (split, name) in exact:
                 own_db, baseline_db = exact[split, name]
-                expected = baseline_mse * (_mse(own_db) + _LEAST_MSE) / (_mse(baseline_db) + _LEAST_MSE)
+                known = [_mse(db) + self.least_mse for db in (own_db, baseline_db)]
+                expected = baseline_mse * known[0] / known[1]
                 pairs.append((own_mse, expected))
         count = len(pairs)
         if count < _FEWEST:
@@ -95,7 +100,7 @@ class Gains:
         if found is None or found.db <= _LEAST_DB + _INTERVALS * found.half_db:
             return []
         message = (
-            f"PSNR over the baseline's is {found.db:.2f} dB higher on the images of the data set than on "
+            f"PSNR over {self.over} is {found.db:.2f} dB higher on the images of the data set than on "
             f"crops of them that are composed anew (±{found.half_db:.2f} dB, from {found.squares} crops), as "
             "it is where known images are recognized, or where less is done on others"
         )

@@ -18,6 +18,7 @@ from ntire_bench.measuring.content import Composition
 from ntire_bench.measuring.known_images import Gains
 from ntire_bench.measuring.replays import Verifier, Window, window_of
 from ntire_bench.measuring.timings import Quality
+from ntire_bench.measuring.unseen import Exact, unseen
 from ntire_bench.metrics.psnr import psnr
 from ntire_bench.metrics.ssim import ssim_y
 from ntire_bench.records.record import Finding
@@ -92,6 +93,7 @@ class Outputs:
     gains: Gains = field(default_factory=Gains)
     quality: list[dict[tuple[str, str], Quality]] = field(init=False)
     kept: list[Kept] = field(default_factory=list)
+    _bicubic: Exact = field(default_factory=dict)  # where the gain is not over the baseline
     _launch: int = 0
     _once: bool = False  # whether the first launch runs every image once
     _seen: int = 0
@@ -193,6 +195,11 @@ class Outputs:
         exact = self.quality[-1][split.name, pair.name]
         self.verifier.dither_psnr(split.name, pair.name, found.rgb_db, exact.psnr_rgb_db)
 
+    def compare_unseen(self, run: Callable[[Uint8], Uint8], splits: Sequence[Split]) -> None:
+        """Compare the gain on composed images, which a fresh process runs, if none was compared in rounds."""
+        if not self.gains.squares:
+            self.gains, self._bicubic = unseen(run, splits, self.scale, self.border, self.random)
+
     def findings(self) -> list[Finding]:
         """Return the findings on SR images."""
         found = self.verifier.findings()
@@ -206,13 +213,17 @@ class Outputs:
         if difference is not None:
             told["gain_difference_db"] = [round(difference.db, 3), round(difference.half_db, 3)]
             told["composed_squares"] = difference.squares
+            told["gain_over"] = "bicubic" if self._bicubic else "baseline"
         return told
 
     def _exact_db(self) -> dict[tuple[str, str], tuple[float, float]]:
-        """Return RGB PSNR of both sides on exact images; nothing where there is one side."""
+        """Return RGB PSNR on exact images: the submission's, and that which its gain is over."""
+        own = self.quality[-1]
+        if self._bicubic:
+            return {key: (own[key].psnr_rgb_db, reference) for key, reference in self._bicubic.items()}
         if not self.baseline:
             return {}
-        base, own = self.quality
+        base = self.quality[0]
         return {key: (own[key].psnr_rgb_db, base[key].psnr_rgb_db) for key in own}
 
     def finish(self) -> None:

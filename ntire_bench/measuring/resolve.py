@@ -17,8 +17,9 @@ from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
 from ntire_bench.source import files
+from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import few
+from ntire_bench.text import few, one_line
 
 __all__ = ["compare_elsewhere", "count", "describe", "file_sha256", "load", "recount"]
 
@@ -37,9 +38,16 @@ def describe(submission: Submission) -> SubmissionInfo:
         file_sha256=file_sha256(submission.file),
         checkpoint=None if checkpoint is None else os.path.relpath(checkpoint),
         checkpoint_sha256=None if checkpoint is None else file_sha256(checkpoint),
-        sources_sha256=None if submission.branch is None else submission.branch.sources_sha256(),
+        sources_sha256=_sources_sha256(submission),
         declaration_sha256=file_sha256(toml) if declared else None,
     )
+
+
+def _sources_sha256(submission: Submission) -> str | None:
+    """Return the hash of the files that a branch, or a package, is made of; None for a single file."""
+    if submission.branch is not None:
+        return submission.branch.sources_sha256()
+    return None if submission.package is None else package_files.sha256(submission.package)
 
 
 def file_sha256(path: Path) -> str:
@@ -69,6 +77,13 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
     )
     for finding in reply.findings:
         side.note(finding)
+    if (owner := side.submission.checkpoint_of) and side.submission.checkpoint is not None:
+        name = one_line(side.submission.checkpoint.resolve().name)
+        message = (
+            f"its checkpoint is {name}, by that name {one_line(owner)}'s, a submission that lies beside it: "
+            "a person should see whose weights they are"
+        )
+        side.note(Finding(code="checkpoint-of-another", severity="warning", message=message))
     outside = side.submission.outside
     if outside:
         named = few(list(map(str, outside)), _MOST_NAMED)

@@ -9,11 +9,12 @@ metrics computed in the background.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from ntire_bench.client.worker import Call
 from ntire_bench.data.dataset import Split, read_lr
+from ntire_bench.machine.cpu_time import TICK_S
 from ntire_bench.machine.monitor import CpuShare, GpuTrace
 from ntire_bench.measuring.background import Background
 from ntire_bench.measuring.content import Composition, compose
@@ -102,6 +104,8 @@ class Rounds:
         turn_calls: Calls of a turn.
         others: Of each round: its seconds, and the share of the machine that other programs used.
         repeated: Pairs of calls that were made again, by why.
+        idle_turns: How often a side stood still in the other's turn (True), and how often it could not be
+            had to (False).
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Rounds:
         self.turn_calls = TURN_CALLS[device]
         self.others: list[tuple[float, float]] = []
         self.repeated: Counter[str] = Counter()
+        self.idle_turns: Counter[bool] = Counter()
         self._scale, self._background, self._timeline, self._trace = scale, background, timeline, trace
         self._secret = secrets.token_bytes(16)
         self._random = np.random.default_rng(secrets.randbits(64))
@@ -184,8 +189,9 @@ class Rounds:
             with blamed(each.side):
                 each.side.worker.begin_round()
         for each in self.timings:
-            each.turns.begin_round(each.side.worker.pid)
-        own = [pid for each in self.timings for pid in each.turns.pids]
+            worker = each.side.worker
+            each.turns.begin_round(worker.cpu_seconds, 0.0 if worker.cpu_time_is_exact else TICK_S)
+        own = [each.side.worker.pid for each in self.timings]
         share = CpuShare(own)
         repeats = max(
             _FEWEST_REPEATED, round(_REPEATED_SHARE * sum(len(split.pairs) for split in self.splits))
@@ -321,13 +327,26 @@ class Rounds:
         self._turns += 1
         found: dict[int, list[Call]] = {}
         for each in self.timings if self._turns % 2 else self.timings[::-1]:
-            with blamed(each.side), each.turns.turn():
+            with blamed(each.side), self._others_paused(each), each.turns.turn():
                 given = [each.side.worker.run(content.lr) for content in contents]
             if given[0].wait_ms is not None:
                 each.waits_ms.append(given[0].wait_ms)
             found[id(each)] = given[len(contents) - len(self._counted(contents)) :]
         in_order = [found[id(each)] for each in self.timings]
         return [list(of_image) for of_image in zip(*in_order, strict=True)]
+
+    @contextlib.contextmanager
+    def _others_paused(self, own: Timings) -> Iterator[None]:
+        """Have the other side stand still, where its control group can do that; nothing is timed meanwhile.
+
+        Beside a GPU it is not done: what it does to a driver's threads has not been measured.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.device == "cpu":
+                for other in self.timings:
+                    if other is not own:
+                        self.idle_turns[stack.enter_context(other.side.worker.paused())] += 1
+            yield
 
     def _timed(
         self, contents: Sequence[_Content], calls: Sequence[Sequence[Call]], around: Surroundings

@@ -273,7 +273,7 @@ class Session:
             return [0.0] * len(self.sides)
         smallest = min(lrs, key=lambda lr: lr.size)
         calls = [functools.partial(side.worker.null_run, smallest) for side in self.sides]
-        return usual_out_of_turn([side.worker.pid for side in self.sides], calls)
+        return usual_out_of_turn([side.worker.cpu_seconds for side in self.sides], calls)
 
     def _foresee(self, *, warm_ups: int) -> None:
         """Tell the progress display how many calls there will be, so many warm-ups being done."""
@@ -372,6 +372,7 @@ class Session:
                     outputs.compare_fresh(kept, run(kept.shown.lr))
                 split, pair = self._drawn()
                 outputs.compare_dithered(split, pair, run(dithered(read_lr(pair), secrets.randbits(48))))
+                outputs.compare_unseen(run, self._splits)
             except (SubmissionError, MeasurementError) as error:  # all that was measured is kept
                 message = f"no SR image of a fresh process to compare with, as that failed: {error}"
                 self.sides[-1].note(Finding(code="not-compared", severity="warning", message=message))

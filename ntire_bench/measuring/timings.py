@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.client.worker import Call
-from ntire_bench.measuring.clock import Overhead, agrees
+from ntire_bench.measuring.claims import Claims, medians_agree, none_are_short, sums_agree
+from ntire_bench.measuring.clock import Overhead
 from ntire_bench.measuring.side import Side
 from ntire_bench.measuring.turns import Turns
 
@@ -55,6 +56,7 @@ class TimedCall:
         bracket_ms: By the parent's, with what a call takes beside the forward pass.
         overhead_ms: What that is for an image of this size.
         spread_ms: By how much that scatters.
+        pixels: Of its LR image.
         host_ms: Until its last kernel was queued; None on a CPU.
         allocations: How often GPU memory was taken from the driver in it.
         switches: How often its thread was interrupted.
@@ -66,6 +68,7 @@ class TimedCall:
     bracket_ms: float
     overhead_ms: float = 0.0
     spread_ms: float = 0.0
+    pixels: int = 1
     host_ms: float | None = None
     allocations: int = 0
     switches: int = 0
@@ -128,6 +131,7 @@ class Timings:
             bracket_ms=call.bracket_ms,
             overhead_ms=self.overheads[-1].of(pixels),
             spread_ms=self.overheads[-1].spread(pixels),
+            pixels=pixels,
             host_ms=call.host_ms,
             allocations=call.allocations,
             switches=call.switches,
@@ -149,13 +153,19 @@ class Timings:
         return _figures(self.calls[split], "seen_ms")
 
     def fits(self, calls: dict[str, list[TimedCall]], device: str) -> bool:
-        """Say whether the worker's clock and the parent's agree over the calls of one round."""
-        return self._agree([call for of_images in calls.values() for call in of_images], device)
+        """Say whether the worker's clock and the parent's agree over the calls of one round, by medians.
+
+        One call that was disturbed is no reason to make a round again.
+        """
+        together = [call for of_images in calls.values() for call in of_images]
+        return medians_agree(self._claims([together], device))
 
     def attested(self, device: str) -> bool:
-        """Say whether both clocks agree: over all calls, over exact ones alone, and on each image with five.
+        """Say whether both clocks agree.
 
-        Where there are many images some are disturbed by chance: a single one may be twice as far off.
+        Over all calls and over exact ones alone by their medians, over each split by what is claimed in all,
+        and on each image with five calls. Where there are many images some are disturbed by chance: a single
+        one may be twice as far off.
         """
         exact = [call for call in self.all_calls() if call.exact]
         groups = [list(self.all_calls()), *([exact] if exact else [])]
@@ -165,30 +175,23 @@ class Timings:
             if len(rounds) >= _FEWEST_CALLS
             for index in range(len(rounds[0]))
         ]
-        return all(self._agree(group, device) for group in groups) and all(
-            self._agree(group, device, tolerance=2.0) for group in of_images
+        of_splits = [self._claims(rounds, device) for rounds in self.calls.values()]
+        return (
+            all(medians_agree(self._claims([group], device)) for group in groups)
+            and all(sums_agree(claims) and none_are_short(claims) for claims in of_splits)
+            and all(medians_agree(self._claims([group], device), tolerance=2.0) for group in of_images)
         )
 
-    def _agree(self, calls: Sequence[TimedCall], device: str, tolerance: float = 1.0) -> bool:
-        """Say whether both clocks agree over some calls: medians, and the median of their differences."""
-        claimed, seen, overhead, spread = (
-            float(np.median([getattr(call, name) for call in calls]))
-            for name in ("claimed_ms", "seen_ms", "overhead_ms", "spread_ms")
-        )
-        # Of images of several sizes, the two medians may be of different calls.
-        beside = float(np.median([call.seen_ms - call.claimed_ms for call in calls]))
-        return all(
-            agrees(
-                claimed,
-                other,
-                overhead,
-                spread_ms=spread,
-                calls=len(calls),
-                null_calls=self.overheads[-1].calls,
-                device=device,
-                tolerance=tolerance,
-            )
-            for other in (seen, claimed + beside)
+    def _claims(self, rounds: Sequence[Sequence[TimedCall]], device: str) -> Claims:
+        """Return calls, a list per round, by both clocks."""
+        return Claims(
+            claimed_ms=_figures(rounds, "claimed_ms"),
+            seen_ms=_figures(rounds, "seen_ms"),
+            overhead_ms=_figures(rounds, "overhead_ms"),
+            spread_ms=_figures(rounds, "spread_ms"),
+            pixels=_figures(rounds, "pixels"),
+            null_calls=self.overheads[-1].calls,
+            device=device,
         )
 
     def of_image(self, split: str, image: int) -> list[TimedCall]:

@@ -5,8 +5,10 @@
 computes scores and compares PSNR with the thresholds. `ranks` orders the rows, and `noise` says what is tied.
 `board` puts the table together, with notes for its reader (`board_notes`); `stored` does so for a results
 folder, with what is believed of it: `trust` has `verification` find out whether a record's figures follow
-from each other. `gate` compares one record with the thresholds. `reference` reads published tables.
+from each other. `gate` compares one record with the thresholds, and `growth` a change with its limits.
+`comparing` puts two evaluations beside each other. `reference` reads published tables, and `standing` says
+where a network would stand in one.
 
-Others import: board, board_notes, entry, gate, device_class, left_out.LeftOut, ranks.Row, scoring,
-stored, trust.
+Others import: board, board_notes, comparing, crop.Crop, entry, gate, growth, device_class, left_out.LeftOut,
+limits.Limits, ranks.Row, scoring, standing, stored, trust.
 """

@@ -13,6 +13,7 @@ from ntire_bench.ranking.board_notes import (
     isolation_notes,
     other_channel_notes,
     row_notes,
+    same_checkpoint_notes,
     unverifiable_notes,
 )
 from ntire_bench.ranking.device_class import DeviceClass
@@ -114,6 +115,7 @@ def build(
             *other_channel_notes(rows, protocol),
             *row_notes(rows),
             *selection.notes,
+            *same_checkpoint_notes(selection.chosen),
             *unverifiable_notes(selection.chosen),
             *isolation_notes(selection.chosen),
         ),

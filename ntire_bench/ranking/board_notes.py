@@ -10,6 +10,7 @@ from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.trust import is_verifiable
+from ntire_bench.records.operational import word
 from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
@@ -21,6 +22,7 @@ __all__ = [
     "other_channel_notes",
     "remarks",
     "row_notes",
+    "same_checkpoint_notes",
     "unverifiable_notes",
 ]
 
@@ -29,7 +31,10 @@ _NOT_BELIEVED = (
     "the runtime is not believed: the worker's clock does not fit the program's own, most likely because "
     "other programs kept the machine busy; run it again when the machine is idle"
 )
-_NOTES = ("launch-bound",)  # findings that are no fault and that a reader of the table must know all the same
+_NOTES = (
+    "launch-bound",
+    "runtime-per-flop",
+)  # findings that are no fault and that a reader of the table must know all the same
 _MANY = 2  # a remark of more rows than this is written once: "Every team: ...", or after all their names
 
 
@@ -66,9 +71,9 @@ def remarks(row: Row) -> list[str]:
 
 
 def _word(finding: Finding, entry: Entry) -> str:
-    """Return what a finding is to a row: a warning, a rejection, or one that an organizer has accepted."""
+    """Return what a finding is to a row: a warning, a rejection, on the machine, or accepted."""
     because = entry.accepted.get(finding.code)
-    return finding.severity if because is None else f"accepted by the organizer, as {because};"
+    return word(finding) if because is None else f"accepted by the organizer, as {because};"
 
 
 def row_notes(rows: Sequence[Row]) -> list[str]:
@@ -137,6 +142,21 @@ def isolation_notes(chosen: Sequence[Stored]) -> list[str]:
     if len(groups) == 1:
         return [f"Isolation: {how}." for how in groups]
     return [f"Isolation: {how}: {', '.join(groups[how])}." for how in sorted(groups, reverse=True)]
+
+
+def same_checkpoint_notes(chosen: Sequence[Stored]) -> list[str]:
+    """Name the teams that ran with the same checkpoint, whatever the file was called."""
+    groups: dict[str, set[str]] = {}
+    for item in chosen:
+        baseline = item.record.baseline
+        for own in (item.record.submission, *(() if baseline is None else (baseline.submission,))):
+            if own.checkpoint_sha256 is not None:
+                groups.setdefault(own.checkpoint_sha256, set()).add(one_line(own.label))
+    return [
+        f"{', '.join(sorted(teams))} ran with the same checkpoint, byte for byte."
+        for teams in groups.values()
+        if len(teams) > 1
+    ]
 
 
 def other_channel_notes(rows: Sequence[Row], protocol: Protocol) -> list[str]:

@@ -49,6 +49,7 @@ class Entry:
         channel: Channel that is judged, that of `psnr_db`.
         psnr_db: Mean PSNR by split; None where it is infinite for an image.
         other_psnr_db: The same in the other channel; empty where it is not known.
+        ssim_y: Mean SSIM on Y by split; empty where it was not asked for.
         runtime_by_split_ms: Mean runtime per image by split.
         costs: The team's; None where they were not measured.
         uncountable: Operators whose FLOPs are not known, so that the team's are not.
@@ -82,6 +83,7 @@ class Entry:
     channel: Channel
     psnr_db: Mapping[str, float | None]
     other_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    ssim_y: Mapping[str, float] = field(default_factory=dict)
     runtime_by_split_ms: Mapping[str, float] = field(default_factory=dict)
     costs: Costs | None
     uncountable: tuple[str, ...] = ()
@@ -196,6 +198,7 @@ def entry_from_record(
         channel=channel,
         psnr_db=_psnr(record.splits, channel),
         other_psnr_db=_psnr(record.splits, other),
+        ssim_y=_ssim(record.splits),
         runtime_by_split_ms={split: result.runtime_ms for split, result in record.splits.items()},
         costs=costs,
         uncountable=uncountable(complexity),
@@ -240,6 +243,7 @@ def entry_from_baseline(measurement: Measurement, channel: Channel, *notes_of_se
         channel=channel,
         psnr_db=psnr,
         other_psnr_db=other,
+        ssim_y=_ssim(measurement.splits),
         runtime_by_split_ms={split: result.runtime_ms for split, result in measurement.splits.items()},
         costs=costs,
         baseline=costs,
@@ -317,6 +321,10 @@ def _memory(splits: Mapping[str, SplitResult]) -> float | None:
 
 def _psnr(splits: Mapping[str, SplitResult], channel: Channel) -> dict[str, float | None]:
     return {split: r.psnr_y_db if channel == "y" else r.psnr_rgb_db for split, r in splits.items()}
+
+
+def _ssim(splits: Mapping[str, SplitResult]) -> dict[str, float]:
+    return {split: result.ssim_y for split, result in splits.items() if result.ssim_y is not None}
 
 
 def _other(channel: Channel) -> Channel:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ntire_bench.protocols.protocol import Channel, Protocol
@@ -31,6 +31,7 @@ class Answer:
         verdicts: One per judged split.
         other_channel: The same comparison in the other channel, for information.
         sample: True where the embedded sample set was used.
+        accepted: Codes of findings of severity reject that an organizer has accepted, with the reason.
         notes: What else a reader must know, such as that the images are not the protocol's.
     """
 
@@ -42,6 +43,7 @@ class Answer:
     verdicts: tuple[Verdict, ...] = ()
     other_channel: tuple[Verdict, ...] = ()
     sample: bool = False
+    accepted: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -124,5 +126,6 @@ def gate(record: Record, protocol: Protocol, channel: Channel, accepted: Sequenc
         verdicts=verdicts,
         other_channel=judge(swap_channel(entry), protocol),
         sample=record.sample,
+        accepted=entry.accepted,
         notes=entry.notes,
     )

@@ -94,7 +94,8 @@ class SubmissionInfo:
             some sizes are, which `inferred` names.
         tile: Side [LR pixels] of the tiles the image is run in; None if it is run whole.
         inferred: Everything that was found out rather than declared.
-        sources_sha256: Of all files of a challenge's checkout that the branch may need; None elsewhere.
+        sources_sha256: Of all files of a challenge's checkout that the branch may need, or of all files of a
+            package; None for a single file.
         declaration_sha256: Of the TOML file beside the model file; None where there is none.
     """
 
@@ -469,6 +470,9 @@ class Timing:
         repeated: Pairs of calls that were made again, by why; what they had given does not count.
         exact_over_composed: Runtime of the submission on the LR images of the data set over that on composed
             ones of the same size, each over the baseline's; None where that cannot be told.
+        runtime_per_work: Time by the parent's clock for the work that was counted (FLOPs, and 300 for each
+            activation), over the baseline's; None where there is no baseline beside, and in records of
+            versions that did not compute it.
     """
 
     launches: tuple[Launch, ...]
@@ -489,6 +493,7 @@ class Timing:
     baseline_slow_calls: dict[str, int] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)
     exact_over_composed: float | None = None
+    runtime_per_work: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from ntire_bench.records.accepted import Accepted, load_accepted
 from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, SplitResult
 from ntire_bench.records.version_1 import with_plain_runtimes
 
-__all__ = ["Doubt", "Problem", "Stored", "check_writable", "load", "load_all", "save"]
+__all__ = ["Doubt", "Problem", "Stored", "check_writable", "load", "load_all", "save", "team_folder"]
 
 _RESTORE = "restore the file from a backup or delete it, and evaluate the submission again"
 _OLDEST_VERSION = 1
@@ -133,7 +133,7 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
         RecordError: A value is infinite or not a number, a text is not Unicode, the time is not ISO 8601, or
             the folder cannot be written to.
     """
-    folder = Path(results_dir) / _as_name(record.protocol.name) / _as_name(record.submission.label)
+    folder = team_folder(results_dir, record.protocol.name, record.submission.label)
     if bad := next(_not_finite(msgspec.to_builtins(record), "record"), None):
         raise RecordError(
             "the record is not stored",
@@ -167,6 +167,20 @@ def save(record: Record, results_dir: str | os.PathLike[str]) -> Path:
             found=error.strerror or str(error),
             remedy="free space there, or name another folder with --results",
         ) from error
+
+
+def team_folder(results_dir: str | os.PathLike[str], protocol: str, label: str) -> Path:
+    """Return the folder that holds a team's records.
+
+    Args:
+        results_dir: The results folder.
+        protocol: Name of the rules.
+        label: The team's, as `SubmissionInfo.label` has it.
+
+    >>> team_folder("results", "ntire2024", "05_Net").as_posix()
+    'results/ntire2024/05_Net'
+    """
+    return Path(results_dir) / _as_name(protocol) / _as_name(label)
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:

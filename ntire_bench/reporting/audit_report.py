@@ -186,8 +186,9 @@ def _psnr(record: Record, entry: Entry, protocol: Protocol) -> Check:
     monitor = record.timing.monitor if record.timing is not None else {}
     if "gain_difference_db" in monitor:
         found, half = monitor["gain_difference_db"]
+        over = "bicubic enlargement" if monitor.get("gain_over") == "bicubic" else "the baseline"
         evidence.append(
-            f"gain over the baseline on these images less that in {monitor.get('composed_squares', '?')} "
+            f"gain over {over} on these images less that in {monitor.get('composed_squares', '?')} "
             f"squares of composed ones: {found:+.3f} dB, give or take {half:.3f}"
         )
     on = ", ".join(f"{split.images} images of {name}" for name, split in record.splits.items())
@@ -264,6 +265,11 @@ def _runtime(record: Record, timing: Timing) -> Check:
             f"on the data set's own LR images it takes {timing.exact_over_composed:.3f} times as long as on "
             "composed ones"
         )
+    if timing.runtime_per_work is not None:
+        evidence.append(
+            f"for the work that is counted of it, it takes {timing.runtime_per_work:.2f} times as long as "
+            "the baseline for its own"
+        )
     evidence += [f"not stable: {reason}" for reason in timing.unstable]
     launches = len(timing.launches)
     in_launches = f"{launches} launch{'es' if launches != 1 else ''}"
@@ -289,8 +295,13 @@ def _clock(timing: Timing) -> Check:
 def _turns(timing: Timing) -> Check:
     others = timing.monitor.get("others_cpu")
     evidence = [] if others is None else [f"other programs used {others:.0%} of the machine"]
-    what = "whether it computes while the baseline is timed, or leaves work behind"
-    return Check(name="Turns", what=what, on="every turn of the baseline", evidence=tuple(evidence))
+    frozen, cores = timing.monitor.get("idle_side_frozen"), timing.monitor.get("cores_in_turn")
+    if frozen is not None:
+        evidence.append(f"in {frozen:.0%} of the turns of one side the other stood still")
+    if cores is not None:
+        evidence.append(f"it used {cores:.2f} cores in its own turns")
+    what = "whether it computes while the baseline is timed or beside its own threads, or leaves work behind"
+    return Check(name="Turns", what=what, on="every turn of both sides", evidence=tuple(evidence))
 
 
 def _isolation(record: Record) -> Check:

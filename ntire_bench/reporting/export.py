@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -16,32 +15,20 @@ from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
 from ntire_bench.reporting import layout
+from ntire_bench.reporting.escape import latex, markdown
 from ntire_bench.reporting.layout import COLUMNS, Style
+from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
 __all__ = ["document", "frame", "to_csv", "to_json", "to_latex", "to_markdown"]
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "·": r"$\cdot$",
-    "↓": r"$\downarrow$",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "[": "{[}",  # after a line break in a table LaTeX would read it as the start of an argument
-    **{c: "\\" + c for c in "{}$&#%_"},
-}
 _FRAME_COLUMNS = (
-    "id team is_baseline psnr_valid_db psnr_test_db runtime_valid_ms runtime_test_ms runtime_ms"
-    " runtime_ratio runtime_half_width params_m flops_g score_runtime score_params score_flops score_final"
-    " score_low score_high rank rank_runtime rank_params rank_flops tied_with status remarks protocol"
-    " psnr_channel device device_class sample"
+    "id team is_baseline psnr_valid_db psnr_test_db ssim_valid ssim_test runtime_valid_ms runtime_test_ms"
+    " runtime_ms runtime_ratio runtime_half_width params_m flops_g score_runtime score_params"
+    " score_flops score_final score_low score_high rank rank_runtime rank_params rank_flops tied_with status"
+    " remarks protocol psnr_channel device device_class sample"
 ).split()
 
 
@@ -57,17 +44,8 @@ def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
     for column in ("team", "tied_with", "remarks", "device", "device_class"):
-        table[column] = [_no_formula(text) for text in table[column]]
+        table[column] = [no_formula(text) for text in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
-
-
-def _no_formula(text: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula.
-
-    >>> _no_formula("=1+1"), _no_formula("05_Net"), _no_formula(None)
-    ("'=1+1", '05_Net', None)
-    """
-    return f"'{text}" if isinstance(text, str) and text[:1] in "=+-@" and text else text
 
 
 def document(board: Board) -> dict[str, Any]:
@@ -81,10 +59,10 @@ def document(board: Board) -> dict[str, Any]:
     high] or null, runtime_ratio (to the baseline's, which is scored) or null, runtime_half_width (half of the
     ratio's interval, a share of it) or null, unstable [reasons], attested (false where the runtime is not
     believed), score {runtime, flops, params, final} or null, runtime_ms, flops, params, splits {name:
-    {psnr_y_db, psnr_rgb_db, runtime_ms}}, verdicts [{split, channel, psnr_db, threshold_db, passed, reason}],
-    findings [{code, severity, message}], rejections [codes], accepted {code: why}, remarks}; left_out [{team,
-    path, kind, reason, device: what --device takes to rank it, or null}]; notes; superseded. A number that is
-    infinite is null in the JSON text.
+    {psnr_y_db, psnr_rgb_db, runtime_ms, ssim_y where --ssim was given}}, verdicts [{split, channel,
+    psnr_db, threshold_db, passed, reason}], findings [{code, severity, message}], rejections [codes],
+    accepted {code: why}, remarks}; left_out [{team, path, kind, reason, device: what --device takes to rank
+    it, or null}]; notes; superseded. A number that is infinite is null in the JSON text.
     """
     device = None
     if board.device_name is not None:
@@ -122,41 +100,32 @@ def to_json(board: Board) -> str:
 
 def to_markdown(board: Board) -> str:
     """Return title, table and captions as Markdown."""
-
-    def escape(text: str) -> str:
-        return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text)
-
     style = Style(
         place=lambda place: f"<sup>({place})</sup>",
         below=lambda text: f"{text}↓",
         missing="–",
         note="†",
-        escape=escape,
+        escape=markdown,
     )
-    lines = [f"**{escape(layout.title(board))}**", ""]
+    lines = [f"**{markdown(layout.title(board))}**", ""]
     if board.rows:
         keys = layout.columns_of(board)
         lines.append("| " + " | ".join(" ".join(COLUMNS[key].lines) for key in keys) + " |")
         lines.append("| :-- |" + " --: |" * (len(keys) - 1))
         lines += ["| " + " | ".join(layout.cells(board, row, keys, style)) + " |" for row in board.rows]
         lines.append("")
-    lines += [f"- {escape(text)}" for text in layout.captions(board)]
+    lines += [f"- {markdown(text)}" for text in layout.captions(board)]
     return "\n".join(lines) + "\n"
 
 
 def to_latex(board: Board) -> str:
     """Return a LaTeX table with its captions below; needs the packages booktabs and graphicx."""
-
-    def escape(text: str) -> str:
-        # Two hyphens in a row would be printed as one dash.
-        return "".join(_LATEX.get(c, c) for c in text).replace("--", "-{}-")
-
     style = Style(
         place=lambda place: f"$^{{({place})}}$",
         below=lambda text: rf"\underline{{{text}}}",
         missing="--",
         note=r"$^\dagger$",
-        escape=escape,
+        escape=latex,
         interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
         tied=r"$^{\approx}$",
     )
@@ -171,7 +140,7 @@ def to_latex(board: Board) -> str:
     lines = [
         r"\begin{table*}",
         r"\centering",
-        rf"\caption{{{escape(layout.title(board))}}}",
+        rf"\caption{{{latex(layout.title(board))}}}",
         r"\resizebox{\textwidth}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * (len(keys) - 1)}}}",
         r"\toprule",
@@ -179,7 +148,7 @@ def to_latex(board: Board) -> str:
         *body,
         r"\bottomrule",
         r"\end{tabular}}",
-        *(rf"\par\footnotesize {escape(text)}" for text in layout.captions(board)),
+        *(rf"\par\footnotesize {latex(text)}" for text in layout.captions(board)),
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
@@ -193,13 +162,16 @@ def _class_document(board: Board) -> dict[str, Any] | None:
 
 
 def _latex_head(keys: Sequence[str]) -> list[str]:
-    ratio = "ratio" in keys
-    above, below, first = (" & Runtime", " & ratio", 10) if ratio else ("", "", 9)
+    above, below = (" & Runtime", " & ratio") if "ratio" in keys else ("", "")
+    ssim = [key.removeprefix("ssim_") for key in keys if key.startswith("ssim_")]
+    more = "".join(" & SSIM" for _ in ssim), "".join(f" & {split}" for split in ssim)
+    runtime, first = keys.index("runtime_valid") + 1, keys.index("score_runtime") + 1
     return [
-        rf" & \multicolumn{{2}}{{c}}{{PSNR [dB]}} & \multicolumn{{3}}{{c}}{{Runtime [ms]}}{above} & Params"
-        r" & FLOPs & \multicolumn{3}{c}{Sub-track scores} & Final & \\",
-        rf"\cmidrule(lr){{2-3}} \cmidrule(lr){{4-6}} \cmidrule(lr){{{first}-{first + 2}}}",
-        rf"Team & valid & test & valid & test & average{below} & [M] & [G]"
+        rf" & \multicolumn{{2}}{{c}}{{PSNR [dB]}}{more[0]} & \multicolumn{{3}}{{c}}{{Runtime [ms]}}{above}"
+        r" & Params & FLOPs & \multicolumn{3}{c}{Sub-track scores} & Final & \\",
+        r"\cmidrule(lr){2-3} "
+        rf"\cmidrule(lr){{{runtime}-{runtime + 2}}} \cmidrule(lr){{{first}-{first + 2}}}",
+        rf"Team & valid & test{more[1]} & valid & test & average{below} & [M] & [G]"
         r" & Runtime & Params & FLOPs & score & Rank \\",
     ]
 
@@ -212,6 +184,7 @@ def _line(board: Board, row: Row) -> dict[str, object]:
         "team": one_line(entry.name),
         "is_baseline": entry.is_baseline,
         **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in JUDGED_SPLITS},
+        **{f"ssim_{split}": entry.ssim_y.get(split) for split in JUDGED_SPLITS},
         **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in JUDGED_SPLITS},
         "runtime_ms": costs and costs.runtime_ms,
         "runtime_ratio": entry.ratio,
@@ -266,6 +239,7 @@ def _row_document(row: Row) -> dict[str, Any]:
             split: {
                 "psnr_y_db": y.get(split),
                 "psnr_rgb_db": rgb.get(split),
+                **({"ssim_y": entry.ssim_y[split]} if split in entry.ssim_y else {}),
                 "runtime_ms": entry.runtime_by_split_ms.get(split),
             }
             for split in entry.psnr_db

@@ -46,11 +46,13 @@ class Column:
         return [part for part in (self.group, self.name, self.unit) if part]
 
 
-# In the order of Table 1 of the NTIRE 2024 report, which has no ratio.
+# In the order of Table 1 of the NTIRE 2024 report, which has no ratio and no SSIM.
 COLUMNS = {
     "team": Column("", "Team"),
     "psnr_valid": Column("PSNR", "valid", "[dB]"),
     "psnr_test": Column("PSNR", "test", "[dB]"),
+    "ssim_valid": Column("SSIM", "valid"),
+    "ssim_test": Column("SSIM", "test"),
     "runtime_valid": Column("Runtime", "valid", "[ms]"),
     "runtime_test": Column("Runtime", "test", "[ms]"),
     "runtime": Column("Runtime", "average", "[ms]"),
@@ -63,13 +65,16 @@ COLUMNS = {
     "final": Column("Final", "score"),
     "rank": Column("", "Rank"),
 }
-FULL = tuple(COLUMNS)
+_SSIM = ("ssim_valid", "ssim_test")
+FULL = tuple(key for key in COLUMNS if key not in _SSIM)
 _BUSY = "Most likely other programs kept the machine busy"
 # What is left out where there is no room, step by step, and how it is called.
 _LESS = (
+    (_SSIM, "SSIM"),
     (("runtime_valid", "runtime_test"), "the runtime of each split"),
     (("score_runtime", "score_params", "score_flops"), "the sub-scores"),
     (("ratio",), "the runtime's ratio"),
+    (("params", "flops"), "the other costs"),
 )
 
 
@@ -97,9 +102,12 @@ class Style:
 
 
 def columns_of(board: Board) -> tuple[str, ...]:
-    """Return the columns of a board; the ratio has one where sessions stored it, not in a published table."""
-    measured = any(row.entry.runtime_ratio is not None for row in board.rows)
-    return tuple(key for key in FULL if measured or key != "ratio")
+    """Return the columns of a board; ratio and SSIM have one where they are stored."""
+    absent = set() if any(row.entry.runtime_ratio is not None for row in board.rows) else {"ratio"}
+    absent |= {
+        key for key in _SSIM if not any(key.removeprefix("ssim_") in row.entry.ssim_y for row in board.rows)
+    }
+    return tuple(key for key in COLUMNS if key not in absent)
 
 
 def widths_of(board: Board) -> list[tuple[str, ...]]:
@@ -116,7 +124,7 @@ def left_out_columns(board: Board, keys: Sequence[str]) -> str:
     >>> from ntire_bench.ranking.board import board_from_reference
     >>> published = board_from_reference("ntire2024")
     >>> left_out_columns(published, widths_of(published)[-1])
-    'the runtime of each split and the sub-scores'
+    'the runtime of each split, the sub-scores and the other costs'
     """
     told = [name for less, name in _LESS if set(less) & (set(columns_of(board)) - set(keys))]
     return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
@@ -181,6 +189,10 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         text = f"{value:.{decimals}f}"
         return style.below(text) if f"psnr_{split}" in below else text
 
+    def ssim(split: str) -> str:
+        value = entry.ssim_y.get(split)
+        return style.missing if value is None else f"{value:.4f}"
+
     def runtime(split: str) -> str:
         value = entry.runtime_by_split_ms.get(split)
         return style.missing if value is None else f"{value:.2f}"
@@ -205,6 +217,8 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         "team": style.escape(display_name(entry)) + (style.note if remarks(row) else ""),
         "psnr_valid": psnr("valid"),
         "psnr_test": psnr("test"),
+        "ssim_valid": ssim("valid"),
+        "ssim_test": ssim("test"),
         "runtime_valid": runtime("valid"),
         "runtime_test": runtime("test"),
         "runtime": with_place(

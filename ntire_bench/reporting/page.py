@@ -183,6 +183,7 @@ def _values(row: Row) -> dict[str, str]:
     numbers = {
         "rank": row.rank,
         **{f"psnr_{split}": entry.psnr_db.get(split) for split in ("valid", "test")},
+        **{f"ssim_{split}": entry.ssim_y.get(split) for split in ("valid", "test")},
         **{f"runtime_{split}": entry.runtime_by_split_ms.get(split) for split in ("valid", "test")},
         "runtime": costs and costs.runtime_ms,
         "ratio": entry.ratio,

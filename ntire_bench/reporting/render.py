@@ -88,8 +88,8 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
 class TerminalBoard:
     """A board that a rich console prints: as many columns as fit, then the captions.
 
-    Where the console is too narrow, the runtimes of the splits are left out first, then the sub-scores, then
-    the ratio; the ranks of the sub-tracks are then shown beside the costs.
+    Where the console is too narrow, SSIM is left out first, then the runtimes of the splits, the sub-scores,
+    the ratio, and FLOPs and parameters; the ranks of the sub-tracks are then shown beside the costs.
     """
 
     board: Board

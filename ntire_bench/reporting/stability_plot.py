@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntire_bench.errors import RecordError, UsageError
+from ntire_bench.errors import RecordError
 from ntire_bench.records.record import Record
+from ntire_bench.reporting.picture import refuse_other_suffix
 from ntire_bench.reporting.stability_text import cause_in_words, histogram_limit
 
 if TYPE_CHECKING:
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 
     from ntire_bench.estimating.stability import Stability
 
-__all__ = ["SUFFIXES", "plot"]
+__all__ = ["plot"]
 
-SUFFIXES = (".png", ".svg", ".pdf")
 _OWN, _BASE = "#c8553d", "#3d6b8c"
 # In the order of the legend; a cause that is not among them is grey.
 _CAUSES = {
@@ -38,16 +38,10 @@ def plot(record: Record, found: Stability, path: Path) -> None:
         path: File to write; its suffix decides the format.
 
     Raises:
-        UsageError: The suffix is none of `SUFFIXES`.
+        UsageError: The suffix names no format.
         RecordError: The file cannot be written.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            "the suffix names no format that pictures can be drawn in",
-            file=path,
-            expected=" or ".join(SUFFIXES),
-            remedy="change its suffix",
-        )
+    refuse_other_suffix(path)
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

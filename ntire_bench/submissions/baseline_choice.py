@@ -11,12 +11,11 @@ from ntire_bench.submissions import baseline_rule
 from ntire_bench.submissions.baseline_rule import Ruling
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.spelling import spelled
 from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import one_line
 
 __all__ = ["choose", "find_folder", "told", "without_namesakes"]
-
-_DIGITS = 10  # ids have fewer
 
 
 def find_folder(folder: Path) -> Catalogue:
@@ -91,8 +90,7 @@ def told(baseline: Submission) -> str:
 
 def _among(catalogue: Catalogue, name: str, chosen: str | None) -> Submission:
     if chosen is not None:
-        is_id = chosen.isdecimal() and len(chosen) < _DIGITS
-        return catalogue.get(int(chosen) if is_id else _called(catalogue, chosen))
+        return catalogue.get(_called(catalogue, chosen))
     ruling = _ruling(catalogue, name)
     if ruling.id is not None:
         return dataclasses.replace(catalogue.get(ruling.id), baseline_because=ruling.how)
@@ -124,7 +122,12 @@ def _alone(folder: Catalogue, name: str, chosen: str | None) -> Submission:
 
 
 def _called(catalogue: Catalogue, text: str) -> int:
+    wanted = spelled(text)
+    if wanted.id is not None and wanted.name is None:
+        return wanted.id
     named = baseline_rule.called(text, list(catalogue.entries.values()))
+    if not named and wanted.id is not None:  # the path of its file, say
+        return catalogue.id_of(text)
     if len(named) == 1:
         return named[0]
     if not named:

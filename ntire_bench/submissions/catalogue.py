@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench.errors import UsageError
+from ntire_bench.submissions import spelling
 from ntire_bench.submissions.submission import Submission, Unusable
 
 __all__ = ["Catalogue"]
@@ -19,7 +20,7 @@ class Catalogue:
     Attributes:
         submissions: Those that can be tried, by id.
         problems: Those that cannot, by id.
-        ignored: One sentence for each file that is no submission by its name, with the remedy.
+        ignored: One sentence for each file or folder that belongs to no submission, with the remedy.
         models: The folder or file that was searched.
         baseline_choice: Id or name of the submission to take for the baseline; None: as the protocol says.
         baseline_folder: What --baseline-dir holds; None to look for the baseline among these submissions.
@@ -42,6 +43,21 @@ class Catalogue:
         """All of them, in the order of their ids."""
         both: dict[int, Submission | Unusable] = {**self.submissions, **self.problems}
         return dict(sorted(both.items()))
+
+    def id_of(self, text: str) -> int:
+        """Return the id of the submission that a user means by 5, team05, 05_NAME, NAME or a path.
+
+        A number alone is returned as it is, whether or not there is such a submission.
+
+        Args:
+            text: What the user wrote.
+
+        Raises:
+            UsageError: None is called so, or several are.
+        """
+        remedy = "" if self.is_checkout else "add its files (ntire-bench new ID NAME begins one)"
+        items = list(self.entries.values())
+        return spelling.resolve(text, items, self.models, models=self.models, remedy=remedy)
 
     def entry(self, id_: int) -> Submission | Unusable:
         """Return one submission, also where it cannot be tried.

@@ -11,7 +11,7 @@ from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.models_folder import id_of
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 
-__all__ = ["changed_since"]
+__all__ = ["changed_since", "git"]
 
 
 def changed_since(
@@ -36,12 +36,18 @@ def changed_since(
         for file in (item.file, item.file.with_suffix(".toml"), item.checkpoint):
             if file is not None:
                 owners[file.resolve()] = item.id
+    packages = {
+        item.package.resolve(): item.id for item in catalogue.submissions.values() if item.package is not None
+    }
     ids: set[int] = set()
     strays: list[str] = []
     for path in _changed_files(base, models, model_zoo):
-        id_ = id_of(path)
+        place = _in_folder(path, models, model_zoo)
+        id_ = id_of(place)
         if path.resolve() in owners:
             ids.add(owners[path.resolve()])
+        elif place.resolve() in packages:
+            ids.add(packages[place.resolve()])
         elif id_ in catalogue.entries:
             ids.add(id_)  # a checkpoint that was taken away, or one of several
         elif path.exists() and path.suffix.lower() in (".py", ".toml", *CHECKPOINT_SUFFIXES):
@@ -49,18 +55,36 @@ def changed_since(
     return sorted(ids), strays
 
 
+def _in_folder(path: Path, models: Path, model_zoo: Path) -> Path:
+    """Return a changed file, or the folder of models/ or model_zoo/ that it lies in."""
+    for folder in (models, model_zoo):
+        here = path.absolute()
+        if here.is_relative_to(folder.absolute()):
+            return folder / here.relative_to(folder.absolute()).parts[0]
+    return path
+
+
 def _changed_files(base: str, models: Path, model_zoo: Path) -> list[Path]:
     if shutil.which("git") is None:
         raise UsageError("git is not installed", remedy="install it, or name the IDs")
-    top = Path(_git(models, "rev-parse", "--show-toplevel").rstrip("\n"))
+    top = Path(git(models, "rev-parse", "--show-toplevel").rstrip("\n"))
     folders = [str(folder.resolve()) for folder in (models, model_zoo)]
-    names = _git(models, "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--", *folders)
+    names = git(models, "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--", *folders)
     here = Path.cwd().resolve()
     paths = [top / name for name in names.split("\0") if name]
     return [path.relative_to(here) if path.is_relative_to(here) else path for path in paths]
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """Return what git prints, asked in a folder.
+
+    Args:
+        folder: In a checkout.
+        words: Of the command line.
+
+    Raises:
+        UsageError: It fails.
+    """
     done = subprocess.run(
         ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60, check=False
     )

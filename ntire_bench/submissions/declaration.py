@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -65,8 +66,8 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
         file: The model file, for messages.
 
     Raises:
-        UsageError: A setting is not KEY=VALUE.
-        SubmissionError: There is no such key, or it has no such value.
+        UsageError: A setting is not KEY=VALUE, or there is no such key.
+        SubmissionError: The key has no such value.
     """
     values = {k: v for k, v in dataclasses.asdict(declared).items() if v is not None and k != "source"}
     for setting in settings:
@@ -77,6 +78,14 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
                 "--set does not choose the checkpoint",
                 found=setting,
                 remedy="name the file after the model file, or declare it in the TOML file",
+            )
+        if equals and path[0] and path[0] not in _keys():
+            near = difflib.get_close_matches(path[0], _keys(), n=1, cutoff=0.5)
+            raise UsageError(
+                f"--set knows no key {path[0]}",
+                expected=", ".join(_keys()),
+                found=setting,
+                remedy=f"write {near[0]}={value}" if near else "choose one of these",
             )
         if not equals or not all(path):
             raise UsageError(
@@ -133,8 +142,13 @@ def _plain(value: Any, depth: int = 0) -> bool:  # noqa: ANN401
     return not isinstance(value, int) or -_MOST <= value < _MOST
 
 
+def _keys() -> list[str]:
+    """Return the keys that can be declared."""
+    return [name for name in Declaration.__dataclass_fields__ if name != "source"]
+
+
 def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration:
-    keys = [name for name in Declaration.__dataclass_fields__ if name != "source"]
+    keys = _keys()
     unknown = [repr(key) for key in declared if key not in keys]
     if unknown:
         raise SubmissionError(

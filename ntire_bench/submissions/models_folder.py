@@ -13,8 +13,16 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.source.files import is_file, parse
 from ntire_bench.submissions import declaration as declarations
+from ntire_bench.submissions import left_over, package_files
+from ntire_bench.submissions.borrowed import with_owners
 from ntire_bench.submissions.catalogue import Catalogue
-from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, CheckpointMissing, Submission, Unusable
+from ntire_bench.submissions.submission import (
+    CHECKPOINT_SUFFIXES,
+    PACKAGE_FILE,
+    CheckpointMissing,
+    Submission,
+    Unusable,
+)
 from ntire_bench.text import few, relative
 from ntire_bench.wire.declaration import Declaration
 
@@ -48,11 +56,12 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
         )
     by_id: dict[int, list[tuple[str, Path]]] = {}
     ignored: list[str] = []
-    for file in sorted(models.glob("*.py")):
-        match = _STEM.fullmatch(file.stem)
-        if match is None or len(match["id"]) < 2 or not _unicode(file.name):
-            if file.name != "__init__.py":
-                ignored.append(_why_ignored(file, match))
+    for file in sorted([*models.glob("*.py"), *models.glob(f"*/{PACKAGE_FILE}")]):
+        stem = _stem(file, models)
+        match = _STEM.fullmatch(stem)
+        if match is None or len(match["id"]) < 2 or not _unicode(stem):
+            if file.parent != models or file.name != PACKAGE_FILE:
+                ignored.append(_why_ignored(file, match, models))
             continue
         by_id.setdefault(int(match["id"]), []).append((match["name"], file))
     checkpoints = _checkpoints_by_id(model_zoo)
@@ -65,13 +74,18 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
                     f"{'two' if len(files) == 2 else len(files)} files have the id {id_:02d}",
                     file=models,
                     expected="one model file per id",
-                    found=", ".join(file.name for _, file in files),
+                    found=", ".join(
+                        (file if file.parent == models else file.parent).name for _, file in files
+                    ),
                     remedy="rename all but one",
                 )
             name, file = files[0]
             submissions[id_] = _read(id_, name, file, model_zoo, checkpoints.get(id_, []), prefer_training)
         except SubmissionError as error:
             problems[id_] = Unusable(id_, *files[0], error)
+    labels = {id_: f"{id_:02d}_{files[0][0]}" for id_, files in by_id.items()}
+    return Catalogue(with_owners(submissions, labels), problems, tuple(ignored), models)
+    ignored += left_over.told(models, model_zoo, submissions, problems)
     return Catalogue(submissions, problems, tuple(ignored), models)
 
 
@@ -85,14 +99,22 @@ def id_of(path: Path) -> int | None:
     return None if match is None else int(match["id"])
 
 
-def _why_ignored(file: Path, match: re.Match[str] | None) -> str:
-    if not _unicode(file.name):
-        remedy = f"rename {file.name!a}: its name is not Unicode"
+def _stem(file: Path, models: Path) -> str:
+    """Return what a submission is named by: a file's stem, or the name of a package's folder."""
+    return file.stem if file.parent == models else file.parent.name
+
+
+def _why_ignored(file: Path, match: re.Match[str] | None, models: Path) -> str:
+    is_file = file.parent == models
+    place, ending = (file, ".py") if is_file else (file.parent, "")
+    if not _unicode(place.name):
+        remedy = f"rename {place.name!a}: its name is not Unicode"
     elif match is not None:
-        remedy = f"rename it to team{int(match['id']):02d}_{match['name']}.py (the id has two digits or more)"
+        digits = "the id has two digits or more"
+        remedy = f"rename it to team{int(match['id']):02d}_{match['name']}{ending} ({digits})"
     else:
-        remedy = "name it team{ID}_{Name}.py to make it a submission"
-    return f"{relative(file)}: not a submission by its name; {remedy}."
+        remedy = f"name it team{{ID}}_{{Name}}{ending} to make it a submission"
+    return f"{relative(place)}: not a submission by its name; {remedy}."
 
 
 def _unicode(name: str) -> bool:
@@ -114,8 +136,12 @@ def _read(
     id_: int, name: str, file: Path, model_zoo: Path, checkpoints: list[Path], prefer_training: bool
 ) -> Submission:
     tree = parse(file)
+    package = file.name == PACKAGE_FILE
+    if package:
+        package_files.files_of(file.parent)  # refuses what is too large, or has links
     declaration = declarations.read(file, tree)
-    checkpoint = _checkpoint(file, declaration, model_zoo, checkpoints, prefer_training)
+    stem = file.parent.name if package else file.stem
+    checkpoint = _checkpoint(file, stem, declaration, model_zoo, checkpoints, prefer_training)
     for path, suffixes in ((file, (".py",)), (checkpoint, CHECKPOINT_SUFFIXES)):
         if path is not None:
             _refuse_link_to_nothing(path)
@@ -161,7 +187,12 @@ def _refuse_link_to_other(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def _checkpoint(
-    file: Path, declared: Declaration, model_zoo: Path, candidates: list[Path], prefer_training: bool
+    file: Path,
+    name: str,
+    declared: Declaration,
+    model_zoo: Path,
+    candidates: list[Path],
+    prefer_training: bool,
 ) -> Path | None:
     if declared.checkpoint == "":
         return None
@@ -184,7 +215,7 @@ def _checkpoint(
                 remedy=f"put it there, or correct {declared.source}",
             )
         return path
-    stem = file.stem.lower()
+    stem = name.lower()
     for preferred in (stem,) if prefer_training else (stem + DEPLOY_SUFFIX, stem):
         exact = [path for path in candidates if path.stem.lower() == preferred]
         if len(exact) == 1:
@@ -193,11 +224,11 @@ def _checkpoint(
     if len(complete) == 1:
         return complete[0]
     if not candidates:
-        prefix = file.stem.split("_", 1)[0]
+        prefix = name.split("_", 1)[0]
         raise CheckpointMissing(
             "has no checkpoint",
             file=file,
-            expected=f"{relative(model_zoo)}/{file.stem}.pth (any of {' '.join(CHECKPOINT_SUFFIXES)}, "
+            expected=f"{relative(model_zoo)}/{name}.pth (any of {' '.join(CHECKPOINT_SUFFIXES)}, "
             f"any name that begins with {prefix})",
             found=_contents(model_zoo),
             remedy="put it there (`ntire-bench zoo list` names the published ones that can be fetched), "
@@ -207,7 +238,7 @@ def _checkpoint(
         "has several checkpoints",
         file=file,
         found=", ".join(path.name for path in candidates),
-        remedy=f'keep one, name one {file.stem}{candidates[0].suffix}, or declare "checkpoint"',
+        remedy=f'keep one, name one {name}{candidates[0].suffix}, or declare "checkpoint"',
     )
 
 

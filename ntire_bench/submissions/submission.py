@@ -13,9 +13,10 @@ from ntire_bench.source.files import is_file
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.wire.declaration import Declaration
 
-__all__ = ["CHECKPOINT_SUFFIXES", "CheckpointMissing", "Submission", "Unusable"]
+__all__ = ["CHECKPOINT_SUFFIXES", "PACKAGE_FILE", "CheckpointMissing", "Submission", "Unusable"]
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".safetensors")
+PACKAGE_FILE = "__init__.py"  # of a submission with several files, which lie in a folder of models/
 
 
 class CheckpointMissing(SubmissionError):
@@ -29,13 +30,14 @@ class Submission:
     Attributes:
         id: The team's number.
         name: NAME in the file's name.
-        file: The model file.
+        file: The model file; of a package, its __init__.py.
         checkpoint: The checkpoint; None where the submission declares that it has none.
         declaration: What the submission says of itself.
         has_build_model: Whether the file defines a function build_model().
         branch: The branch of a challenge's select_model that it is; None for a file of models/. Then `file`
             and `checkpoint` are the first that the branch names, and test_demo.py builds the network.
         baseline_because: Why it is taken for the baseline, where that was inferred; else empty.
+        checkpoint_of: Label of another submission whose checkpoint it is, by its name; empty for its own.
     """
 
     id: int
@@ -46,11 +48,22 @@ class Submission:
     has_build_model: bool
     branch: Branch | None = None
     baseline_because: str = ""
+    checkpoint_of: str = ""
 
     @property
     def label(self) -> str:
         """The submission as tables and folders call it, such as "00_RLFN"."""
         return f"{self.id:02d}_{self.name}"
+
+    @property
+    def package(self) -> Path | None:
+        """Its folder, where it is a package of several files that its model file, __init__.py, begins."""
+        return self.file.parent if self.branch is None and self.file.name == PACKAGE_FILE else None
+
+    @property
+    def stem(self) -> str:
+        """What its files are named by: the model file's stem, or the package's name."""
+        return self.file.stem if self.package is None else self.package.name
 
     def is_same_as(self, other: Submission) -> bool:
         """Return whether both have the same id and the same files, whatever paths lead to them."""
@@ -63,13 +76,18 @@ class Submission:
     @property
     def readable(self) -> tuple[Path, ...]:
         """All files and folders that its process must be able to read."""
-        own = [self.file, self.checkpoint]
+        own = [self.package or self.file, self.checkpoint]
         if self.branch is not None:  # its checkpoints may be links out of the checkout
             named = (*self.branch.checkpoints, *_behind_linked_zoo(self.branch.root))
             there = [path for path in named if is_file(path) and path.resolve().suffix == path.suffix]
             hops = [hop for path in there for hop in _hops(Path(os.path.abspath(path)))]
             return tuple(dict.fromkeys([self.branch.root.resolve(), *hops]))
         return tuple(dict.fromkeys(path.resolve() for path in own if path is not None))
+
+    @property
+    def unhashed(self) -> tuple[Path, ...]:
+        """Folders inside of what is readable that its hash does not cover: its process must not see them."""
+        return () if self.package is None else tuple(sorted(self.package.rglob("__pycache__")))
 
     @property
     def outside(self) -> tuple[Path, ...]:

@@ -24,6 +24,7 @@ import msgspec
 
 from ntire_bench import PACKAGE
 from ntire_bench.errors import MeasurementError, UsageError
+from ntire_bench.submissions import spelling
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import CheckpointMissing
 from ntire_bench.text import relative
@@ -93,12 +94,16 @@ def catalogue() -> list[Published]:
     return sorted(msgspec.convert(raw["checkpoint"], list[Published]), key=lambda item: item.id)
 
 
-def find(id_: int) -> Published:
+def find(text: str) -> Published:
     """Return the published checkpoint of a submission.
 
+    Args:
+        text: What the user wrote: an id, a name, or a path.
+
     Raises:
-        UsageError: There is none of that id.
+        UsageError: There is none of that id or name.
     """
+    id_ = spelling.resolve(text, catalogue(), None)
     for item in catalogue():
         if item.id == id_:
             return item

@@ -20,6 +20,8 @@ from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.observation import Observation
 
 __all__ = [
+    "LOADING_FACTS",
+    "LOADING_FINDINGS",
     "MOST_DIFFERENCE",
     "SCRIPT",
     "SELECT_MODEL",
@@ -32,6 +34,7 @@ __all__ = [
     "LoadRequest",
     "Parameters",
     "PeakMemory",
+    "Saved",
     "Slow",
     "Timed",
     "WarmUp",
@@ -45,6 +48,23 @@ SCRIPT = "test_demo.py"
 
 SELECT_MODEL = "select_model"
 """The function in it that builds them."""
+
+LOADING_FINDINGS = frozenset(
+    (
+        "averaged-not-taken",
+        "checkpoint-not-strict",
+        "loop-not-followed",
+        "loop-partly-followed",
+        "range-contradicted",
+    )
+)
+"""Codes of what a worker may find as it loads a submission: none of them is of severity reject."""
+
+LOADING_FACTS = frozenset(
+    "absent converted cuda data_range device forward left_out model name output prefix stand_in state_key"
+    " strict tile".split()
+)
+"""Keys of what it may find out, beside "args." and a name."""
 
 _Request = TypeVar("_Request")
 
@@ -169,6 +189,13 @@ class FuseReply:
     def same(self) -> bool:
         """Whether the merged network gives the same image, rounding aside."""
         return self.relative < MOST_DIFFERENCE
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How many bytes of the SR buffer a network's state dict takes, as torch.save writes it."""
+
+    size: int
 
 
 @dataclass(frozen=True)

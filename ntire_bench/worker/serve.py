@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import mmap
 import sys
 import traceback
@@ -20,6 +21,7 @@ from torch import nn
 
 from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.wire import channel
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import (
     BranchRequest,
     Counted,
@@ -30,6 +32,7 @@ from ntire_bench.wire.messages import (
     LoadRequest,
     Parameters,
     PeakMemory,
+    Saved,
     Timed,
     WarmUp,
     plain,
@@ -39,7 +42,7 @@ from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.checkout.load import load as load_branch
 from ntire_bench.worker.costs import count, fusion
 from ntire_bench.worker.loading.load import Loaded, load
-from ntire_bench.worker.network import device, timing
+from ntire_bench.worker.network import checkpoint, device, timing
 from ntire_bench.worker.network.transfer import transfer_for
 from ntire_bench.worker.network.upscaler import Upscaler
 
@@ -56,6 +59,7 @@ class _Worker:
         self.sr = torch.frombuffer(sr, dtype=torch.uint8)
         self.pixels = transfer_for(self.device, self.lr, self.sr)
         self.loaded: Loaded | None = None
+        self.declared = Declaration()
         self.peak_is_fresh = False
         self.threads = 1
 
@@ -93,6 +97,7 @@ class _Worker:
 
     def load(self, request: dict[str, Any], scale: int, height: int, width: int) -> LoadReply:
         wanted = received(request, LoadRequest)
+        self.declared = wanted.declaration
         self.loaded = load(
             wanted.file,
             wanted.name,
@@ -103,7 +108,7 @@ class _Worker:
             probe=self._image(height, width).copy(),
             allow_pickle=self.allow_pickle,
         )
-        return self._loaded_reply(can_fuse=fusion.can_fuse(self._upscaler.network))
+        return self._loaded_reply(can_fuse=not self.loaded.merged and fusion.can_fuse(self._upscaler.network))
 
     def load_checkout(self, request: dict[str, Any], scale: int) -> LoadReply:
         wanted = received(request, BranchRequest)
@@ -139,13 +144,32 @@ class _Worker:
 
     def fuse(self, height: int, width: int, input_shape: list[int], keep: bool) -> FuseReply:
         n, c, h, w = input_shape
-        reply, checkpoint = fusion.fuse(self._upscaler, self._image(height, width).copy(), (n, c, h, w))
+        # Where the submission declares that its weights lie, so that they are found there again.
+        write = functools.partial(
+            checkpoint.written, state_key=self.declared.state_key, prefix=self.declared.prefix
+        )
+        reply, merged = fusion.fuse(self._upscaler, self._image(height, width).copy(), (n, c, h, w), write)
         if not keep:
             return dataclasses.replace(reply, size=0)
-        if len(checkpoint) > len(self.sr):
-            raise RuntimeError(f"a checkpoint of {len(checkpoint)} bytes does not fit {len(self.sr)}")
-        self.sr[: len(checkpoint)] = torch.frombuffer(bytearray(checkpoint), dtype=torch.uint8)
+        self._give(merged)
         return reply
+
+    def save(self) -> Saved:
+        content = checkpoint.written(self._upscaler.network)
+        self._give(content)
+        return Saved(len(content))
+
+    def _give(self, content: bytes) -> None:
+        """Hand bytes over in the SR buffer."""
+        if len(content) > len(self.sr):
+            raise SubmissionError(
+                "is too large for a checkpoint that this program writes",
+                file=self._upscaler.file,
+                expected=f"at most {len(self.sr):,} bytes",
+                found=f"{len(content):,}",
+                remedy="write it with torch.save in a script of your own",
+            )
+        self.sr[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
 
     def warm_up(self, height: int, width: int, calls: int) -> WarmUp:
         first_ms = 0.0

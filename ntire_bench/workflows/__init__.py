@@ -1,8 +1,10 @@
-"""What a command does from end to end: evaluate, campaign (run), check, rehearse, declare, fuse.
+"""What a command does from end to end: evaluate, campaign (run), check, declare, fuse, begin (new), doctor.
 
 The commands in cli/ and the Python API only parse, call these, and print. `campaign` is `run`, with
-`resume` for --resume; `check` is `check`, with `declare` for --write and --set, and `rehearse` for
---strict.
+`resume` for --resume; `check` is `check`, with `declare` for --write and --set, and `rehearse` and
+`verdict` for --strict. `doctor` says what a machine gives; `foresee` what a campaign takes (`speed`,
+`estimate`). `crops` finds where SR images of two submissions differ.
 
-Others import: campaign, check, data, declare, evaluate, fuse, options.options_for, rehearse.
+Others import: begin, campaign, check, crops, data, declare, doctor, estimate, evaluate, foresee, fuse,
+intake, options, pack, rehearse, verdict.
 """

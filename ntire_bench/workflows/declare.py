@@ -23,15 +23,16 @@ __all__ = ["proven", "refuse_if_declared", "settled", "text"]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest are fields of SubmissionInfo
 # What no declaration can say: it depends on this machine, or on the checkpoint as it is.
-_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out", "converted", "padded_sizes"}
+_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out", "converted", "padded_sizes", "merged"}
 
 
 def settled(submission: Submission, settings: Sequence[str]) -> Submission:
     """Return a submission with KEY=VALUE added to what it declares; values are written as in TOML.
 
     Raises:
-        UsageError: A setting is not KEY=VALUE, or the submission is a branch of a checkout.
-        SubmissionError: There is no such key, or the value is not one of its values.
+        UsageError: A setting is not KEY=VALUE, there is no such key, or the submission is a branch of a
+            checkout.
+        SubmissionError: The value is not one of the key's values.
     """
     if not settings:
         return submission

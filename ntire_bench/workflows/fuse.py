@@ -27,7 +27,7 @@ _BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in:
 
 def default_output(submission: Submission, model_zoo: Path) -> Path:
     """Return where the inference checkpoint goes: beside the other one, and later runs prefer it."""
-    return model_zoo / f"{submission.file.stem}{DEPLOY_SUFFIX}.pth"
+    return model_zoo / f"{submission.stem}{DEPLOY_SUFFIX}.pth"
 
 
 def write_fused(
@@ -63,6 +63,7 @@ def write_fused(
         worker.hello()
         worker.load(probe)
         reply, checkpoint = worker.fuse(probe, protocol.cost_input, keep=True)
+        image = worker.run(probe).sr
     if not reply.saves:
         raise SubmissionError(
             "is in inference form already: fusing it saves nothing",
@@ -86,8 +87,12 @@ def write_fused(
             merged, scale=protocol.scale, largest_lr=probe.shape[:2], device=device, isolation=isolation
         ) as worker:
             worker.hello()
-            worker.load(probe)
+            try:
+                worker.load(probe)
+            except SubmissionError as error:
+                raise _without(temporary, output, error) from None
             counted = worker.complexity(protocol.cost_input).costs
+            difference = np.abs(worker.run(probe).sr.astype(np.int16) - image).max()
         if (counted.params, counted.flops) != (reply.after.params, reply.after.flops):
             raise SubmissionError(
                 "its fused checkpoint, loaded again, gives another network than merging made",
@@ -96,8 +101,32 @@ def write_fused(
                 found=f"{counted.params:,} and {counted.flops:,}",
                 remedy="give the class an argument deploy whose value True builds the fused form",
             )
+        if difference > 1:  # both computed it from the same weights; 1 where another order rounds otherwise
+            raise SubmissionError(
+                "its fused checkpoint, loaded again, gives another SR image than the merged network",
+                file=submission.file,
+                expected="the same image",
+                found=f"values that differ by up to {difference} of 255",
+                remedy="have its merging method write all that changes into parameters and buffers",
+            )
         os.replace(temporary, output)
     return reply
+
+
+def _without(temporary: Path, output: Path, error: SubmissionError) -> SubmissionError:
+    """Return the message on a file that is about to be written under the name that it was to have."""
+
+    def renamed(text: str | None) -> str | None:
+        return None if text is None else text.replace(temporary.name, output.name)
+
+    return SubmissionError(
+        f"its fused checkpoint cannot be loaded again: {renamed(error.what)}",
+        file=output if error.file is not None and error.file.name == temporary.name else error.file,
+        expected=renamed(error.expected),
+        found=renamed(error.found),
+        remedy="have the class build the merged form where an argument deploy is True, and its merging "
+        "method leave the names of that form",
+    )
 
 
 def _write(content: bytes, output: Path) -> Path:

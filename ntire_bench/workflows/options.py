@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ntire_bench.errors import UsageError
 from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.measuring.options import Options
 from ntire_bench.protocols.protocol import Channel, Protocol
 
-__all__ = ["options_for"]
+__all__ = ["options_for", "refuse_contradiction"]
+
+
+def refuse_contradiction(rounds: int | None, max_rounds: int) -> None:
+    """Refuse a number of rounds that is above the most that are allowed.
+
+    Raises:
+        UsageError: It is, and `max_rounds` is not the default.
+    """
+    if rounds is not None and max_rounds < rounds and max_rounds != MAX_ROUNDS:
+        raise UsageError(
+            "the numbers of rounds contradict each other",
+            found=f"exactly {rounds} by --rounds, at most {max_rounds} by --max-rounds",
+            remedy="give one of them: --max-rounds is for measuring until --precision is reached",
+        )
 
 
 def options_for(
@@ -45,7 +60,11 @@ def options_for(
         ssim: Whether SSIM is computed too.
         save_dir: Where SR images go; None keeps none.
         tell: Called with a sentence where an evaluation will take long.
+
+    Raises:
+        UsageError: `rounds` and `max_rounds` contradict each other.
     """
+    refuse_contradiction(rounds, max_rounds)
     stop = StopRule(
         rounds=rounds,
         min_rounds=min(protocol.rounds, max_rounds),

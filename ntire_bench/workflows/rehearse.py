@@ -1,33 +1,58 @@
-"""What an organizer would find in a submission: a short evaluation on the sample set, before it is sent."""
+"""What an organizer would find in a submission: a short evaluation before it is sent."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.protocols import protocol as protocols
-from ntire_bench.records.record import Finding
+from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.records.operational import is_operational
+from ntire_bench.records.record import Finding, Record
 from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.workflows.data import Data
 from ntire_bench.workflows.evaluate import Options, evaluate
 
-__all__ = ["ROUNDS", "rehearse", "together"]
+__all__ = ["ROUNDS", "Rehearsed", "rehearse", "sample_data", "together"]
 
 ROUNDS = 6  # two in each of three launches, so that each launch runs every image both as it is and dithered
 _SEVERITIES = ("info", "warning", "reject")
 _ALONE = "Evaluated without a baseline: its costs are divided by its own"
-_OF_THE_MACHINE = ("runtime-unstable",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """A short evaluation.
+
+    Attributes:
+        record: A successful one; it is not stored.
+        protocol: The rules that it was made by.
+    """
+
+    record: Record
+    protocol: Protocol
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found, without what is on the machine that it ran on."""
+        return tuple(finding for finding in self.record.findings if not is_operational(finding.code))
 
 
 def rehearse(
-    submission: Submission, catalogue: Catalogue, options: Options, say: Callable[[str], None]
-) -> tuple[Finding, ...]:
-    """Evaluate a submission on the sample set as an organizer would, and return what was found.
+    submission: Submission,
+    catalogue: Catalogue,
+    options: Options,
+    say: Callable[[str], None],
+    data: Data,
+) -> Rehearsed:
+    """Evaluate a submission as an organizer would.
 
     Args:
         submission: What to evaluate.
@@ -35,16 +60,13 @@ def rehearse(
             one, the submission runs alone.
         options: Device and isolation; the number of rounds is `ROUNDS`.
         say: Called with which baseline was inferred, or why there is none.
-
-    Returns:
-        The findings, without those on the machine it ran on.
+        data: Images and rules.
 
     Raises:
         SubmissionError: The evaluation fails; the message says in which phase.
         UsageError: The baseline that an option names is not there, or cannot be tried.
     """
-    rules = protocols.load(protocols.SAMPLE_PROTOCOL)
-    splits = load_splits(["valid"], None, scale=rules.scale, border=rules.border, prefer_sample=True)
+    rules, splits = data.protocol, data.splits
     options = dataclasses.replace(options, stop=StopRule(rounds=ROUNDS))
     try:
         baseline = baseline_choice.choose(catalogue, rules.baseline.name)
@@ -63,7 +85,18 @@ def rehearse(
         record = evaluate(submission, submission, splits, rules, options)
     if record.error is not None:
         raise SubmissionError(f"fails in phase {record.error.phase} of an evaluation: {record.error.message}")
-    return tuple(finding for finding in record.findings if finding.code not in _OF_THE_MACHINE)
+    return Rehearsed(record=record, protocol=rules)
+
+
+def sample_data(names: Sequence[str] = ("valid",)) -> Data:
+    """Return some splits of the sample set and its own rules.
+
+    Raises:
+        DatasetError: The sample set cannot be made, or has no such split.
+    """
+    rules = protocols.load(protocols.SAMPLE_PROTOCOL)
+    splits = load_splits(names, None, scale=rules.scale, border=rules.border, prefer_sample=True)
+    return Data(splits, rules)
 
 
 def together(checked: Sequence[Finding], rehearsed: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -15,7 +15,7 @@ from ntire_bench.records.record import LAUNCHES, Environment, Record, Submission
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.data import Data
 
-__all__ = ["already_done"]
+__all__ = ["already_done", "of_this_class"]
 
 _GPU_THREADS = 1  # of a worker on a GPU, unless --threads says otherwise
 
@@ -30,7 +30,7 @@ def already_done(
     """Return the record that makes an evaluation unnecessary, or None.
 
     Such a record has succeeded. It is of the same files of submission and baseline, rules and images, and of
-    the class that an evaluation would be of now (see `_of_this_class`); it was measured in isolation that is
+    the class that an evaluation would be of now (see `of_this_class`); it was measured in isolation that is
     enough, and has as many rounds. It holds SSIM where that is asked for; where SR images are to be kept,
     they are there.
 
@@ -62,14 +62,14 @@ def already_done(
             and wanted.items() <= there.items()
             and not (options.ssim and any(record.splits[name].ssim_y is None for name in wanted))
             and record.environment is not None
-            and _of_this_class(record.environment, options)
+            and of_this_class(record.environment, options)
             and _isolated_enough(record, options.isolation)
         ):
             return item.path
     return None
 
 
-def _of_this_class(measured: Environment, options: Options) -> bool:
+def of_this_class(measured: Environment, options: Options) -> bool:
     """Return whether a record is of the class that an evaluation would be of now.
 
     All that makes a class is compared: device, model, driver, torch, CUDA, cuDNN, CPU and threads. The parent

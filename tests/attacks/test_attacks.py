@@ -78,6 +78,8 @@ FLOPS: list[tuple[str, str, str, int]] = [
     ("22_numpy", "flops-opaque", REJECT, WHOLE),
     ("22_tracer_reset", "flops-undercounted", WARNING, WHOLE),
     ("22_custom_operator", "flops-undercounted", WARNING, WHOLE),
+    ("22_subclass", "flops-undercounted", WARNING, WHOLE),
+    ("22_backend", "output-differs-when-counted", REJECT, HEAD + TAIL + MIDDLE * 3 // 4),
     ("22_opaque_operator", "flops-not-countable", WARNING, 32 * 51 * 9 + 32 * 32 * 9 // 10),
     ("22_opaque_operator", "flops-hidden-weights", REJECT, 0),
 ]
@@ -93,6 +95,7 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("23_numpy_alias", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_statistics", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_shared_memory", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
+    ("23_subclass", "params-undeclared", WARNING, _COMMON + _UNDECLARED + 24),
     ("24_random", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_formula", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_mixed", "params-generated", REJECT, _COMMON + _UNDECLARED),

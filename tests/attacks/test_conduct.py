@@ -30,7 +30,8 @@ from PIL import Image
 from ntire_bench.client import sandbox
 from ntire_bench.data.dataset import Split, load_splits
 from ntire_bench.estimating.stopping import StopRule
-from ntire_bench.isolation import spawn
+from ntire_bench.isolation import cgroups, spawn
+from ntire_bench.isolation.cgroups import Group
 from ntire_bench.isolation.choose import try_level
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.measuring import plan as planning
@@ -96,6 +97,7 @@ class Plan:
 AGAIN: dict[str, Any] = {"rounds": 8, "per_launch": 4, "baseline": "plain"}
 FOUND: list[tuple[Plan, str, str]] = [
     (Plan("03_known_images", rounds=2, per_launch=2), "memorized", REJECT),
+    (Plan("03_thumbnails", rounds=4, per_launch=4, baseline="plain"), "memorized", REJECT),
     (Plan("04_stale_buffer", rounds=2, per_launch=2), "output-stale", REJECT),
     (Plan("04_uninitialized", baseline="plain"), "flops-opaque", REJECT),
     (Plan("09_replay_similar", rounds=2, per_launch=2), "output-stale", REJECT),
@@ -114,6 +116,7 @@ EARLY = "load|warm-up|complexity"  # by what its first image happens to show
 # What it ends with: in which phase, and the error.
 FAILED: list[tuple[Plan, str, str]] = [
     (Plan("06_lazy"), EARLY, "expected a torch.Tensor; found a Later"),
+    (Plan("06_sparse"), EARLY, "expected a dense tensor; found one of layout torch.sparse_coo"),
     (Plan("16_half"), EARLY, "expected float32; found torch.float16"),
     (Plan("29_nan"), EARLY, "expected finite values; found .* NaN"),
     (Plan("29_size"), EARLY, "expected an SR image of .*; found 1x3x"),
@@ -134,12 +137,22 @@ RESOURCES = {
     "33_crash": "SIGSEGV",
 }
 
+# The same, once, at the best level.
+MORE_RESOURCES = {
+    "33_forks": rf"more than {PROCESSES} processes|stay within {PROCESSES} processes and threads",
+    "33_shared_memory": r"took more memory than 1\.5 GiB",
+}
+
+# One round runs every image once, and as it is.
+ONCE = Plan("03_thumbnails")
+
 # What reaches out of its process: it does at L0, as docs/INTEGRITY.md says, and nowhere else.
 LEAKING = ("01_ground_truth", "02_network", "05_carried")
 CHANGING = ("31_results", "34_build")
 
 # Runtime over that of the same network without the trick, timed in turns; and findings that are raised.
 SEVERAL: dict[str, Any] = {"rounds": 3, "per_launch": 3, "baseline": "plain"}
+MANY: dict[str, Any] = {"rounds": 24, "per_launch": 24, "baseline": "plain"}
 TIMED: list[tuple[Plan, set[str]]] = [
     (
         Plan("07_thread", **SEVERAL),
@@ -148,21 +161,31 @@ TIMED: list[tuple[Plan, set[str]]] = [
     (Plan("09_replay", baseline="plain"), set()),
     (Plan("11_clock", **SEVERAL), {"timing-unattested"}),
     (Plan("12_results", **SEVERAL), {"timing-unattested"}),
+    (Plan("12_some_results", **SEVERAL), {"timing-unattested"}),
     (Plan("13_private_warm_up", **SEVERAL), set()),
+    (Plan("15_flags_put_back", **MANY), {"busy-beyond-threads"}),
+    (Plan("15_second_process", **MANY), {"busy-beyond-threads"}),
     (Plan("17_look_ahead", **SEVERAL), {"threads-in-forward"}),
     (Plan("36_patches", **SEVERAL), set()),
 ]
 LEAST_RATIO = 0.5  # each trick would give under 0.1; on a machine that others use, the honest one 0.7 to 1.4
 
 # Nobody stops these; docs/INTEGRITY.md says so.
-NOT_STOPPED = (Plan("30_forged_costs"), Plan("15_flags_put_back"))
+NOT_STOPPED = (Plan("30_forged_costs"),)
 HARMLESS = (Plan("10_timed_only"), Plan("30_checker"), Plan("32_spoofed_output"))
-BUSY = Plan("14_busy_child", baseline="slow")
+# What counts the CPU time of each.
+BUSY = {
+    Plan("14_busy_child", baseline="slow"): "control group",
+    Plan("14_orphans", baseline="slow"): "processes",
+}
 
 # Fair, and unusual in what they do to memory, time, formats or pixels.
 CONTROLS = [
     Plan(name, rounds=4, per_launch=2) for name in ("plain", "in_place", "lazy_buffer", "tiled", "autocast")
 ]
+
+
+WAITING = Plan("idle_helpers", **MANY)
 
 
 def best_level() -> str:
@@ -232,6 +255,7 @@ class Ground:
             pixels[number, :, : hr.shape[0], : hr.shape[1]] = torch.tensor(hr).permute(2, 0, 1)
         known = {**tail, "keys": torch.tensor(keys), "pixels": pixels}
         torch.save(known, self.models / "03_known_images.pth")
+        torch.save(known, self.models / "03_thumbnails.pth")
         torch.save(known, self.models / "27_exact_image.pth")
 
     def submission(self, name: str) -> Any:
@@ -326,7 +350,7 @@ def evaluated(
 
 # The limit on processes is one on all of a user's at L0 and L1: a fork bomb beside it takes another's away.
 BOMBS = [Plan("33_fork_bomb", level) for level in LEVELS]
-ALONE = {BUSY, SEAMS, *BOMBS, *(plan for plan, _ in TIMED)}
+ALONE = {*BUSY, SEAMS, WAITING, *BOMBS, *(plan for plan, _ in TIMED)}
 
 
 def raised(record: Record) -> dict[str, str]:
@@ -370,12 +394,21 @@ def test_an_evaluation_fails_with_a_reason(evaluated, grounds, plan: Plan, phase
     assert not (grounds[BEST].models / "unpickled").exists()
 
 
-@pytest.mark.parametrize("plan", at_levels(RESOURCES))
+@pytest.mark.parametrize("plan", [ONCE], ids=str)
+def test_a_memory_shows_after_one_round_too(evaluated, plan: Plan) -> None:
+    """The gate makes one round: a fresh process runs composed images when it is done."""
+    record = evaluated(plan)
+    assert record.error is None, record.error
+    (found,) = [finding for finding in record.findings if finding.code == "memorized"]
+    assert found.severity == REJECT and "bicubic" in found.message
+
+
+@pytest.mark.parametrize("plan", at_levels(RESOURCES) + at_levels(MORE_RESOURCES, (BEST,)))
 def test_an_attack_on_the_machine_ends_its_own_evaluation(evaluated, plan: Plan) -> None:
     skip_unless(plan.level)
     record = evaluated(plan)
     assert record.status == "failed" and record.error.phase == "load"
-    assert re.search(RESOURCES[plan.name], record.error.message), record.error.message
+    assert re.search({**RESOURCES, **MORE_RESOURCES}[plan.name], record.error.message), record.error.message
     assert "Remedy:" in record.error.message and record.wall_s["total"] < 30
 
 
@@ -430,11 +463,23 @@ def test_a_trick_with_time_gains_nothing(evaluated, plan: Plan, codes: set[str])
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("plan", [BUSY], ids=str)
-def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, plan: Plan) -> None:
+@pytest.mark.parametrize("plan", BUSY, ids=str)
+def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, monkeypatch, plan: Plan) -> None:
+    """Where it is not kept from it: tests/isolation/test_cpu_time.py has what stands still."""
+    monkeypatch.setattr(Group, "freeze", lambda *_: False)
+    if BUSY[plan] == "processes":
+        monkeypatch.setattr(cgroups, "make", lambda _: Group())
     record = evaluated(plan)
     assert record.error is None, record.error
     assert raised(record).get("busy-out-of-turn") == REJECT, record.findings
+    assert record.timing.monitor["idle_side_frozen"] == 0.0
+
+
+@pytest.mark.timing
+def test_helpers_that_wait_are_no_work_out_of_turn_and_none_beyond_the_threads(evaluated) -> None:
+    record = evaluated(WAITING)
+    honest(record)
+    assert not {code for code in raised(record) if code.startswith("busy")}, record.findings
 
 
 @pytest.mark.timing
@@ -487,9 +532,10 @@ def test_the_table_of_attacks_has_all_of_them_and_says_what_a_level_does_not_sto
 def test_every_file_is_evaluated() -> None:
     told = [plan.name for plan, *_ in (*FOUND, *FAILED, *TIMED)] + [
         *RESOURCES,
+        *MORE_RESOURCES,
         *LEAKING,
         *CHANGING,
-        BUSY.name,
+        *(plan.name for plan in BUSY),
         SEAMS.name,
     ]
     told += [plan.name for plan in (*HARMLESS, *NOT_STOPPED)]

@@ -20,6 +20,7 @@ from ntire_bench.protocols import protocol
 from ntire_bench.ranking import board as leaderboard
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import render
+from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.source import files, values
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import find as challenge_root
@@ -133,6 +134,34 @@ def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path):
     board = leaderboard.build([Stored(path=tmp_path / "r.json", record=record)], protocol.load())
     text = render.render(board, "csv")
     assert "'=HYPERLINK" in text and ",=" not in text and ',"=' not in text
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "=1+1",
+        "\uff1d1+1",  # fullwidth, which spreadsheets of East Asia take for the plain sign
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20SUM(A1)",
+        "\ufe66" + "1",  # a small equals sign
+        "\u22121",  # a minus sign
+        "\u207c1",  # a superscript equals sign
+        "\u200b=1",  # behind a space without width
+        "\ufeff =1",
+        "\xa0=1",
+        "\u0301=1",
+    ],
+)
+def test_what_looks_like_a_sign_begins_no_formula(cell):
+    assert no_formula(cell) == f"'{cell}"
+    # A spreadsheet that parts cells at semicolons begins another one there.
+    assert no_formula(f"a;{cell}") == f"a;'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["05_Net", "reject (b): x = 1; a - b", "Ünet", "超分", "(a)", "", "1.5"])
+def test_common_text_stays_as_it_is_in_a_spreadsheet(cell):
+    assert no_formula(cell) == cell
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def test_constants_that_grow_with_the_image_are_no_weights() -> None:
 
 
 def looks(*tables: dict[str, tuple[int, int]], constants: int = 0) -> list[Observation]:
-    return [observation(1, constants=constants, tables=table) for table in tables]
+    return [observation(1, 1000 + n, constants=constants, tables=table) for n, table in enumerate(tables)]
 
 
 @pytest.mark.parametrize(
@@ -340,6 +340,12 @@ def looks(*tables: dict[str, tuple[int, int]], constants: int = 0) -> list[Obser
 )
 def test_constants_count_by_how_they_grow(tables, constants: int) -> None:
     assert rules.constants_of(looks(*tables, constants=7)) == constants
+
+
+def test_a_map_that_is_met_twice_on_images_of_one_size_is_no_constant() -> None:
+    first, *others = looks({"a": (5000, 5000)}, {}, {"a": (5000, 5000)}, constants=7)
+    others[1] = dataclasses.replace(others[1], pixels=first.pixels)
+    assert rules.constants_of([first, *others]) == 7
 
 
 def test_weights_in_the_place_of_parameters_that_are_not_used_count_once() -> None:

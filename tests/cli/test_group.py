@@ -26,7 +26,10 @@ def test_a_group_alone_shows_its_help(call):
 
 
 def test_every_command_has_json(call):
-    names = "accept audit check fuse gate import keygen leaderboard list prepare run stability zoo".split()
+    names = (
+        "accept audit check compare doctor factsheet fuse gate import intake keygen leaderboard list "
+        "new pack prepare run show stability zoo".split()
+    )
     assert sorted(group.main.commands) == names
     names.remove("zoo")  # a group
     for name in [*names, "zoo list", "zoo pull"]:

@@ -320,6 +320,43 @@ def test_while_modules_are_imported(place, module):
     assert not document.get("records") and not (place / "leaderboard").exists()
 
 
+EARLY = """
+import os, sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {module!r}:
+            sys.meta_path.remove(Finder)
+            os.kill(os.getpid(), {number})
+
+sys.meta_path.insert(0, Finder)
+sys.modules.pop("signal", None)
+sys.argv = ["ntire-bench", "list"]
+from ntire_bench.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["ntire_bench.interruption", "signal", "click"])
+def test_ctrl_c_before_signals_are_caught_is_no_traceback(place, module):
+    program = EARLY.format(module=module, number=int(signal.SIGINT))
+    done = subprocess.run([sys.executable, "-c", program], cwd=place, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
+
+
+def test_nothing_is_imported_before_ctrl_c_is_caught(root):
+    """Each import is a moment in which it would be a traceback; Python's own start is not ours."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(root)!r}); before = set(sys.modules); "
+        "import ntire_bench.__main__; print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["__future__", "ntire_bench", "ntire_bench.__main__"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_before_anything_runs(place, number):
     """While images are checked there is nothing to keep, and no traceback either."""

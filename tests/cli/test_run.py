@@ -39,6 +39,8 @@ def test_run_json_is_one_document_and_all_else_goes_to_standard_error(ran, place
     rows = {row["name"]: row for row in document["leaderboard"]["rows"]}
     assert set(rows) == {"RLFN", "Good"}
     assert "01_Good" in ran.stderr and "02_Bad  failed in phase" in ran.stderr
+    begins = "3 submissions on 3 images: about "  # said first, beside what isolation lacks
+    assert ran.stderr.index(begins) < ran.stderr.index("00_RLFN  valid")
 
 
 def test_nothing_that_is_piped_has_colours_bars_or_a_strangers_escapes(ran):

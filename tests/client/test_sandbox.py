@@ -18,6 +18,7 @@ import pytest
 import toys
 from pairs import smooth
 
+import ntire_bench
 from ntire_bench.client import sandbox
 from ntire_bench.client import worker as client
 from ntire_bench.client.worker import Worker
@@ -25,6 +26,7 @@ from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.records.record import Audit, Complexity
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire import messages
 from ntire_bench.wire.messages import LoadReply, plain
 from ntire_bench.wire.observation import Observation
 
@@ -109,6 +111,12 @@ def test_the_returned_image_is_a_copy(good):
     kept = first.copy()
     worker.run(np.full_like(LR, 7))
     assert np.array_equal(first, kept)
+    again = worker.run(LR).sr
+    shared = (
+        worker._sandbox.sr
+    )  # the memory that the worker writes to: here whatever it writes after its reply
+    shared[:] = bytes(len(shared))
+    assert np.array_equal(again, kept)
 
 
 @linux
@@ -356,6 +364,10 @@ LOADED = LoadReply(model="Toy", data_range=1.0, tile=None, can_fuse=False, infer
 SEEN = Observation(pixels=64, products=1, counted=1, convs=1, activations=1)
 
 
+def found(code: str, severity: str) -> dict[str, object]:
+    return {**plain(LOADED), "findings": [{"code": code, "severity": severity, "message": "x"}]}
+
+
 def answer_of_costs(**changes: object) -> dict[str, object]:
     audit = Audit(counter="fvcore", traced_products=1, not_traced=None)
     costs = Complexity(params=1, flops=1, activations=1, convs=1, input_shape=(1, 3, 8, 8), audit=audit)
@@ -370,6 +382,8 @@ ARGUMENTS = {"run": (LR,), "load": (LR,), "complexity": ((1, 3, 8, 8),), "warm_u
     [
         ("run", {"runtime_ms": 1.0}),
         ("load", plain(LOADED)),
+        ("load", found("checkpoint-not-strict", "warning")),
+        ("load", {**plain(LOADED), "inferred": [{"key": "args.width", "value": "4", "how": "y"}]}),
         ("complexity", answer_of_costs()),
         ("warm_up", {"pad_to": 4, "first_ms": 1.0}),
         ("peak_memory_mib", {"memory_mib": 1.0}),
@@ -394,11 +408,16 @@ def test_an_answer_that_may_be_true_is_taken(good, monkeypatch, operation, reply
         ("load", {**plain(LOADED), "data_range": 7.0}),
         ("load", {"model": ["Toy"]}),
         ("load", {**plain(LOADED), "tile": 0}),
+        ("load", found("checkpoint-not-strict", "reject")),
+        ("load", found("memorized", "warning")),
+        ("load", found("=1+1", "info")),
+        ("load", {**plain(LOADED), "inferred": [{"key": "baseline", "value": "x", "how": "y"}]}),
         ("load", {**plain(LOADED), "slow": {"pixel_s": -1.0}}),
         ("complexity", answer_of_costs(params=-1)),
         ("complexity", answer_of_costs(params=10**400)),
         ("complexity", answer_of_costs(input_shape=[1, 3, 9, 9])),
         ("complexity", answer_of_costs(audit={"counter": "fvcore"})),
+        ("complexity", answer_of_costs(audit={"counter": "mine", "traced_products": 1})),
         ("complexity", answer_of_costs(audit={"counter": "fvcore", "traced_products": -1})),
         ("complexity", {**answer_of_costs(), "observed": {**plain(SEEN), "products": -1}}),
         ("complexity", {**answer_of_costs(), "observed": {**plain(SEEN), "uncounted": {"aten::mul": -1}}}),
@@ -414,6 +433,15 @@ def test_an_answer_that_cannot_be_true_is_refused(good, monkeypatch, operation, 
     monkeypatch.setattr(worker._sandbox, "call", lambda *_, **__: {"ok": reply})
     with pytest.raises(SubmissionError, match="does not answer as the harness"):
         getattr(worker, operation)(*ARGUMENTS.get(operation, ()))
+
+
+def test_a_worker_may_tell_all_that_its_code_can_find() -> None:
+    """The closed sets are what the source of the worker names: a new finding must be added to them."""
+    folder = Path(ntire_bench.__file__).parent / "worker"
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    assert set(re.findall(r'Finding\(\s*code="([^"]+)"', text)) == messages.LOADING_FINDINGS
+    keys = set(re.findall(r'Inference\(\s*key="([^"]+)"', text))
+    assert keys and keys <= messages.LOADING_FACTS
 
 
 @pytest.mark.parametrize("reply", [{}, {"ok": 1}, {"error": 1}, {"error": {"kind": "other"}}])

@@ -146,12 +146,13 @@ def test_a_process_that_leaves_its_family_is_ended_all_the_same(level, stubs):
     assert stubs.alive() == []
 
 
-def test_parents_that_are_killed_leave_nothing_behind(level, tmp_path):
-    """Neither processes nor files: kill -9, while a daemon of the submission's is running."""
+@pytest.mark.parametrize("paused", [False, True])
+def test_parents_that_are_killed_leave_nothing_behind(level, paused, tmp_path):
+    """Neither processes nor files: kill -9, while a daemon of the submission's is running or stands still."""
     token = secrets.token_hex(8)
     leave = "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)"
     parent = f"""
-    import sys
+    import contextlib, sys
     from pathlib import Path
     from ntire_bench.client import sandbox
     from ntire_bench.records.record import Isolation
@@ -159,8 +160,9 @@ def test_parents_that_are_killed_leave_nothing_behind(level, tmp_path):
     isolation = Isolation(level={level!r}, detail="")
     with sandbox.Sandbox(Path("x.py"), lr_bytes=1, sr_bytes=1, device="cpu", isolation=isolation) as box:
         box.call("do", 20, code={leave!r})
-        sys.stdout.write("ready\\n"); sys.stdout.flush()
-        sys.stdin.read()
+        with box.paused() if {paused} else contextlib.nullcontext():
+            sys.stdout.write("ready\\n"); sys.stdout.flush()
+            sys.stdin.read()
     """
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +42,9 @@ class FakeWorker:
     """Gives an enlargement at once, and notes what it was asked."""
 
     pid = 2**31 - 1  # of no process: what others use is not its own
+    threads = 1
+    cpu_time_is_exact = True
+    stands_still = True  # where it is asked to
 
     def __init__(self, name: str, log: list[tuple[str, str, Any]], sr: Callable[[Image], Image]) -> None:
         self.name, self.log, self.sr = name, log, sr
@@ -53,6 +57,15 @@ class FakeWorker:
 
     def begin_round(self) -> None:
         self.log.append(("round", self.name, None))
+
+    def cpu_seconds(self) -> float:
+        return 0.0
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[bool]:
+        self.log.append(("pause", self.name, None))
+        yield self.stands_still
+        self.log.append(("go on", self.name, None))
 
     def run(self, lr: Image) -> Call:
         self.log.append(("run", self.name, lr.copy()))
@@ -183,6 +196,38 @@ def test_sides_take_turns_on_each_image_and_at_going_first(decoded):
     assert [name for name, _ in runs] == ["base", "team", "team", "base"] * 4
     for (_, first), (_, second) in zip(runs[::2], runs[1::2], strict=True):
         assert np.array_equal(first, second)  # both sides of a turn see the same LR image
+
+
+@pytest.mark.parametrize(("device", "stands_still"), [("cpu", True), ("cpu", False), ("cuda", True)])
+def test_a_side_stands_still_while_the_other_one_is_timed(decoded, device, stands_still):
+    log: list[Any] = []
+    base, team = side("base", log), side("team", log)
+    cast(FakeWorker, base.worker).stands_still = stands_still
+    done = session([base, team], [split(2)], (2,), device=device)
+    turns = [(what, name) for what, name, _ in log if what in ("pause", "run", "go on")]
+    if device == "cuda":
+        assert {what for what, _ in turns} == {"run"} and not done.idle_turns
+    else:
+        order = ["base", "team", "team", "base"] * 2
+        other = {"base": "team", "team": "base"}
+        expected = [[("pause", other[name]), ("run", name), ("go on", other[name])] for name in order]
+        assert turns == [step for steps in expected for step in steps]
+    told = conclude(done, (2,)).monitor
+    # The baseline does half of the standing still.
+    assert told.get("idle_side_frozen") == (None if device == "cuda" else 1.0 if stands_still else 0.5)
+    assert told["cpu_time_by"] == "control group"
+
+
+def test_what_other_threads_and_processes_compute_in_its_turns_is_told(decoded):
+    base, team = side("base", []), side("team", [])
+    done = session([base, team], [split(4)], (2,))
+    for timings in done.timings:
+        timings.turns._own_cpu_s, timings.turns._own_wall_s = 19.0, 10.0
+    assert conclude(done, (2,)).monitor["cores_in_turn"] == 1.9
+    found = [finding for finding in team.findings if finding.code == "busy-beyond-threads"]
+    # The baseline is no fault of the submission.
+    assert [finding.severity for finding in found] == ["warning", "reject"]
+    assert "team used 1.9 cores in its own turns" in found[1].message and "with 1 thread:" in found[1].message
 
 
 @pytest.mark.parametrize(("images", "launches"), [(1, (1, 1, 1, 1)), (5, (1, 3, 2))])

@@ -258,6 +258,15 @@ def test_failure_before_a_success_is_forgotten() -> None:
     )
 
 
+def test_teams_with_the_same_checkpoint_are_named() -> None:
+    first, copied, own = (make_record(id_, name) for id_, name in ((1, "A"), (2, "B"), (3, "C")))
+    same = dataclasses.replace(copied.submission, checkpoint_sha256=first.submission.checkpoint_sha256)
+    got = board(first, dataclasses.replace(copied, submission=same), own)
+    told = [note for note in got.notes if "byte for byte" in note]
+    assert told == ["01_A, 02_B ran with the same checkpoint, byte for byte."]
+    assert not [note for note in board(first, copied, own).notes if "byte for byte" in note]
+
+
 def test_who_was_isolated_how_where_it_differs() -> None:
     better = dataclasses.replace(make_record(2, "B"), isolation=Isolation(level="L3", detail="bubblewrap"))
     got = board(on(1, make_record(1, "A")), on(2, better))

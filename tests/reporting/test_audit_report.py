@@ -40,6 +40,18 @@ def test_a_real_record_has_every_check_with_its_figures() -> None:
     assert all(finding.message in text.replace("\\", "") for finding in record.findings)
 
 
+def test_what_a_gain_is_over_and_the_time_for_counted_work_are_told() -> None:
+    record = timed(1, "A", 0.5)
+    monitor = {"gain_difference_db": [0.1, 0.2], "composed_squares": 16, "gain_over": "bicubic"}
+    timing = dataclasses.replace(record.timing, runtime_per_work=16.64, monitor=monitor)
+    text = markdown(audit_report(dataclasses.replace(record, timing=timing), RULES))
+    assert "gain over bicubic enlargement on these images" in text and "16.64 times" in text
+    del monitor["gain_over"]  # of earlier versions
+    assert "gain over the baseline" in markdown(
+        audit_report(dataclasses.replace(record, timing=timing), RULES)
+    )
+
+
 @pytest.mark.parametrize(
     ("record", "verdict"),
     [
@@ -121,3 +133,14 @@ def test_command(call: Any, tmp_path: Path) -> None:
     assert document["checks"][0]["name"] == "PSNR" and document["follows"].startswith("Its figures follow")
     assert (tmp_path / "report.md").read_text() == shown.stdout
     assert call("audit").exit_code == 2
+
+
+def test_what_cpu_time_was_used_and_that_the_other_side_stood_still_is_told() -> None:
+    record = timed(1, "A", 0.5)
+    monitor = {"idle_side_frozen": 0.975, "cores_in_turn": 1.02}
+    record = dataclasses.replace(record, timing=dataclasses.replace(record.timing, monitor=monitor))
+    (turns,) = [check for check in audit_report(record, RULES).checks if check.name == "Turns"]
+    assert turns.evidence == (
+        "in 98% of the turns of one side the other stood still",
+        "it used 1.02 cores in its own turns",
+    )

@@ -88,6 +88,18 @@ def test_the_clocks_are_told_once() -> None:
     assert any("two clocks" in text for text in remarks(row))
 
 
+def test_what_is_on_the_machine_is_no_warning_to_the_team() -> None:
+    unstable = Finding(code="runtime-unstable", severity="warning", message="other programs used 40%")
+    fault = Finding(code="not-fused", severity="warning", message="costs more than it needs")
+    (row,) = [
+        row for row in board(with_findings(timed(3, "C", 0.6), unstable, fault)).rows if row.entry.id == 3
+    ]
+    assert remarks(row) == [
+        "machine (runtime-unstable): other programs used 40%",
+        "warning (not-fused): costs more than it needs",
+    ]
+
+
 def test_other_information_is_no_note_of_a_row() -> None:
     findings = LAUNCH_BOUND, Finding(code="content-dependent", severity="info", message="by 6%")
     (row,) = [row for row in board(with_findings(timed(3, "C", 0.6), *findings)).rows if row.entry.competes]

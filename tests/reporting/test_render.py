@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_module
+import dataclasses
 import io
 import json
 import re
@@ -70,7 +71,7 @@ def test_reference_table_stands_as_published(root: Path) -> None:
 LONG = make_record(7, "A_name_that_is_much_longer_than_a_column")
 
 
-@pytest.mark.parametrize("width", [80, 100, 120, 160])
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     for shown in (
         board_from_reference("ntire2024"),
@@ -186,6 +187,25 @@ def test_json_document() -> None:
     assert document["left_out"][0]["kind"] == "failed" and document["left_out"][0]["team"] == "03_C"
     in_rgb = json.loads(render.render(board(make_record(1, "A"), channel="rgb"), "json"))
     assert in_rgb["rows"][0]["splits"] == first["splits"] and in_rgb["psnr_channel"] == "rgb"
+
+
+def test_ssim_has_columns_where_it_was_computed() -> None:
+    plain = make_record(1, "A")
+    split = dataclasses.replace(plain.splits["valid"], ssim_y=0.81234)
+    shown = board(dataclasses.replace(plain, splits={**plain.splits, "valid": split}), make_record(2, "B"))
+    text = render.render(shown, "table", width=200)
+    assert "SSIM" in text and re.search(r"01_A +28\.55 +28\.66 0\.8123", text)
+    assert re.search(r"02_B +28\.55 +28\.66 +– ", text)
+    assert "| SSIM valid |" in render.render(shown, "md") and "SSIM test" not in render.render(shown, "md")
+    latex = render.render(shown, "latex")
+    assert "valid & test & valid & valid & test & average" in latex
+    assert r"\cmidrule(lr){5-7} \cmidrule(lr){10-12}" in latex
+    assert "0.8123" in render.render(shown, "html")
+    assert next(csv_module.DictReader(io.StringIO(render.render(shown, "csv"))))["ssim_valid"] == "0.81234"
+    rows = json.loads(render.render(shown, "json"))["rows"]
+    assert rows[0]["splits"]["valid"]["ssim_y"] == 0.81234
+    assert "SSIM" not in render.render(board(plain), "table", width=200)
+    assert "Too narrow for SSIM" in render.render(shown, "table", width=80).replace("\n", " ")
 
 
 def test_unknown_format_is_wrong_use() -> None:

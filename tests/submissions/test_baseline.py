@@ -27,7 +27,9 @@ from ntire_bench.submissions.baseline_rule import called, rule
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import find
 from ntire_bench.workflows import rehearse
+from ntire_bench.workflows.data import Data
 
+IMAGES = Data((), protocol.load("sample"))
 DECLARED = toys.toy(head='SUBMISSION = {"model": "Toy", "data_range": 1}')
 
 
@@ -405,13 +407,13 @@ def test_a_rehearsal_without_a_baseline_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(rehearse, "evaluate", evaluated)
     said: list[str] = []
     options = Options(psnr_channel="y")
-    rehearse.rehearse(catalogue.get(5), catalogue, options, said.append)
+    rehearse.rehearse(catalogue.get(5), catalogue, options, said.append, IMAGES)
     assert ran == [("05_B", "05_B")] and len(said) == 1
     assert said[0].startswith("Evaluated without a baseline") and "found 41_RLFN, 42_RLFN" in said[0]
-    rehearse.rehearse(catalogue.get(5), with_options(catalogue, "41"), options, said.append)
+    rehearse.rehearse(catalogue.get(5), with_options(catalogue, "41"), options, said.append, IMAGES)
     assert ran[1:] == [("05_B", "41_RLFN")] and len(said) == 1
     with pytest.raises(UsageError, match="no submission 77"):  # what a user names is not passed over
-        rehearse.rehearse(catalogue.get(5), with_options(catalogue, "77"), options, said.append)
+        rehearse.rehearse(catalogue.get(5), with_options(catalogue, "77"), options, said.append, IMAGES)
 
 
 def test_a_baseline_that_cannot_be_tried_is_not_the_submissions_fault(call, tmp_path):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.submissions.base_version import base_commit, version_in
 from ntire_bench.submissions.changed import changed_since
 from ntire_bench.submissions.models_folder import find
 
@@ -111,3 +112,60 @@ def test_outside_a_checkout_is_no_pass(tmp_path: Path) -> None:
     catalogue = find(tmp_path / "models", tmp_path / "model_zoo")
     with pytest.raises(UsageError, match="git cannot tell"):
         changed_since("base", catalogue, tmp_path / "models", tmp_path / "model_zoo")
+
+
+def test_a_version_in_the_base_is_what_git_had(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    models, model_zoo = checkout / "models", checkout / "model_zoo"
+    put(checkout, "models/team05_A.py", content="x = 1\n")
+    put(checkout, "model_zoo/team05_A.pth", content="new weights")
+    put(checkout, "models/team09_New.py", "model_zoo/team09_New.pth")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "change")
+    commit = base_commit("base", models)
+    before = version_in(commit, 5, models, model_zoo, tmp_path_factory.mktemp("before"))
+    assert before is not None and before.checkpoint is not None
+    assert (before.file.name, before.file.read_text()) == ("team05_A.py", "SUBMISSION = {}\n")
+    assert before.checkpoint.read_text() == "SUBMISSION = {}\n"
+    assert sorted(path.name for path in before.file.parent.iterdir()) == ["team05_A.py"]
+    assert version_in(commit, 9, models, model_zoo, tmp_path_factory.mktemp("new")) is None
+
+
+def test_a_version_that_could_not_be_used_says_so(checkout: Path, tmp_path: Path) -> None:
+    put(checkout, "models/team05_A.py", content="no Python (")
+    git(checkout, "commit", "-qam", "broken")
+    git(checkout, "tag", "broken")
+    commit = base_commit("broken", checkout / "models")
+    folder = tmp_path / "before"
+    folder.mkdir()
+    with pytest.raises(SubmissionError, match="is not Python"):
+        version_in(commit, 5, checkout / "models", checkout / "model_zoo", folder)
+
+
+def test_the_base_of_a_branch_is_where_it_left(checkout: Path) -> None:
+    put(checkout, "models/team05_A.py", content="x = 1\n")
+    git(checkout, "commit", "-qam", "on main")
+    git(checkout, "checkout", "-q", "-b", "branch", "base")
+    put(checkout, "models/team06_B.py", content="x = 2\n")
+    git(checkout, "commit", "-qam", "on the branch")
+    of_base = subprocess.run(
+        ["git", "-C", str(checkout), "rev-parse", "base"], check=True, capture_output=True, text=True
+    )
+    assert base_commit("main", checkout / "models") == of_base.stdout.strip()
+
+
+def test_any_file_of_a_package_counts_and_its_version_has_all_of_them(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    put(checkout, "models/team08_P/__init__.py", "models/team08_P/sub/blocks.py", "model_zoo/team08_P.pth")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "package")
+    git(checkout, "tag", "-f", "base")
+    put(checkout, "models/team08_P/sub/blocks.py", content="x = 1\n")
+    assert changed(checkout) == ([8], [])
+    folder = tmp_path_factory.mktemp("before")
+    commit = base_commit("base", checkout / "models")
+    before = version_in(commit, 8, checkout / "models", checkout / "model_zoo", folder)
+    assert before is not None and before.package is not None
+    assert (before.package / "sub/blocks.py").read_text() == "SUBMISSION = {}\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from toys import found, write_toy
 
+from ntire_bench.cli import wording
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.submissions import submission as submission_module
 from ntire_bench.submissions.models_folder import find
@@ -84,7 +86,9 @@ def test_files_that_are_no_submissions_are_named_with_the_remedy(tmp_path):
         tmp_path, models=["helper.py", "team5_Toy.py", "__init__.py", "notes.txt", "team05_.py"]
     )
     assert not catalogue.submissions
-    assert len(catalogue.ignored) == 3
+    assert (
+        len(catalogue.ignored) == 4 and "notes.txt: not a model file by its ending" in catalogue.ignored[-1]
+    )
     assert any("team05_Toy.py (the id has two digits or more)" in line for line in catalogue.ignored)
     assert any("helper.py" in line and "team{ID}_{Name}.py" in line for line in catalogue.ignored)
 
@@ -156,6 +160,31 @@ def test_a_declared_checkpoint_that_is_not_there(tmp_path):
 def test_a_declared_checkpoint_outside_model_zoo(tmp_path, path):
     (tmp_path / "secret.pth").write_text("", encoding="utf-8")
     assert "outside" in refusal(declare(tmp_path, path))
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("team06_Other.pth", "06_Other"),
+        ("06_best.pth", "06_Other"),
+        ("team05_b.pth", ""),
+        ("team09_gone.pth", ""),  # nobody of that number is there
+        ("4x_net.pth", ""),  # a factor is no team's number
+        ("2024_best.pth", ""),
+    ],
+)
+def test_another_teams_checkpoint_is_told_by_its_name(tmp_path, name, owner):
+    write(tmp_path, models=["team06_Other.py"], zoo=[name, "team06_Other.pth"])
+    catalogue = declare(tmp_path, name)
+    assert catalogue.get(5).checkpoint_of == owner and catalogue.get(6).checkpoint_of == ""
+    assert any(f"by its name {owner}'s" in line for line in wording.catalogue_lines(catalogue)) == bool(owner)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_to_another_teams_checkpoint_is_told(tmp_path):
+    write(tmp_path, models=["team05_Toy.py", "team06_Other.py"], zoo=["team06_Other.pth"])
+    (tmp_path / "model_zoo" / "team05_Toy.pth").symlink_to("team06_Other.pth")
+    assert write(tmp_path).get(5).checkpoint_of == "06_Other"
 
 
 def test_a_network_without_checkpoint(tmp_path):

@@ -174,7 +174,7 @@ def test_no_network_is_a_plain_message(item: zoo.Published, tmp_path: Path) -> N
 
 def test_an_unknown_id_lists_what_there_is() -> None:
     with pytest.raises(UsageError, match="00_RLFN"):
-        zoo.find(99)
+        zoo.find("99")
 
 
 @pytest.mark.shared

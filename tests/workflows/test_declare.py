@@ -12,10 +12,12 @@ import torch
 import toys
 from awkward_files import cuda, truth, write  # noqa: F401 - fixtures
 from click.testing import CliRunner
+from record_factory import make_record
 from toys import DECLARED, TOY, found, toy, write_toy
 
 from ntire_bench.cli import group
 from ntire_bench.errors import SubmissionError, UsageError
+from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records.record import Finding, Inference, SubmissionInfo
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.workflows import declare, rehearse
@@ -139,7 +141,7 @@ def test_settings(tmp_path):
     [
         ("data_range", "wants KEY=VALUE"),
         ("data_range=3", "--set declares data_range"),
-        ("modell=3", "--set has unknown keys"),
+        ("modell=3", "--set knows no key modell.*Remedy: write model=3"),
         ("tile=x", "wrong type"),
         ("checkpoint=a.pth", "does not choose the checkpoint"),
     ],
@@ -214,7 +216,8 @@ def test_check_strict_audits_an_image_of_the_size_of_a_datasets(tmp_path, root, 
     both = tuple(
         Finding(code="output-stale", severity="reject", message=message) for message in ("first", "second")
     )
-    monkeypatch.setattr(rehearse, "rehearse", lambda *_: both)
+    ran = rehearse.Rehearsed(record=make_record(5, "Net", findings=both), protocol=protocols.load())
+    monkeypatch.setattr(rehearse, "rehearse", lambda *_: ran)
     places = ["--models", str(tmp_path / "models"), "--model-zoo", str(tmp_path / "model_zoo")]
     plain, strict = (
         json.loads(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -114,9 +115,13 @@ def test_what_was_fused_is_what_is_submitted(tmp_path: Path) -> None:
         (MERGE, False, "saves nothing"),
         ("raise RuntimeError('no')", True, "fuse() fails"),
         ("del self.side; self.deploy = True", True, "changes what the network computes"),
-        (MERGE + "\n        self.more = nn.Parameter(torch.zeros(1))", True, "no network of this file takes"),
+        (
+            MERGE + "\n        self.register_parameter(f'p{id(self)}', nn.Parameter(torch.zeros(1)))",
+            True,
+            "cannot be loaded again: no network of this file takes team05_Two_deploy.pth",
+        ),
     ],
-    ids=["inference form already", "raises", "loses a branch", "is not what deploy=True builds"],
+    ids=["inference form already", "raises", "loses a branch", "never gives the same tensors"],
 )
 def test_a_failure_replaces_nothing(tmp_path: Path, body: str, training: bool, message: str) -> None:
     item = write(tmp_path, body, training=training)
@@ -124,9 +129,59 @@ def test_a_failure_replaces_nothing(tmp_path: Path, body: str, training: bool, m
     output.write_bytes(b"the old one")
     with pytest.raises(SubmissionError) as caught:
         fuse(item, output)
-    assert message in str(caught.value)
+    assert message in str(caught.value) and ".fused_" not in str(caught.value)
     assert output.read_bytes() == b"the old one"
     assert len(list(output.parent.iterdir())) == 2
+
+
+DECLARED = 'SUBMISSION = {"model": "Net", "data_range": 1}'
+NO_FLAG = (
+    TWO_BRANCHES.replace("deploy=True", "").replace("self.deploy = deploy", "self.deploy = False")
+    .replace("if not deploy:", "if True:")
+)  # fmt: skip
+BUILT = """
+
+def build_model():
+    return Net()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "key", "prefix"),
+    [
+        (NO_FLAG.replace(DECLARED, 'SUBMISSION = {"data_range": 1}') + BUILT, "", ""),
+        (
+            TWO_BRANCHES.replace('"data_range": 1', '"data_range": 1, "state_key": "a.b", "prefix": "net."'),
+            "a.b",
+            "net.",
+        ),
+    ],
+    ids=["build_model", "key and prefix"],
+)
+def test_fuse_works_wherever_check_says_that_it_should(
+    tmp_path: Path, text: str, key: str, prefix: str
+) -> None:
+    """And what it writes is then found, and infers no other network."""
+    item = write(tmp_path, MERGE)
+    item.file.write_text(text.replace("FUSE", MERGE))
+    assert item.checkpoint is not None
+    state = torch.load(item.checkpoint, weights_only=True)
+    nested: object = {prefix + name: tensor for name, tensor in state.items()}
+    for part in reversed(key.split(".") if key else []):
+        nested = {part: nested}
+    torch.save(nested, item.checkpoint)
+    found = command(tmp_path, "check", "5", "--json", "--device", "cpu")
+    assert found.exit_code == 0, found.output
+    assert any("run: ntire-bench fuse 5" in one["message"] for one in json.loads(found.stdout)["findings"])
+    done = command(tmp_path, "fuse", "5", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    found = command(tmp_path, "check", "5", "--json", "--device", "cpu")
+    assert found.exit_code == 0, found.output
+    document = json.loads(found.stdout)
+    assert document["submission"]["checkpoint"].endswith("team05_Two_deploy.pth")
+    assert document["complexity"]["params"] == 1344  # counted by hand above
+    assert "not-fused" not in {one["code"] for one in document["findings"]}
 
 
 def test_a_network_without_fuse_is_a_plain_message(tmp_path: Path) -> None:

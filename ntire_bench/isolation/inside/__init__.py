@@ -2,5 +2,5 @@
 
 Standard library alone: a worker's first process begins with launch.py, without any installed package.
 
-Others import: canary.CHECKS, launch.
+Others import: canary.CHECKS, clear.remove, launch.
 """

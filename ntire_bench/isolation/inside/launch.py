@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import sys
 import time
 from typing import Any
 
+from ntire_bench.isolation.inside.clear import remove
 from ntire_bench.isolation.levels import landlock, namespaces, seccomp, syscalls
 from ntire_bench.machine import processes
 
@@ -31,8 +31,9 @@ def main(arguments: list[str]) -> None:
     """Carry out a plan; never returns.
 
     Args:
-        arguments: The descriptor to read it from. Its keys: level, parent, cgroups, bubblewrap, command,
-            keep (descriptors of the worker's), scratch, scratch_bytes, folder, uid, readable, links, devices.
+        arguments: The descriptor to read it from. Its keys: level, parent, cgroups, inner_cgroup, bubblewrap,
+            command, keep (descriptors of the worker's), scratch, scratch_bytes, folder, uid, readable, links,
+            devices.
     """
     with os.fdopen(int(arguments[0])) as file:
         plan = json.load(file)
@@ -46,13 +47,21 @@ def main(arguments: list[str]) -> None:
         for path in plan["cgroups"]:
             with contextlib.suppress(OSError), open(path, "w") as file:  # the other limits hold without it
                 file.write(str(os.getpid()))
+        # What may be frozen. Not this process where it stays: it ends the others when the parent is gone.
+        inner = _opened(plan["inner_cgroup"])
         if plan["level"] == "L3":
+            _enter(inner)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.execv(plan["bubblewrap"][0], plan["bubblewrap"])
         elif plan["level"] == "L2":
-            status = namespaces.run(plan, lambda: _become_worker(plan), lambda: _close(plan["keep"]))
+            status = namespaces.run(
+                plan,
+                lambda: _become_worker(plan),
+                lambda: _close(plan["keep"]),
+                lambda: _enter(inner),
+            )
         else:
-            status = _keep(plan)
+            status = _keep(plan, inner)
     except _AskedToEnd:
         status = 128 + signal.SIGTERM
     except OSError as error:
@@ -60,8 +69,29 @@ def main(arguments: list[str]) -> None:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not own_tree:  # where the parent was gone before the worker began, nobody else removes it
-            shutil.rmtree(plan["scratch"], ignore_errors=True)
+            remove(plan["scratch"])
         os._exit(status if status >= 0 else 128 - status)
+
+
+def _opened(path: str | None) -> int | None:
+    """Return a descriptor of a group's entrance, while this process may still open it; None where it may not.
+
+    No program that is executed inherits it.
+    """
+    if path is None:
+        return None
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _enter(entrance: int | None) -> None:
+    """Have this process enter a group, and close the entrance."""
+    if entrance is not None:
+        with contextlib.suppress(OSError):
+            os.write(entrance, b"0")  # whoever writes it
+        os.close(entrance)
 
 
 def _ask_to_end(*_: object) -> None:
@@ -74,7 +104,7 @@ def _close(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def _keep(plan: dict[str, Any]) -> int:
+def _keep(plan: dict[str, Any], inner: int | None) -> int:
     """Start the worker, wait for its end, then end all that it left."""
     syscalls.reap_orphans()
     keeper, worker = os.getpid(), 0
@@ -82,12 +112,13 @@ def _keep(plan: dict[str, Any]) -> int:
         worker = os.fork()
         if worker == 0:
             try:
+                _enter(inner)
                 _become_worker(plan, keeper)
             except BaseException as error:
                 os.write(2, f"{error}\n".encode(errors="replace"))
             finally:
                 os._exit(_FAILED)
-        _close(plan["keep"])
+        _close(plan["keep"] if inner is None else [*plan["keep"], inner])
         while True:
             pid, status = os.wait()
             if pid == worker:

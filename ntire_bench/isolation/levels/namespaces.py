@@ -32,7 +32,12 @@ _SPACES = (
 )
 
 
-def run(plan: dict[str, Any], body: Callable[[], int], close_theirs: Callable[[], None]) -> int:
+def run(
+    plan: dict[str, Any],
+    body: Callable[[], int],
+    close_theirs: Callable[[], None],
+    begin: Callable[[], None],
+) -> int:
     """Run `body` in a process of its own in new namespaces, and return its exit status when it has ended.
 
     When it ends, or this process does, the kernel ends every process in there.
@@ -41,6 +46,7 @@ def run(plan: dict[str, Any], body: Callable[[], int], close_theirs: Callable[[]
         plan: readable, links, devices (see `view.View.as_json`), scratch, scratch_bytes.
         body: Never returns.
         close_theirs: Closes descriptors that only `body` may hold.
+        begin: What the first process in there does before it starts another.
 
     Raises:
         OSError: The kernel does not let this user make namespaces.
@@ -59,7 +65,7 @@ def run(plan: dict[str, Any], body: Callable[[], int], close_theirs: Callable[[]
     first = os.fork()
     if first == 0:
         os.close(keep_alive)
-        _exit_with(lambda: _first_process(plan, body, close_theirs, alive))
+        _exit_with(lambda: _first_process(plan, body, close_theirs, begin, alive))
     os.close(alive)
     close_theirs()
     try:
@@ -82,10 +88,15 @@ def _exit_with(work: Callable[[], int]) -> None:
 
 
 def _first_process(
-    plan: dict[str, Any], body: Callable[[], int], close_theirs: Callable[[], None], alive: int
+    plan: dict[str, Any],
+    body: Callable[[], int],
+    close_theirs: Callable[[], None],
+    begin: Callable[[], None],
+    alive: int,
 ) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     syscalls.die_with_parent(signal.SIGKILL)
+    begin()
     os.set_blocking(alive, False)
     with contextlib.suppress(BlockingIOError):
         os.read(alive, 1)  # only an end can be read here: the parent ended before the line above it

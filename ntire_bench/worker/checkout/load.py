@@ -18,13 +18,14 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.source.files import parse
 from ntire_bench.source.syntax import argument_defaults, function_named, names_read, parameters
 from ntire_bench.wire.messages import SELECT_MODEL, BranchRequest, Slow
-from ntire_bench.worker.checkout import imports, notes
+from ntire_bench.worker.checkout import notes
 from ntire_bench.worker.checkout.explain import explain
 from ntire_bench.worker.checkout.loop import Loop, find_loop
 from ntire_bench.worker.checkout.read_only import protect
 from ntire_bench.worker.checkout.script import Absent, Arguments, Script
 from ntire_bench.worker.checkout.step import Step, follow, left_out
 from ntire_bench.worker.checkout.torch_load import CheckpointReads
+from ntire_bench.worker.loading import own_files
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
 from ntire_bench.worker.loading.load import Loaded
 from ntire_bench.worker.loading.trial_image import reduced
@@ -49,7 +50,7 @@ def load(request: BranchRequest, *, scale: int, device: torch.device, allow_pick
         SubmissionError: Whatever select_model fails at.
     """
     _enter(request)
-    stand_ins = imports.serve(request.root)
+    stand_ins = own_files.serve(request.root)
     answered = answer_on_cpu() if device.type == "cpu" else None
     if device.index is not None:
         torch.cuda.set_device(device)  # where .cuda() puts things

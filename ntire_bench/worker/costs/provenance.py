@@ -66,8 +66,10 @@ class Provenance:
         self._packed: dict[tuple[tuple[int, str, str], ...], Origin] = {}
         self._numbers: dict[int, int] = {}
         regions: dict[int, tuple[int, int, list[tuple[str, Tensor]]]] = {}
+        self._declared: dict[str, int] = {}  # as official parameters are counted, whatever their class says
         for name, parameter in network.named_parameters():
             if has_storage(parameter):
+                self._declared[name] = parameter.numel()
                 storage = parameter.untyped_storage()
                 size = (storage.nbytes(), parameter.element_size())
                 *_, inside = regions.setdefault(storage.data_ptr(), (*size, []))
@@ -246,7 +248,8 @@ class Provenance:
             start, room, itemsize, inside = region
             if start in self._numbers:
                 return self._numbers[start]
-            names, declared = tuple(name for name, _ in inside), sum(part.numel() for _, part in inside)
+            names = tuple(name for name, _ in inside)
+            declared = sum(self._declared[name] for name in names)
             self._numbers[start] = len(self.sources)
         self.sources.append(Source(names, declared, room, itemsize))
         return len(self.sources) - 1

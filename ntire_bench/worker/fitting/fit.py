@@ -57,6 +57,7 @@ class Fit:
         derived: Those that nobody declared and that differ from the class's defaults.
         choices: Arguments that the checkpoint does not show.
         how: Where a value of `derived` comes from, if it is not the one with which the checkpoint loads.
+        merged: Whether its branches for training were merged before it took the checkpoint.
         again: Builds and loads it with some arguments changed.
         spoilt: Builds and loads it with NaN in the tensors that the checkpoint lacks, or with other whole
             numbers: a result that needs them is wrong then.
@@ -69,6 +70,7 @@ class Fit:
     derived: dict[str, Any] = field(default_factory=dict)
     choices: list[Choice] = field(default_factory=list)
     how: dict[str, str] = field(default_factory=dict)
+    merged: bool = False
     again: Callable[[dict[str, Any]], Fit] = field(kw_only=True)
     spoilt: Callable[[], nn.Module] = field(kw_only=True)
 
@@ -80,6 +82,7 @@ def fit(
     scale: int,
     *,
     loose: bool = False,
+    merged: bool = False,
 ) -> tuple[Fit | None, list[Attempt]]:
     """Build a network that takes one of `states` strictly.
 
@@ -89,6 +92,7 @@ def fit(
         declared: Arguments that are fixed.
         scale: Enlargement factor, for arguments that ask for it.
         loose: Whether the checkpoint may hold more than the network, or less (see `shapes.loosely`).
+        merged: Whether the network merges its branches for training before it takes the checkpoint.
 
     Returns:
         The fit, with as few arguments other than the defaults as possible, or None; and what failed.
@@ -100,10 +104,11 @@ def fit(
     except (TypeError, ValueError) as error:
         return None, [Attempt(name, f"{name}(...)", f"its signature cannot be read ({error})")]
     attempts: list[Attempt] = []
-    for signature in signatures:
+    for signature in [one.merged() for one in signatures] if merged else signatures:
         found, failed = _fit(signature, name, states, declared, scale, loose)
         attempts += failed
         if found is not None:
+            found.merged = merged
             return found, attempts
     return None, attempts
 

@@ -15,8 +15,8 @@ from typing import Any
 from ntire_bench.worker.fitting.arguments import Start, is_deploy_flag
 from ntire_bench.worker.fitting.sensitivity import solutions
 from ntire_bench.worker.fitting.shapes import difference, likeness, loosely
-from ntire_bench.worker.fitting.signature import Signature
-from ntire_bench.worker.fitting.weightless import NoNetwork, WeightlessNetworks
+from ntire_bench.worker.fitting.signature import NoNetwork, Signature
+from ntire_bench.worker.fitting.weightless import WeightlessNetworks
 from ntire_bench.worker.network.packages import Missing, missing_by
 from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame

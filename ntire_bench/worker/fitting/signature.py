@@ -7,21 +7,30 @@ those of a configuration with a dotted name ("opt.n_feats"), and `Signature.call
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ntire_bench.worker.fitting.source_text import EMPTY, Parameter, SourceText
+import torch
+from torch import nn
 
-__all__ = ["Signature", "flatten"]
+from ntire_bench.worker.fitting.source_text import EMPTY, Parameter, SourceText
+from ntire_bench.worker.network.merging import merging_methods
+
+__all__ = ["NoNetwork", "Signature", "flatten"]
 
 _CONFIG = re.compile(
     r"^(net_?|model_?|network_?)?(args?|opts?|options?|cfgs?|conf|configs?|configuration|hparams?|hps?|params?"
     r"|flags|settings?)$"
 )
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class NoNetwork(Exception):
+    """What was called gives no network, or none of the form that is wanted."""
 
 
 class Config(dict[str, Any]):
@@ -58,6 +67,10 @@ class Signature:
     optional: bool = False
     positional: tuple[str, ...] = ()
     examples: list[dict[str, Any]] = field(default_factory=list)
+
+    def merged(self) -> Signature:
+        """Return the same, with a network's branches for training merged as soon as it is built."""
+        return dataclasses.replace(self, build=_merging(self.build))
 
     @classmethod
     def of(cls, build: Callable[..., Any], *, configured: bool = True) -> Signature:
@@ -116,6 +129,26 @@ class Signature:
             return self.build(*leading, **keywords)
         except SystemExit as error:  # of a parser of command lines, for instance
             raise RuntimeError(f"it ends the process ({error.code})") from error
+
+
+def _merging(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that builds a network and has it merge its branches for training.
+
+    Some classes need that for the checkpoint that their own method makes: no argument builds this form.
+    """
+
+    def built(*args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        network = build(*args, **keywords)
+        methods = merging_methods(network) if isinstance(network, nn.Module) else []
+        if not methods:
+            raise NoNetwork("has no method that merges branches for training")
+        network.eval()  # its result is not used: a train() that the network defines may return nothing
+        with torch.no_grad():
+            for method in methods:
+                method()
+        return network
+
+    return built
 
 
 def flatten(signature: Signature, declared: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ntire_bench.worker.fitting.shapes import Shapes, shapes_of
-from ntire_bench.worker.fitting.signature import Signature
+from ntire_bench.worker.fitting.signature import NoNetwork, Signature
 
-__all__ = ["NoNetwork", "WeightlessNetworks"]
+__all__ = ["WeightlessNetworks"]
 
 MAX_S = 40.0  # of computing, for one class; a constructor that runs the network is slow
 # On the meta device, torch fills with normal noise by way of its compiler, and importing that takes a second.
@@ -26,12 +26,9 @@ _BY_FAN: dict[object, Callable[..., torch.Tensor]] = {
 _WEIGHTS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn}
 
 
+_BEGUN = "Can't redefine method"
 _LONGEST_S = 3.0  # of one network, where others of the same class took a tenth of that
 _USUAL_SHARE = 0.1
-
-
-class NoNetwork(Exception):
-    """What was called returns no network."""
 
 
 class _TooLarge(Exception):
@@ -80,8 +77,16 @@ class WeightlessNetworks:
             self.quickest_s = min(self.quickest_s, time.process_time() - begin)
         except _TooLarge:
             raise
-        except Exception:  # such as .item() in a constructor; if it is not for the device, it raises again
-            network = self.signature.call(args)
+        except (
+            Exception
+        ) as first:  # such as .item() in a constructor; if it is not for the device, it raises again
+            try:
+                network = self.signature.call(args)
+            except Exception as second:
+                # What torch.jit has begun to compile it does not compile again: the first error is the cause.
+                if _BEGUN in str(second):
+                    raise RuntimeError(f"torch.jit cannot script it: {_cause(first)}") from None
+                raise
         if not isinstance(network, nn.Module):
             raise NoNetwork(f"gives a {type(network).__name__}, not an nn.Module")
         self.known[key] = found = shapes_of(network)
@@ -96,6 +101,17 @@ class WeightlessNetworks:
             return self.shapes(args)
         except Exception:
             return None
+
+
+def _cause(error: Exception) -> str:
+    r"""Return what torch.jit says is wrong, out of many lines.
+
+    >>> _cause(RuntimeError("\nArguments for call are not valid.\nThese are:\n  Expected a list.\n  f()"))
+    'Arguments for call are not valid. Expected a list.'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [*lines[:1], *[line for line in lines[1:] if line.startswith("Expected ")][:1]]
+    return " ".join(told) or type(error).__name__
 
 
 class _Weightless(TorchFunctionMode):

@@ -9,13 +9,13 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding
-from ntire_bench.worker.fitting.shapes import mismatch
+from ntire_bench.worker.fitting.shapes import difference, mismatch, shapes_of
 from ntire_bench.worker.fitting.signature import Signature, flatten
 from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import blame
 
-__all__ = ["build", "load_loosely"]
+__all__ = ["build", "load_loosely", "take_merged"]
 
 
 def build(made: Any, model: str, file: Path, args: dict[str, Any]) -> nn.Module:  # noqa: ANN401 - a stranger's
@@ -49,6 +49,33 @@ def build(made: Any, model: str, file: Path, args: dict[str, Any]) -> nn.Module:
             remedy="name the class of the network, or a function that returns one",
         )
     return network
+
+
+def take_merged(made: Any, args: dict[str, Any], states: list[StateDict]) -> nn.Module | None:  # noqa: ANN401
+    """Return the network with its branches for training merged and a state dict loaded, where one fits so.
+
+    Args:
+        made: The class or function.
+        args: Keyword arguments.
+        states: The state dicts of the checkpoint; none for a network without one.
+
+    Returns:
+        None where a state dict fits the network as it is built, or none fits the merged one.
+    """
+    try:
+        signature = Signature.of(made)
+        plain = shapes_of(signature.call(flatten(signature, args))) if states else {}
+        if not states or any(difference(plain, state) is None for state in states):
+            return None
+        network: nn.Module = signature.merged().call(flatten(signature, args))
+        shapes = shapes_of(network)
+        for state in states:
+            if difference(shapes, state) is None:
+                network.load_state_dict(state.tensors, strict=False)  # it may lack a counter of batches
+                return network
+    except Exception:  # the network fails at merging: it is then taken as it is built
+        return None
+    return None
 
 
 def load_loosely(network: nn.Module, states: list[StateDict], checkpoint: Path) -> list[Finding]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.fitting.search import Attempt
-from ntire_bench.worker.loading import missing_packages
+from ntire_bench.worker.loading import missing_packages, own_files
 from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.state_dict import StateDict
 
@@ -21,6 +21,18 @@ __all__ = ["classes", "declare", "factories", "no_fit", "no_network", "several"]
 
 _FACTORY = re.compile(
     r"^(make|get|build|create|define|init)_?\w*(model|net|network|arch|generator|sr)\w*$", re.I
+)
+# What helps where nothing is built, by what the errors say.
+_REMEDIES = (
+    (
+        re.compile(r"FileNotFoundError|No such file|PermissionError"),
+        "leave loading to this program: return the network as it is built, without torch.load",
+    ),
+    (re.compile(r"gives a "), "return the network alone"),
+    (
+        re.compile(r"torchscript|torch\.jit|redefine method", re.IGNORECASE),
+        "return the network itself, not scripted, or write it so that it can be",
+    ),
 )
 _FACTORY_NAMES = {"model", "net", "network", "make", "build"}
 
@@ -30,7 +42,7 @@ def classes(module: ModuleType) -> list[type[nn.Module]]:
     own = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, nn.Module) and value.__module__ == module.__name__
+        if inspect.isclass(value) and issubclass(value, nn.Module) and own_files.is_own(value, module)
     ]
     return list(dict.fromkeys(own))
 
@@ -41,7 +53,7 @@ def factories(module: ModuleType) -> list[Callable[..., Any]]:
         value
         for name, value in vars(module).items()
         if inspect.isfunction(value)
-        and value.__module__ == module.__name__
+        and own_files.is_own(value, module)
         and (_FACTORY.match(name) or name.lower() in _FACTORY_NAMES)
     ]
     return list(dict.fromkeys(own))
@@ -57,7 +69,10 @@ def no_network(module: ModuleType, file: Path) -> SubmissionError:
     missing = missing_packages.missing(module)
     if missing:
         return packages.needed(file, _reasons(missing), missing)
-    return SubmissionError("defines no nn.Module", file=file, remedy="define the network in this file")
+    remedy = "define the network in this file"
+    if own_files.is_package(file):
+        remedy = "import the network's class here, as in `from .model import Net`, or define it in this file"
+    return SubmissionError("defines no nn.Module", file=file, remedy=remedy)
 
 
 def several(file: Path, name: str, names: list[str], told: str) -> SubmissionError:
@@ -107,6 +122,8 @@ def no_fit(
         reasons = "; ".join(f"{attempt.call}: {attempt.reason}" for attempt in first)
         return packages.needed(file, reasons, [one.missing for one in first if one.missing is not None])
     told = told or [a for a in ordered if a.likeness < 0][:3]
+    if told and all(attempt.likeness < 0 for attempt in told):
+        return _nothing_built(file, told)
     found = [f"{attempt.call}: {attempt.reason}" for attempt in told]
     tensors = states[0].tensors
     if rest := [attempt.name for attempt in ordered if attempt not in told]:
@@ -123,6 +140,23 @@ def no_fit(
         expected=f"the {len(tensors)} tensors of the checkpoint (state dict at {keys})",
         found="; ".join(found),
         remedy="put the matching checkpoint into model_zoo/, or declare model, args, state_key in SUBMISSION",
+    )
+
+
+def _nothing_built(file: Path, attempts: list[Attempt]) -> SubmissionError:
+    """Return the message where no class or function gave a network, so that no checkpoint was compared."""
+    found = "; ".join(f"{attempt.call}: {attempt.reason}" for attempt in attempts)
+    remedy = "mend it, or declare model or args in SUBMISSION"
+    for words, other in _REMEDIES:
+        if words.search(found):
+            remedy = other
+            break
+    return SubmissionError(
+        "no class or function of this file gives a network",
+        file=file,
+        expected="an nn.Module, without weights: the checkpoint is loaded afterwards",
+        found=found,
+        remedy=remedy,
     )
 
 

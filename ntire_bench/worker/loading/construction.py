@@ -29,7 +29,7 @@ from ntire_bench.worker.fitting.source_text import EMPTY
 from ntire_bench.worker.loading import as_declared, builders
 from ntire_bench.worker.loading.input_range import contradicted, infer_data_range
 from ntire_bench.worker.loading.needs import without_need
-from ntire_bench.worker.loading.notes import findings_on, inferred_from
+from ntire_bench.worker.loading.notes import MERGED, findings_on, inferred_from
 from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
 from ntire_bench.worker.loading.sr_output import settle_output
 from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
@@ -98,12 +98,18 @@ class Construction:
     def _build_with(self, build: Any, model: str) -> Upscaler:  # noqa: ANN401 - a stranger's class or function
         if self.checkpoint is None or not self.declaration.strict:
             network = as_declared.build(build, model, self.file, self.declaration.args)
-            if self.checkpoint is not None:
+            merged = as_declared.take_merged(build, self.declaration.args, self.states)
+            if merged is not None:
+                network = merged
+                self.inferred.append(MERGED)
+            elif self.checkpoint is not None:
                 self.findings += as_declared.load_loosely(network, self.states, self.checkpoint)
             upscaler = self._upscaler(network)
             output = settle_output(upscaler, self.probe, self.declaration)
             return self._ranged(upscaler, output)
         found, attempts = fit(build, self.states, self.declaration.args, self.scale)
+        if found is None:
+            found, _ = fit(build, self.states, self.declaration.args, self.scale, merged=True)
         if found is None:
             for strictly, states in self._ways():
                 if not strictly and (loose := self._loosely([build], states)):
@@ -136,6 +142,7 @@ class Construction:
         for strictly, states in self._ways():
             if strictly:
                 variants = self._strictly(classes, factories, states, attempts)
+                variants = variants or self._strictly(classes, factories, states, [], merged=True)
             else:
                 variants = self._loosely(classes, states)
             if variants:
@@ -165,11 +172,13 @@ class Construction:
         factories: Sequence[Callable[..., Any]],
         states: Sequence[StateDict],
         attempts: list[Attempt],
+        *,
+        merged: bool = False,
     ) -> list[Variant]:
-        """Return the networks that take one of the state dicts as it is."""
+        """Return the networks that take one of the state dicts as it is, perhaps with branches merged."""
         settled = [made for made in factories if _takes_nothing(made)]
         for group in (settled, classes, factories):
-            found = self._fits(group, states, attempts)
+            found = self._fits(group, states, attempts, merged)
             if group is settled:
                 found = [one for one in found if not one.derived]
                 for one in found:
@@ -179,11 +188,15 @@ class Construction:
         return []
 
     def _fits(
-        self, candidates: Sequence[Callable[..., Any]], states: Sequence[StateDict], attempts: list[Attempt]
+        self,
+        candidates: Sequence[Callable[..., Any]],
+        states: Sequence[StateDict],
+        attempts: list[Attempt],
+        merged: bool,
     ) -> list[Fit]:
         fits = []
         for build in candidates:
-            found, failed = fit(build, states, self.declaration.args, self.scale)
+            found, failed = fit(build, states, self.declaration.args, self.scale, merged=merged)
             fits += [found] if found is not None else []
             attempts += failed
         # A state dict as it was saved goes before one with a prefix removed, which may fit a part of the

@@ -11,10 +11,16 @@ from ntire_bench.worker.fitting.fit import Fit
 from ntire_bench.worker.fitting.shapes import difference, likeness, shapes_of
 from ntire_bench.worker.network.state_dict import StateDict
 
-__all__ = ["findings_on", "inferred_from", "not_strict"]
+__all__ = ["MERGED", "findings_on", "inferred_from", "not_strict"]
 
 _FEW_NAMES = 3
 _SAME_NETWORK = 0.5  # likeness from which tensors are weights of this network, if not quite
+MERGED = Inference(
+    key="merged",
+    value="True",
+    how="the checkpoint is of the form that the network's own method for merging branches makes: that was "
+    "called before the checkpoint was loaded",
+)
 _STRICT = "the value with which the checkpoint loads strictly"
 
 
@@ -30,6 +36,8 @@ def inferred_from(
         strictly: Whether it takes the checkpoint strictly.
     """
     state = fit.state
+    if fit.merged:
+        yield MERGED
     if not strictly:
         yield Inference(key="strict", value="False", how=not_strict(state))
     for key, value in fit.derived.items():

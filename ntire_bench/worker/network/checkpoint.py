@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import io
 import pickle
 import re
 import zipfile
@@ -13,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ntire_bench.errors import SubmissionError
 
-__all__ = ["MAX_UNZIPPED_BYTES", "plain_types", "read"]
+__all__ = ["MAX_UNZIPPED_BYTES", "plain_types", "read", "written"]
 
 MAX_UNZIPPED_BYTES = 4 * 2**30
 _SAVE = "save it again with torch.save(network.state_dict(), path)"
@@ -87,6 +89,23 @@ def read(path: Path, *, allow_pickle: bool = False) -> Any:  # noqa: ANN401 - a 
             found=f"{type(error).__name__}: {message}",
             remedy=f"copy it anew, or {_SAVE}",
         ) from None
+
+
+def written(network: nn.Module, state_key: str | None = None, prefix: str | None = None) -> bytes:
+    """Return a network's state dict, on the CPU, as torch.save writes it.
+
+    Args:
+        network: Whose weights are written.
+        state_key: Where in the checkpoint they go, as a submission declares it; None for its top.
+        prefix: What the names begin with, as a submission declares it; None for nothing.
+    """
+    tensors = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    content: dict[str, Any] = {f"{prefix or ''}{name}": tensor for name, tensor in tensors.items()}
+    for part in reversed(state_key.split(".") if state_key else ()):
+        content = {part: content}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 def _as_text(begin: bytes) -> str:

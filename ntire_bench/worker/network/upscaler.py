@@ -25,12 +25,13 @@ PAD_CANDIDATES = (2, 4, 8, 16, 32, 64, 128)
 
 
 def blame(error: BaseException, file: Path | None = None) -> str:
-    """Return an exception on one line: its type, its message, and the line of `file` it passed through.
+    r"""Return an exception on one line: its type, its message, and the line of `file` it passed through.
 
-    >>> blame(ValueError("x"))
-    'ValueError: x'
+    >>> blame(ValueError("x")), blame(RuntimeError("\nas torch.jit writes it:\n  a line"))
+    ('ValueError: x', 'RuntimeError: as torch.jit writes it')
     """
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":").split("\n")[0][:500]
+    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    text = f"{type(error).__name__}: {first}".strip().rstrip(":")[:500]
     if file is None:
         return text
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == file.name]
@@ -269,10 +270,17 @@ class Upscaler:
         expected = (1, 3, lr.shape[-2] * self.scale, lr.shape[-1] * self.scale)
         if type(output) is not Tensor:
             raise self._wrong("a torch.Tensor", f"a {type(output).__name__}", "return the SR image alone")
+        if output.is_nested or output.layout is not torch.strided:  # a nested one has no shape
+            form = "a nested one" if output.is_nested else f"one of layout {output.layout}"
+            raise self._wrong("a dense tensor", form, "convert it inside forward, where it is timed")
         if tuple(output.shape) != expected:
             size = "x".join(map(str, expected))
             remedy = f"return the LR image enlarged {self.scale} times, or declare pad_to"
             raise self._wrong(f"an SR image of {size}", "x".join(map(str, output.shape)), remedy)
+        if output.device.type not in ("cpu", self.device.type):
+            # Of such a tensor, values may be computed when they are first used, or there may be none.
+            remedy = "compute the SR image inside forward, on the device that it gets the LR image on"
+            raise self._wrong(f"a tensor on {self.device.type}", f"one on {output.device}", remedy)
         if not output.is_floating_point():
             raise self._wrong("floating point values", str(output.dtype), "return the network's own output")
         if output.dtype != torch.float32:

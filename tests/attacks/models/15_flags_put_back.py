@@ -16,9 +16,11 @@ class Net(nn.Module):
         self.tail = nn.Conv2d(24, 48, 3, padding=1)
 
     def enlarge(self, lr):
-        detail = self.tail(self.mid(torch.relu(self.head(lr))))
+        x = torch.relu(self.head(lr))
+        for _ in range(8):
+            x = torch.relu(self.mid(x))
         enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
-        return enlarged + 0.05 * functional.pixel_shuffle(detail, 4)
+        return enlarged + 0.05 * functional.pixel_shuffle(self.tail(x), 4)
 
     def forward(self, lr):
         threads = torch.get_num_threads()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import pickle
 import zipfile
@@ -298,6 +299,33 @@ def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
     assert path.stat().st_size < 2**15
     monkeypatch.setattr(checkpoint, "MAX_UNZIPPED_BYTES", 2**20)
     assert "unpacks to too much" in refusal(path)
+
+
+def test_parts_of_an_archive_that_lie_over_each_other_all_count(tmp_path, monkeypatch):
+    """An archive may name the same packed bytes again and again: small on disk, and as large as it likes."""
+    path = tmp_path / "05_Toy.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(2**20))
+        (member,) = archive.filelist
+        for number in range(40):
+            again = copy.copy(member)
+            again.filename = f"archive/data/{number}"
+            archive.filelist.append(again)
+    monkeypatch.setattr(checkpoint, "MAX_UNZIPPED_BYTES", 16 * 2**20)
+    assert "unpacks to too much" in refusal(path) and path.stat().st_size < 2**14
+
+
+class _Asks:
+    """Asks for far more memory than there is as it is unpickled, of which the file holds no byte."""
+
+    def __reduce__(self):
+        return bytearray, (2**62,)
+
+
+def test_a_checkpoint_that_asks_for_all_memory_is_one_plain_message(tmp_path):
+    path = tmp_path / "05_Toy.pth"
+    torch.save({"params": STATE, "extra": _Asks()}, path)
+    assert path.stat().st_size < 2**13 and "MemoryError" in refusal(path)
 
 
 class _Runs:

@@ -17,7 +17,7 @@ import toys
 from click.testing import Result
 from pairs import smooth, write_pairs
 
-from ntire_bench.worker.checkout import imports as checkout_imports
+from ntire_bench.worker.loading import own_files
 from ntire_bench.worker.loading.missing_packages import StandIns
 from ntire_bench.worker.network import packages
 from ntire_bench.worker.network.packages import MissingPackage
@@ -40,7 +40,7 @@ def serve(tmp_path, monkeypatch) -> Callable[..., StandIns]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         importlib.invalidate_caches()
-        return checkout_imports.serve(tmp_path)
+        return own_files.serve(tmp_path)
 
     yield serve
     for name in set(sys.modules) - before:

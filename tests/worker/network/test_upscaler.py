@@ -52,6 +52,22 @@ class Gives(nn.Module):
         return self.change(functional.interpolate(lr, scale_factor=4.0, mode="nearest"))
 
 
+FORMS = {
+    "sparse": (lambda sr: sr.to_sparse(), "a dense tensor; found one of layout torch.sparse_coo"),
+    "rows": (lambda sr: torch.sparse_csr_tensor([0, 1], [0], [1.0]), "a dense tensor; found one of layout"),
+    "nested": (lambda sr: torch.nested.nested_tensor(list(sr)), "a dense tensor; found a nested one"),
+    "mkldnn": (lambda sr: sr.to_mkldnn(), "a dense tensor; found one of layout torch._mkldnn"),
+    "meta": (lambda sr: sr.to("meta"), "a tensor on cpu; found one on meta"),
+    "a class": (lambda sr: sr.as_subclass(Own), "a torch.Tensor; found a Own"),
+    "a parameter": (lambda sr: nn.Parameter(sr), "a torch.Tensor; found a Parameter"),
+    "complex": (lambda sr: sr.to(torch.complex64), "floating point values; found torch.complex64"),
+}
+
+
+class Own(Tensor):
+    """A class of tensors, whose operators may be anything."""
+
+
 def upscaler(network, **options):
     return Upscaler(network, FILE, 4, torch.device("cpu"), **options)
 
@@ -306,3 +322,12 @@ def test_the_tensor_given_is_not_changed():
     to_uint8(output, 1.0)
     to_uint8(output, 255.0)
     assert float(output.min()) == 2.0
+
+
+@pytest.mark.filterwarnings("ignore:.*(nested|[Ss]parse).*:UserWarning")
+@pytest.mark.parametrize("form", FORMS)
+def test_other_forms_of_tensors_are_no_sr_image(form):
+    change, message = FORMS[form]
+    with torch.no_grad(), pytest.raises(SubmissionError) as caught:
+        upscaler(Gives(change)).checked(image(8, 12))
+    assert f"expected {message}" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Imports among the files of a checkout, with stand-ins for packages that are not installed. Worker only.
+"""Imports among the files of a checkout or package, with stand-ins for what is not installed. Worker only.
 
 Python's own import system finds the files; only how one is compiled is changed here. So relative imports,
 packages and changes of sys.path work as in the checkout's own run.
@@ -18,7 +18,44 @@ from typing import Any
 
 from ntire_bench.worker.loading.missing_packages import StandIns
 
-__all__ = ["serve"]
+__all__ = ["is_own", "is_package", "name_as_in_a_checkout", "serve"]
+
+
+def is_package(file: Path) -> bool:
+    """Return whether a model file begins a package, such as models/team08_Net/__init__.py."""
+    return file.name == "__init__.py"
+
+
+def is_own(value: object, module: ModuleType) -> bool:
+    """Return whether a class or function was defined in a model file, or in another file of its package.
+
+    Args:
+        value: The class or function.
+        module: The model file, executed.
+    """
+    name = str(getattr(value, "__module__", ""))
+    if name == module.__name__:
+        return True
+    folders = list(getattr(module, "__path__", None) or ())
+    origin = getattr(sys.modules.get(name), "__file__", None)
+    return bool(folders and origin) and Path(str(origin)).is_relative_to(folders[0])
+
+
+def name_as_in_a_checkout(module: ModuleType, folder: Path) -> None:
+    """Let a package's files import each other by the names that they have in a challenge's checkout.
+
+    There they are models.team08_Net.blocks, or plain blocks where the folder is on sys.path.
+
+    Args:
+        module: The package.
+        folder: Its folder.
+    """
+    models = sys.modules.setdefault("models", ModuleType("models"))
+    if not hasattr(models, "__path__"):
+        models.__path__ = []
+    setattr(models, folder.name, module)
+    sys.modules[f"models.{folder.name}"] = module
+    sys.path.append(str(folder))
 
 
 def serve(root: Path) -> StandIns:

@@ -1,0 +1,25 @@
+"""A part that is compiled by a compiler of its own: what runs is not what is written."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+SUBMISSION = {"model": "Net", "data_range": 1}
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = nn.Conv2d(3, 24, 3, padding=1)
+        self.mid = nn.Conv2d(24, 24, 3, padding=1)
+        self.tail = nn.Conv2d(24, 48, 3, padding=1)
+        self.cheap = torch.compile(torch.relu, backend=self.backend, dynamic=False)
+
+    def backend(self, graph, examples):
+        return lambda *inputs: (self.mid(torch.relu(inputs[0])),)
+
+    def forward(self, lr):
+        middle = self.cheap(self.head(lr))
+        enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
+        return enlarged + 0.05 * functional.pixel_shuffle(self.tail(middle), 4)

@@ -1,0 +1,55 @@
+"""What lines of text say of numbers that a reader may find hard to bring together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from record_factory import make_complexity, make_environment, make_submission
+
+from ntire_bench.cli import wording
+from ntire_bench.records.record import Audit, Finding, Isolation
+from ntire_bench.workflows.check import Check
+
+
+def lines_of(audit: Audit, *findings: Finding) -> list[str]:
+    found = Check(
+        submission=make_submission(5, "Net"),
+        complexity=dataclasses.replace(make_complexity(params=100_000), audit=audit),
+        findings=findings,
+        environment=make_environment(),
+        isolation=Isolation(level="L0", detail="a separate process"),
+    )
+    return list(wording.check_lines(found))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, ""),
+        (
+            {"undeclared": 3},
+            "3 in buffers, attributes or globals; so few do not matter, and 100,000 is scored",
+        ),
+        (
+            {"undeclared": 5_000, "packed": 700},
+            "5,000 in buffers, attributes or globals, 700 unpacked in forward from the bits of fewer; "
+            "105,700 is scored",
+        ),
+    ],
+)
+def test_two_counts_of_parameters_that_differ_say_why(more, told):
+    total = 100_000 + sum(more.values())
+    kinds = {"undeclared": 0, "generated": 0, "packed": 0, **more}
+    lines = lines_of(Audit(flops=make_complexity().flops, params=total, sizes=(), **kinds))
+    said = [line for line in lines if line.startswith("  difference ")]
+    assert any(f"{total:,} parameters" in line for line in lines if "audit" in line)
+    assert [line.endswith(told) for line in said] == ([True] if told else [])
+
+
+def test_what_is_on_the_machine_is_called_so():
+    busy = Finding(code="timing-unattested", severity="warning", message="a busy machine is the likely cause")
+    fault = Finding(code="not-fused", severity="warning", message="costs more than it needs")
+    lines = lines_of(Audit(), busy, fault)
+    assert "  machine      [timing-unattested] a busy machine is the likely cause" in lines
+    assert "  warning      [not-fused] costs more than it needs" in lines
