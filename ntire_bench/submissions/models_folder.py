@@ -84,9 +84,8 @@ def find(models: Path, model_zoo: Path, *, prefer_training: bool = False) -> Cat
         except SubmissionError as error:
             problems[id_] = Unusable(id_, *files[0], error)
     labels = {id_: f"{id_:02d}_{files[0][0]}" for id_, files in by_id.items()}
-    return Catalogue(with_owners(submissions, labels), problems, tuple(ignored), models)
     ignored += left_over.told(models, model_zoo, submissions, problems)
-    return Catalogue(submissions, problems, tuple(ignored), models)
+    return Catalogue(with_owners(submissions, labels), problems, tuple(ignored), models)
 
 
 def id_of(path: Path) -> int | None:

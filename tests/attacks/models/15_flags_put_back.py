@@ -17,7 +17,7 @@ class Net(nn.Module):
 
     def enlarge(self, lr):
         x = torch.relu(self.head(lr))
-        for _ in range(8):
+        for _ in range(20):
             x = torch.relu(self.mid(x))
         enlarged = functional.interpolate(lr, scale_factor=4, mode="bicubic")
         return enlarged + 0.05 * functional.pixel_shuffle(self.tail(x), 4)

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 SUBMISSION = {"model": "Net", "data_range": 1}
 
-MOST = 64 * 128 * 3  # LR pixels of half an image, with what the convolutions need around it
-NEAR = 10  # rows
+MOST = 80 * 128 * 3  # LR pixels of half an image, with what the convolutions need around it
+NEAR = 22  # rows
 
 
 def shared(count):
@@ -30,7 +30,7 @@ class Net(nn.Module):
 
     def detail(self, lr):
         x = torch.relu(self.head(lr))
-        for _ in range(8):
+        for _ in range(20):
             x = torch.relu(self.mid(x))
         return functional.pixel_shuffle(self.tail(x), 4)
 
