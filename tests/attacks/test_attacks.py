@@ -83,7 +83,6 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("24_hypernetwork", "params-expanded", INFO, _COMMON + 2 * 4 * 72),
     ("25_packed", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("25_digits", "params-packed", REJECT, _COMMON + _UNDECLARED),
-    ("25_halves", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("26_late", "params-changed", REJECT, _COMMON + _UNDECLARED + 24),
 ]
 
