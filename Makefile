@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= 0 31 36 38 39 40
 
-.PHONY: demo test test-all test-isolation lint bench wheel wheel-test clean
+.PHONY: demo test test-all test-isolation lint docs bench wheel wheel-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.1 --max-time 10
@@ -36,6 +36,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/typos
 
+# The documentation as a site, from docs/; warnings are errors, and no page fetches anything from elsewhere.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	! grep -rlE '(src|href)="(https?:)?//[^"]*\.(js|css|woff2?|png|svg)"' site
+
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/speed.py
 
@@ -55,5 +60,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
