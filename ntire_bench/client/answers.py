@@ -100,7 +100,7 @@ def observation(reply: object) -> Observation:
 
 def _check_counts(seen: Observation) -> None:
     numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
-    numbers += [*seen.uncounted.values(), *itertools.chain(*seen.tables.values())]
+    numbers += [*seen.uncounted.values(), *seen.uncountable.values(), *itertools.chain(*seen.tables.values())]
     if not all(0 <= number <= _MOST for number in numbers):
         raise ForgedAnswerError("counts that cannot be")
 

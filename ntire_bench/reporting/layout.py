@@ -238,6 +238,7 @@ def captions(board: Board) -> list[str]:
     texts += _noise(board)
     texts += _below_threshold(board)
     texts += _rejected(board)
+    texts += _not_countable(board)
     if board.source is not None:
         texts.append(f"Source: {board.source}.")
     texts += board.notes
@@ -322,6 +323,17 @@ def _rejected(board: Board) -> Iterator[str]:
         f"No rank, rejected: {', '.join(names)}. What was found is told below; an organizer accepts a "
         "finding of a team with ntire-bench accept ID CODE --because TEXT."
     )
+
+
+def _not_countable(board: Board) -> Iterator[str]:
+    """Say which teams have no rank because their FLOPs are not known."""
+    teams = [row.entry for row in board.rows if row.status == "not countable"]
+    if teams:
+        names = [f"{display_name(entry)} ({few(entry.uncountable)})" for entry in teams]
+        yield (
+            f"No rank, FLOPs not known: {', '.join(names)}. No cost is stated for these operators; state "
+            "one, and run the team again."
+        )
 
 
 def _below_threshold(board: Board) -> Iterator[str]:

@@ -22,6 +22,7 @@ class Observation:
         lookups: Values read from a table of weights at places that the image decides.
         uncounted: Estimated cost of every other operator that computes, by name, largest first.
         unknown: Operators from outside of torch whose work could not be seen.
+        uncountable: Operators of torch for which no cost is stated, with the elements that they read or gave.
         weights: Values of undeclared tensors (buffers, attributes, globals) that act as weights; of kernels
             that are the same for several channels, one.
         constants: Elements of other undeclared tensors, of small ones; statistics of norms and indices do not
@@ -51,6 +52,7 @@ class Observation:
     lookups: int = 0
     uncounted: dict[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    uncountable: dict[str, int] = field(default_factory=dict)
     weights: int = 0
     constants: int = 0
     tables: dict[str, tuple[int, int]] = field(default_factory=dict)

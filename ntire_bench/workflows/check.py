@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.client.worker import Worker
-from ntire_bench.errors import SubmissionError
+from ntire_bench.errors import MeasurementError, SubmissionError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.machine import environment
-from ntire_bench.measuring.resolve import count, describe, load
+from ntire_bench.measuring.resolve import compare_elsewhere, count, describe, load
 from ntire_bench.measuring.side import Side
 from ntire_bench.measuring.warm_up import note_padding
 from ntire_bench.protocols.protocol import Protocol
@@ -72,9 +74,17 @@ def check(
     odd = np.pad(probe, (*_ODD, (0, 0)), mode="reflect")
     image = probe if audit_lr is None else audit_lr
     largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
-    with Worker(
-        submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level
-    ) as worker:
+    pool = ThreadPoolExecutor(1)
+    with contextlib.ExitStack() as stack:
+        stack.callback(pool.shutdown, wait=False)  # the end of its worker ends what runs there
+        # The second loads it beside the first, and tells whether an ordinary call gives what was counted.
+        worker, other = (
+            stack.enter_context(
+                Worker(submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level)
+            )
+            for _ in range(2)
+        )
+        beside = pool.submit(_load, other, probe)
         side = Side(submission, worker, False, info)
         found = environment.describe(worker.hello())
         can_fuse = load(side, probe)
@@ -83,15 +93,36 @@ def check(
             tell(text)
         sizes = {image.shape[:2]: image for image in (probe, odd)}
         note_padding(side, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
-        counted = count(side, protocol, image)
+        counted = count(side, protocol, image, is_timed=audit_lr is not None)
+        _compare(side, other, beside)
         training_form = _training_form(side, probe, protocol) if can_fuse else []
     return Check(
         submission=side.info,
-        complexity=counted,
+        complexity=side.complexity or counted,
         findings=(*side.findings, *training_form),
         environment=found,
         isolation=level,
     )
+
+
+def _load(worker: Worker, probe: npt.NDArray[np.uint8]) -> None:
+    worker.hello()
+    worker.load(probe)
+
+
+def _compare(side: Side, other: Worker, loaded: Future[None]) -> None:
+    """Compare what was given while costs were counted with an ordinary call of another process."""
+
+    def run(lr: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        loaded.result()
+        other.warm_up(lr, 1)  # finds out what its input must be padded to
+        return other.run(lr).sr
+
+    try:
+        compare_elsewhere(side, run)
+    except (SubmissionError, MeasurementError) as error:
+        message = f"no SR image of another process to compare with, as that failed: {error}"
+        side.note(Finding(code="not-compared", severity="warning", message=message))
 
 
 def _training_form(side: Side, probe: npt.NDArray[np.uint8], protocol: Protocol) -> list[Finding]:

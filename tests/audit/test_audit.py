@@ -248,6 +248,34 @@ def test_a_whole_image_that_costs_more_is_scored() -> None:
     assert results.flops == 113 * 65536
 
 
+def test_a_tile_that_costs_more_is_scored() -> None:
+    case = evidence(100, 100, 100)
+    case.tiles = [Look(height=200, width=200, observation=observation(113 * 40_000, 40_000))]
+    results, found = judged(case)
+    assert found == {"flops-vary-with-size": "warning"}
+    assert results.flops == 113 * 65536
+
+
+def test_a_small_tile_of_a_network_with_a_border_is_no_fraud() -> None:
+    case = evidence(160, 150, 140)
+    case.tiles = [Look(height=64, width=64, observation=observation(155 * 4096, 4096))]
+    assert judged(case)[1] == {"flops-vary-with-size": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "named"),
+    [
+        ({"uncountable": {"aten::new": 1001}}, ("aten::new",)),
+        ({"uncountable": {"aten::new": 1000}}, ()),
+        ({"unknown": ("team::scan",)}, ("team::scan",)),
+    ],
+)
+def test_an_operator_without_a_cost_is_named_and_no_fraud(seen, named: tuple[str, ...]) -> None:
+    results, found = judged(evidence(100, 100, 100, **seen))
+    assert found == ({"flops-not-countable": "warning"} if named else {})
+    assert results.uncountable == named
+
+
 @pytest.mark.parametrize("costs", [(800, 800, 800), (100, 160, 100)], ids=["self-ensemble", "padding"])
 def test_what_a_checkouts_own_loop_adds_is_scored_and_no_fraud(costs) -> None:
     case = evidence(*costs)

@@ -13,7 +13,7 @@ from torch._ops import OpOverload
 __all__ = ["Facts", "facts_of", "has_kernel", "tensors_in"]
 
 _NATIVE = frozenset(
-    "aten prims prim mkldnn mkldnn_prepacked prepacked onednn quantized _quantized quantized_decomposed "
+    "aten prims prim mkldnn mkldnn_prepacked prepacked mkl onednn quantized _quantized quantized_decomposed "
     "sparse inductor profiler".split()
 )
 _RANGES = frozenset({"aten::arange", "aten::linspace", "aten::logspace"})
@@ -51,6 +51,7 @@ class Facts:
     Attributes:
         name: As "aten::mm", without the overload.
         native: Whether it is one of torch's own.
+        pointwise: Whether torch says that it works element by element.
         composite: Whether torch defines it by other operators.
         view: Whether its result shows its argument's memory, and nothing is computed.
         room: Whether its result is uninitialized memory.
@@ -65,6 +66,7 @@ class Facts:
 
     name: str
     native: bool
+    pointwise: bool
     composite: bool
     view: bool
     room: bool
@@ -90,6 +92,7 @@ def facts_of(operator: OpOverload[..., Any]) -> Facts:
     return Facts(
         name=name,
         native=operator.namespace in _NATIVE,
+        pointwise=torch.Tag.pointwise in operator.tags,
         composite=has_kernel(operator, "CompositeImplicitAutograd"),
         view=view and not writes,
         room=name in _ROOM,

@@ -17,11 +17,13 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntire_bench.worker.costs import operator_costs as costs
+from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
 from ntire_bench.worker.costs.origin import Kind, Origin, Use, without_positions
 from ntire_bench.worker.costs.packed_weights import objects_in
-from ntire_bench.worker.costs.packed_weights import product as packed_product
+from ntire_bench.worker.costs.products import CONVOLUTIONS, product
 from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
+from ntire_bench.worker.costs.stated_costs import is_stated
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["OperatorWatch"]
@@ -35,12 +37,16 @@ _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 
 }
 
 
+_ADDED_TO = frozenset({"aten::addmm", "aten::_sparse_addmm", "aten::baddbmm", "aten::addbmm", "aten::addmv"})
+
+
 class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operator while it is active.
 
     Args:
         upscaler: Whose parameters are the declared weights.
         image: The network's input.
+        memory: Whether what operators wrote is compared with what is read; takes a copy of all of it.
     """
 
     @classmethod
@@ -48,14 +54,16 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Otherwise torch imports its compiler, which takes 0.8 s, only to keep it out of this class.
         return False
 
-    def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
+    def __init__(self, upscaler: Upscaler, image: Tensor, *, memory: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.provenance = Provenance(upscaler.network)
+        self.provenance = Provenance(upscaler.network, memory=memory)
         self.provenance.produced(image, Origin(Kind.IMAGE))
         self.derived = DerivedWeights(self.provenance)
         self.products = self.besides = self.by_hand = self.lookups = self.convs = self.activations = 0
         self.uncounted: Counter[str] = Counter()
         self.unknown: list[str] = []
+        self.uncountable: Counter[str] = Counter()
+        self._factors = factors_of(upscaler.network)
         self._facts: dict[OpOverload[..., Any], Facts] = {}
         self._device = image.device
 
@@ -63,15 +71,16 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
         """Run an operator, and note what it read, what it gave and what it cost."""
         kwargs = kwargs or {}
+        if any(kind.__torch_dispatch__ is not Tensor.__torch_dispatch__ for kind in types):
+            return NotImplemented  # a subclass computes in its own way, with operators that come here then
         facts = self._facts.get(func)
         if facts is None:
             facts = self._facts[func] = facts_of(func)
         if facts.composite:  # only inference mode passes it here; its parts are what is counted
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        if not facts.native or costs.is_several(facts.name):
+            with self:  # torch's own parts: `decompose` would take its compiler's, which multiply more
+                return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+        is_one = facts.native or is_stated(facts.name)
+        if not is_one or costs.is_several(facts.name):
             return self._inside(func, facts, args, kwargs)
         origin = self._before(facts, args, kwargs)
         result = func(*args, **kwargs)
@@ -83,9 +92,9 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:  # noqa: ANN401
         """Run an operator that is not torch's own so that the operators within it are seen."""
         cost = None
-        if facts.name in costs.CONVOLUTIONS:  # as torchvision's
+        if facts.name in CONVOLUTIONS:  # as torchvision's
             result = func(*args, **kwargs)
-            cost = costs.product(facts.name, args, next(tensors_in(result)))
+            cost = product(facts.name, args, next(tensors_in(result)))
             self.products += cost or 0
         else:
             composite = "CompositeExplicitAutograd"
@@ -187,20 +196,20 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not results:
             return origin
         result = results[0]
-        own_cost = packed_product if facts.packs else costs.product
-        cost = own_cost(facts.name, args, result)
+        cost = product(facts.name, args, result)
         if cost is not None:
             self.products += cost
-            if facts.name in costs.CONVOLUTIONS:
+            if facts.name in CONVOLUTIONS:
                 self.convs += 1
                 self.activations += result.numel()
             if Kind.IMAGE not in origin.kind:  # nothing that the image is multiplied by, yet
                 return without_positions(origin)
-            for factor in tensors_in(args[:1] if "embedding_bag" in facts.name else args):  # not the places
-                own = self.provenance.of(factor)
-                if Kind.IMAGE not in own.kind:
-                    self.derived.note(factor, own)
-            return origin
+            factors = args[:1] if "embedding_bag" in facts.name else args  # not the places
+            if facts.name in _ADDED_TO and self.provenance.of(args[0]) == Origin():
+                factors = args[1:]  # zeros that a product is added to are no factor
+            for factor in tensors_in(factors):
+                self._note_factor(factor)
+            return Origin(Kind.IMAGE)  # whatever else went into it is mixed in for good
         besides = costs.besides(facts.name, args, result)
         if besides:
             self.besides += besides
@@ -208,6 +217,10 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if Kind.IMAGE not in origin.kind:  # what does not depend on the image can be done beforehand
             return origin
         estimate = costs.estimate(facts.name, args, result)
+        if estimate is None and not facts.pointwise:
+            size = max(tensor.numel() for tensor in (*tensors_in(args), *results))
+            self.uncountable[facts.name] += size
+        estimate = result.numel() if estimate is None else estimate
         by_hand = costs.fourier(facts.name, args, result)
         if costs.is_multiplication(facts.name) and self._weighted(args):
             by_hand = result.numel() * (4 if result.is_complex() else 1)
@@ -219,6 +232,21 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if estimate or by_hand:
             self.uncounted[facts.name] += max(estimate, by_hand)
         return origin
+
+    def _note_factor(self, factor: Tensor) -> None:
+        """Note a factor of a product if it is a weight: by its origin, or by its value in spite of it."""
+        own = self.provenance.of(factor)
+        if Kind.IMAGE not in own.kind:
+            self.derived.note(factor, own)
+            return
+        made = Kind.BITS | Kind.RANDOM | Kind.RANGE
+        if (own.sources or own.kind & made) and self._factors.is_constant(factor):
+            self.derived.note(factor, own)
+
+    def check_output(self, output: Tensor) -> None:
+        """Compare the output with what operators wrote into it."""
+        if self.provenance.known(output):
+            self.provenance.of(output, Use.OTHER)
 
     def _weighted(self, args: Sequence[Any]) -> bool:
         """Return whether a factor of a multiplication is a weight, and not a plain number."""

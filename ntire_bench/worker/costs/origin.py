@@ -61,7 +61,7 @@ class Origin:
 
     Attributes:
         kind: The union over all that they were computed from.
-        sources: Numbers of the sources; none where the image is among what they were computed from.
+        sources: Numbers of the sources; a product with the image leaves none of them.
     """
 
     kind: Kind = Kind.NOTHING

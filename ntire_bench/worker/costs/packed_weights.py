@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["objects_in", "product", "values_in"]
+__all__ = ["objects_in", "values_in"]
 
 
 def objects_in(values: Any) -> Iterator[torch.ScriptObject]:  # noqa: ANN401 - an operator's arguments or results
@@ -37,22 +36,6 @@ def values_in(packed: torch.ScriptObject) -> list[Tensor]:
         return []
     # Strides, paddings and the like come as whole numbers; weights are floats, or quantized.
     return [tensor for tensor in _tensors(state) if tensor.is_floating_point() or tensor.is_quantized]
-
-
-def product(name: str, arguments: Sequence[Any], result: Tensor) -> int | None:
-    """Return the multiply-accumulates of a layer whose weights are packed; None for any other operator.
-
-    Args:
-        name: Of the operator, as "quantized::linear_dynamic".
-        arguments: In order.
-        result: Its first output.
-    """
-    held = [tensor for packed in objects_in(arguments) for tensor in values_in(packed)]
-    weights = [tensor for tensor in held if tensor.ndim > 1]
-    if not weights or not isinstance(arguments[0], Tensor):
-        return None
-    read = arguments[0] if "transpose" in name else result
-    return sum(read.numel() * math.prod(weight.shape[1:]) for weight in weights)
 
 
 def _tensors(state: Any) -> Iterator[Tensor]:  # noqa: ANN401 - whatever a class keeps
