@@ -44,8 +44,8 @@ class Board:
         threads: CPU threads, where that device is a CPU.
         device_class: All that the rows have in common of device, driver, libraries, CPU and threads; None for
             published tables and where there are no rows.
-        rows: In the order to show them: ranked, unstable, below threshold, rejected, not judged, baselines
-            out of rank.
+        rows: In the order to show them: ranked, unstable, below threshold, rejected, not countable, not
+            judged, baselines out of rank.
         left_out: What is not in the table, and why.
         notes: What a reader must know about the table, one sentence or two each.
         sample: True where the embedded sample set was used: not comparable with the challenge.

@@ -157,6 +157,7 @@ class Audit:
         packed: Elements of weights that forward unpacks, less the elements they are unpacked from.
         expanded: Elements of weights that forward computes, less the elements they are computed from.
         hidden: Weights that are used where no operator is seen.
+        uncountable: Operators that no cost is stated for: with any, `flops` is not all that is computed.
         bound: Parameters times LR pixels: FLOPs of a network that uses each weight once for every pixel.
         agreement: Share of SR values within one grey level of an ordinary call's; None if none was compared.
         seconds: What the audit took [s].
@@ -176,6 +177,7 @@ class Audit:
     packed: int | UnsetType = UNSET
     expanded: int | UnsetType = UNSET
     hidden: tuple[str, ...] | UnsetType = UNSET
+    uncountable: tuple[str, ...] | UnsetType = UNSET
     bound: int | UnsetType = UNSET
     agreement: float | None | UnsetType = UNSET
     seconds: float | UnsetType = UNSET

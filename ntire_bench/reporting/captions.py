@@ -56,6 +56,7 @@ def _facts(board: Board, style: Style, *, brief: bool) -> list[str]:
     texts += _noise(board, brief=brief)
     texts += _below_threshold(board)
     texts += _rejected(board, brief=brief)
+    texts += _not_countable(board, brief=brief)
     if board.source is not None:
         texts.append(f"Source: {board.source}.")
     return texts
@@ -214,6 +215,15 @@ def _rejected(board: Board, *, brief: bool) -> Iterator[str]:
         "CODE --because TEXT."
     )
     yield f"No rank, rejected: {', '.join(names)}.{'' if brief else how}"
+
+
+def _not_countable(board: Board, *, brief: bool) -> Iterator[str]:
+    """Say which teams have no rank because their FLOPs are not known."""
+    teams = [row.entry for row in board.rows if row.status == "not countable"]
+    if teams:
+        names = [f"{display_name(entry)} ({few(entry.uncountable)})" for entry in teams]
+        how = " No cost is stated for these operators; state one, and run the team again."
+        yield f"No rank, FLOPs not known: {', '.join(names)}.{'' if brief else how}"
 
 
 def _below_threshold(board: Board) -> Iterator[str]:

@@ -22,6 +22,7 @@ _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # a
 _STATUS = {
     "below threshold": "No rank: PSNR below the threshold",
     "rejected": "No rank: rejected, for what the notes say",
+    "not countable": "No rank: FLOPs not known, for what the notes say",
     "not judged": "No rank: not judged",
     "unstable": "No rank: runtime unstable or not believed, to be measured again when the machine is idle",
     "baseline": "Baseline, out of rank",
