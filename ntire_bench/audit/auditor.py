@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.audit.rules import judge
+from ntire_bench.audit.witness import Witness, agreement_of
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Complexity, Finding
@@ -76,34 +77,32 @@ class _Auditor:
         left = int(self.random.integers(image.shape[1] - width + 1))
         return np.ascontiguousarray(image[top : top + height, left : left + width])
 
-    def agreement(self, lr: Uint8, observed: Uint8) -> Agreement:
+    def agreement(self, witness: Witness) -> Agreement:
         """Compare an SR image that was given under observation with that of a call like the timed ones."""
         try:
-            plain = self.worker.run(lr).sr
+            plain = self.worker.run(witness.lr).sr
         except SubmissionError:
-            self.worker.warm_up(lr, 1)  # finds out what its input must be padded to
-            plain = self.worker.run(lr).sr
-        difference = np.abs(plain.astype(np.int16) - observed)
-        return Agreement(
-            within_one=float((difference <= 1).mean()),
-            error=float((difference.astype(np.float64) ** 2).mean()),
-        )
+            self.worker.warm_up(witness.lr, 1)  # finds out what its input must be padded to
+            plain = self.worker.run(witness.lr).sr
+        return agreement_of(witness.sr, plain)
 
 
 def audit(
-    worker: Worker, counted: Counted, image: Uint8, *, tile: int | None, has_loop: bool
-) -> tuple[Complexity, list[Finding]]:
+    worker: Worker, counted: Counted, image: Uint8, *, tile: int | None, has_loop: bool, is_timed: bool = True
+) -> tuple[Complexity, list[Finding], Witness]:
     """Audit the costs that a worker has counted.
 
     Args:
         worker: The network is loaded there.
         counted: Its costs, as the worker counted them.
-        image: A real LR image, uint8 HWC. One larger than the cost input is run as it is, too.
-        tile: The side of the tiles that images are run in [LR pixels]; None for whole images.
+        image: A real LR image, uint8 HWC.
+        tile: The side of the tiles that larger images are run in [LR pixels]; None for whole images.
         has_loop: Whether a part of a checkout's loop runs around the network.
+        is_timed: Whether images of this size are timed, so that one must be looked at.
 
     Returns:
-        The costs with all of the audit's figures, and what is to be said about them.
+        The costs with all of the audit's figures, what is to be said about them, and what another process is
+        to be compared with.
     """
     begin = time.perf_counter()
     auditor = _Auditor(worker, image, np.random.default_rng())
@@ -118,15 +117,21 @@ def audit(
         has_loop=has_loop,
     )
     pixels = counted.costs.input_shape[-2] * counted.costs.input_shape[-1]
-    if tile is None and image.shape[0] * image.shape[1] > pixels:
+    if is_timed:
         look, sr = auditor.look(image)
-        evidence.large.append(look)
-        evidence.agreement = auditor.agreement(image, sr)
+        witness = Witness(image, sr)
+        if tile is not None and max(image.shape[:2]) > tile:
+            evidence.other.append(look)
+            of_tile = auditor.crop(*(min(side, tile) for side in image.shape[:2]))
+            evidence.tiles.append(auditor.look(of_tile)[0])
+        else:
+            (evidence.large if image.shape[0] * image.shape[1] > pixels else evidence.other).append(look)
     else:
         chosen = 0 if random.random() < 0.5 else 2  # an even size: an odd one may have to be padded first
-        evidence.agreement = auditor.agreement(crops[chosen], looks[chosen][1])
-    if tile is None and evidence.varies():
+        witness = Witness(crops[chosen], looks[chosen][1])
+    evidence.agreement = auditor.agreement(witness)
+    if (tile is None or tile >= max(_LARGE[0])) and evidence.varies():
         evidence.confirmed, _ = auditor.look(auditor.crop(*_LARGE[int(random.integers(len(_LARGE)))]))
     figures, findings = judge(evidence)
     figures = dataclasses.replace(figures, seconds=round(time.perf_counter() - begin, 3))
-    return dataclasses.replace(counted.costs, audit=figures), findings
+    return dataclasses.replace(counted.costs, audit=figures), findings, witness

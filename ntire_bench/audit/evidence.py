@@ -44,6 +44,8 @@ class Evidence:
         whole: What was seen on the cost input.
         small: Looks at three sizes: multiples of 32; odd sides; and the multiples of 32 just above those.
         large: Looks at real images larger than the cost input.
+        tiles: Looks at the size of the tiles that larger images are run in.
+        other: Looks at images whose size says nothing: small ones, and whole ones that are run in tiles.
         confirmed: A look at a large, even size, taken where smaller ones cost more per pixel.
         agreement: None where no two calls were compared.
         has_loop: Whether images are run by the loop of a challenge's checkout, which may add to the network
@@ -54,18 +56,20 @@ class Evidence:
     whole: Observation
     small: list[Look] = field(default_factory=list)
     large: list[Look] = field(default_factory=list)
+    tiles: list[Look] = field(default_factory=list)
+    other: list[Look] = field(default_factory=list)
     confirmed: Look | None = None
     agreement: Agreement | None = None
     has_loop: bool = False
 
     @property
     def looks(self) -> list[Look]:
-        """All looks but the one at the cost input."""
-        return [*self.small, *self.large, *([self.confirmed] if self.confirmed else [])]
+        """All looks whose cost per pixel is compared with that of the cost input."""
+        return [*self.small, *self.large, *self.tiles, *([self.confirmed] if self.confirmed else [])]
 
     def observed(self) -> list[Observation]:
         """Observations that tell constants from what is computed elsewhere: of all looks, if any."""
-        return [look.observation for look in self.looks] or [self.whole]
+        return [look.observation for look in (*self.looks, *self.other)] or [self.whole]
 
     @property
     def base(self) -> float:

@@ -60,7 +60,8 @@ def audited_flops(evidence: Evidence) -> FlopsFigures:
     traced = 0 if counted.audit.traced_products is UNSET else counted.audit.traced_products
     products = float(max(traced, whole.products))
     suspect = evidence.is_special() or evidence.favours_multiples()
-    costliest = max((look.per_pixel for look in (evidence.looks if suspect else evidence.large)), default=0.0)
+    real = [*evidence.large, *evidence.tiles]
+    costliest = max((look.per_pixel for look in (evidence.looks if suspect else real)), default=0.0)
     if costliest > evidence.base * (1 + FLOPS_MARGIN):
         products = max(products, costliest * whole.pixels)
     products += whole.pixels * max(seen.hidden_work / max(1, seen.pixels) for seen in evidence.observed())
@@ -144,9 +145,12 @@ def _size_findings(evidence: Evidence) -> list[Finding]:
             f"({costs}): sides that are multiples of 32 must not be treated differently"
         )
         findings.append(Finding(code="flops-special-size", severity="reject", message=message))
-    if any(map(evidence.exceeds, evidence.large)):
+    if any(map(evidence.exceeds, (*evidence.large, *evidence.tiles))):
+        where = (
+            "on a whole image" if any(map(evidence.exceeds, evidence.large)) else "at the size of its tiles"
+        )
         message = (
-            f"it takes {base}, and more on a whole image ({costs}), which is scored; windows or tiles that "
+            f"it takes {base}, and more {where} ({costs}), which is scored; windows or tiles that "
             "overlap more there explain it, and so does a cheaper path for the size that is counted"
         )
         findings.append(Finding(code="flops-vary-with-size", severity="warning", message=message))

@@ -8,6 +8,7 @@ texts are put on one line and cut, and its numbers must be possible.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,7 +110,8 @@ def observation(reply: object) -> Observation:
 
 def _check_counts(seen: Observation) -> None:
     numbers = [number for number in dataclasses.astuple(seen) if isinstance(number, int)]
-    if not all(0 <= number <= _MOST for number in (*numbers, *seen.uncounted.values())):
+    numbers += [*seen.uncounted.values(), *seen.uncountable.values(), *itertools.chain(*seen.tables.values())]
+    if not all(0 <= number <= _MOST for number in numbers):
         raise ForgedAnswerError("counts that cannot be")
 
 

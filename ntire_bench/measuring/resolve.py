@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.auditor import audit
+from ntire_bench.audit.literals import numbers_in, with_numbers
+from ntire_bench.audit.witness import agreement_of, disagreement, with_agreement
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
@@ -18,7 +21,7 @@ from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import few, one_line
 
-__all__ = ["count", "describe", "file_sha256", "load", "recount"]
+__all__ = ["compare_elsewhere", "count", "describe", "file_sha256", "load", "recount"]
 
 
 _MOST_NAMED = 3
@@ -89,7 +92,9 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
     return reply.can_fuse
 
 
-def count(side: Side, protocol: Protocol, image: npt.NDArray[np.uint8] | None = None) -> Complexity:
+def count(
+    side: Side, protocol: Protocol, image: npt.NDArray[np.uint8] | None = None, *, is_timed: bool = True
+) -> Complexity:
     """Count a side's costs at the protocol's input, and audit them.
 
     Args:
@@ -97,22 +102,43 @@ def count(side: Side, protocol: Protocol, image: npt.NDArray[np.uint8] | None = 
         protocol: For the cost input.
         image: A real LR image to audit with; None counts without an audit. The baseline is the organizer's
             own and is not audited.
+        is_timed: Whether images of its size are timed, so that it is run under observation.
     """
     counted = side.worker.complexity(protocol.cost_input)
     if image is None or side.is_baseline:
         costs = dataclasses.replace(counted.costs, audit=Audit(counter=counted.costs.audit.counter))
     else:
-        costs, findings = audit(
+        costs, findings, side.witness = audit(
             side.worker,
             counted,
             image,
             tile=side.info.tile,
             has_loop=side.submission.branch is not None,
+            is_timed=is_timed,
         )
-        for finding in findings:
+        numbers = numbers_in(files.parse(side.submission.file))
+        costs, more = with_numbers(costs, numbers)
+        for finding in (*findings, *more):
             side.note(finding)
     side.complexity = costs
     return costs
+
+
+def compare_elsewhere(side: Side, run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]) -> None:
+    """Compare what a side gave under observation with what another process of the submission gives.
+
+    Args:
+        side: Gets the agreement, and a finding where there is none.
+        run: Has that process run an LR image.
+    """
+    if side.witness is None or side.complexity is None:
+        return
+    agreement = agreement_of(side.witness.sr, run(side.witness.lr))
+    side.complexity = with_agreement(side.complexity, agreement)
+    for finding in disagreement(agreement):
+        known = {other.severity for other in side.findings if other.code == finding.code}
+        if not known or (finding.severity == "reject" and "reject" not in known):
+            side.note(finding)
 
 
 def recount(side: Side) -> None:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ntire_bench.audit.witness import Witness
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import DatasetError, MeasurementError, NtireBenchError, UsageError
 from ntire_bench.records.record import Complexity, Finding, SplitResult, SubmissionInfo
@@ -34,6 +35,7 @@ class Side:
         info: How it was resolved, as far as that is known.
         findings: What was found on it, in the order of the phases.
         complexity: Its costs; None until they are counted.
+        witness: What it gave while its costs were audited, to compare another process with; None before.
         splits: Its results by split, once all rounds are done.
     """
 
@@ -43,6 +45,7 @@ class Side:
     info: SubmissionInfo
     findings: list[Finding] = field(default_factory=list)
     complexity: Complexity | None = None
+    witness: Witness | None = None
     splits: dict[str, SplitResult] = field(default_factory=dict)
 
     def foreseen(self, pixels: int, what: str) -> str | None:

@@ -17,12 +17,15 @@ from ntire_bench.records.record import Score
 
 __all__ = ["Row", "Status", "rank"]
 
-Status = Literal["ranked", "unstable", "below threshold", "rejected", "not judged", "baseline"]
+Status = Literal[
+    "ranked", "unstable", "below threshold", "rejected", "not countable", "not judged", "baseline"
+]
 _STATUS_ORDER: tuple[Status, ...] = (
     "ranked",
     "unstable",
     "below threshold",
     "rejected",
+    "not countable",
     "not judged",
     "baseline",
 )
@@ -60,7 +63,7 @@ class Row:
 
 
 def rank(entries: Sequence[Entry], protocol: Protocol) -> list[Row]:
-    """Rank entries: the ranked first, then those below a threshold, not judged, and baselines out of rank.
+    """Rank entries: the ranked first, then those without a rank, by the reason, and baselines out of rank.
 
     Ranks come from unrounded numbers, among the ranked entries only; entries that tie share the smaller rank
     (1, 2, 2, 4). Final scores that overflow are ordered by their logarithms. Sub-ranks order the ratios to
@@ -86,7 +89,7 @@ def _row_without_rank(entry: Entry, protocol: Protocol) -> Row:
     verdicts = judge(entry, protocol)
     return Row(
         entry=entry,
-        status=_status(entry, verdicts),
+        status=_status(entry, verdicts, protocol.weights),
         score=_score_of(entry, protocol.weights),
         verdicts=verdicts,
     )
@@ -145,13 +148,15 @@ def _order(row: Row, weights: Weights) -> tuple[int, tuple[float, float], int, s
     return _STATUS_ORDER.index(row.status), _final_key(entry, weights), number, entry.name
 
 
-def _status(entry: Entry, verdicts: Sequence[Verdict]) -> Status:
+def _status(entry: Entry, verdicts: Sequence[Verdict], weights: Weights) -> Status:
     if not entry.competes:
         return "baseline"
     if entry.rejections:
         return "rejected"
     if any(verdict.passed is False for verdict in verdicts):
         return "below threshold"
+    if entry.uncountable and weights.flops > 0:
+        return "not countable"
     complete = entry.costs is not None and entry.baseline is not None and verdicts
     return "ranked" if complete and all(verdict.passed for verdict in verdicts) else "not judged"
 

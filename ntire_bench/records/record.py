@@ -62,10 +62,21 @@ class ErrorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolInfo:
-    """The rules an evaluation followed: name and hash of the TOML file."""
+    """The rules an evaluation followed, and what must be the same to rank it by others.
+
+    Attributes:
+        name: Of the rules.
+        sha256: Of their TOML file.
+        scale: Enlargement factor; None in records of versions that did not store it.
+        border: Pixels cropped off every side before PSNR and SSIM; None alike.
+        rules: Text of the TOML file; None where it comes with this program.
+    """
 
     name: str
     sha256: str
+    scale: int | None = None
+    border: int | None = None
+    rules: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +157,7 @@ class Audit:
         packed: Elements of weights that forward unpacks, less the elements they are unpacked from.
         expanded: Elements of weights that forward computes, less the elements they are computed from.
         hidden: Weights that are used where no operator is seen.
+        uncountable: Operators that no cost is stated for: with any, `flops` is not all that is computed.
         bound: Parameters times LR pixels: FLOPs of a network that uses each weight once for every pixel.
         agreement: Share of SR values within one grey level of an ordinary call's; None if none was compared.
         seconds: What the audit took [s].
@@ -165,6 +177,7 @@ class Audit:
     packed: int | UnsetType = UNSET
     expanded: int | UnsetType = UNSET
     hidden: tuple[str, ...] | UnsetType = UNSET
+    uncountable: tuple[str, ...] | UnsetType = UNSET
     bound: int | UnsetType = UNSET
     agreement: float | None | UnsetType = UNSET
     seconds: float | UnsetType = UNSET

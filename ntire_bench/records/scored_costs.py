@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from ntire_bench.records.record import Complexity
 
-__all__ = ["FLOPS_MARGIN", "PARAMS_LEAST", "PARAMS_MARGIN", "scored_flops", "scored_params"]
+__all__ = ["FLOPS_MARGIN", "PARAMS_LEAST", "PARAMS_MARGIN", "scored_flops", "scored_params", "uncountable"]
 
 FLOPS_MARGIN = 0.02
 PARAMS_MARGIN = 0.02
@@ -30,6 +30,16 @@ def scored_flops(complexity: Complexity) -> int:
     if found is UNSET:
         return complexity.flops
     return found if found > complexity.flops * (1 + FLOPS_MARGIN) else complexity.flops
+
+
+def uncountable(complexity: Complexity) -> tuple[str, ...]:
+    """Return the operators that no cost is stated for: with any, the FLOPs are not known.
+
+    >>> uncountable(Complexity(params=1, flops=1, activations=0, convs=0, input_shape=(1, 3, 256, 256)))
+    ()
+    """
+    found = complexity.audit.uncountable
+    return () if found is UNSET else found
 
 
 def scored_params(complexity: Complexity) -> int:

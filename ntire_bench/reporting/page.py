@@ -6,7 +6,7 @@ import html
 
 from ntire_bench import PACKAGE
 from ntire_bench.ranking.board import Board
-from ntire_bench.reporting import layout, ranking_table
+from ntire_bench.reporting import captions, layout, ranking_table
 
 __all__ = ["asset", "to_html"]
 
@@ -46,7 +46,7 @@ def to_html(board: Board) -> str:
         f'<p class="about">{about}</p>',
         *(ranking_table.lines(board) if board.rows else ()),
         '<ul class="notes">',
-        *(f"<li>{html.escape(text)}</li>" for text in layout.captions(board)),
+        *(f"<li>{html.escape(text)}</li>" for text in captions.captions(board, layout.PLAIN)),
         "</ul>",
         f"<script>{asset('table.js')}</script>" if board.rows else "",
         "</body>",

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
-from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting import layout
-from ntire_bench.reporting.layout import COLUMNS, Style
+from ntire_bench.reporting.layout import Style
 
 __all__ = ["bar_scale", "html_style", "lines"]
 
@@ -23,21 +22,14 @@ _PARTS = (("runtime", "Runtime"), ("params", "Params"), ("flops", "FLOPs"))  # a
 _STATUS = {
     "below threshold": "No rank: PSNR below the threshold",
     "rejected": "No rank: rejected, for what the notes say",
+    "not countable": "No rank: FLOPs not known, for what the notes say",
     "not judged": "No rank: not judged",
     "unstable": "No rank: runtime unstable or not believed, to be measured again when the machine is idle",
     "baseline": "Baseline, out of rank",
 }
 _FIRST = ("rank", "team", "final")
-# Left out where there is no room, or by choice.
-_DETAILS = (
-    "ssim_valid",
-    "ssim_test",
-    "runtime_valid",
-    "runtime_test",
-    "score_runtime",
-    "score_params",
-    "score_flops",
-)
+# Columns that begin so are left out where there is no room, or by choice.
+_DETAILS = ("ssim_", "runtime_", "score_")
 
 
 def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]:
@@ -54,7 +46,10 @@ def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]
         f'<span style="--part: var(--{part})">{name} ({getattr(weights, part):g})</span>'
         for part, name in _PARTS
     )
-    marks = "The line on a bar is the 95 % interval, the dashed line the baseline; → goes beyond the scale."
+    scale = bar_scale(board)
+    marks = "The line on a bar is the 95 % interval, the dashed line the baseline."
+    if any(row.score and row.score.final is not None and row.score.final > scale for row in board.rows):
+        marks += " → goes on beyond the bar."
     yield f'<p class="key">Bars, the shorter the better: {key}{marks}</p>'
     yield (
         '<div class="tools" id="ranking-tools" hidden><label>Search <input type="search" '
@@ -71,7 +66,6 @@ def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]
         if name == "final":
             yield '<th scope="col" class="parts">Its parts</th>'
     yield "</tr></thead>"
-    scale = bar_scale(board)
     status = ""
     for place, row in enumerate(board.rows):
         if row.status != status:
@@ -90,14 +84,13 @@ def _columns(board: Board) -> list[str]:
     A split that no row has is left out.
     """
     known = {split for row in board.rows for split in (*row.entry.psnr_db, *row.entry.runtime_by_split_ms)}
-    absent = {
-        f"{what}_{split}" for split in JUDGED_SPLITS if split not in known for what in ("psnr", "runtime")
-    }
+    splits = [split for split in board.protocol.splits if split not in known]
+    absent = {f"{what}_{split}" for split in splits for what in ("psnr", "runtime")}
     return [*_FIRST, *(name for name in layout.columns_of(board) if name not in (*_FIRST, *absent))]
 
 
 def _heading(name: str) -> str:
-    text = html.escape("\n".join(COLUMNS[name].lines))
+    text = html.escape("\n".join(layout.column(name).lines))
     side = f' class="{_class(name)}"' if _class(name) else ""
     kind = ' data-kind="text"' if name == "team" else ""
     best = ' data-best="descending"' if name.startswith(("psnr", "ssim")) else ""
@@ -106,7 +99,7 @@ def _heading(name: str) -> str:
 
 
 def _class(name: str) -> str:
-    return name if name in _FIRST else "detail" if name in _DETAILS else ""
+    return name if name in _FIRST else "detail" if name.startswith(_DETAILS) else ""
 
 
 def html_style(row: Row) -> Style:
@@ -127,7 +120,7 @@ def _row(board: Board, row: Row, place: int, scale: float, links: Mapping[str, s
         mark = html_style(row).note if remarks(row) else ""
         name = html.escape(display_name(row.entry))
         texts["team"] = f'<a href="{html.escape(link, quote=True)}">{name}</a>{mark}'
-    values = _values(row)
+    values = _values(board, row)
     failed = layout.below_threshold(row)
     kind = "first" if row.rank == 1 else "unranked" if row.rank is None else ""
     cells = []
@@ -143,28 +136,14 @@ def _row(board: Board, row: Row, place: int, scale: float, links: Mapping[str, s
     return f'<tr class="{kind}" data-place="{place}" data-name="{name}">{"".join(cells)}</tr>'
 
 
-def _values(row: Row) -> dict[str, str]:
+def _values(board: Board, row: Row) -> dict[str, str]:
     """Return what each column sorts by: the unrounded number, or nothing where there is none."""
-    entry, costs, score = row.entry, row.entry.costs, row.score
-    numbers = {
-        "rank": row.rank,
-        **{f"psnr_{split}": entry.psnr_db.get(split) for split in ("valid", "test")},
-        **{f"ssim_{split}": entry.ssim_y.get(split) for split in ("valid", "test")},
-        **{f"runtime_{split}": entry.runtime_by_split_ms.get(split) for split in ("valid", "test")},
-        "runtime": costs and costs.runtime_ms,
-        "ratio": entry.ratio,
-        "params": costs and costs.params,
-        "flops": costs and costs.flops,
-        "score_runtime": score and score.runtime,
-        "score_params": score and score.params,
-        "score_flops": score and score.flops,
-        "final": score and score.final,
-    }
+    numbers = {key: layout.value(row, key) for key in layout.columns_of(board)}
     texts = {
         name: "" if value is None else repr(value).replace("inf", "Infinity")  # as JavaScript reads it
         for name, value in numbers.items()
     }
-    return {"team": display_name(entry), **texts}
+    return {**texts, "team": display_name(row.entry)}
 
 
 def bar_scale(board: Board) -> float:

@@ -22,8 +22,13 @@ class Observation:
         lookups: Values read from a table of weights at places that the image decides.
         uncounted: Estimated cost of every other operator that computes, by name, largest first.
         unknown: Operators from outside of torch whose work could not be seen.
-        weights: Elements of undeclared tensors (buffers, attributes, globals) that act as weights.
-        constants: Elements of other undeclared tensors; statistics of norms and indices do not count.
+        uncountable: Operators of torch for which no cost is stated, with the elements that they read or gave.
+        weights: Values of undeclared tensors (buffers, attributes, globals) that act as weights; of kernels
+            that are the same for several channels, one.
+        constants: Elements of other undeclared tensors, of small ones; statistics of norms and indices do not
+            count.
+        tables: Of larger ones, by a name that says what lies in their memory: how many elements are read, and
+            how many constants these are; none where patterns repeat, as in masks and coordinates.
         generated: Elements of weights that forward makes of random numbers, ranges or nothing.
         packed: Elements of weights unpacked in forward, less the elements they were unpacked from.
         expanded: Elements of weights computed in forward, less the elements they were computed from.
@@ -31,6 +36,7 @@ class Observation:
         unwritten: Elements of tensors that were read although no operator had written them.
         from_image: Whether the output was computed from the image by operators that were seen.
         unread: Parameters that no operator read, by name.
+        unread_values: Elements of these that do not change the output either.
         hidden: Those of them that change the output all the same: they are used where no operator is seen.
         hidden_work: Least cost of these: elements times the LR pixels whose SR pixels the largest changes.
         threads: Threads that were started in this pass, or that computed at the same time.
@@ -46,8 +52,10 @@ class Observation:
     lookups: int = 0
     uncounted: dict[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    uncountable: dict[str, int] = field(default_factory=dict)
     weights: int = 0
     constants: int = 0
+    tables: dict[str, tuple[int, int]] = field(default_factory=dict)
     generated: int = 0
     packed: int = 0
     expanded: int = 0
@@ -55,6 +63,7 @@ class Observation:
     unwritten: int = 0
     from_image: bool = True
     unread: tuple[str, ...] = ()
+    unread_values: int = 0
     hidden: tuple[str, ...] = ()
     hidden_work: int = 0
     threads: int = 0

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET
 
 from ntire_bench.client.worker import Worker
 from ntire_bench.data.images import bicubic_up
-from ntire_bench.errors import SubmissionError
+from ntire_bench.errors import MeasurementError, SubmissionError
 from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.machine import environment
-from ntire_bench.measuring.resolve import count, describe, load
+from ntire_bench.measuring.resolve import compare_elsewhere, count, describe, load
 from ntire_bench.measuring.side import Side
 from ntire_bench.measuring.warm_up import note_padding
 from ntire_bench.metrics.psnr import psnr
@@ -27,6 +28,7 @@ __all__ = ["Check", "check", "compare_with_bicubic"]
 # Makes 97x81 of the 64x64 probe. The probe's sides are multiples of 2, 4, ... 64. This size's are of none of
 # them, so running both shows which multiple a network asks for.
 _ODD = ((0, 33), (0, 17))
+_LITTLE = 0.8  # 0.95 (RLFN) of its parameters times LR pixels is computed by a network of plain convolutions
 # Pillow's and torch's bicubic enlargement (a = -0.5 and -0.75) differ by 0.14 dB on this photograph.
 _WORSE_DB = 0.5
 _COUNTING = 2.3  # times the cost input's pixels: what counting and auditing SPAN runs, in six passes
@@ -79,9 +81,11 @@ def check(
     odd = np.pad(probe, (*_ODD, (0, 0)), mode="reflect")
     image = probe if audit_lr is None else audit_lr
     largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
-    with Worker(
-        submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level
-    ) as worker:
+
+    def start() -> Worker:
+        return Worker(submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level)
+
+    with start() as worker:
         side = Side(submission, worker, False, info)
         found = environment.describe(worker.hello())
         can_fuse = load(side, probe)
@@ -92,15 +96,44 @@ def check(
         note_padding(side, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
         if truth is not None:
             compare_with_bicubic(side, probe, truth, protocol)
-        counted = count(side, protocol, image)
+        counted = count(side, protocol, image, is_timed=audit_lr is not None)
+        if _computes_little(counted):
+            with start() as other:
+                _compare(side, other, probe)
         training_form = _training_form(side, probe, protocol) if can_fuse else []
     return Check(
         submission=side.info,
-        complexity=counted,
+        complexity=side.complexity or counted,
         findings=(*side.findings, *training_form),
         environment=found,
         isolation=level,
     )
+
+
+def _computes_little(costs: Complexity) -> bool:
+    """Return whether far less is computed than what takes every parameter once for each LR pixel.
+
+    So it is with networks that work at low resolution, and with those that compute less when watched.
+    A second process takes as long as the first, so that it is asked for these alone; `run` asks one always.
+    """
+    products, bound = costs.audit.products, costs.audit.bound
+    return products is not UNSET and bound is not UNSET and products < _LITTLE * bound
+
+
+def _compare(side: Side, other: Worker, probe: npt.NDArray[np.uint8]) -> None:
+    """Compare what was given while costs were counted with an ordinary call of another process."""
+
+    def run(lr: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        other.hello()
+        other.load(probe)
+        other.warm_up(lr, 1)  # finds out what its input must be padded to
+        return other.run(lr).sr
+
+    try:
+        compare_elsewhere(side, run)
+    except (SubmissionError, MeasurementError) as error:
+        message = f"no SR image of another process to compare with, as that failed: {error}"
+        side.note(Finding(code="not-compared", severity="warning", message=message))
 
 
 def compare_with_bicubic(

@@ -13,12 +13,13 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from ntire_bench.audit import rules
+from ntire_bench.audit import literals, rules
 from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.data import sample
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
 from ntire_bench.records.record import Audit, Complexity
+from ntire_bench.source import files
 from ntire_bench.submissions import models_folder, zoo
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
@@ -129,6 +130,18 @@ def test_work_by_hand_costs_what_it_replaces() -> None:
         (lambda n, x: torch.from_numpy((x * 2).numpy().copy()), {"from_image": False}),
         (lambda n, x: x + torch.from_numpy((x * 2).numpy().copy()), {"foreign": 3 * HW}),
         (lambda n, x: x + torch.empty_like(x), {"unwritten": 3 * HW}),
+        # Positions are data, and a learned layer of positions is learned.
+        (lambda n, x: x + (torch.arange(24.0).sin().expand(24, 24) @ n.square[:, :1]).T, {}),
+        (lambda n, x: x @ (torch.arange(48.0).reshape(24, 2).sin() @ n.square[:2]), {"expanded": 576 - 48}),
+        # What a norm subtracts is a statistic only of what comes from the image.
+        (lambda n, x: functional.batch_norm(x, CONSTANT[0, :3], CONSTANT[1, :3]), {}),
+        (lambda n, x: x @ functional.batch_norm(torch.zeros(1, 24), CONSTANT[0], ONES).T, {"weights": 48}),
+        # One kernel for every channel is one kernel; a map of coordinates repeats a few numbers.
+        (lambda n, x: functional.conv2d(x, REPEATED, groups=3, padding=4), {"weights": 81}),
+        (lambda n, x: x + RAMP, {"tables": 0}),
+        (lambda n, x: x + SINES, {"tables": 4 * 24}),
+        (lambda n, x: x + NOISE, {"tables": HW}),
+        (lambda n, x: x + EIGHT_BITS / 255, {"tables": HW}),
         (lambda n, x: torch.empty_like(x).copy_(x), {}),
         (lambda n, x: torch.add(x, 1, out=torch.empty_like(x)), {}),
     ],
@@ -136,10 +149,17 @@ def test_work_by_hand_costs_what_it_replaces() -> None:
 def test_tensors_are_known_by_their_origin(function, expected: dict[str, int]) -> None:
     found = seen(function, square=torch.rand(24, 24), quarter=torch.rand(6, 24))
     keys = "weights constants lookups generated expanded packed foreign unwritten from_image".split()
-    plain = dict.fromkeys(keys, 0) | {"from_image": True}
-    assert {key: getattr(found, key) for key in keys} == plain | expected
+    plain = dict.fromkeys(keys, 0) | {"tables": 0, "from_image": True}
+    tables = {"tables": sum(values for _, values in found.tables.values())}
+    assert {key: getattr(found, key) for key in keys} | tables == plain | expected
 
 
+ONES = torch.ones(24)
+REPEATED = torch.rand(1, 1, 9, 9).repeat(3, 1, 1, 1)
+RAMP = torch.arange(24.0).repeat(40, 1)
+SINES = torch.cos(torch.arange(40.0)[:, None] * torch.logspace(-3, 0, 24))
+EIGHT_BITS = torch.randint(0, 256, (40, 24), dtype=torch.uint8)
+NOISE = torch.rand(40, 24)
 CONSTANT = torch.rand(24, 24)
 INDEX = torch.randperm(24)
 
@@ -228,6 +248,34 @@ def test_a_whole_image_that_costs_more_is_scored() -> None:
     assert results.flops == 113 * 65536
 
 
+def test_a_tile_that_costs_more_is_scored() -> None:
+    case = evidence(100, 100, 100)
+    case.tiles = [Look(height=200, width=200, observation=observation(113 * 40_000, 40_000))]
+    results, found = judged(case)
+    assert found == {"flops-vary-with-size": "warning"}
+    assert results.flops == 113 * 65536
+
+
+def test_a_small_tile_of_a_network_with_a_border_is_no_fraud() -> None:
+    case = evidence(160, 150, 140)
+    case.tiles = [Look(height=64, width=64, observation=observation(155 * 4096, 4096))]
+    assert judged(case)[1] == {"flops-vary-with-size": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "named"),
+    [
+        ({"uncountable": {"aten::new": 1001}}, ("aten::new",)),
+        ({"uncountable": {"aten::new": 1000}}, ()),
+        ({"unknown": ("team::scan",)}, ("team::scan",)),
+    ],
+)
+def test_an_operator_without_a_cost_is_named_and_no_fraud(seen, named: tuple[str, ...]) -> None:
+    results, found = judged(evidence(100, 100, 100, **seen))
+    assert found == ({"flops-not-countable": "warning"} if named else {})
+    assert results.uncountable == named
+
+
 @pytest.mark.parametrize("costs", [(800, 800, 800), (100, 160, 100)], ids=["self-ensemble", "padding"])
 def test_what_a_checkouts_own_loop_adds_is_scored_and_no_fraud(costs) -> None:
     case = evidence(*costs)
@@ -275,6 +323,73 @@ def test_constants_that_grow_with_the_image_are_no_weights() -> None:
     grown = [dataclasses.replace(look.observation, constants=look.height * look.width) for look in case.small]
     case.small = [dataclasses.replace(x, observation=o) for x, o in zip(case.small, grown, strict=True)]
     assert judged(case)[0].undeclared == 64 * 96
+
+
+def looks(*tables: dict[str, tuple[int, int]], constants: int = 0) -> list[Observation]:
+    return [observation(1, 1000 + n, constants=constants, tables=table) for n, table in enumerate(tables)]
+
+
+@pytest.mark.parametrize(
+    ("tables", "constants"),
+    [
+        ([{"a": (5000, 5000)}, {"a": (5000, 5000)}, {"a": (5000, 5000)}], 5007),
+        ([{"a": (5000, 5000)}, {}, {"a": (5000, 5000)}], 5007),  # left alone on one size
+        ([{"a": (5000, 5000)}, {"a": (3000, 3000)}, {"a": (4000, 4000)}], 3007),  # a part that grows
+        ([{"a": (5000, 5000)}, {"b": (3000, 3000)}, {"c": (4000, 4000)}], 3007),  # one for each size
+        ([{"a": (5000, 0), "b": (90, 90)}, {"a": (3000, 0)}, {"a": (4000, 0)}], 7),  # positions
+        ([{"a": (5000, 5000)}], 5007),
+    ],
+)
+def test_constants_count_by_how_they_grow(tables, constants: int) -> None:
+    assert rules.constants_of(looks(*tables, constants=7)) == constants
+
+
+def test_a_map_that_is_met_twice_on_images_of_one_size_is_no_constant() -> None:
+    first, *others = looks({"a": (5000, 5000)}, {}, {"a": (5000, 5000)}, constants=7)
+    others[1] = dataclasses.replace(others[1], pixels=first.pixels)
+    assert rules.constants_of([first, *others]) == 7
+
+
+def test_weights_in_the_place_of_parameters_that_are_not_used_count_once() -> None:
+    results, found = judged(evidence(100, 100, 100, weights=5000, unread_values=5000))
+    assert (results.params, found) == (10_000, {})
+    results, found = judged(evidence(100, 100, 100, weights=5000, unread_values=2000))
+    assert (results.params, found) == (13_000, {"params-undeclared": "warning"})
+
+
+def test_numbers_in_the_code_count(tmp_path: Path) -> None:
+    file = tmp_path / "team05_Net.py"
+    table = ", ".join(["0.5"] * 1500)
+    file.write_text(f'"""{"1 " * 2000}"""\nTABLE = ({table})\nRAW = b"{"x" * 400}"\nNAME = "{"9" * 9000}"\n')
+    numbers = literals.numbers_in(files.parse(file))
+    assert numbers == 1500 + 100
+    costs = dataclasses.replace(evidence().counted, audit=Audit(params=10_050))
+    scored, findings = literals.with_numbers(costs, numbers)
+    assert scored.audit.params == 11_600
+    assert [(finding.code, finding.severity) for finding in findings] == [("params-in-code", "warning")]
+    assert "10,000" in findings[0].message and "1,600" in findings[0].message
+    assert literals.with_numbers(costs, 1000) == (costs, [])
+    as_tensors = dataclasses.replace(costs, audit=Audit(params=11_500))
+    assert literals.with_numbers(as_tensors, numbers) == (as_tensors, [])
+
+
+def test_what_torch_packs_counts_by_its_values() -> None:
+    weight = torch.quantize_per_tensor(torch.rand(48, 24), 0.01, 0, torch.qint8)
+    packed = torch.ops.quantized.linear_prepack(weight, torch.zeros(48))
+
+    def given(network, x):
+        return torch.ops.quantized.linear_dynamic(x, packed)
+
+    def made(network, x):
+        whole = torch.quantize_per_tensor(network.square, 0.01, 0, torch.qint8)
+        own = torch.ops.quantized.linear_prepack(whole, None)
+        return torch.ops.quantized.linear_dynamic(x, own)
+
+    found = seen(given, square=torch.rand(24, 24))
+    assert (found.weights, found.unread_values, found.products) == (48 * 24 + 48, 24 * 24, 3 * HW * 48)
+    assert (found.unknown, found.unwritten) == ((), 0)
+    found = seen(made, square=torch.rand(24, 24))
+    assert (found.weights, found.expanded, found.unread_values, found.products) == (0, 0, 0, 3 * HW * 24)
 
 
 def test_the_audits_figures_are_scored() -> None:

@@ -35,6 +35,7 @@ def test_a_published_table_as_a_site(call, tmp_path):
         (["--format", "site", "-o", "out", "--sr-dir", "sr"], "no folder of these is named"),
         (["--format", "site", "-o", "out", "--data-dir", "data"], "--data-dir serves the comparison"),
         (["--format", "html", "--sr-dir", "sr"], "--sr-dir is for the pages of a site"),
+        (["--among", "ntire2024", "--format", "site", "-o", "out"], "--among has no site"),
         (["--data-dir", "data"], "--data-dir is for the pages of a site"),
     ],
 )
@@ -45,5 +46,5 @@ def test_options_that_do_not_fit_together_are_one_message(call, words, message, 
 
 def test_where_nothing_can_be_ranked_there_is_no_site(call, tmp_path):
     result = call("leaderboard", "--results", tmp_path / "none", "--format", "site", "-o", tmp_path / "out")
-    assert result.exit_code == 2 and "a site would be empty" in result.stderr
+    assert result.exit_code == 1 and "nothing has been evaluated yet" in result.stderr
     assert not (tmp_path / "out").exists()

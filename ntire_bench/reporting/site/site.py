@@ -19,7 +19,7 @@ from ntire_bench.ranking.ranks import Row
 from ntire_bench.records import store
 from ntire_bench.records.record import NO_ID, Record
 from ntire_bench.records.store import Stored
-from ntire_bench.reporting import export, layout, ranking_table
+from ntire_bench.reporting import captions, export, layout, ranking_table
 from ntire_bench.reporting.page import asset
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site.crops import Crops, SrImages, make_crops
@@ -230,7 +230,7 @@ def _index(pages: Environment, board: Board, common: Mapping[str, Any], links: M
         beyond=beyond,
         counts=counts,
         winner=None if winner is None else display_name(winner.entry),
-        notes=layout.captions(board),
+        notes=captions.captions(board, layout.PLAIN),
         records=bool(links),
     )
     return str(text).encode()
@@ -269,7 +269,8 @@ def _team(
         below=layout.below_threshold(row),
         resolved=team.resolved(record),
         findings=team.findings_of(record, row),
-        costs=team.costs_of(record),
+        costs=team.costs_of(row),
+        which=board.which,
         images=images,
         extremes=team.extremes(images, board.channel),
         steady=steady,

@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ _STARTERS = (
 _STARTS = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
 _OPENS = frozenset({"open", "socket.connect", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"})
 _BUSY_NS = 200_000  # of another thread during forward; threads that only wait take less
+_BUSY_SHARE = 0.02  # of a long pass: a timer that wakes again and again takes less
 _REPETITIONS = 3
 _TASKS = Path("/proc/self/task")
 
@@ -75,6 +77,7 @@ def watched() -> Iterator[Conduct]:
     started: list[int] = []  # by which thread
     _hook.starts = []
     before = _busy_ns()
+    begin = time.perf_counter_ns()
     _hook.conduct = conduct
     try:
         with _counted_starts(started):
@@ -82,12 +85,11 @@ def watched() -> Iterator[Conduct]:
     finally:
         _hook.conduct = None
         after = _busy_ns()
+        most = max(_BUSY_NS, _BUSY_SHARE * (time.perf_counter_ns() - begin))
         starts = max(started, _hook.starts, key=len)  # two ways to see the same threads
         conduct.started = starts.count(own)
         conduct.beside = len(starts) - conduct.started
-        conduct.beside += sum(
-            spent - before[task] > _BUSY_NS for task, spent in after.items() if task in before
-        )
+        conduct.beside += sum(spent - before[task] > most for task, spent in after.items() if task in before)
 
 
 def repeated(conduct: Conduct, again: Callable[[], object]) -> int:

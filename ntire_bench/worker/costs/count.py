@@ -15,6 +15,7 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Audit, Complexity
 from ntire_bench.wire.messages import Counted
 from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.influence import hidden_work
 from ntire_bench.worker.costs.observe import observe, uncompiled
 from ntire_bench.worker.network.upscaler import Upscaler, blame
@@ -119,28 +120,34 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
         SubmissionError: The network fails on this image.
     """
     before = dict(upscaler.found_pads)
+    factors_of(upscaler.network).next_image(image)
     try:
-        output, observed = _observed(upscaler, image, whole=False, finite=True)
-        if observed.unread:
-            hidden, work = hidden_work(upscaler, image, observed.unread)
-            observed = dataclasses.replace(observed, hidden=hidden, hidden_work=work)
+        output, observed, unread = _observed(upscaler, image, whole=False, finite=True)
+        if unread:
+            hidden, work = hidden_work(upscaler, image, unread)
+            used = sum(int(unread[name].sum()) for name in hidden)
+            observed = dataclasses.replace(
+                observed, hidden=hidden, hidden_work=work, unread_values=max(0, observed.unread_values - used)
+            )
         return output, observed
     finally:
         upscaler.found_pads = before
 
 
-def _observed(upscaler: Upscaler, image: Tensor, *, whole: bool, finite: bool) -> tuple[Tensor, Observation]:
+def _observed(
+    upscaler: Upscaler, image: Tensor, *, whole: bool, finite: bool
+) -> tuple[Tensor, Observation, dict[str, Tensor]]:
     """Observe the pass that succeeds: a network that needs padding fails before."""
-    seen: list[Observation] = []
+    seen: list[tuple[Observation, dict[str, Tensor]]] = []
 
     def forward(lr: Tensor) -> Tensor:
         run = upscaler.whole if whole else upscaler.forward
-        output, observation = observe(upscaler, lr, run, twice=not whole)
-        seen.append(observation)
+        output, observation, unread = observe(upscaler, lr, run, twice=not whole)
+        seen.append((observation, unread))
         return output
 
     # Noise of the cost input's size need not give finite values; an image must.
-    return upscaler.checked(image, forward, bare=whole, finite=finite), seen[-1]
+    return upscaler.checked(image, forward, bare=whole, finite=finite), *seen[-1]
 
 
 def _by_operators(observed: Observation, not_traced: str) -> _Flops:

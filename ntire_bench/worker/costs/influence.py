@@ -1,4 +1,4 @@
-"""Weights that change the output although no operator was seen to read them, and their cost. Worker only.
+"""Weights that change the output although no operator was seen to use them, and their cost. Worker only.
 
 Only inputs and outputs are used here, so nothing that computes out of sight can hide from it: a weight that
 matters changes the SR image when it changes.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -19,27 +19,33 @@ __all__ = ["hidden_work"]
 
 _BUDGET_S = 5.0
 _MOST_TENSORS = 64
+_FEWEST_FLAT = 1000  # elements of all tensors with one dimension; fewer are biases and scales
 
 
-def hidden_work(upscaler: Upscaler, image: Tensor, names: Sequence[str]) -> tuple[tuple[str, ...], int]:
+def hidden_work(
+    upscaler: Upscaler, image: Tensor, unread: Mapping[str, Tensor]
+) -> tuple[tuple[str, ...], int]:
     """Return which of some parameters change the output, and the least work that they cost.
 
-    The largest element of a weight tensor is changed, and the LR pixels are counted whose SR pixels change:
-    each of the tensor's elements is used at least once for each of them, unless its work is done at a lower
-    resolution or once for the image.
+    The largest of a weight tensor's elements that were not read is changed, and the LR pixels are counted
+    whose SR pixels change: each of these elements is used at least once for each of them, unless its work is
+    done at a lower resolution or once for the image.
 
     Args:
         upscaler: The loaded network.
         image: Float 1CHW in [0, data_range]; small, as it is run once for each parameter.
-        names: Parameters that no operator was seen to read; those of fewer than two dimensions are left out.
+        unread: Parameters that no operator was seen to use, each with a map (bool, of its shape) of the
+            elements in question. A few in tensors of one dimension are left out.
 
     Returns:
         Names, and multiply-accumulates on this image: of as many as could be tried in a few seconds, the
         largest first.
     """
     known = dict(upscaler.network.named_parameters())
-    weights = [(name, known[name]) for name in names if name in known and known[name].ndim >= 2]
-    weights = sorted((pair for pair in weights if pair[1].numel()), key=lambda pair: -pair[1].numel())
+    weights = [(name, known[name], int(left.sum())) for name, left in unread.items() if name in known]
+    if sum(elements for _, weight, elements in weights if weight.ndim < 2) <= _FEWEST_FLAT:
+        weights = [one for one in weights if one[1].ndim >= 2]
+    weights = sorted((one for one in weights if one[2]), key=lambda one: -one[2])
     if not weights:
         return (), 0
     with torch.inference_mode():
@@ -47,34 +53,35 @@ def hidden_work(upscaler: Upscaler, image: Tensor, names: Sequence[str]) -> tupl
         # Equal calls may differ, by noise that the network adds or by another order of sums: no effect.
         noise = 4 * (upscaler.forward(image) - before).abs().max()
         with contextlib.ExitStack() as stack:
-            for _, weight in weights:
-                stack.enter_context(_changed(weight))
+            for name, weight, _ in weights:
+                stack.enter_context(_changed(weight, unread[name]))
             if not _differs(upscaler.forward(image), before, noise).any():  # training branches, not run
                 return (), 0
         found, work = [], 0
         end = time.monotonic() + _BUDGET_S
-        for name, weight in weights[:_MOST_TENSORS]:
-            with _changed(weight):
+        for name, weight, elements in weights[:_MOST_TENSORS]:
+            with _changed(weight, unread[name]):
                 cells = _cells(_differs(upscaler.forward(image), before, noise), upscaler.scale)
             if cells:
                 found.append(name)
-                work += weight.numel() * cells
+                work += elements * cells
             if time.monotonic() > end:
                 break
     return tuple(found), work
 
 
 @contextlib.contextmanager
-def _changed(weight: Tensor) -> Iterator[None]:
-    """Change the largest element of a tensor, in place, and put it back."""
-    flat = weight.detach().view(-1) if weight.is_contiguous() else weight.detach().as_strided((1,), (1,))
-    place = int(flat.abs().argmax())
-    kept = flat[place].clone()
-    flat[place] = kept * -2 - 1
+def _changed(weight: Tensor, left: Tensor) -> Iterator[None]:
+    """Change the largest of some elements of a tensor, in place, and put it back."""
+    values = weight.detach()
+    sizes = torch.where(left.to(values.device), values.abs().float(), -1.0)
+    place = tuple(int(index) for index in torch.unravel_index(sizes.argmax(), sizes.shape))
+    kept = values[place].clone()
+    values[place] = kept * -2 - 1
     try:
         yield
     finally:
-        flat[place] = kept
+        values[place] = kept
 
 
 def _differs(output: Tensor, before: Tensor, noise: Tensor) -> Tensor:

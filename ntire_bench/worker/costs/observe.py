@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -12,13 +12,14 @@ from torch import Tensor
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs.conduct import repeated, watched
 from ntire_bench.worker.costs.operator_watch import OperatorWatch
-from ntire_bench.worker.costs.origin import Kind, Use
+from ntire_bench.worker.costs.origin import FEWEST, Kind, Source, Use
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["observe", "uncompiled"]
 
 _MOST_NAMES = 12
 _FOREIGN_FROM = 1000  # elements; fewer from elsewhere hide no work that matters
+_MEMORY_PIXELS = 128 * 128  # of the largest image on which a copy of all memory is kept
 
 
 def _tensors(output: object) -> Iterator[Tensor]:
@@ -41,32 +42,57 @@ def uncompiled() -> Iterator[None]:
         yield
 
 
+def _constants(sources: Iterable[Source]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Return how many constants there are: the small ones in all, and of each larger one what `tables` has.
+
+    A larger one is named by its contents, so that it is known again on an image of another size.
+    """
+    small, tables = 0, dict[str, tuple[int, int]]()
+    for source in sources:
+        values, name = source.constants(), source.name()
+        if source.undeclared > FEWEST and name and name not in tables and len(tables) < _MOST_NAMES:
+            tables[name] = (source.undeclared, values)
+        else:
+            small += values
+    return small, tables
+
+
 def observe(
     upscaler: Upscaler, image: Tensor, forward: Callable[[Tensor], Tensor], *, twice: bool = False
-) -> tuple[Tensor, Observation]:
-    """Run a forward pass under observation.
+) -> tuple[Tensor, Observation, dict[str, Tensor]]:
+    """Run a forward pass under observation, in inference mode as when it is timed.
 
     Args:
         upscaler: The loaded network.
         image: Float 1CHW in [0, data_range].
         forward: What is run on it, such as `upscaler.forward`.
         twice: Whether a second image may be run. It shows which undeclared tensors are constants, and which
-            change with the image and so were computed elsewhere.
+            change with the image and so were computed elsewhere. On a small image, what operators write
+            is compared with what is read, too.
 
     Returns:
-        What `forward` returned, and what was seen.
+        What `forward` returned, what was seen, and the elements of parameters that may be used out of sight:
+        those that no operator read; where something came from elsewhere, all that enter no product.
     """
-    with uncompiled(), torch.no_grad(), watched() as conduct, OperatorWatch(upscaler, image) as seen:
-        output = forward(image)
-    with uncompiled(), torch.no_grad():
+    memory = twice and image.shape[-2] * image.shape[-1] <= _MEMORY_PIXELS
+
+    def passed(lr: Tensor) -> tuple[Tensor, OperatorWatch]:
+        with OperatorWatch(upscaler, lr, memory=memory) as watch:
+            output = forward(lr)
+        for tensor in _tensors(output):
+            watch.check_output(tensor)
+        return output, watch
+
+    with uncompiled(), torch.inference_mode():
+        with watched() as conduct:
+            output, seen = passed(image)
         threads = repeated(conduct, lambda: forward(image))
     sources = seen.provenance.sources
     undeclared = [source for source in sources if source.undeclared]
     foreign = 0
     if twice and sum(source.undeclared for source in undeclared) > _FOREIGN_FROM:
-        other = image.flip(-1, -2) * 0.9
-        with uncompiled(), torch.no_grad(), OperatorWatch(upscaler, other) as again:
-            forward(other)
+        with uncompiled(), torch.inference_mode():
+            _, again = passed(image.flip(-1, -2) * 0.9)
         constant = {source.print for source in again.provenance.sources}
         changing = [source for source in undeclared if source.print not in constant]
         foreign = sum(source.undeclared for source in changing)
@@ -76,14 +102,19 @@ def observe(
         undeclared = []
     packed = sum(source.undeclared for source in undeclared if source.recast and source.names)
     undeclared = [source for source in undeclared if not (source.recast and source.names)]
-    weights = sum(source.undeclared for source in undeclared if Use.WEIGHT in source.use)
-    constants = sum(
-        source.undeclared for source in undeclared if Use.WEIGHT not in source.use and Use.OTHER in source.use
+    weights = sum(source.weights() for source in undeclared if Use.WEIGHT in source.use)
+    added = [source for source in undeclared if Use.WEIGHT not in source.use and Use.OTHER in source.use]
+    constants, tables = _constants(added)
+    known = from_image and not foreign
+    generated, unpacked, expanded = (
+        seen.derived.excess(how) if known else 0 for how in ("generated", "packed", "expanded")
     )
-    excess = {how: seen.derived.excess(how) for how in ("generated", "packed", "expanded")}
-    excess["packed"] += packed
     padded = upscaler.pad(image)
-    return output, Observation(
+    unread = seen.provenance.unread()
+    unread_values = sum(int(left.sum()) for left in unread.values())
+    if foreign > _FOREIGN_FROM or not from_image:
+        unread = {**seen.provenance.unmultiplied(), **unread}
+    observation = Observation(
         pixels=padded.shape[-2] * padded.shape[-1],
         products=seen.products,
         counted=seen.products + seen.besides,
@@ -93,13 +124,19 @@ def observe(
         lookups=seen.lookups,
         uncounted=dict(seen.uncounted.most_common(_MOST_NAMES)),
         unknown=tuple(sorted(set(seen.unknown)))[:_MOST_NAMES],
+        uncountable=dict(seen.uncountable.most_common(_MOST_NAMES)),
         weights=weights,
         constants=constants,
-        **(excess if from_image and not foreign else {}),
+        tables=tables,
+        generated=generated,
+        packed=unpacked + packed if known else 0,
+        expanded=expanded,
         foreign=foreign,
         unwritten=seen.provenance.unwritten,
         from_image=from_image,
-        unread=seen.provenance.unread(),
+        unread=tuple(unread),
+        unread_values=unread_values,
         threads=threads,
         files=tuple(conduct.files[:_MOST_NAMES]),
     )
+    return output, observation, unread

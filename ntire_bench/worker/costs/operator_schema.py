@@ -12,7 +12,10 @@ from torch._ops import OpOverload
 
 __all__ = ["Facts", "facts_of", "has_kernel", "tensors_in"]
 
-_NATIVE = frozenset({"aten", "prims", "prim", "mkldnn", "mkldnn_prepacked", "inductor", "profiler"})
+_NATIVE = frozenset(
+    "aten prims prim mkldnn mkldnn_prepacked prepacked mkl onednn quantized _quantized quantized_decomposed "
+    "sparse inductor profiler".split()
+)
 _RANGES = frozenset({"aten::arange", "aten::linspace", "aten::logspace"})
 _ROOM = frozenset(
     {"aten::empty", "aten::empty_like", "aten::empty_strided", "aten::new_empty", "aten::new_empty_strided"}
@@ -48,6 +51,7 @@ class Facts:
     Attributes:
         name: As "aten::mm", without the overload.
         native: Whether it is one of torch's own.
+        pointwise: Whether torch says that it works element by element.
         composite: Whether torch defines it by other operators.
         view: Whether its result shows its argument's memory, and nothing is computed.
         room: Whether its result is uninitialized memory.
@@ -57,10 +61,12 @@ class Facts:
         bits: Whether it takes numbers apart into bits.
         writes: Places and names of the arguments that it writes.
         overwrites: Whether it does not read what it writes.
+        packs: Whether it takes or gives objects that torch packs weights into.
     """
 
     name: str
     native: bool
+    pointwise: bool
     composite: bool
     view: bool
     room: bool
@@ -70,6 +76,7 @@ class Facts:
     bits: bool
     writes: frozenset[int | str]
     overwrites: bool
+    packs: bool
 
 
 def facts_of(operator: OpOverload[..., Any]) -> Facts:
@@ -85,6 +92,7 @@ def facts_of(operator: OpOverload[..., Any]) -> Facts:
     return Facts(
         name=name,
         native=operator.namespace in _NATIVE,
+        pointwise=torch.Tag.pointwise in operator.tags,
         composite=has_kernel(operator, "CompositeImplicitAutograd"),
         view=view and not writes,
         room=name in _ROOM,
@@ -94,6 +102,7 @@ def facts_of(operator: OpOverload[..., Any]) -> Facts:
         bits=name in _BITS or (name == "aten::view" and operator._overloadname == "dtype"),
         writes=frozenset(writes),
         overwrites=name in _OVERWRITES or any(argument.is_out for argument in schema.arguments),
+        packs=any("__torch__" in str(value.type) for value in (*schema.arguments, *schema.returns)),
     )
 
 

@@ -17,19 +17,27 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntire_bench.worker.costs import operator_costs as costs
+from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
-from ntire_bench.worker.costs.origin import Kind, Origin, Use
+from ntire_bench.worker.costs.origin import Kind, Origin, Use, without_positions
+from ntire_bench.worker.costs.packed_weights import objects_in
+from ntire_bench.worker.costs.products import CONVOLUTIONS, product
 from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
+from ntire_bench.worker.costs.stated_costs import is_stated
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["OperatorWatch"]
 
 _FEWEST_PRODUCTS = 2  # a sum of products adds at least so many elements for each of its result
+_BETWEEN = ("aten::grid_sampler", "aten::cudnn_grid_sampler")  # read a table between its entries
 _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 4)} | {
     "aten::_native_batch_norm_legit_no_training": (3, 4),
     "aten::_native_batch_norm_legit": (3, 4),
     "aten::batch_norm": (3, 4),
 }
+
+
+_ADDED_TO = frozenset({"aten::addmm", "aten::_sparse_addmm", "aten::baddbmm", "aten::addbmm", "aten::addmv"})
 
 
 class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -38,6 +46,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Args:
         upscaler: Whose parameters are the declared weights.
         image: The network's input.
+        memory: Whether what operators wrote is compared with what is read; takes a copy of all of it.
     """
 
     @classmethod
@@ -45,14 +54,16 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Otherwise torch imports its compiler, which takes 0.8 s, only to keep it out of this class.
         return False
 
-    def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
+    def __init__(self, upscaler: Upscaler, image: Tensor, *, memory: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.provenance = Provenance(upscaler.network)
+        self.provenance = Provenance(upscaler.network, memory=memory)
         self.provenance.produced(image, Origin(Kind.IMAGE))
         self.derived = DerivedWeights(self.provenance)
         self.products = self.besides = self.by_hand = self.lookups = self.convs = self.activations = 0
         self.uncounted: Counter[str] = Counter()
         self.unknown: list[str] = []
+        self.uncountable: Counter[str] = Counter()
+        self._factors = factors_of(upscaler.network)
         self._facts: dict[OpOverload[..., Any], Facts] = {}
         self._device = image.device
 
@@ -60,15 +71,16 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
         """Run an operator, and note what it read, what it gave and what it cost."""
         kwargs = kwargs or {}
+        if any(kind.__torch_dispatch__ is not Tensor.__torch_dispatch__ for kind in types):
+            return NotImplemented  # a subclass computes in its own way, with operators that come here then
         facts = self._facts.get(func)
         if facts is None:
             facts = self._facts[func] = facts_of(func)
         if facts.composite:  # only inference mode passes it here; its parts are what is counted
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        if not facts.native or costs.is_several(facts.name):
+            with self:  # torch's own parts: `decompose` would take its compiler's, which multiply more
+                return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+        is_one = facts.native or is_stated(facts.name)
+        if not is_one or costs.is_several(facts.name):
             return self._inside(func, facts, args, kwargs)
         origin = self._before(facts, args, kwargs)
         result = func(*args, **kwargs)
@@ -80,9 +92,9 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:  # noqa: ANN401
         """Run an operator that is not torch's own so that the operators within it are seen."""
         cost = None
-        if facts.name in costs.CONVOLUTIONS:  # as torchvision's
+        if facts.name in CONVOLUTIONS:  # as torchvision's
             result = func(*args, **kwargs)
-            cost = costs.product(facts.name, args, next(tensors_in(result)))
+            cost = product(facts.name, args, next(tensors_in(result)))
             self.products += cost or 0
         else:
             composite = "CompositeExplicitAutograd"
@@ -113,20 +125,30 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for place, value in (*enumerate(args), *kwargs.items())
             if not (facts.overwrites and place in facts.writes)
         ]
-        if facts.name in costs.LOOKUPS:
+        if facts.name in costs.LOOKUPS or facts.name.startswith(_BETWEEN):
             origin = self._looked_up(args, kwargs)
         elif facts.name in _STATISTICS:
-            places = _STATISTICS[facts.name]
-            self.provenance.merged(tensors_in([args[place] for place in places]), Use.STATISTIC)
-            origin = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
+            origin = self._normed(_STATISTICS[facts.name], args, kwargs)
         else:
             origin = self.provenance.merged(tensors_in(reads), Use.OTHER)
+        for packed in objects_in((args, kwargs)) if facts.packs else ():
+            held = self.provenance.of_packed(packed)
+            origin = Origin(origin.kind | held.kind, origin.sources | held.sources)
         kind = origin.kind
         kind |= Kind.RANDOM if facts.random else Kind.NOTHING
         kind |= Kind.RANGE if facts.range else Kind.NOTHING
         if facts.bits and Kind.IMAGE not in kind:
             kind |= Kind.BITS
         return Origin(kind, origin.sources)
+
+    def _normed(self, places: Sequence[int], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
+        """Note a norm: its running mean and variance are statistics where it norms what the image gives."""
+        others = self.provenance.merged(tensors_in([*args[: places[0]], kwargs]), Use.OTHER)
+        by_image = Kind.IMAGE in self.provenance.merged(tensors_in(args[:1]), Use.NOTHING).kind
+        statistics = self.provenance.merged(
+            tensors_in([args[place] for place in places]), Use.STATISTIC if by_image else Use.OTHER
+        )
+        return Origin(others.kind | statistics.kind, others.sources | statistics.sources)
 
     def _looked_up(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Origin:
         """Note a lookup: where the image decides the place, the table is a weight."""
@@ -152,11 +174,13 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in tensors_in(value)
         ]
         results = list(tensors_in(result))
+        for packed in objects_in(result) if facts.packs else ():
+            self.provenance.packed(packed, origin)
         if facts.view and facts.bits:
             for tensor in results:
                 self.provenance.recast(tensor)
         if not facts.view:
-            self._cost(facts, args, results or written, origin)
+            origin = self._cost(facts, args, results or written, origin)
         multiplies = Kind.IMAGE in origin.kind and costs.is_multiplication(facts.name)
         if multiplies and not self._weighted(args):
             origin = Origin(origin.kind | Kind.PRODUCT)
@@ -167,28 +191,36 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not facts.view and not any(tensor is one for one in written):
                 self.provenance.produced(tensor, origin, unwritten=facts.room)
 
-    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> None:
+    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> Origin:
+        """Count what an operator cost, and return the origin of what it gave."""
         if not results:
-            return
+            return origin
         result = results[0]
-        cost = costs.product(facts.name, args, result)
+        cost = product(facts.name, args, result)
         if cost is not None:
             self.products += cost
-            if facts.name in costs.CONVOLUTIONS:
+            if facts.name in CONVOLUTIONS:
                 self.convs += 1
                 self.activations += result.numel()
-            for factor in tensors_in(args[:1] if "embedding_bag" in facts.name else args):  # not the places
-                own = self.provenance.of(factor)
-                if Kind.IMAGE not in own.kind:
-                    self.derived.note(factor, own)
-            return
+            if Kind.IMAGE not in origin.kind:  # nothing that the image is multiplied by, yet
+                return without_positions(origin)
+            factors = args[:1] if "embedding_bag" in facts.name else args  # not the places
+            if facts.name in _ADDED_TO and self.provenance.of(args[0]) == Origin():
+                factors = args[1:]  # zeros that a product is added to are no factor
+            for factor in tensors_in(factors):
+                self._note_factor(factor)
+            return Origin(Kind.IMAGE)  # whatever else went into it is mixed in for good
         besides = costs.besides(facts.name, args, result)
         if besides:
             self.besides += besides
-            return
+            return origin
         if Kind.IMAGE not in origin.kind:  # what does not depend on the image can be done beforehand
-            return
+            return origin
         estimate = costs.estimate(facts.name, args, result)
+        if estimate is None and not facts.pointwise:
+            size = max(tensor.numel() for tensor in (*tensors_in(args), *results))
+            self.uncountable[facts.name] += size
+        estimate = result.numel() if estimate is None else estimate
         by_hand = costs.fourier(facts.name, args, result)
         if costs.is_multiplication(facts.name) and self._weighted(args):
             by_hand = result.numel() * (4 if result.is_complex() else 1)
@@ -199,6 +231,22 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.by_hand += by_hand
         if estimate or by_hand:
             self.uncounted[facts.name] += max(estimate, by_hand)
+        return origin
+
+    def _note_factor(self, factor: Tensor) -> None:
+        """Note a factor of a product if it is a weight: by its origin, or by its value in spite of it."""
+        own = self.provenance.of(factor)
+        if Kind.IMAGE not in own.kind:
+            self.derived.note(factor, own)
+            return
+        made = Kind.BITS | Kind.RANDOM | Kind.RANGE
+        if (own.sources or own.kind & made) and self._factors.is_constant(factor):
+            self.derived.note(factor, own)
+
+    def check_output(self, output: Tensor) -> None:
+        """Compare the output with what operators wrote into it."""
+        if self.provenance.known(output):
+            self.provenance.of(output, Use.OTHER)
 
     def _weighted(self, args: Sequence[Any]) -> bool:
         """Return whether a factor of a multiplication is a weight, and not a plain number."""

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ntire_bench.worker.costs.structure import different_rows, following, packed_size
+
 __all__ = [
+    "FEWEST",
     "Kind",
     "Origin",
     "Source",
@@ -18,11 +21,16 @@ __all__ = [
     "distinct",
     "has_storage",
     "print_of",
+    "real",
     "room_of",
     "view_of",
+    "without_positions",
 ]
 
 View = tuple[int, torch.Size, tuple[int, ...]]
+
+FEWEST = 64  # values; of fewer, equal ones are not looked for
+REPEATED = 12  # times smaller when compressed: learned numbers are not, even if rounded to two bits
 
 
 class Kind(enum.Flag):
@@ -53,11 +61,17 @@ class Origin:
 
     Attributes:
         kind: The union over all that they were computed from.
-        sources: Numbers of the sources; none where the image is among what they were computed from.
+        sources: Numbers of the sources; a product with the image leaves none of them.
     """
 
     kind: Kind = Kind.NOTHING
     sources: frozenset[int] = frozenset()
+
+
+def without_positions(origin: Origin) -> Origin:
+    """Return the origin of a product of positions and weights: its values are learned ones."""
+    learned = Kind.WEIGHT in origin.kind
+    return Origin(origin.kind & ~Kind.RANGE, origin.sources) if learned else origin
 
 
 @dataclass
@@ -72,6 +86,7 @@ class Source:
         recast: Whether it is read as a type of smaller elements.
         use: All that it is used for.
         print: A fingerprint of the contents, for undeclared sources; None until they are read.
+        shown: The parts that are read, for undeclared sources.
     """
 
     names: tuple[str, ...]
@@ -82,6 +97,7 @@ class Source:
     use: Use = Use.NOTHING
     print: tuple[int, str, str] | None = None
     views: dict[View, int] = field(default_factory=dict)
+    shown: list[Tensor] = field(default_factory=list)
 
     @property
     def read(self) -> int:
@@ -92,6 +108,34 @@ class Source:
     def undeclared(self) -> int:
         """Elements that are read beyond those that are declared."""
         return max(0, self.read - self.declared)
+
+    def name(self) -> str | None:
+        """Return a name for the contents of the whole storage that is read; None where it is not known."""
+        if not self.shown or not has_storage(self.shown[0]) or self.shown[0].is_quantized:
+            return None
+        first = self.shown[0]
+        whole = first.as_strided((self.room // first.element_size(),), (1,), 0)
+        return ":".join(map(str, (first.dtype, *print_of(whole))))
+
+    def weights(self) -> int:
+        """Return how many weights these are: a kernel that is the same for many channels counts once."""
+        if self.declared or self.undeclared <= FEWEST:
+            return self.undeclared
+        different = sum(different_rows(real(tensor)) for tensor in self.shown)
+        return different if 2 * different <= self.undeclared else self.undeclared
+
+    def constants(self) -> int:
+        """Return how many constants these are.
+
+        None where patterns repeat, as in masks and coordinates; of lines that follow a rule, their begin.
+        """
+        if self.declared or self.undeclared <= FEWEST:
+            return self.undeclared
+        parts = [real(tensor) for tensor in self.shown]
+        if REPEATED * sum(map(packed_size, parts)) <= self.undeclared:
+            return 0
+        rule = sum(map(following, parts))
+        return rule if 2 * rule <= self.undeclared else self.undeclared
 
 
 def distinct(tensor: Tensor) -> int:
@@ -111,9 +155,16 @@ def print_of(tensor: Tensor) -> tuple[int, str, str]:
     >>> print_of(torch.tensor([1.0, 2.0]))
     (2, '3.0', '5.0')
     """
-    values = tensor.detach()
-    values = (torch.view_as_real(values) if values.is_complex() else values).double()
+    values = real(tensor).double()
     return tensor.numel(), repr(float(values.sum())), repr(float((values * values).sum()))
+
+
+def real(tensor: Tensor) -> Tensor:
+    """Return a tensor's values as real numbers: both parts of complex ones, what quantized ones stand for."""
+    values = tensor.detach()
+    if values.is_quantized:
+        return values.dequantize()
+    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
 
 
 def room_of(tensor: Tensor) -> int:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from ntire_bench.worker.costs.memory import WrittenMemory
 from ntire_bench.worker.costs.origin import (
     Kind,
     Origin,
@@ -26,6 +28,7 @@ from ntire_bench.worker.costs.origin import (
     room_of,
     view_of,
 )
+from ntire_bench.worker.costs.packed_weights import values_in
 
 __all__ = ["DerivedWeights", "Provenance"]
 
@@ -45,32 +48,42 @@ class Provenance:
 
     Args:
         network: Its parameters are what is declared.
+        memory: Whether what operators wrote is compared with what is read.
 
     Attributes:
-        sources: In the order in which they were met.
+        sources: In the order in which they were met; what was written out of sight is one of its own.
         unwritten: Elements that were read although no operator had written them.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, memory: bool = False) -> None:
         self.sources: list[Source] = []
         self.unwritten = 0
+        self._memory = WrittenMemory() if memory else None
         self._storages: dict[Hashable, _Storage] = {}
         self._kept: list[
             Tensor
         ] = []  # tensors without a storage are known by their identity, and kept for it
+        self._packed: dict[tuple[tuple[int, str, str], ...], Origin] = {}
         self._numbers: dict[int, int] = {}
-        regions: dict[int, tuple[int, int, list[tuple[str, int]]]] = {}
+        regions: dict[int, tuple[int, int, list[tuple[str, Tensor]]]] = {}
+        self._declared: dict[str, int] = {}  # as official parameters are counted, whatever their class says
         for name, parameter in network.named_parameters():
             if has_storage(parameter):
+                self._declared[name] = parameter.numel()
                 storage = parameter.untyped_storage()
                 size = (storage.nbytes(), parameter.element_size())
                 *_, inside = regions.setdefault(storage.data_ptr(), (*size, []))
-                inside.append((name, parameter.numel()))
+                inside.append((name, parameter.detach()))
+                if self._memory is not None and len(inside) == 1:
+                    self._memory.keep(self._key(parameter), parameter)
         self._regions = [(start, *region) for start, region in sorted(regions.items())]
 
     def produced(self, tensor: Tensor, origin: Origin, *, unwritten: bool = False) -> None:
         """Note a new tensor that an operator made; `unwritten` if it is uninitialized memory."""
-        self._storages[self._key(tensor)] = _Storage(origin, unwritten=tensor.numel() if unwritten else 0)
+        key = self._key(tensor)
+        self._storages[key] = _Storage(origin, unwritten=tensor.numel() if unwritten else 0)
+        if self._memory is not None and has_storage(tensor) and not unwritten:
+            self._memory.wrote(key, tensor, new=True)
 
     def known(self, tensor: Tensor) -> bool:
         """Return whether an operator has made, written or read this tensor's storage before."""
@@ -86,19 +99,21 @@ class Provenance:
                 tensor
             ):  # else nothing is left of what it was
                 storage.number = self._source(tensor)
+                self._share(key, tensor)
                 storage.origin = Origin(Kind.WEIGHT, frozenset((storage.number,)))
         view = view_of(tensor)
         if view not in storage.written:
             storage.written.add(view)
             storage.unwritten = max(0, storage.unwritten - distinct(tensor))
         before, kind = storage.origin, (storage.origin.kind & ~Kind.PRODUCT) | origin.kind
-        from_image = Kind.IMAGE in kind
-        storage.origin = Origin(kind, frozenset() if from_image else before.sources | origin.sources)
+        storage.origin = Origin(kind, before.sources | origin.sources)
+        if self._memory is not None and has_storage(tensor):
+            self._memory.wrote(key, tensor)
 
     def recast(self, tensor: Tensor) -> None:
         """Note that a computed tensor's bits are read as another type; `Source.recast` says so of sources."""
         storage = self._storages.get(self._key(tensor))
-        if storage is not None and Kind.IMAGE not in storage.origin.kind:
+        if storage is not None:
             storage.origin = Origin(storage.origin.kind | Kind.BITS, storage.origin.sources)
 
     def of(self, tensor: Tensor, use: Use = Use.NOTHING) -> Origin:
@@ -114,6 +129,9 @@ class Provenance:
             number = self._source(tensor)
             origin = Origin(Kind.WEIGHT, frozenset((number,)))
             storage = self._storages[key] = _Storage(origin, number)
+            self._share(key, tensor)
+        if use and self._memory is not None and has_storage(tensor) and self._memory.altered(key, tensor):
+            self._from_elsewhere(storage, tensor)
         if storage.number is None and not storage.unwritten:
             return storage.origin
         view = view_of(tensor)
@@ -124,7 +142,45 @@ class Provenance:
         if use:
             self.unwritten += min(storage.unwritten, distinct(tensor))
         # Memory that nobody has written may hold anything, so also what was computed from the image.
-        return Origin(storage.origin.kind | Kind.IMAGE) if storage.unwritten else storage.origin
+        if storage.unwritten:
+            return Origin(storage.origin.kind | Kind.IMAGE, storage.origin.sources)
+        return storage.origin
+
+    def _from_elsewhere(self, storage: _Storage, tensor: Tensor) -> None:
+        """Note that what lies in a tensor is not what operators wrote there: it is a source of its own."""
+        storage.number = len(self.sources)
+        storage.written = set()
+        self.sources.append(Source((), 0, room_of(tensor), tensor.element_size()))
+        storage.origin = Origin(storage.origin.kind | Kind.WEIGHT, frozenset((storage.number,)))
+
+    def _share(self, key: Hashable, tensor: Tensor) -> None:
+        """Note that a source lies in the memory of a parameter, as a NumPy array of it does."""
+        region = self._region(tensor)
+        if self._memory is None or region is None:
+            return
+        start, *_, inside = region
+        own = self._key(inside[0][1])
+        if own != key:
+            begin = tensor.untyped_storage().data_ptr() - start
+            if begin >= 0:
+                self._memory.share(key, tensor, own, begin)
+
+    def packed(self, packed: torch.ScriptObject, origin: Origin) -> None:
+        """Note an object that an operator packed weights into."""
+        self._packed[_prints(values_in(packed))] = origin
+
+    def of_packed(self, packed: torch.ScriptObject) -> Origin:
+        """Return the origin of weights that lie in an object; a source if no operator packed them."""
+        values = values_in(packed)
+        prints = _prints(values)
+        origin = self._packed.get(prints)
+        if origin is None:
+            numbers = [self._source(tensor) for tensor in values]
+            for number, tensor in zip(numbers, values, strict=True):
+                self._read(self.sources[number], tensor, view_of(tensor), Use.WEIGHT)
+                self.sources[number].shown.append(tensor)  # keeps its place in memory from being used again
+            origin = self._packed[prints] = Origin(Kind.WEIGHT, frozenset(numbers))
+        return origin
 
     def source_of(self, tensor: Tensor) -> int | None:
         """Return the number of the source that a tensor is, or None if it was computed."""
@@ -138,18 +194,39 @@ class Provenance:
             origin = self.of(tensor, use)
             kind |= origin.kind
             sources |= origin.sources
-        return Origin(kind & ~Kind.PRODUCT, frozenset() if Kind.IMAGE in kind else sources)
+        return Origin(kind & ~Kind.PRODUCT, sources)
 
-    def unread(self) -> tuple[str, ...]:
-        """Return the names of the parameters that no operator read."""
-        read = {name for source in self.sources if source.views for name in source.names}
-        return tuple(name for *_, inside in self._regions for name, _ in inside if name not in read)
+    def unread(self) -> dict[str, Tensor]:
+        """Return the parameters of which not all elements were read, each with a map of the others."""
+        found = {}
+        for start, _, itemsize, inside in self._regions:
+            number = self._numbers.get(start)
+            source = None if number is None else self.sources[number]
+            if source is not None and source.recast:  # its elements are not those that were read
+                continue
+            views = source.views if source is not None else {}
+            missing = [(name, part) for name, part in inside if view_of(part) not in views]
+            if missing:
+                seen = _seen(views, start, itemsize, [part for _, part in missing])
+                for name, part in missing:
+                    left = ~seen.as_strided(part.shape, part.stride(), (part.data_ptr() - start) // itemsize)
+                    if left.any():
+                        found[name] = left
+        return found
+
+    def unmultiplied(self) -> dict[str, Tensor]:
+        """Return the parameters that are no factor of any product that was seen, each with a map of all."""
+        used = {name for source in self.sources if Use.WEIGHT in source.use for name in source.names}
+        parts = [pair for *_, inside in self._regions for pair in inside]
+        return {name: torch.ones(part.shape, dtype=torch.bool) for name, part in parts if name not in used}
 
     @staticmethod
     def _read(source: Source, tensor: Tensor, view: View, use: Use) -> None:
         source.use |= use
         if view not in source.views:
             source.views[view] = distinct(tensor)
+            if source.undeclared:
+                source.shown.append(tensor.detach())
             if tensor.element_size() < source.itemsize:
                 source.recast, source.itemsize = True, tensor.element_size()
         if source.print is None and source.undeclared:
@@ -166,17 +243,45 @@ class Provenance:
         names: tuple[str, ...] = ()
         declared = 0
         room, itemsize = room_of(tensor), tensor.element_size()
-        place = tensor.data_ptr() if has_storage(tensor) else 0
-        # Empty tensors have no place, and a region begins at one.
-        index = bisect.bisect_right(self._regions, place, key=lambda region: region[0]) - 1 if place else -1
-        if index >= 0 and place < sum(self._regions[index][:2]):
-            start, room, itemsize, inside = self._regions[index]
+        region = self._region(tensor)
+        if region is not None:
+            start, room, itemsize, inside = region
             if start in self._numbers:
                 return self._numbers[start]
-            names, declared = tuple(name for name, _ in inside), sum(numel for _, numel in inside)
+            names = tuple(name for name, _ in inside)
+            declared = sum(self._declared[name] for name in names)
             self._numbers[start] = len(self.sources)
         self.sources.append(Source(names, declared, room, itemsize))
         return len(self.sources) - 1
+
+    def _region(self, tensor: Tensor) -> tuple[int, int, int, list[tuple[str, Tensor]]] | None:
+        """Return the parameters' memory that a tensor begins in."""
+        place = tensor.data_ptr() if has_storage(tensor) else 0
+        # Empty tensors have no place, and a region begins at one.
+        index = bisect.bisect_right(self._regions, place, key=lambda region: region[0]) - 1 if place else -1
+        if index < 0 or place >= sum(self._regions[index][:2]):
+            return None
+        return self._regions[index]
+
+
+def _seen(views: Iterable[View], start: int, itemsize: int, parts: Sequence[Tensor]) -> Tensor:
+    """Return which elements of memory some views show, as a map that is long enough for some parts of it."""
+    places = [((place - start) // itemsize, shape, steps) for place, shape, steps in views]
+    places += [((part.data_ptr() - start) // itemsize, part.shape, part.stride()) for part in parts]
+    ends = [
+        place + sum((side - 1) * step for side, step in zip(shape, steps, strict=True)) + 1
+        for place, shape, steps in places
+    ]
+    seen = torch.zeros(max(ends), dtype=torch.bool)
+    for place, shape, steps in places[: len(places) - len(parts)]:
+        single = [1 if step == 0 else side for side, step in zip(shape, steps, strict=True)]
+        seen.as_strided(single, steps, place).fill_(True)
+    return seen
+
+
+def _prints(values: Iterable[Tensor]) -> tuple[tuple[int, str, str], ...]:
+    """Return fingerprints of several tensors."""
+    return tuple(map(print_of, values))
 
 
 class DerivedWeights:
@@ -196,11 +301,14 @@ class DerivedWeights:
         self._sources: dict[str, set[int]] = defaultdict(set)
 
     def note(self, factor: Tensor, origin: Origin) -> None:
-        """Note a factor whose origin holds no image."""
+        """Note a factor that does not depend on the image."""
         for number in origin.sources:
             self._provenance.sources[number].use |= Use.WEIGHT
         if self._provenance.source_of(factor) is not None:
             return
+        made = Kind.BITS | Kind.RANDOM | Kind.RANGE
+        if Kind.IMAGE in origin.kind and not origin.kind & made:
+            return  # merged or scaled by the image, from weights that count
         if Kind.BITS in origin.kind:
             how = "packed"
         elif origin.kind & (Kind.RANDOM | Kind.RANGE):

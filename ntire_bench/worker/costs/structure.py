@@ -1,0 +1,81 @@
+"""Tells what a network has learned from what its code has made: masks, coordinates, sines. Worker only.
+
+Learned numbers hardly repeat, and follow no rule. So what a table holds is told from its values: it may be
+made in PyTorch or in NumPy, in the constructor or in forward, and it may lie in the checkpoint, too.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor
+
+__all__ = ["different_rows", "following", "packed_size"]
+
+_BYTES = 4  # of a value of 32 bits
+_LONG = 16  # values of a line along which a rule is looked for
+_BEGIN = 4  # numbers that such a line follows from: two values, and how two give the next
+_EXACT = 2e-3  # of the largest value; angles of some thousand in 32 bits are exact to that
+_MOST_LINES = 100_000
+
+
+def packed_size(values: Tensor) -> int:
+    """Return how many values of 32 bits a tensor's bytes take when they are compressed.
+
+    Coordinates, masks and sines of both coordinates take next to nothing, as the same numbers come again and
+    again in the same order, along rows or along columns. Learned numbers take all of their room, and rounded
+    to eight bits a quarter of it.
+
+    >>> packed_size(torch.arange(64.0).repeat(64, 1)) < 64 * 64 // 16
+    True
+    """
+    content = values.detach().cpu()
+    content = content.float() if content.is_floating_point() else content
+    columns = content.flatten(0, -2).T if content.ndim > 1 else content
+    sizes = [len(zlib.compress(order.contiguous().numpy().tobytes(), 9)) for order in (content, columns)]
+    return -(-min(sizes) // _BYTES)
+
+
+def different_rows(values: Tensor) -> int:
+    """Return how many values the different rows of a tensor have: one kernel for every channel is one kernel.
+
+    >>> different_rows(torch.ones(16, 1, 3, 3))
+    9
+    """
+    if values.ndim < 2 or not values.numel():
+        return values.numel()
+    return int(torch.unique(values.flatten(1).float(), dim=0).numel())
+
+
+def following(values: Tensor) -> int:
+    """Return how many numbers a tensor follows from: four for each line in which two values give the next.
+
+    So do sines of any frequency, ramps and powers, and sums of two of them.
+
+    Args:
+        values: Of any type; along one dimension there must be sixteen values at least.
+
+    Returns:
+        The number of elements where not all lines along any dimension follow such a rule.
+
+    >>> following(torch.sin(torch.arange(64.0)[:, None] * torch.tensor([0.1, 0.7])))
+    8
+    """
+    fewest = values.numel()
+    for dimension, side in enumerate(values.shape):
+        lines = values.numel() // max(1, side)
+        if side < _LONG or lines > _MOST_LINES or _BEGIN * lines >= fewest:
+            continue
+        table = values.movedim(dimension, -1).reshape(lines, side).double().cpu()
+        if bool(torch.isfinite(table).all()) and _follows(table):
+            fewest = _BEGIN * lines
+    return fewest
+
+
+def _follows(lines: Tensor) -> bool:
+    """Return whether each value of a line (lines x values) is the same mixture of the two before it."""
+    pairs, after = torch.stack((lines[:, :-2], lines[:, 1:-1]), -1), lines[:, 2:, None]
+    size = lines.abs().amax(1).clamp_min(1e-30)
+    how = torch.linalg.lstsq(pairs, after, driver="gelsd").solution
+    return bool(((pairs @ how - after).abs().amax((1, 2)) <= _EXACT * size).all())
