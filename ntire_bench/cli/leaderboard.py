@@ -42,8 +42,8 @@ __all__ = ["leaderboard"]
     default="table",
     show_default=True,
     help="What to write; site: a folder of pages with plots, named with --output; challenge: its "
-    "results.txt, with RGB PSNR; codabench: scores.json and detailed_results.html of one team, into the folder "
-    "--output.",
+    "results.txt, with RGB PSNR; codabench: scores.json and detailed_results.html of one team, into the "
+    "folder --output.",
 )
 @click.option(
     "--reference", metavar="NAME", help="Show a reference instead: ntire2024, or one that was kept."
