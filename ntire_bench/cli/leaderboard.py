@@ -74,7 +74,7 @@ __all__ = ["leaderboard"]
     "--output",
     "-o",
     type=PATH,
-    help="File to write instead of standard output; of a site and of codabench, the folder.",
+    help="File to write instead of standard output; of site and codabench, the folder.",
 )
 @comparison_options
 @json_flag
@@ -101,10 +101,12 @@ def leaderboard(
 
     Exit status: 0, or 1 where there is nothing to rank.
     """
-    if fmt != "site" or among:
-        refuse_comparison(comparison)
     if team is not None and (fmt != "codabench" or reference or among):
         raise UsageError("--team goes with records and --format codabench", remedy="leave one of them out")
+    if fmt != "site":
+        refuse_comparison(comparison)
+    elif among:
+        raise UsageError("--among has no site", remedy="use another --format, or leave --among out")
     given = {
         "--protocol": protocol_name,
         "--from": otherwise.records_of,
@@ -130,10 +132,8 @@ def leaderboard(
         )
     if fmt == "codabench":
         _write_codabench(board, output, as_json)
-    elif fmt == "site" and board.rows:
-        write_site(board, output, comparison, as_json=as_json)
     elif fmt == "site":
-        _show(board, "json" if as_json else "table", None, notes=notes)
+        write_site(board, output, comparison, as_json=as_json)
     else:
         _show(board, "json" if as_json else fmt, output, notes=notes)
     if not board.rows:

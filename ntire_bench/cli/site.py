@@ -73,7 +73,7 @@ def refuse_comparison(comparison: Comparison) -> None:
 
 
 def write_site(board: Board, folder: Path | None, comparison: Comparison, *, as_json: bool) -> None:
-    """Write a board as a folder of pages, and say where it is.
+    """Write a board as a folder of pages, and say where it is; nothing where there is nothing to rank.
 
     Args:
         board: The ranking.
@@ -89,6 +89,10 @@ def write_site(board: Board, folder: Path | None, comparison: Comparison, *, as_
 
     if folder is None:
         raise UsageError("a site is a folder, and none is named", remedy="name one with --output FOLDER")
+    if not board.rows:  # what to do about it is told by the command
+        if as_json:
+            print_json({"site": None, "complete": False, "index": None, "team_pages": 0})
+        return
     images = None
     if comparison.sr_dir is not None:
         if comparison.hr_dir is None and not board.sample:

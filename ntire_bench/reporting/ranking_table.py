@@ -46,7 +46,10 @@ def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]
         f'<span style="--part: var(--{part})">{name} ({getattr(weights, part):g})</span>'
         for part, name in _PARTS
     )
-    marks = "The line on a bar is the 95 % interval, the dashed line the baseline; → goes beyond the scale."
+    scale = bar_scale(board)
+    marks = "The line on a bar is the 95 % interval, the dashed line the baseline."
+    if any(row.score and row.score.final is not None and row.score.final > scale for row in board.rows):
+        marks += " → goes on beyond the bar."
     yield f'<p class="key">Bars, the shorter the better: {key}{marks}</p>'
     yield (
         '<div class="tools" id="ranking-tools" hidden><label>Search <input type="search" '
@@ -63,7 +66,6 @@ def lines(board: Board, links: Mapping[str, str] | None = None) -> Iterator[str]
         if name == "final":
             yield '<th scope="col" class="parts">Its parts</th>'
     yield "</tr></thead>"
-    scale = bar_scale(board)
     status = ""
     for place, row in enumerate(board.rows):
         if row.status != status:

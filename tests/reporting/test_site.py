@@ -16,14 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imported_results import imported, published_text
 from PIL import Image
-from site_records import NASTY, board_in, records, site_record, write_sr_images
+from site_records import NASTY, RULES, board_in, records, site_record, write_sr_images
 
 from ntire_bench.data.images import read_png, write_png
 from ntire_bench.data.sample import sample_dir
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.metrics.psnr import psnr
-from ntire_bench.ranking.board import board_from_reference
-from ntire_bench.records.record import ImageResult
+from ntire_bench.ranking.board import board_from_reference, build
+from ntire_bench.records import store
+from ntire_bench.records.record import Audit, ImageResult
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site import site as sites
 from ntire_bench.reporting.site.crops import SrImages, make_crops
@@ -254,6 +255,20 @@ def test_gains_are_over_the_baseline_and_spread_is_of_the_calls():
     (line,) = team.images_of(dataclasses.replace(record, splits=splits), "y")
     assert line["gain"] == pytest.approx(28.55 - 28.60) and line["base"] == 28.60
     assert line["spread"] == pytest.approx(100 * (10.0 - 9.0) / 2 / 10.0)  # 10th percentile: the first of six
+
+
+@pytest.mark.parametrize(("which", "scored"), [("audited", "second"), ("official", "first")])
+def test_where_two_counts_differ_both_are_told_and_which_one_is_scored(tmp_path, which, scored):
+    record = site_record(1, "Ann", flops=12_000_000_000)
+    audited = dataclasses.replace(
+        record.complexity, audit=Audit(flops=15_000_000_000, params=record.complexity.params)
+    )
+    store.save(dataclasses.replace(record, complexity=audited), tmp_path / "results")
+    board = build(store.load_all(tmp_path / "results")[0], RULES, which=which)
+    write(board, tmp_path / "out")
+    text = pages(tmp_path / "out")["teams/01_Ann.html"].text
+    said = "12.000 G by the challenge's own count, 15.000 G by what the audit found"
+    assert f"FLOPs: {said}; the {scored} is scored." in text and "Parameters: " not in text
 
 
 def image(name: str, runtime: float, psnr: float | None, side: int = 1000) -> ImageResult:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ntire_bench.errors import RecordError
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Finding, ImageResult, Record
-from ntire_bench.records.scored_costs import scored_flops, scored_params
 from ntire_bench.reporting.stability_text import cause_in_words, histogram_limit
 
 if TYPE_CHECKING:
@@ -67,26 +66,23 @@ def findings_of(record: Record, row: Row) -> list[dict[str, Any]]:
     ]
 
 
-def costs_of(record: Record) -> list[dict[str, Any]]:
-    """Return parameters and FLOPs: {name, unit, scored, official, differs}, in M and G.
+def costs_of(row: Row) -> list[dict[str, Any]]:
+    """Return parameters and FLOPs where two counts differ: {name, unit, official, audited}, in M and G.
 
-    `scored` counts what the audit found; `official` is the sum over parameters() and fvcore's total.
+    Args:
+        row: `official` is the sum over parameters() and fvcore's total, `audited` what the audit found.
     """
-    complexity = record.complexity
-    if complexity is None:
+    counts = row.entry.counts
+    if counts is None:
         return []
+    both = (
+        ("Parameters", "M", counts.params / 1e6, counts.audited_params / 1e6),
+        ("FLOPs", "G", counts.flops / 1e9, counts.audited_flops / 1e9),
+    )
     return [
-        {
-            "name": name,
-            "unit": unit,
-            "scored": scored / by,
-            "official": official / by,
-            "differs": scored != official,
-        }
-        for name, unit, by, scored, official in (
-            ("Parameters", "M", 1e6, scored_params(complexity), complexity.params),
-            ("FLOPs", "G", 1e9, scored_flops(complexity), complexity.flops),
-        )
+        {"name": name, "unit": unit, "official": official, "audited": audited}
+        for name, unit, official, audited in both
+        if official != audited
     ]
 
 
