@@ -28,7 +28,7 @@ class Observation:
         constants: Elements of other undeclared tensors, of small ones; statistics of norms and indices do not
             count.
         tables: Of larger ones, by a name that says what lies in their memory: how many elements are read, and
-            how many constants these are; none where their values repeat, as in masks and coordinates.
+            how many constants these are; none where patterns repeat, as in masks and coordinates.
         generated: Elements of weights that forward makes of random numbers, ranges or nothing.
         packed: Elements of weights unpacked in forward, less the elements they were unpacked from.
         expanded: Elements of weights computed in forward, less the elements they were computed from.

@@ -103,7 +103,6 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("25_packed", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("25_mixed", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("25_digits", "params-packed", REJECT, _COMMON + _UNDECLARED),
-    ("25_halves", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("26_late", "params-changed", REJECT, _COMMON + _UNDECLARED + 24),
 ]
 

@@ -141,6 +141,7 @@ def test_work_by_hand_costs_what_it_replaces() -> None:
         (lambda n, x: x + RAMP, {"tables": 0}),
         (lambda n, x: x + SINES, {"tables": 4 * 24}),
         (lambda n, x: x + NOISE, {"tables": HW}),
+        (lambda n, x: x + EIGHT_BITS / 255, {"tables": HW}),
         (lambda n, x: torch.empty_like(x).copy_(x), {}),
         (lambda n, x: torch.add(x, 1, out=torch.empty_like(x)), {}),
     ],
@@ -157,6 +158,7 @@ ONES = torch.ones(24)
 REPEATED = torch.rand(1, 1, 9, 9).repeat(3, 1, 1, 1)
 RAMP = torch.arange(24.0).repeat(40, 1)
 SINES = torch.cos(torch.arange(40.0)[:, None] * torch.logspace(-3, 0, 24))
+EIGHT_BITS = torch.randint(0, 256, (40, 24), dtype=torch.uint8)
 NOISE = torch.rand(40, 24)
 CONSTANT = torch.rand(24, 24)
 INDEX = torch.randperm(24)

@@ -23,14 +23,21 @@ class Factors:
     """Factors of products in all looks at one network, so far as they come from the image."""
 
     def __init__(self) -> None:
-        self._before: dict[int, list[Tensor]] = defaultdict(list)
-        self._now: dict[int, list[Tensor]] = defaultdict(list)
+        self._images: list[Tensor] = []
+        self._image = -1  # place of the present one among them
+        self._seen: dict[int, list[tuple[int, Tensor]]] = defaultdict(list)  # with the image's place
 
-    def next_image(self) -> None:
-        """Begin with another image."""
-        for elements, samples in self._now.items():
-            self._before[elements] += samples
-        self._now.clear()
+    def next_image(self, image: Tensor) -> None:
+        """Begin with another image, or with one that was there before: the same factors say nothing then.
+
+        Args:
+            image: The network's input.
+        """
+        kept = image.detach().cpu()
+        alike = [place for place, other in enumerate(self._images) if torch.equal(other, kept)]
+        if not alike:
+            self._images.append(kept.clone())
+        self._image = alike[0] if alike else len(self._images) - 1
 
     def is_constant(self, factor: Tensor) -> bool:
         """Say whether there was the same factor on another image, whatever it was multiplied by as a whole.
@@ -43,9 +50,11 @@ class Factors:
         sample = _sample(factor)
         if sample is None:
             return False
-        if any(float((sample - other).norm()) <= _ALIKE for other in self._before[factor.numel()]):
+        seen = self._seen[factor.numel()]
+        others = [other for image, other in seen if image != self._image]
+        if any(float((sample - other).norm()) <= _ALIKE for other in others):
             return True
-        self._now[factor.numel()].append(sample)
+        seen.append((self._image, sample))
         return False
 
 

@@ -120,7 +120,7 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
         SubmissionError: The network fails on this image.
     """
     before = dict(upscaler.found_pads)
-    factors_of(upscaler.network).next_image()
+    factors_of(upscaler.network).next_image(image)
     try:
         output, observed, unread = _observed(upscaler, image, whole=False, finite=True)
         if unread:

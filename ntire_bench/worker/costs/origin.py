@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ntire_bench.worker.costs.structure import different_rows, different_values, following
+from ntire_bench.worker.costs.structure import different_rows, following, packed_size
 
 __all__ = [
     "FEWEST",
@@ -30,9 +30,7 @@ __all__ = [
 View = tuple[int, torch.Size, tuple[int, ...]]
 
 FEWEST = 64  # values; of fewer, equal ones are not looked for
-REPEATED = (
-    8  # times, on average: a sine of a row is there for every column, numbers that were learned are not
-)
+REPEATED = 12  # times smaller when compressed: learned numbers are not, even if rounded to two bits
 
 
 class Kind(enum.Flag):
@@ -129,12 +127,12 @@ class Source:
     def constants(self) -> int:
         """Return how many constants these are.
 
-        None where values repeat, as in masks and coordinates; of lines that follow a rule, what begins them.
+        None where patterns repeat, as in masks and coordinates; of lines that follow a rule, their begin.
         """
         if self.declared or self.undeclared <= FEWEST:
             return self.undeclared
         parts = [real(tensor) for tensor in self.shown]
-        if REPEATED * sum(map(different_values, parts)) <= self.undeclared:
+        if REPEATED * sum(map(packed_size, parts)) <= self.undeclared:
             return 0
         rule = sum(map(following, parts))
         return rule if 2 * rule <= self.undeclared else self.undeclared

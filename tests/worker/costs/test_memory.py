@@ -77,9 +77,12 @@ def test_elements_of_a_parameter_that_nobody_read_are_known() -> None:
 
 def test_a_factor_is_constant_that_another_image_had_too() -> None:
     factors, weight = Factors(), torch.rand(30, 30) - 0.5
+    factors.next_image(torch.zeros(1, 3, 8, 8))
     assert not factors.is_constant(weight)
     assert not factors.is_constant(weight)  # used twice on one image
-    factors.next_image()
+    factors.next_image(torch.zeros(1, 3, 8, 8))
+    assert not factors.is_constant(weight)  # nor on the same image again
+    factors.next_image(torch.ones(1, 3, 8, 8))
     assert factors.is_constant(weight + 1e-6)
     assert factors.is_constant(weight * -3)  # scaled as a whole
     assert not factors.is_constant(weight + 0.01 * torch.rand(30, 30))
