@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.ranking.entry import WhichCosts
     from ntire_bench.records.record import Record
     from ntire_bench.reporting.render import Format
     from ntire_bench.submissions.catalogue import Catalogue
@@ -204,38 +205,64 @@ def leaderboard(
     channel: Channel | None = None,
     device: str | None = None,
     reference: str | None = None,
+    references: PathLike = "leaderboard/references",
+    records_of: str | None = None,
+    weights: Mapping[str, float] | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    costs: WhichCosts = "audited",
 ) -> Leaderboard:
     """Rank the records of a results folder, or show a published table.
 
     Args:
         results: The folder.
-        protocol: Name of the rules; None for the default's records, or those of the only rules that have any.
+        protocol: Name or TOML file of the rules; None for the default's records, or those of the only rules
+            that have any.
         channel: "y" or "rgb", to compare with the thresholds in; None: as the protocol says.
         device: Part of a device's name or of what else was measured with, such as "torch 2.11", or "cuda" or
             "cpu"; None for the class of device, driver, libraries, CPU and threads with the most teams.
-        reference: Name of a published table to show in place of the records, such as "ntire2024".
+        reference: Name of a published table to show in place of the records, such as "ntire2024", or of a
+            results file that was kept with `ntire-bench reference add`.
+        references: Folder of such files.
+        records_of: Name of the rules that the records were made under, where `protocol` is to rank them anew.
+        weights: By "runtime", "flops" and "params", in place of the rules' own; they add up to 1.
+        thresholds: By split [dB], in place of the rules' own.
+        costs: "audited" or "official": what the audit found where that is more, or fvcore's FLOPs and
+            parameters() alone.
 
     Returns:
-        A board: `rows` in order, `left_out` with the reasons, `notes` for the reader.
+        A board: `rows` in order, `left_out` with the reasons, `notes` for the reader; `anew` says who moved
+        where it is not by the rules that the records were made under.
 
     Raises:
-        UsageError: There is no such protocol or published table, or nothing was measured on `device`.
+        UsageError: There is no such protocol or published table, nothing was measured on `device`, or the
+            weights do not add up to 1.
 
     >>> board = leaderboard(reference="ntire2024")
     >>> [(row.rank, row.entry.name) for row in board.rows[:3]]
     [(1, 'XiaomiMM'), (2, 'Cao Group'), (3, 'BSR')]
     """
-    from ntire_bench.ranking.board import board_from_reference
+    from ntire_bench.ranking.anew import changes_of
+    from ntire_bench.ranking.named import board_named
     from ntire_bench.ranking.stored import board_of_records
 
+    changes = changes_of(weights, thresholds, costs)
     if reference is not None:
-        board = board_from_reference(reference)
+        board = board_named(Path(references), reference, changes)
     else:
-        board = board_of_records(Path(results), protocol, channel, device)
+        board = board_of_records(
+            Path(results), protocol, channel, device, records_of=records_of, changes=changes
+        )
     return Leaderboard(**{field.name: getattr(board, field.name) for field in dataclasses.fields(board)})
 
 
-def render(board: Board, fmt: Format = "table", *, width: int | None = None, color: bool = False) -> str:
+def render(
+    board: Board,
+    fmt: Format = "table",
+    *,
+    width: int | None = None,
+    color: bool = False,
+    notes: bool = False,
+) -> str:
     """Return a leaderboard as text: "table", "md", "csv", "json", "latex", "html" or "challenge".
 
     Args:
@@ -243,6 +270,7 @@ def render(board: Board, fmt: Format = "table", *, width: int | None = None, col
         fmt: The format.
         width: Columns of the table; 100 where it is None. The other formats have no width.
         color: Whether the table holds colour codes.
+        notes: Whether Markdown and LaTeX, which are for papers, hold all notes as the other formats do.
 
     Raises:
         UsageError: There is no such format.
@@ -252,7 +280,7 @@ def render(board: Board, fmt: Format = "table", *, width: int | None = None, col
     """
     from ntire_bench.reporting import render as formats
 
-    return formats.render(board, fmt, width=width, color=color)
+    return formats.render(board, fmt, width=width, color=color, notes=notes)
 
 
 def prepare(

@@ -39,7 +39,9 @@ def one_line(text: str, most: int | None = None) -> str:
     """
     if most is not None and len(text) > most:
         text = text[:most] + "…"
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():  # most texts are, and this is much faster than to look at each character
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())
 
 
 def giga(count: float) -> str:

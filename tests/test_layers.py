@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import pytest
 from places import ROOT
+from record_factory import make_record
 
 import ntire_bench
+from ntire_bench.records import store
 
 PACKAGE = ROOT / "ntire_bench"
 
@@ -327,6 +329,7 @@ def test_help_and_version_load_nothing_heavy(option):
 
 
 def test_the_leaderboard_loads_no_torch(tmp_path):
+    store.save(make_record(), tmp_path)
     arguments = ["leaderboard", "--results", str(tmp_path)]
     loaded = loaded_by(f"from ntire_bench.cli import main\nmain.main({arguments}, standalone_mode=False)")
     assert "rich" in loaded and not loaded & HEAVY

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from ntire_bench.challenge_results.file import ResultsRow
 from ntire_bench.protocols.protocol import Protocol
-from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.records.record import NO_ID, Complexity, Finding, Measurement, SplitResult, SubmissionInfo
 
 __all__ = ["UNKNOWN", "ParsedRow", "parse_row", "submission_info"]
 
 UNKNOWN = "unknown"
+_SPLITS = ("valid", "test")  # that a results file has columns for
 # Fields of a record that no results file has values for.
 _NEVER_GIVEN = (
     "submission.file",
@@ -91,7 +91,7 @@ def parse_row(row: ResultsRow, protocol: Protocol) -> ParsedRow:
     parsed = ParsedRow()
     complexity = _complexity(row, protocol, parsed)
     splits = {}
-    for split in JUDGED_SPLITS:
+    for split in _SPLITS:
         result = _split(row, split, parsed)
         if result is not None:
             splits[split] = result
@@ -236,7 +236,7 @@ def _average(row: ResultsRow, splits: dict[str, SplitResult], parsed: ParsedRow)
 def _first_images(row: ResultsRow, parsed: ParsedRow) -> None:
     """Warn where the first image was timed before the network was warm, and say what that did to averages."""
     slow = []
-    for split in JUDGED_SPLITS:
+    for split in _SPLITS:
         samples = row.images(f"{split}_runtime")
         if len(samples) < 2 or not all(0 < value < _MOST_MS for value in samples):
             continue

@@ -138,6 +138,8 @@ def remarks(board: Board) -> list[str]:
             f"for runtimes alone, whose quotient is up to {max(ratios):.1%} off: imported again, it gives "
             "other scores."
         )
+    if others := [split for split in board.protocol.splits if split not in ("valid", "test")]:
+        texts.append(f"The file has no room for the splits {', '.join(others)}: they are not in it.")
     if board.left_out:
         texts.append(f"Not in the file: {len(board.left_out)} records that are left out of the ranking.")
     return texts

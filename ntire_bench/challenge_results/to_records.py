@@ -21,10 +21,11 @@ from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import entry_from_record
+from ntire_bench.ranking.rules import info_of
 from ntire_bench.records import store
-from ntire_bench.records.record import ErrorInfo, Finding, Imported, Measurement, ProtocolInfo, Record
+from ntire_bench.records.record import ErrorInfo, Finding, Imported, Measurement, Record
 
-__all__ = ["ImportedRow", "find_baseline", "keep", "left_over", "to_records"]
+__all__ = ["ImportedRow", "all_kept", "find_baseline", "keep", "left_over", "to_records"]
 
 # FLOPs per ms over the baseline's. The highest in Table 1 of the 2024 report is 2.3 (KLETech-CEVI); runtimes
 # in seconds are 1,000 times too small.
@@ -150,6 +151,19 @@ def keep(records: Iterable[Record], results: str | os.PathLike[str]) -> list[Imp
     return rows
 
 
+def all_kept(records: Iterable[Record], results: str | os.PathLike[str]) -> bool:
+    """Say whether a results folder holds each of these rows with the same content, and no other record.
+
+    Args:
+        records: Of one import.
+        results: The results folder.
+    """
+    records = list(records)
+    stored, problems = store.load_all(results)
+    there = {_content(item.record) for item in stored}
+    return not problems and there == {_content(record) for record in records}
+
+
 def left_over(records: Iterable[Record], results: str | os.PathLike[str]) -> list[store.Stored]:
     """Return the stored records of earlier imports whose rows are no longer in the file.
 
@@ -189,7 +203,7 @@ def _record(
 ) -> Record:
     common: dict[str, Any] = {
         "created_utc": created_utc,
-        "protocol": ProtocolInfo(name=protocol.name, sha256=protocol.sha256),
+        "protocol": info_of(protocol),
         "submission": submission_info(row.model),
         "rounds": 1,
         "psnr_channel": "rgb",

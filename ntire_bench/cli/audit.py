@@ -35,7 +35,7 @@ def audit(
     For an organizer to send. Nothing is run for it: all of it is in the record.
     """
     from ntire_bench.cli import terminal
-    from ntire_bench.protocols import protocol
+    from ntire_bench.ranking.rules import rules_for
     from ntire_bench.ranking.trust import word_on
     from ntire_bench.records import store
     from ntire_bench.records.accepted import load_accepted
@@ -46,7 +46,7 @@ def audit(
     path = record_file if team is None else newest_record(results, protocol_name, team).path
     assert path is not None
     record = store.load(path)
-    rules = protocol.load(protocol_name or record.protocol.name)
+    rules = rules_for(record, path, protocol_name)
     accepted, problems = load_accepted(path.parent)
     for problem in problems:
         terminal.tell(str(problem))

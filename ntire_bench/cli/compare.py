@@ -127,7 +127,7 @@ def compare(
 def _draw(found: Comparison, record: Record, plot: Path, save_dirs: tuple[Path, ...], images: Images) -> None:
     """Draw the crops that differ most, from SR images that were saved."""
     from ntire_bench.cli import terminal
-    from ntire_bench.protocols import protocol
+    from ntire_bench.ranking.rules import rules_for
     from ntire_bench.reporting.comparison_text import names
     from ntire_bench.reporting.crops_plot import plot_crops
     from ntire_bench.reporting.picture import refuse_other_suffix
@@ -142,16 +142,16 @@ def _draw(found: Comparison, record: Record, plot: Path, save_dirs: tuple[Path, 
             found="no image that both were run on and that has a PSNR",
             remedy="leave --plot out",
         )
+    rules = rules_for(record, Path(record.submission.file), None)
     first, last = (save_dirs or (Path("results"),))[0], (save_dirs or (Path("results"),))[-1]
     splits = images.split_names if images.splits else list(dict.fromkeys(one.split for one in wanted))
     with terminal.progress_bar() as progress:
         data = choose_data(
             splits,
             images.data_dir,
-            record.protocol.name,
+            rules,
             lambda done, total: progress("checking images", done, total),
         )
-    rules = protocol.load(record.protocol.name)
     crops = most_different(
         found, data.splits, (first, last), most=_MOST_CROPS, scale=rules.scale, border=rules.border
     )

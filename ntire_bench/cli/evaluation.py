@@ -81,10 +81,16 @@ def images_and_options(
     """
     from ntire_bench.cli import terminal, wording
     from ntire_bench.measuring.options import isolation_of
+    from ntire_bench.protocols import protocol as protocols
     from ntire_bench.workflows.data import choose_data
     from ntire_bench.workflows.options import options_for
 
     names = request.images.split_names
+    if request.images.splits is None and request.protocol_name is not None:
+        judged = protocols.load(request.protocol_name).splits
+        if "valid" not in judged:  # the default of --splits
+            names = [*judged, *(name for name in names if name not in ("valid", *judged))]
+            terminal.tell(f"Splits of the rules, as --splits names none: {', '.join(names)}.")
     with terminal.progress_bar() as progress:
         data = choose_data(
             names,

@@ -65,13 +65,13 @@ class Wanted:
 
 def judge_record(file: Path, request: Request) -> Judged:
     """Judge a stored record, with what an organizer has accepted beside it."""
-    from ntire_bench.protocols import protocol
     from ntire_bench.ranking.gate import gate as judge
+    from ntire_bench.ranking.rules import rules_for
     from ntire_bench.records import store
     from ntire_bench.reporting.gate_reports import Judged
 
     record = store.load(file)
-    rules = protocol.load(request.protocol_name or record.protocol.name)
+    rules = rules_for(record, file, request.protocol_name)
     answer = judge(record, rules, request.channel or record.psnr_channel, _accepted_in(file.parent))
     return Judged(answer=answer, file=record.submission.file, seconds=0.0, record=relative(file))
 

@@ -19,10 +19,12 @@ from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.intake import intake
 from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.keygen import keygen
-from ntire_bench.cli.listing import leaderboard, list_, prepare
+from ntire_bench.cli.leaderboard import leaderboard
+from ntire_bench.cli.listing import list_, prepare
 from ntire_bench.cli.new import new
 from ntire_bench.cli.output import tell_error
 from ntire_bench.cli.pack import factsheet, pack
+from ntire_bench.cli.reference import reference
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
 from ntire_bench.cli.weights import fuse, zoo
@@ -117,6 +119,7 @@ main.add_command(audit)
 main.add_command(keygen)
 main.add_command(gate)
 main.add_command(import_)
+main.add_command(reference)
 main.add_command(fuse)
 main.add_command(factsheet)
 main.add_command(pack)

@@ -20,7 +20,8 @@ __all__ = ["import_"]
 @click.option(
     "--protocol",
     "protocol_name",
-    help="Rules to rank by, which the file does not name: ntire2024, ntire2025, ntire2026.  [required]",
+    help="Rules to rank by, which the file does not name: ntire2024, ntire2025, ntire2026, or a TOML file.  "
+    "[required]",
 )
 @click.option(
     "--baseline",
@@ -61,7 +62,7 @@ def import_(
     failed = [item.record for item in outcomes if item.record.error is not None]
     others = to_records.left_over(records, results)
     imported = outcomes[0].record.imported
-    board = stored_board(results, rules.name, None, imported.device_name if imported is not None else None)
+    board = stored_board(results, protocol_name, None, imported.device_name if imported is not None else None)
     if as_json:
         print_json(
             {

@@ -19,19 +19,19 @@ def newest_record(results: Path, protocol_name: str | None, team: str) -> Stored
 
     Args:
         results: The results folder.
-        protocol_name: None looks at all protocols.
+        protocol_name: Of rules, or their TOML file; None looks at all protocols.
         team: The id or name of the team, as a user writes it.
 
     Raises:
         UsageError: There is none, or several teams are called so.
     """
-    from ntire_bench.protocols.protocol import available
+    from ntire_bench.ranking.stored import rules_named
     from ntire_bench.records import store
     from ntire_bench.submissions.spelling import resolve
 
+    name = rules_named(results, protocol_name).name if protocol_name else None
     stored = [
         item
-        for name in ([protocol_name] if protocol_name else available())
         for item in store.load_all(results, name)[0]
         if item.record.status == "ok" and item.record.imported is None
     ]

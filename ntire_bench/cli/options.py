@@ -31,6 +31,7 @@ __all__ = [
     "options",
     "places",
     "protocol_option",
+    "references_folder",
     "results_folder",
     "see_that_it_can_measure",
     "taken_as",
@@ -114,9 +115,18 @@ results_folder = click.option(
     show_default=True,
     help="Folder of the records.",
 )
+references_folder = click.option(
+    "--references",
+    type=PATH,
+    default=Path("leaderboard/references"),
+    show_default=True,
+    help="Folder of the references that were kept with `reference add`.",
+)
 json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 protocol_option = click.option(
-    "--protocol", "protocol_name", help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo."
+    "--protocol",
+    "protocol_name",
+    help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo, or a TOML file of your own.",
 )
 channel_option = click.option(
     "--psnr-channel",

@@ -12,6 +12,7 @@ from ntire_bench.errors import NtireBenchError, UsageError
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.ranking.anew import Changes
     from ntire_bench.ranking.board import Board
 
 __all__ = ["json_is_printed", "print_json", "show_board", "stored_board", "tell_error", "write"]
@@ -25,6 +26,10 @@ def stored_board(
     channel: Channel | None,
     device: str | None,
     key: Path | None = None,
+    *,
+    records_of: str | None = None,
+    changes: Changes | None = None,
+    team: int | None = None,
 ) -> Board:
     """Rank the records of a results folder.
 
@@ -34,16 +39,21 @@ def stored_board(
         channel: "y" or "rgb"; None takes the protocol's.
         device: Name of the device whose records are ranked; None takes the one with the most teams.
         key: Of a public key, to rank only what is signed with it.
+        records_of: Name of the rules that the records were made under, where they are to be ranked by others.
+        changes: What is to be ranked otherwise than the rules say.
+        team: A team's number, where its records alone are wanted.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import board_of_records, protocols_with_records
 
-    if protocol_name is None:
+    if protocol_name is None and records_of is None:
         having = protocols_with_records(results)
         if len(having) > 1:
             text = f"Showing {having[0]}; there are records of {', '.join(having[1:])} too (--protocol)."
             terminal.tell(text)
-    return board_of_records(results, protocol_name, channel, device, key)
+    return board_of_records(
+        results, protocol_name, channel, device, key, records_of=records_of, changes=changes, team=team
+    )
 
 
 def show_board(board: Board) -> None:

@@ -113,8 +113,8 @@ def pack(
     see_that_it_can_measure()
     from ntire_bench.cli import terminal
     from ntire_bench.errors import MeasurementError, SubmissionError
-    from ntire_bench.protocols import protocol
-    from ntire_bench.protocols.protocol import available
+    from ntire_bench.ranking.rules import rules_for
+    from ntire_bench.ranking.stored import rules_named
     from ntire_bench.records import store
     from ntire_bench.records.version_1 import with_plain_runtimes
     from ntire_bench.submissions import models_folder
@@ -124,11 +124,11 @@ def pack(
     try:
         submission = models_folder.find(models, model_zoo).get(id)
         packing.member_names(submission)
-        names = [protocol_name] if protocol_name else available()
-        stored = [item for name in names for item in store.load_all(results, name)[0]]
+        name = rules_named(results, protocol_name).name if protocol_name else None
+        stored = store.load_all(results, name)[0]
         found = packing.record_of(submission, stored)
         record = with_plain_runtimes(store.load(found.path))
-        rules = protocol.load(record.protocol.name)
+        rules = rules_for(record, found.path, None)
         findings = _findings(submission, rules, machine)
         packing.refuse_rejected(submission, findings)
         told = packing.remarks(submission, record, rules, findings)

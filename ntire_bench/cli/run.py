@@ -125,7 +125,8 @@ def run(
     def board() -> Board:
         known = [item.record.environment for item in evaluated if not item.record.error]
         measured_on = next((str(class_of(one)) for one in known if one is not None), None)
-        return stored_board(results, data.protocol.name, request.channel, measured_on)
+        rules = request.protocol_name or data.protocol.name
+        return stored_board(results, rules, request.channel, measured_on)
 
     def what_there_is() -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +73,14 @@ def load_splits(
     *,
     scale: int = 4,
     border: int = 4,
+    folders: Mapping[str, str] | None = None,
     prefer_sample: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Split, ...]:
     """Find and check the pairs of some splits; every file is read once, none is decoded but the sample set's.
 
-    Split K is the folder pair DIV2K_LSDIR_K_HR, DIV2K_LSDIR_K_LR where either exists, else K_HR, K_LR.
+    Split K is the folder pair that `folders` names for it where either exists, else DIV2K_LSDIR_K_HR,
+    DIV2K_LSDIR_K_LR, else K_HR, K_LR.
     HR NAME.png belongs to LR NAMEx4.png, or NAME.png.
 
     Args:
@@ -87,6 +89,7 @@ def load_splits(
             its parent that holds a challenge folder of `names`; where none does, the sample set.
         scale: HR size over LR size.
         border: Pixels that the metrics crop off every side; decides which images are too small.
+        folders: Folder pairs of splits, without _HR and _LR.
         prefer_sample: Without a `data_dir`, take the sample set even where challenge folders are near.
         progress: Called with (files checked, files in all).
 
@@ -100,13 +103,16 @@ def load_splits(
     """
     pixel_cache.configured()
     names = list(dict.fromkeys(names))
-    root, is_sample = _locate(names, data_dir, prefer_sample)
+    folders = folders or {}
+    bases = {name: _bases(name, folders) for name in names}
+    challenge = [base for name in names for base in bases[name] if base != name or name in folders]
+    root, is_sample = _locate(challenge, data_dir, prefer_sample)
     problems = Problems()
     found: list[tuple[str, Path, dict[str, Path], dict[str, Path]]] = []
     for name in names:
-        base = _folder_base(name, root)
+        base = _folder_base(bases[name], root)
         if base is None:
-            problems.messages.append(_unknown_split(name, root, is_sample))
+            problems.messages.append(_unknown_split(name, bases[name], root, is_sample))
             continue
         hr_files, lr_files = (list_images(Path(f"{base}_{side}"), problems) for side in ("HR", "LR"))
         found.append((name, base, hr_files, lr_files))
@@ -189,7 +195,7 @@ def _decode(path: Path, sha256: str | None) -> Uint8:
     return image
 
 
-def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) -> tuple[Path, bool]:
+def _locate(challenge: Sequence[str], data_dir: Path | None, prefer_sample: bool) -> tuple[Path, bool]:
     """Return the folder that holds the folder pairs, and whether it is the sample set's."""
     if data_dir is not None:
         if not os.path.isdir(data_dir):  # unlike Path.is_dir it never raises
@@ -200,20 +206,29 @@ def _locate(names: Sequence[str], data_dir: Path | None, prefer_sample: bool) ->
             )
         return data_dir, sample.is_sample_dir(data_dir)
     for root in () if prefer_sample else PLACES:
-        if any(os.path.isdir(root / f"{_CHALLENGE}{name}_{side}") for name in names for side in ("HR", "LR")):
+        if any(os.path.isdir(root / f"{base}_{side}") for base in challenge for side in ("HR", "LR")):
             return root, False
     return sample.sample_dir(), True
 
 
-def _folder_base(name: str, root: Path) -> Path | None:
+def _bases(name: str, folders: Mapping[str, str]) -> list[str]:
+    """Return what the folder pair of a split may be called, without _HR and _LR, the likeliest first.
+
+    >>> _bases("test", {"test": "Night"})
+    ['Night', 'DIV2K_LSDIR_test', 'test']
+    """
+    return [base for base in dict.fromkeys((folders.get(name), f"{_CHALLENGE}{name}", name)) if base]
+
+
+def _folder_base(bases: Sequence[str], root: Path) -> Path | None:
     """Return the path of a split's folders without _HR and _LR, or None where neither exists."""
-    for base in (root / f"{_CHALLENGE}{name}", root / name):
-        if name and any(os.path.lexists(f"{base}_{side}") for side in ("HR", "LR")):
+    for base in (root / name for name in bases):
+        if any(os.path.lexists(f"{base}_{side}") for side in ("HR", "LR")):
             return base
     return None
 
 
-def _unknown_split(name: str, root: Path, is_sample: bool) -> str:
+def _unknown_split(name: str, bases: Sequence[str], root: Path, is_sample: bool) -> str:
     try:
         folders = {entry for entry in os.listdir(root) if os.path.isdir(root / entry)}
     except OSError as error:
@@ -221,7 +236,8 @@ def _unknown_split(name: str, root: Path, is_sample: bool) -> str:
         return str(DatasetError("cannot be listed", file=root, found=error.strerror, remedy=remedy))
     stems = {folder[:-3] for folder in folders if folder.endswith("_HR") and f"{folder[:-3]}_LR" in folders}
     there = ", ".join(sorted(stem.removeprefix(_CHALLENGE) for stem in stems)) or "none"
-    looked = f"{_CHALLENGE}{name}_HR, {_CHALLENGE}{name}_LR, {name}_HR or {name}_LR"
+    sides = [f"{base}_{side}" for base in bases for side in ("HR", "LR")]
+    looked = f"{', '.join(sides[:-1])} or {sides[-1]}"
     if is_sample:
         where, remedy = "the sample set", "give the folder that holds them with --data_dir"
     else:

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
-import sys
-from dataclasses import dataclass
-from typing import Any, Literal
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
 from ntire_bench import PACKAGE
 from ntire_bench.errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ntire_bench.protocols import toml
+from ntire_bench.text import one_line
 
 __all__ = [
     "DEFAULT_PROTOCOL",
     "SAMPLE_PROTOCOL",
     "Baseline",
+    "Channel",
+    "Datasets",
     "Protocol",
     "Thresholds",
     "Weights",
     "available",
+    "from_text",
+    "is_file_name",
     "load",
+    "shipped_with",
 ]
 
 DEFAULT_PROTOCOL = "ntire2024"
 SAMPLE_PROTOCOL = "sample"
 _FOLDER = PACKAGE / "protocols"
+_NAME = r"[A-Za-z0-9][\w.+-]{0,63}"
+_SUM_OFF = 1e-9
 
 Channel = Literal["y", "rgb"]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_Decibel = Annotated[float, Meta(ge=0, le=100)]
+_Cost = Annotated[float, Meta(gt=0)]
+_Count = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,23 +54,35 @@ class Thresholds:
     """The PSNR that a submission must reach.
 
     Attributes:
-        kind: "absolute": `valid` and `test` are the thresholds [dB]. "below_baseline": they are how far [dB]
-            the thresholds lie below the baseline's PSNR on the same images and channel.
+        kind: "absolute": the values are the thresholds [dB]. "below_baseline": they are how far [dB] the
+            thresholds lie below the baseline's PSNR on the same images and channel.
         decimals: Mean PSNR and threshold are rounded to this many decimals before they are compared.
-        valid: For the split "valid" [dB].
-        test: For the split "test" [dB].
+        valid: For the split "valid" [dB]; None where there is none.
+        test: For the split "test" [dB]; None where there is none.
+        splits: For other splits, by name [dB].
     """
 
     kind: Literal["absolute", "below_baseline"]
-    decimals: int
-    valid: float
-    test: float
+    decimals: Annotated[int, Meta(ge=0, le=6)]
+    valid: _Decibel | None = None
+    test: _Decibel | None = None
+    splits: dict[str, _Decibel] = field(default_factory=dict)
+
+    @property
+    def by_split(self) -> Mapping[str, float]:
+        """All values [dB] by the names of their splits, valid and test first.
+
+        >>> Thresholds(kind="absolute", decimals=2, test=26.99, splits={"night": 25.5}).by_split
+        {'test': 26.99, 'night': 25.5}
+        """
+        own = {"valid": self.valid, "test": self.test}
+        return {**{split: value for split, value in own.items() if value is not None}, **self.splits}
 
     def of(self, split: str, baseline_psnr_db: float | None = None) -> float | None:
         """Return the threshold [dB] of a split, rounded to `decimals`, or None where the rules give none.
 
         Args:
-            split: "valid" or "test"; any other split has no threshold.
+            split: Name of a split; one that is not in `by_split` has no threshold.
             baseline_psnr_db: The baseline's mean PSNR on that split; used by "below_baseline" only.
 
         >>> Thresholds(kind="absolute", decimals=2, valid=26.90, test=26.99).of("test")
@@ -65,7 +90,7 @@ class Thresholds:
         >>> Thresholds(kind="below_baseline", decimals=2, valid=0.06, test=0.08).of("valid", 30.0)
         29.94
         """
-        value = {"valid": self.valid, "test": self.test}.get(split)
+        value = self.by_split.get(split)
         if value is None:
             return None
         if self.kind == "absolute":
@@ -77,9 +102,22 @@ class Thresholds:
 class Weights:
     """Weights of the three sub-scores in the final score; they add up to 1."""
 
-    runtime: float
-    flops: float
-    params: float
+    runtime: _Share
+    flops: _Share
+    params: _Share
+
+    def mistake(self) -> str:
+        """Return why they are no weights; empty where they are.
+
+        >>> Weights(runtime=0.7, flops=0.15, params=0.15).mistake()
+        ''
+        >>> Weights(runtime=0.7, flops=0.2, params=0.2).mistake()
+        'runtime, flops and params must add up to 1, and these give 1.1'
+        """
+        total = math.fsum((self.runtime, self.flops, self.params))
+        if abs(total - 1) <= _SUM_OFF:
+            return ""
+        return f"runtime, flops and params must add up to 1, and these give {total:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +133,9 @@ class Baseline:
     """
 
     name: str
-    published_runtime_ms: float | None = None
-    published_flops_g: float | None = None
-    published_params_m: float | None = None
+    published_runtime_ms: _Cost | None = None
+    published_flops_g: _Cost | None = None
+    published_params_m: _Cost | None = None
     published_device: str | None = None
 
 
@@ -106,14 +144,30 @@ class Datasets:
     """The images that absolute thresholds are for.
 
     Attributes:
-        valid: The folder pair of the split "valid", without _HR and _LR.
-        test: The folder pair of the split "test", without _HR and _LR.
-        images: How many images each pair has.
+        valid: The folder pair of the split "valid", without _HR and _LR; None where any will do.
+        test: The folder pair of the split "test", without _HR and _LR; None where any will do.
+        images: How many images each pair has: one number for all, or one by split; None where any will do.
+        splits: The folder pairs of other splits, by name; one that is not here has its own name.
     """
 
-    valid: str
-    test: str
-    images: int
+    valid: str | None = None
+    test: str | None = None
+    images: _Count | dict[str, _Count] | None = None
+    splits: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """The folder pairs by split, as far as they are named."""
+        own = {"valid": self.valid, "test": self.test}
+        return {**{split: name for split, name in own.items() if name is not None}, **self.splits}
+
+    def images_of(self, split: str) -> int | None:
+        """Return how many images a split has; None where any number will do.
+
+        >>> Datasets(images=200).images_of("valid"), Datasets(images={"test": 50}).images_of("valid")
+        (200, None)
+        """
+        return self.images.get(split) if isinstance(self.images, dict) else self.images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +175,7 @@ class Protocol:
     """One edition's rules, as its TOML file states them.
 
     Attributes:
-        name: Name of the file, and of the folder its records go to.
+        name: Name of the folder that its records go to; of a shipped one, of the file as well.
         title: The name that people read.
         scale: Enlargement factor.
         border: Pixels cropped off every side before PSNR and SSIM.
@@ -135,31 +189,43 @@ class Protocol:
         datasets: The images that the thresholds are for; None where they are for any images.
         ranks_unstable: Whether unstable runtimes, and those that are not believed, keep their ranks.
         sha256: Of the TOML file.
+        text: Of the TOML file where it is a user's own; empty where it comes with this program.
     """
 
     name: str
     title: str
-    scale: int
-    border: int
+    scale: Annotated[int, Meta(ge=2, le=4)]
+    border: Annotated[int, Meta(ge=0, le=64)]
     psnr_channel: Channel
-    rounds: int
-    cost_input: tuple[int, int, int, int]
+    rounds: _Count
+    cost_input: tuple[Literal[1], Literal[3], _Count, _Count]
     thresholds: Thresholds
     weights: Weights
     baseline: Baseline
-    sources: dict[str, str]
+    sources: dict[str, str] = field(default_factory=dict)
     datasets: Datasets | None = None
     ranks_unstable: bool = False
-    sha256: str = ""
+    sha256: str = field(default="", metadata={toml.COMPUTED: True})
+    text: str = field(default="", metadata={toml.COMPUTED: True})
 
     @property
     def fits_any_images(self) -> bool:
         """Whether the thresholds follow from the baseline's PSNR, so that they hold for any images."""
         return self.thresholds.kind == "below_baseline"
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that are judged: those that have a threshold, valid and test first."""
+        return tuple(self.thresholds.by_split)
+
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """The folder pairs of splits, as far as the rules name them."""
+        return {} if self.datasets is None else self.datasets.folders
+
 
 def available() -> list[str]:
-    """Return the names of all protocols, the default first.
+    """Return the names of all protocols that come with this program, the default first.
 
     >>> available()
     ['ntire2024', 'demo', 'ntire2025', 'ntire2026', 'sample']
@@ -167,27 +233,130 @@ def available() -> list[str]:
     return sorted((p.stem for p in _FOLDER.glob("*.toml")), key=lambda name: (name != DEFAULT_PROTOCOL, name))
 
 
-def load(name: str = DEFAULT_PROTOCOL) -> Protocol:
-    """Read a protocol by name.
+def is_file_name(name: str) -> bool:
+    """Say whether --protocol was given a file and not a name.
+
+    >>> is_file_name("rules/mine.toml"), is_file_name("ntire2024")
+    (True, False)
+    """
+    return name.lower().endswith(".toml")
+
+
+def load(name: str | os.PathLike[str] = DEFAULT_PROTOCOL) -> Protocol:
+    """Read a protocol by name, or from a file.
 
     Args:
-        name: One of `available()`.
+        name: One of `available()`, or the path of a file that ends in .toml.
 
     Returns:
         The protocol, with the hash of its file.
 
     Raises:
-        UsageError: There is no protocol of that name.
+        UsageError: There is no protocol of that name, or the file cannot be read or holds mistakes: all of
+            them are named.
 
     >>> load("ntire2024").thresholds.valid
     26.9
     """
-    path = _FOLDER / f"{name}.toml"
+    name = os.fspath(name)
+    if is_file_name(name):
+        try:
+            data = Path(name).read_bytes()
+        except OSError as error:
+            found, remedy = error.strerror or str(error), f"name a TOML file, or one of {_named()}"
+            raise UsageError("the protocol cannot be read", file=name, found=found, remedy=remedy) from None
+        return _parse(data, Path(name))
     if name not in available():
         raise UsageError(
-            f"there is no protocol {name!r}", remedy=f"choose one of {', '.join(available())} with --protocol"
+            f"there is no protocol {name!r}",
+            remedy=f"choose one of {_named()} with --protocol, or name a file of your own that ends in .toml",
         )
-    data = path.read_bytes()
-    raw: dict[str, Any] = tomllib.loads(data.decode())
-    protocol = msgspec.convert(raw, Protocol)
-    return dataclasses.replace(protocol, sha256=hashlib.sha256(data).hexdigest())
+    path = _FOLDER / f"{name}.toml"
+    return _parse(path.read_bytes(), path)
+
+
+def from_text(text: str, where: str | os.PathLike[str]) -> Protocol:
+    """Read a protocol from the copy of its file that a record keeps.
+
+    Args:
+        text: Of the TOML file.
+        where: The record, for messages.
+
+    Raises:
+        UsageError: It holds mistakes.
+    """
+    return _parse(text.encode(), Path(where))
+
+
+@functools.cache
+def shipped_with(sha256: str) -> Protocol | None:
+    """Return the protocol of this program whose file has a hash; None where there is none.
+
+    >>> shipped_with(load("ntire2025").sha256).name
+    'ntire2025'
+    """
+    return next((rules for rules in map(load, available()) if rules.sha256 == sha256), None)
+
+
+def _named() -> str:
+    return ", ".join(available())
+
+
+def _parse(data: bytes, path: Path) -> Protocol:
+    raw, not_toml = toml.parse(data)
+    if not_toml:
+        remedy = "correct it, or start from a copy of one of ntire_bench/protocols"
+        raise UsageError(
+            "the protocol is not TOML", file=path, expected="TOML", found=not_toml, remedy=remedy
+        )
+    wrong = list(toml.mistakes(Protocol, raw))
+    if not wrong:
+        protocol = toml.convert(Protocol, raw)
+        shipped = _FOLDER / f"{protocol.name}.toml"
+        is_shipped = protocol.name in available() and shipped.read_bytes() == data
+        wrong = list(_mistakes(protocol, is_shipped))
+    if wrong:
+        raise UsageError(
+            f"{len(wrong)} mistake{'s' if len(wrong) > 1 else ''} in the protocol",
+            file=path,
+            found=one_line("; ".join(wrong)),
+            remedy="correct these keys; docs/PROTOCOLS.md says what each means",
+        )
+    text = "" if is_shipped else data.decode()
+    return dataclasses.replace(protocol, sha256=hashlib.sha256(data).hexdigest(), text=text)
+
+
+def _mistakes(protocol: Protocol, is_shipped: bool) -> Iterator[str]:
+    """Yield what is wrong with values of the right types."""
+    if not re.fullmatch(_NAME, protocol.name, re.ASCII):
+        yield f"name: letters, digits and . _ + - are expected, for it is a folder's: {protocol.name!r}"
+    elif protocol.name in available() and not is_shipped:
+        yield f"name: {protocol.name!r} is a protocol of this program, with other rules: choose another name"
+    if not protocol.title.strip() or one_line(protocol.title) != protocol.title:
+        yield f"title: one line of text is expected: {protocol.title!r}"
+    if not protocol.baseline.name.strip():
+        yield "baseline.name: empty"
+    if wrong := protocol.weights.mistake():
+        yield f"weights: {wrong}"
+    thresholds = protocol.thresholds
+    if not thresholds.by_split:
+        yield "thresholds: none is given: valid, test, or a split under [thresholds.splits]"
+    for split in thresholds.splits:
+        if split in ("valid", "test"):
+            yield f"thresholds.splits.{split}: write it as thresholds.{split}"
+        elif not re.fullmatch(_NAME, split, re.ASCII):
+            yield f"thresholds.splits.{split}: letters, digits and . _ + - are expected in a split's name"
+    if protocol.datasets is not None:
+        yield from _mistakes_of_datasets(protocol.datasets, set(protocol.splits))
+
+
+def _mistakes_of_datasets(datasets: Datasets, splits: set[str]) -> Iterator[str]:
+    for split, folder in datasets.folders.items():
+        key = f"datasets.{split if split not in datasets.splits else f'splits.{split}'}"
+        if split not in splits:
+            yield f"{key}: there is no threshold for this split"
+        if not folder.strip() or folder != Path(folder).name:
+            yield f"{key}: the name of a folder pair without _HR and _LR is expected: {folder!r}"
+    for split in datasets.images if isinstance(datasets.images, dict) else ():
+        if split not in splits:
+            yield f"datasets.images.{split}: there is no threshold for this split"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking import scoring
-from ntire_bench.ranking.entry import JUDGED_SPLITS, Entry, swap_channel
+from ntire_bench.ranking.entry import Entry, swap_channel
 from ntire_bench.ranking.groups import team_name
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.ranking.trust import is_verifiable
@@ -114,8 +114,8 @@ def imported_notes(chosen: Sequence[Stored], protocol: Protocol, channel: Channe
         notes.append(
             "Judged by RGB PSNR: the file gives no other, and the challenge compares it with its thresholds."
         )
-    wanted = protocol.datasets.images if protocol.datasets is not None else None
-    for split in JUDGED_SPLITS:
+    for split in protocol.splits:
+        wanted = protocol.datasets.images_of(split) if protocol.datasets is not None else None
         counts = {r.splits[split].images for r in (item.record for item in chosen) if split in r.splits}
         if wanted is not None and counts - {0, wanted}:
             found = ", ".join(str(count) for count in sorted(counts))

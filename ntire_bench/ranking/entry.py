@@ -7,7 +7,9 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import UNSET
 
 from ntire_bench.errors import RecordError
 from ntire_bench.protocols.protocol import Channel, Protocol
@@ -25,9 +27,18 @@ from ntire_bench.records.record import (
 from ntire_bench.records.scored_costs import scored_flops, scored_params, uncountable
 from ntire_bench.records.version_1 import with_plain_runtimes
 
-__all__ = ["JUDGED_SPLITS", "Costs", "Entry", "entry_from_baseline", "entry_from_record", "swap_channel"]
+__all__ = [
+    "Costs",
+    "Counts",
+    "Entry",
+    "WhichCosts",
+    "entry_from_baseline",
+    "entry_from_record",
+    "swap_channel",
+]
 
-JUDGED_SPLITS = ("valid", "test")
+WhichCosts = Literal["audited", "official"]
+"""Which FLOPs and parameters: the audit's where it found more, or fvcore's and parameters()' alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +48,28 @@ class Costs:
     runtime_ms: float
     flops: float
     params: float
+
+    @property
+    def least(self) -> float:
+        """The smallest of the three numbers, for a check of signs."""
+        return min(self.runtime_ms, self.flops, self.params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What two ways of counting give for one team's FLOPs and parameters.
+
+    Attributes:
+        flops: fvcore's total.
+        params: Elements of parameters().
+        audited_flops: The audit's, where it found more than its margin; else `flops`.
+        audited_params: The audit's, alike.
+    """
+
+    flops: float
+    params: float
+    audited_flops: float
+    audited_params: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +101,16 @@ class Entry:
         other_no_psnr: The same in the other channel.
         activations: Elements of all convolution outputs; None where they are not known.
         convs: Convolutions; None where they are not known.
-        memory_mib: Peak memory of the split valid, else of test; None where it is not known.
+        memory_mib: Peak memory of the first judged split that was run; None where it is not known.
         half_width: Half of the 95 % interval of the runtime's ratio to the baseline's, over that ratio; for
             the baseline itself, of its runtime; None where it is not known.
         score_ci95: 95 % interval of the final score; None where it is not known.
+        ratio_ci95: 95 % interval of the runtime's ratio to the baseline's; None where it is not known.
         ratio_resamples: The runtime's ratio to the baseline's in each bootstrap resample.
         unstable: Why the runtime is not to be ranked against stable ones; empty where it is stable.
         attested: Whether the worker's clock fitted the program's own; None where that is not known.
         launches: How many times the workers were started for the runtime; None where that is not known.
+        counts: FLOPs and parameters by both ways of counting; None where nothing was audited.
     """
 
     id: int | None
@@ -104,10 +139,12 @@ class Entry:
     memory_mib: float | None = None
     half_width: float | None = None
     score_ci95: tuple[float, float] | None = None
+    ratio_ci95: tuple[float, float] | None = None
     ratio_resamples: tuple[float, ...] = ()
     unstable: tuple[str, ...] = ()
     attested: bool | None = None
     launches: int | None = None
+    counts: Counts | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -128,21 +165,26 @@ class Entry:
 
 
 def entry_from_record(
-    record: Record, protocol: Protocol, channel: Channel, accepted: Sequence[Accepted] = ()
+    record: Record,
+    protocol: Protocol,
+    channel: Channel,
+    accepted: Sequence[Accepted] = (),
+    which: WhichCosts = "audited",
 ) -> Entry:
     """Turn a successful evaluation into an entry.
 
-    The splits valid and test count, as far as they were run; other splits have no threshold and count only
-    where there are no others, in which case the entry is not judged.
+    The splits that have a threshold count, as far as they were run; others count only where there are none
+    of these, in which case the entry is not judged.
 
     Args:
         record: With status "ok".
-        protocol: Whose baseline the entry may be.
+        protocol: Whose baseline the entry may be, and whose splits are judged.
         channel: Channel to judge in.
         accepted: What an organizer has accepted of the team's findings.
+        which: Which FLOPs and parameters are ranked.
 
     Returns:
-        The entry; its notes name what keeps it from being judged on both splits.
+        The entry; its notes name what keeps it from being judged on all splits.
 
     Raises:
         RecordError: The record is of a failed evaluation, holds no split or an impossible cost.
@@ -154,24 +196,24 @@ def entry_from_record(
         )
         raise RecordError(f"{who} holds no result", found=found, remedy="evaluate the submission again")
     complexity, record = record.complexity, with_plain_runtimes(record)
-    counted, notes = _counted_splits(record.splits)
+    counted, notes = _counted_splits(record.splits, protocol)
     baseline: Costs | None = None
     if record.baseline is None:
         notes.append("not judged: the record holds no measurement of the baseline")
     elif missing := [split for split in counted if split not in record.baseline.splits]:
         notes.append(f"not judged: the baseline was not measured on {' and '.join(missing)}")
     else:
-        baseline = _costs(record.baseline.complexity, record.baseline.splits, counted)
+        baseline = _costs(record.baseline.complexity, record.baseline.splits, counted, which)
     notes += _other_data(record, protocol)
     notes += age_note(record)
     ratio = None if baseline is None else ratio_of(record, counted)
-    costs = _costs(complexity, record.splits, counted)
+    costs = _costs(complexity, record.splits, counted, which)
     imported = record.imported
     if imported is not None:
         costs = _with_runtime(costs, imported.runtime_ms)
         baseline = baseline and _with_runtime(baseline, imported.baseline_runtime_ms)
-    impossible = min(dataclasses.astuple(costs)) < 0 or (ratio is not None and ratio < 0)
-    if impossible or (baseline and min(dataclasses.astuple(baseline)) <= 0):
+    impossible = costs.least < 0 or (ratio is not None and ratio < 0)
+    if impossible or (baseline is not None and baseline.least <= 0):
         raise RecordError(
             f"{who} holds an impossible cost",
             expected="runtime, FLOPs and parameters of at least 0, and above 0 for the baseline",
@@ -216,7 +258,8 @@ def entry_from_record(
         other_no_psnr=_no_psnr(record, other),
         activations=None if "complexity.activations" in unknown else complexity.activations,
         convs=None if "complexity.convs" in unknown else complexity.convs,
-        memory_mib=_memory(record.splits),
+        memory_mib=_memory(record.splits, protocol),
+        counts=_counts(complexity),
         **spread_of(record, counted),
     )
 
@@ -232,10 +275,17 @@ def _identity(info: SubmissionInfo) -> tuple[int, str, str, Any]:
     return info.id, info.name.casefold(), info.file, info.files
 
 
-def entry_from_baseline(measurement: Measurement, channel: Channel, *notes_of_session: str) -> Entry:
+def entry_from_baseline(
+    measurement: Measurement,
+    protocol: Protocol,
+    channel: Channel,
+    which: WhichCosts = "audited",
+    *,
+    notes_of_session: Sequence[str] = (),
+) -> Entry:
     """Turn the baseline's measurement in another team's session into a row that is shown without a rank."""
-    counted, notes = _counted_splits(measurement.splits)
-    costs = _costs(measurement.complexity, measurement.splits, counted)
+    counted, notes = _counted_splits(measurement.splits, protocol)
+    costs = _costs(measurement.complexity, measurement.splits, counted, which)
     psnr, other = _psnr(measurement.splits, channel), _psnr(measurement.splits, _other(channel))
     return Entry(
         id=measurement.submission.id,
@@ -254,7 +304,7 @@ def entry_from_baseline(measurement: Measurement, channel: Channel, *notes_of_se
         notes=(*notes_of_session, *notes),
         activations=measurement.complexity.activations,
         convs=measurement.complexity.convs,
-        memory_mib=_memory(measurement.splits),
+        memory_mib=_memory(measurement.splits, protocol),
     )
 
 
@@ -277,29 +327,47 @@ def _other_data(record: Record, protocol: Protocol) -> list[str]:
     if protocol.datasets is None or record.imported is not None:  # the images of imported results are unknown
         return []
     notes = []
-    for split, dataset in (("valid", protocol.datasets.valid), ("test", protocol.datasets.test)):
+    for split in protocol.splits:
         result = record.splits.get(split)
-        if result is not None and (result.dataset, result.images) != (dataset, protocol.datasets.images):
-            wanted = f"the {protocol.datasets.images} images of {dataset}"
-            notes.append(
-                f"{split}: the threshold is for {wanted}; these are {result.images} of {result.dataset}"
-            )
+        dataset, images = protocol.folders.get(split), protocol.datasets.images_of(split)
+        if result is None or (result.dataset, result.images) == (
+            dataset or result.dataset,
+            images or result.images,
+        ):
+            continue
+        wanted = f"the {images or ''} images of {dataset or 'this split'}".replace("  ", " ")
+        notes.append(f"{split}: the threshold is for {wanted}; these are {result.images} of {result.dataset}")
     return notes
 
 
-def _counted_splits(splits: Mapping[str, SplitResult]) -> tuple[list[str], list[str]]:
-    """Return the splits that the runtime is averaged over, and what to note where these are not both."""
-    counted = [split for split in JUDGED_SPLITS if split in splits]
-    if len(counted) == 1:
-        return counted, [f"judged on {counted[0]} alone"]
+def _counted_splits(splits: Mapping[str, SplitResult], protocol: Protocol) -> tuple[list[str], list[str]]:
+    """Return the splits that the runtime is averaged over, and what to note where these are not all."""
+    counted = [split for split in protocol.splits if split in splits]
+    if 0 < len(counted) < len(protocol.splits):
+        return counted, [f"judged on {' and '.join(counted)} alone"]
     if counted:
         return counted, []
     return list(splits), [f"not judged: no threshold holds for {', '.join(splits)}"]
 
 
-def _costs(complexity: Complexity, splits: Mapping[str, SplitResult], counted: Collection[str]) -> Costs:
+def _costs(
+    complexity: Complexity, splits: Mapping[str, SplitResult], counted: Collection[str], which: WhichCosts
+) -> Costs:
     runtime_ms = math.fsum(splits[split].runtime_ms for split in counted) / len(counted)
+    if which == "official":
+        return Costs(runtime_ms=runtime_ms, flops=complexity.flops, params=complexity.params)
     return Costs(runtime_ms=runtime_ms, flops=scored_flops(complexity), params=scored_params(complexity))
+
+
+def _counts(complexity: Complexity) -> Counts | None:
+    if complexity.audit.flops is UNSET and complexity.audit.params is UNSET:
+        return None
+    return Counts(
+        flops=complexity.flops,
+        params=complexity.params,
+        audited_flops=scored_flops(complexity),
+        audited_params=scored_params(complexity),
+    )
 
 
 def _with_runtime(costs: Costs, runtime_ms: float | None) -> Costs:
@@ -315,8 +383,8 @@ def _no_psnr(record: Record, channel: Channel) -> dict[str, str]:
     return record.imported.no_psnr
 
 
-def _memory(splits: Mapping[str, SplitResult]) -> float | None:
-    return next((splits[split].memory_mib for split in JUDGED_SPLITS if split in splits), None)
+def _memory(splits: Mapping[str, SplitResult], protocol: Protocol) -> float | None:
+    return next((splits[split].memory_mib for split in protocol.splits if split in splits), None)
 
 
 def _psnr(splits: Mapping[str, SplitResult], channel: Channel) -> dict[str, float | None]:

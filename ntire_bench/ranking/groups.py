@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ntire_bench.ranking.entry import JUDGED_SPLITS
 from ntire_bench.records.record import Record
 from ntire_bench.records.store import Stored
 from ntire_bench.text import one_line
@@ -65,19 +64,20 @@ def baseline_of(item: Stored) -> str | None:
     return None if base is None else base.submission.label
 
 
-def group_records(of_teams: Mapping[Team, Sequence[Stored]]) -> Group:
+def group_records(of_teams: Mapping[Team, Sequence[Stored]], judged: Sequence[str]) -> Group:
     """Choose baseline, images and one record per team among the usable records of one class.
 
     Args:
         of_teams: Records of each team, the newest first.
+        judged: The splits that have a threshold.
     """
     baseline = _commonest_baseline(of_teams)
     fitting = {
         team: [item for item in items if baseline_of(item) in (baseline, None)]
         for team, items in of_teams.items()
     }
-    images = _commonest_images(fitting)
-    chosen = {team: _choose(items, images) for team, items in fitting.items()}
+    images = _commonest_images(fitting, judged)
+    chosen = {team: _choose(items, images, judged) for team, items in fitting.items()}
     return Group(
         chosen={team: item for team, item in chosen.items() if item is not None},
         images=images,
@@ -86,9 +86,9 @@ def group_records(of_teams: Mapping[Team, Sequence[Stored]]) -> Group:
     )
 
 
-def count_judged_splits(item: Stored) -> int:
-    """Return how many of the splits valid and test a record holds."""
-    return sum(split in item.record.splits for split in JUDGED_SPLITS)
+def count_judged_splits(item: Stored, judged: Sequence[str]) -> int:
+    """Return how many of the splits that have a threshold a record holds."""
+    return sum(split in item.record.splits for split in judged)
 
 
 def other_images(item: Stored, images: Mapping[str, str]) -> list[str]:
@@ -130,10 +130,10 @@ def _commonest_baseline(of_teams: Mapping[Team, Sequence[Stored]]) -> str | None
     return max(used, key=lambda base: (len(used[base]), max(used[base])), default=None)
 
 
-def _commonest_images(of_teams: Mapping[Team, Sequence[Stored]]) -> dict[str, str]:
+def _commonest_images(of_teams: Mapping[Team, Sequence[Stored]], judged: Sequence[str]) -> dict[str, str]:
     """Return, for each judged split that was run, the images that most teams ran it on."""
     images: dict[str, str] = {}
-    for split in JUDGED_SPLITS:
+    for split in judged:
         teams: Counter[str] = Counter()
         newest: dict[str, datetime] = {}
         for items in of_teams.values():
@@ -149,17 +149,17 @@ def _commonest_images(of_teams: Mapping[Team, Sequence[Stored]]) -> dict[str, st
     return images
 
 
-def _choose(items: Sequence[Stored], images: Mapping[str, str]) -> Stored | None:
+def _choose(items: Sequence[Stored], images: Mapping[str, str], judged: Sequence[str]) -> Stored | None:
     """Return the record that a team is ranked by: its newest that fits the images.
 
     A newer run of the same files on fewer splits does not replace one on more: it must not cost a team its
     place.
     """
     fitting = [item for item in items if not other_images(item, images)]
-    if images:  # some team ran valid or test: runs on other splits alone are not comparable with it
-        fitting = [item for item in fitting if count_judged_splits(item)]
+    if images:  # some team ran a judged split: runs on others alone are not comparable with it
+        fitting = [item for item in fitting if count_judged_splits(item, judged)]
     same = [item for item in fitting if same_files(item, fitting[0])]
-    return max(same, key=lambda item: (count_judged_splits(item), item.order), default=None)
+    return max(same, key=lambda item: (count_judged_splits(item, judged), item.order), default=None)
 
 
 def _images(item: Stored, split: str) -> str:

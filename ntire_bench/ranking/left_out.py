@@ -19,6 +19,7 @@ from ntire_bench.ranking.groups import (
     same_files,
     team_name,
 )
+from ntire_bench.ranking.rules import not_by
 from ntire_bench.records.store import Problem, Stored
 from ntire_bench.text import one_line
 
@@ -71,9 +72,8 @@ def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
         return _left_out(item, "failed", f"failed ({phase}) on {day(item)}: {message}")
     if item.doubt is not None:
         return _left_out(item, item.doubt.kind, f"not believed: {item.doubt.reason}")
-    if record.protocol.sha256 != protocol.sha256:
-        text = f"measured on {day(item)} under another version of the rules of {protocol.name}"
-        return _left_out(item, "other rules", text)
+    if why := not_by(record, protocol):
+        return _left_out(item, "other rules", f"measured on {day(item)} {why}")
     try:
         class_of_record(record)
         entry_from_record(record, protocol, protocol.psnr_channel)
@@ -118,7 +118,7 @@ def left_out_of(
 
 
 def newer_events(
-    items: Sequence[Stored], shown: Stored | None, candidates: Sequence[Stored]
+    items: Sequence[Stored], shown: Stored | None, candidates: Sequence[Stored], protocol: Protocol
 ) -> Iterator[str]:
     """Yield what happened to a team since the record that it is ranked by.
 
@@ -126,6 +126,7 @@ def newer_events(
         items: All records of the team, the newest first.
         shown: The one that it is ranked by.
         candidates: Those that could have been, of any class, the newest first.
+        protocol: The rules as they are now.
     """
     if shown is None:
         return
@@ -135,7 +136,7 @@ def newer_events(
         again = f"evaluated again on {day(newest)}, it failed ({failure.phase}): {failure.message}"
         yield one_line(f"{row}; {again}")
     elif candidates and candidates[0] is not shown and same_files(candidates[0], shown):
-        if count_judged_splits(candidates[0]):
+        if count_judged_splits(candidates[0], protocol.splits):
             yield f"{row}; a newer record of {day(candidates[0])} is on fewer splits"
     elif candidates and candidates[0] is not shown:
         yield f"{row}; its files have changed since (record of {day(candidates[0])})"
@@ -179,7 +180,7 @@ def _why(
     if other := other_images(item, group.images):
         text = f"measured on other images of {' and '.join(other)} (on {day(item)})"
         return _left_out(item, "other images", text)
-    if group.images and not count_judged_splits(item):
+    if group.images and not count_judged_splits(item, protocol.splits):
         ran = " and ".join(item.record.splits)
         text = f"measured on {ran} alone, for which there is no threshold (on {day(item)})"
         return _left_out(item, "other images", text)

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 from ntire_bench.protocols.protocol import Channel, Protocol, Weights
-from ntire_bench.ranking.entry import JUDGED_SPLITS, Costs, Entry
+from ntire_bench.ranking.entry import Costs, Entry
 from ntire_bench.records.record import Score
 
 __all__ = ["Verdict", "judge", "log_score", "metric_score", "score", "storable"]
@@ -18,7 +18,7 @@ class Verdict:
     """Whether an entry's PSNR reaches the threshold of one split.
 
     Attributes:
-        split: "valid" or "test".
+        split: Name of a split that has a threshold.
         channel: Channel that was compared.
         psnr_db: Mean PSNR, not rounded; None where it is infinite for an image.
         threshold_db: Rounded as the protocol says; None where it is not known.
@@ -125,16 +125,16 @@ def storable(computed: Score) -> Score:
 
 
 def judge(entry: Entry, protocol: Protocol) -> tuple[Verdict, ...]:
-    """Compare the PSNR of valid and test with their thresholds, after rounding as the protocol says.
+    """Compare the PSNR of each judged split with its threshold, after rounding as the protocol says.
 
     Args:
         entry: Of a record or of a published table.
         protocol: Whose thresholds apply.
 
     Returns:
-        One verdict per judged split that the entry has; empty where it has neither.
+        One verdict per judged split that the entry has; empty where it has none.
     """
-    return tuple(_judge_split(entry, protocol, split) for split in JUDGED_SPLITS if split in entry.psnr_db)
+    return tuple(_judge_split(entry, protocol, split) for split in protocol.splits if split in entry.psnr_db)
 
 
 def _judge_split(entry: Entry, protocol: Protocol, split: str) -> Verdict:

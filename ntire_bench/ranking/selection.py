@@ -36,7 +36,9 @@ class Selection:
     superseded: int
 
 
-def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = None) -> Selection:
+def select(
+    stored: Sequence[Stored], protocol: Protocol, device: str | None = None, records_of: str | None = None
+) -> Selection:
     """Choose the records that may be ranked together.
 
     - Class of device, driver, libraries, CPU and threads: the one with the most teams; of several with as
@@ -49,10 +51,11 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
       record is taken only if it is of the same files.
 
     Args:
-        stored: Of any protocol; those of others than `protocol` are ignored.
+        stored: Of any protocol; those of others than `records_of` are ignored.
         protocol: The rules as they are now.
         device: The class to rank: its name or description, a part of one of them, or "cuda" or "cpu" (see
             `device_class.meant`). Of several that are meant, the one with the most teams is ranked.
+        records_of: Name of the rules that the records were made under; None for those of `protocol`.
 
     Returns:
         What was chosen, and an account of the rest.
@@ -60,20 +63,21 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
     Raises:
         UsageError: There are usable records, and none was measured on `device`.
     """
+    records_of = records_of or protocol.name
     teams: dict[Team, list[Stored]] = {}  # the newest record first
     for item in sorted(stored, key=lambda item: item.order, reverse=True):
-        if item.record.protocol.name == protocol.name:
+        if item.record.protocol.name == records_of:
             teams.setdefault(team_of(item.record), []).append(item)
     candidates = {team: _candidates(items, protocol) for team, items in teams.items()}
     by_class = _by_class(candidates)
     wanted = set(by_class) if device is None else meant(by_class, device)
     if by_class and not wanted:
         raise UsageError(
-            f"no record of {protocol.name} was measured on {device!r}",
+            f"no record of {records_of} was measured on {device!r}",
             found="; ".join(sorted(map(str, by_class))),
             remedy="name a part of one of these with --device",
         )
-    groups = {one: group_records(by_class[one]) for one in by_class if one in wanted}
+    groups = {one: group_records(by_class[one], protocol.splits) for one in by_class if one in wanted}
     chosen_device = max(
         groups,
         key=lambda one: (
@@ -91,7 +95,7 @@ def select(stored: Sequence[Stored], protocol: Protocol, device: str | None = No
     for team, items in sorted(teams.items()):
         shown = group.chosen.get(team) if group else None
         left_out += left_out_of(items, shown, chosen_device, group, protocol, arguments)
-        notes += newer_events(items, shown, candidates[team])
+        notes += newer_events(items, shown, candidates[team], protocol)
     notes += baseline_versions(group) if group else []
     chosen = tuple(group.chosen.values()) if group else ()
     accounted = {str(item.path) for item in chosen} | {item.path for item in left_out}

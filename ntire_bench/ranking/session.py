@@ -53,6 +53,7 @@ def spread_of(record: Record, counted: Collection[str]) -> dict[str, Any]:
             "launches": len(timing.launches),
             "half_width": timing.half_width,
             "score_ci95": timing.score_ci95,
+            "ratio_ci95": timing.ratio_ci95,
             "ratio_resamples": timing.ratio_resamples,
         }
     return known

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ntire_bench.protocols.protocol import Protocol
+from ntire_bench.ranking.rules import rules_of
 from ntire_bench.records import store
 from ntire_bench.records.record import Record
 from ntire_bench.records.signing import PublicKey
@@ -58,7 +59,7 @@ def believed(
 
     Args:
         stored: As `store.load_all` read them.
-        protocol: The rules; records of others, or of another version of them, are not looked at.
+        protocol: The rules that they were made under; a record of another version keeps its own.
         cache: Folder in which it is remembered which files were found to be in order; None remembers nothing.
         key: Where given, only what is signed with it is believed.
     """
@@ -72,12 +73,14 @@ def _with_doubt(item: Stored, protocol: Protocol, known: _Remembered, key: Publi
     if key is not None and (why := key.objection(item.path)) is not None:
         return dataclasses.replace(item, doubt=Doubt("unsigned", why))
     record = item.record
-    of_these_rules = record.protocol.sha256 == protocol.sha256
-    if record.status != "ok" or not of_these_rules or not is_verifiable(record) or item.sha256 in known:
+    if record.status != "ok" or not is_verifiable(record) or item.sha256 in known:
+        return item
+    own = protocol if record.protocol.sha256 == protocol.sha256 else rules_of(record, item.path)
+    if own is None:  # of rules that are not known: it is left out
         return item
     from ntire_bench.ranking.verification import contradiction
 
-    why = contradiction(store.load(item.path), protocol)
+    why = contradiction(store.load(item.path), own)
     if why is None:
         known.add(item.sha256)
         return item

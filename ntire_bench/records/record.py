@@ -62,10 +62,21 @@ class ErrorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolInfo:
-    """The rules an evaluation followed: name and hash of the TOML file."""
+    """The rules an evaluation followed, and what must be the same to rank it by others.
+
+    Attributes:
+        name: Of the rules.
+        sha256: Of their TOML file.
+        scale: Enlargement factor; None in records of versions that did not store it.
+        border: Pixels cropped off every side before PSNR and SSIM; None alike.
+        rules: Text of the TOML file; None where it comes with this program.
+    """
 
     name: str
     sha256: str
+    scale: int | None = None
+    border: int | None = None
+    rules: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,16 @@
 """A board in every format, and how steady a runtime was as text and picture.
 
-`layout` says what is in the columns, cells and captions. `render` chooses the format: a table for the
-terminal, Markdown, CSV, JSON and LaTeX (`export`), an HTML page (`page`), or the challenge's results.txt.
+`layout` says what is in the columns and cells, `captions` what stands below them. `render` chooses the
+format: a table for the terminal, Markdown and LaTeX (`papers`), CSV and JSON (`export`), an HTML page
+(`page`), or the challenge's results.txt.
 
 `audit_report` is the whole report of one evaluation. Two evaluations beside each other are `comparison_text`
 and `crops_plot`, the images of one `images_text`, the answers of a gate for other programs `gate_reports`, a
 team's numbers `factsheet`, what it is told of what it sent `feedback`.
 
-Others import: audit_report.audit_report, audit_report.markdown, comparison_text, crops_plot.plot_crops,
-export.document, factsheet, feedback.sheet, gate_reports, images_text, notebook.to_fragment,
-picture.refuse_other_suffix, render, stability_plot.plot, stability_text.draw.
+`among` puts own rows beside a reference's; `codabench` is what its scoring programs return.
+
+Others import: among, audit_report.audit_report, audit_report.markdown, captions, codabench, comparison_text,
+crops_plot.plot_crops, export.document, factsheet, feedback.sheet, gate_reports, images_text,
+notebook.to_fragment, picture.refuse_other_suffix, render, stability_plot.plot, stability_text.draw.
 """

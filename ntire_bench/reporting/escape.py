@@ -16,6 +16,9 @@ _LATEX = {
     "↓": r"$\downarrow$",
     "±": r"$\pm$",
     "≈": r"$\approx$",
+    "†": r"$^\dagger$",
+    "–": "--",
+    "→": r"$\to$",
     "[": "{[}",  # after a line break in a table LaTeX would read it as the start of an argument
     **{c: "\\" + c for c in "{}$&#%_"},
 }
@@ -36,4 +39,4 @@ def latex(text: str) -> str:
     >>> latex("50 % a_b")
     '50 \\% a\\_b'
     """
-    return "".join(_LATEX.get(c, c) for c in text).replace("--", "-{}-")
+    return "".join(_LATEX.get(c, c) for c in re.sub("-(?=-)", "-\0", text)).replace("\0", "{}")

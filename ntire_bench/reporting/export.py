@@ -1,43 +1,46 @@
-"""A board for other programs and for papers: data frame, CSV, JSON, Markdown and LaTeX."""
+"""A board for other programs: data frame, CSV and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import remarks
-from ntire_bench.ranking.entry import JUDGED_SPLITS
+from ntire_bench.ranking.entry import Entry
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
-from ntire_bench.reporting import layout
-from ntire_bench.reporting.escape import latex, markdown
-from ntire_bench.reporting.layout import COLUMNS, Style
 from ntire_bench.reporting.spreadsheet import no_formula
 from ntire_bench.text import one_line
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
 
-__all__ = ["document", "frame", "to_csv", "to_json", "to_latex", "to_markdown"]
-_FRAME_COLUMNS = (
-    "id team is_baseline psnr_valid_db psnr_test_db ssim_valid ssim_test runtime_valid_ms runtime_test_ms"
-    " runtime_ms runtime_ratio runtime_half_width params_m flops_g score_runtime score_params"
-    " score_flops score_final score_low score_high rank rank_runtime rank_params rank_flops tied_with status"
-    " remarks protocol psnr_channel device device_class sample"
-).split()
+__all__ = ["document", "frame", "line", "to_csv", "to_json"]
+
+_NO_ROW = Row(
+    entry=Entry(id=None, name="", channel="y", psnr_db={}, costs=None, baseline=None),
+    status="not judged",
+    score=None,
+    verdicts=(),
+)
 
 
 def frame(board: Board) -> pandas.DataFrame:
-    """Return one line per row, numbers not rounded; its columns include those of leaderboard/reference."""
+    """Return one line per row, numbers not rounded; its columns include those of leaderboard/reference.
+
+    Names end in units: _db, _ms, _mib, _percent, _m and _g for 1e6 and 1e9; scores and ratios have none.
+    `psnr_SPLIT_db` is in the channel that is judged.
+    """
     import pandas
 
-    table = pandas.DataFrame([_line(board, row) for row in board.rows], columns=_FRAME_COLUMNS)
-    return table.astype(dict.fromkeys(["id", *(c for c in table if c.startswith("rank"))], "Int64"))
+    columns = line(board, board.rows[0]).keys() if board.rows else line(board, _NO_ROW).keys()
+    table = pandas.DataFrame([line(board, row) for row in board.rows], columns=list(columns))
+    counts = ["id", "convs", *(c for c in table if c.startswith("rank"))]
+    return table.astype(dict.fromkeys(counts, "Int64"))
 
 
 def to_csv(board: Board) -> str:
@@ -52,17 +55,18 @@ def document(board: Board) -> dict[str, Any]:
     """Return a board for other programs.
 
     Keys: protocol {name, sha256, title}; psnr_channel; device {name, threads (of a CPU), class} or null,
-        class
-    {kind, driver, torch, cuda, cudnn, cpu, threads} or null: what all rows have in common; sample; source or
-    null; rows, in the order of the table, each {id, name, status, is_baseline, rank, rank_runtime,
+    class {kind, driver, torch, cuda, cudnn, cpu, threads} or null: what all rows have in common; sample;
+    source or null; rows, in the order of the table, each {id, name, status, is_baseline, rank, rank_runtime,
     rank_flops, rank_params, tied_with [labels], rank_shares {rank: share of resamples}, score_ci95 [low,
-    high] or null, runtime_ratio (to the baseline's, which is scored) or null, runtime_half_width (half of the
-    ratio's interval, a share of it) or null, unstable [reasons], attested (false where the runtime is not
-    believed), score {runtime, flops, params, final} or null, runtime_ms, flops, params, splits {name:
-    {psnr_y_db, psnr_rgb_db, runtime_ms, ssim_y where --ssim was given}}, verdicts [{split, channel,
-    psnr_db, threshold_db, passed, reason}], findings [{code, severity, message}], rejections [codes],
-    accepted {code: why}, remarks}; left_out [{team, path, kind, reason, device: what --device takes to rank
-    it, or null}]; notes; superseded. A number that is infinite is null in the JSON text.
+    high] or null, runtime_ratio (to the baseline's, which is scored) or null, runtime_half_width (half of
+    the ratio's interval, a share of it) or null, unstable [reasons], attested (false where the runtime is
+    not believed), score {runtime, flops, params, final} or null, runtime_ms, flops, params, counts {flops,
+    params, audited_flops, audited_params} or null, splits {name: {psnr_y_db, psnr_rgb_db, ssim_y,
+    runtime_ms}}, verdicts [{split, channel, psnr_db, threshold_db, passed, reason}], findings [{code,
+    severity, message}], rejections [codes], accepted {code: why}, remarks}; left_out [{team, path, kind,
+    reason, device: what --device takes to rank it, or null}]; notes; superseded; costs: "audited" or
+    "official"; anew {rules: those that the records were made under, changed [texts], moves [{team, before,
+    after}]} or null. A number that is infinite is null in the JSON text.
     """
     device = None
     if board.device_name is not None:
@@ -90,68 +94,14 @@ def document(board: Board) -> dict[str, Any]:
         ],
         "notes": list(board.notes),
         "superseded": board.superseded,
+        "costs": board.which,
+        "anew": board.anew and asdict(board.anew),
     }
 
 
 def to_json(board: Board) -> str:
     """Return `document` as JSON text."""
     return msgspec.json.format(msgspec.json.encode(document(board)), indent=2).decode() + "\n"
-
-
-def to_markdown(board: Board) -> str:
-    """Return title, table and captions as Markdown."""
-    style = Style(
-        place=lambda place: f"<sup>({place})</sup>",
-        below=lambda text: f"{text}↓",
-        missing="–",
-        note="†",
-        escape=markdown,
-    )
-    lines = [f"**{markdown(layout.title(board))}**", ""]
-    if board.rows:
-        keys = layout.columns_of(board)
-        lines.append("| " + " | ".join(" ".join(COLUMNS[key].lines) for key in keys) + " |")
-        lines.append("| :-- |" + " --: |" * (len(keys) - 1))
-        lines += ["| " + " | ".join(layout.cells(board, row, keys, style)) + " |" for row in board.rows]
-        lines.append("")
-    lines += [f"- {markdown(text)}" for text in layout.captions(board)]
-    return "\n".join(lines) + "\n"
-
-
-def to_latex(board: Board) -> str:
-    """Return a LaTeX table with its captions below; needs the packages booktabs and graphicx."""
-    style = Style(
-        place=lambda place: f"$^{{({place})}}$",
-        below=lambda text: rf"\underline{{{text}}}",
-        missing="--",
-        note=r"$^\dagger$",
-        escape=latex,
-        interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
-        tied=r"$^{\approx}$",
-    )
-    body = []
-    keys = layout.columns_of(board)
-    for _, rows in groupby(board.rows, key=lambda row: row.status):
-        body.append(r"\midrule")
-        for row in rows:
-            # Outside of mathematics, LaTeX's default font encoding prints another character for >.
-            texts = layout.cells(board, row, keys, style)
-            body.append(" & ".join(text.replace(">1e", "$>$1e") for text in texts) + r" \\")
-    lines = [
-        r"\begin{table*}",
-        r"\centering",
-        rf"\caption{{{latex(layout.title(board))}}}",
-        r"\resizebox{\textwidth}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * (len(keys) - 1)}}}",
-        r"\toprule",
-        *_latex_head(keys),
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}}",
-        *(rf"\par\footnotesize {latex(text)}" for text in layout.captions(board)),
-        r"\end{table*}",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _class_document(board: Board) -> dict[str, Any] | None:
@@ -161,36 +111,31 @@ def _class_document(board: Board) -> dict[str, Any] | None:
     return {key: value for key, value in asdict(found).items() if key != "name"}
 
 
-def _latex_head(keys: Sequence[str]) -> list[str]:
-    above, below = (" & Runtime", " & ratio") if "ratio" in keys else ("", "")
-    ssim = [key.removeprefix("ssim_") for key in keys if key.startswith("ssim_")]
-    more = "".join(" & SSIM" for _ in ssim), "".join(f" & {split}" for split in ssim)
-    runtime, first = keys.index("runtime_valid") + 1, keys.index("score_runtime") + 1
-    return [
-        rf" & \multicolumn{{2}}{{c}}{{PSNR [dB]}}{more[0]} & \multicolumn{{3}}{{c}}{{Runtime [ms]}}{above}"
-        r" & Params & FLOPs & \multicolumn{3}{c}{Sub-track scores} & Final & \\",
-        r"\cmidrule(lr){2-3} "
-        rf"\cmidrule(lr){{{runtime}-{runtime + 2}}} \cmidrule(lr){{{first}-{first + 2}}}",
-        rf"Team & valid & test{more[1]} & valid & test & average{below} & [M] & [G]"
-        r" & Runtime & Params & FLOPs & score & Rank \\",
-    ]
-
-
-def _line(board: Board, row: Row) -> dict[str, object]:
-    entry, costs = row.entry, row.entry.costs
+def line(board: Board, row: Row) -> dict[str, object]:
+    """Return one row as `frame` has it; what is not known is None."""
+    entry, costs, counts, splits = row.entry, row.entry.costs, row.entry.counts, board.protocol.splits
     score = row.score or Score(runtime=None, flops=None, params=None, final=None)
+    y, rgb = _by_channel(entry)
     return {
         "id": entry.id,
         "team": one_line(entry.name),
         "is_baseline": entry.is_baseline,
-        **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in JUDGED_SPLITS},
-        **{f"ssim_{split}": entry.ssim_y.get(split) for split in JUDGED_SPLITS},
-        **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in JUDGED_SPLITS},
+        **{f"psnr_{split}_db": entry.psnr_db.get(split) for split in splits},
+        **{f"psnr_y_{split}_db": y.get(split) for split in splits},
+        **{f"psnr_rgb_{split}_db": rgb.get(split) for split in splits},
+        **{f"ssim_{split}": entry.ssim_y.get(split) for split in splits},
+        **{f"runtime_{split}_ms": entry.runtime_by_split_ms.get(split) for split in splits},
         "runtime_ms": costs and costs.runtime_ms,
         "runtime_ratio": entry.ratio,
-        "runtime_half_width": entry.half_width,
+        "runtime_half_width_percent": None if entry.half_width is None else 100 * entry.half_width,
         "params_m": costs and costs.params / 1e6,
         "flops_g": costs and costs.flops / 1e9,
+        "params_official_m": counts and counts.params / 1e6,
+        "flops_official_g": counts and counts.flops / 1e9,
+        "costs": board.which,
+        "activations_m": None if entry.activations is None else entry.activations / 1e6,
+        "convs": entry.convs,
+        "memory_mib": entry.memory_mib,
         "score_runtime": score.runtime,
         "score_params": score.params,
         "score_flops": score.flops,
@@ -205,16 +150,22 @@ def _line(board: Board, row: Row) -> dict[str, object]:
         "status": row.status,
         "remarks": "; ".join(remarks(row)),
         "protocol": board.protocol.name,
-        "psnr_channel": board.channel,
+        "psnr_channel": entry.channel,
         "device": board.device_name,
         "device_class": None if board.device_class is None else str(board.device_class),
         "sample": board.sample,
     }
 
 
+def _by_channel(entry: Entry) -> tuple[Mapping[str, float | None], Mapping[str, float | None]]:
+    """Return PSNR by split on Y, and on RGB."""
+    both = (entry.psnr_db, entry.other_psnr_db)
+    return both if entry.channel == "y" else both[::-1]
+
+
 def _row_document(row: Row) -> dict[str, Any]:
     entry = row.entry
-    y, rgb = (entry.psnr_db, entry.other_psnr_db)[:: 1 if entry.channel == "y" else -1]
+    y, rgb = _by_channel(entry)
     return {
         "id": entry.id,
         "name": entry.name,
@@ -235,6 +186,7 @@ def _row_document(row: Row) -> dict[str, Any]:
         "runtime_ms": entry.costs and entry.costs.runtime_ms,
         "flops": entry.costs and entry.costs.flops,
         "params": entry.costs and entry.costs.params,
+        "counts": entry.counts and asdict(entry.counts),
         "splits": {
             split: {
                 "psnr_y_db": y.get(split),

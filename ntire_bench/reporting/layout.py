@@ -1,33 +1,30 @@
-"""The words and numbers of a board: columns, cells and captions, before any format is put on them."""
+"""The numbers of a board: title, columns and cells, before any format is put on them."""
 
 from __future__ import annotations
 
 import math
-import shlex
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
-from ntire_bench.ranking.entry import Entry
-from ntire_bench.ranking.left_out import LeftOut
 from ntire_bench.ranking.ranks import Row
-from ntire_bench.records.record import LAUNCHES
-from ntire_bench.text import few, one_line, relative
 
 __all__ = [
     "COLUMNS",
     "FULL",
+    "PLAIN",
     "Column",
     "Style",
     "below_threshold",
-    "captions",
     "cells",
+    "column",
     "columns_of",
     "left_out_columns",
+    "ratio_reorders",
     "score_text",
     "title",
+    "value",
     "widths_of",
 ]
 
@@ -65,17 +62,8 @@ COLUMNS = {
     "final": Column("Final", "score"),
     "rank": Column("", "Rank"),
 }
-_SSIM = ("ssim_valid", "ssim_test")
-FULL = tuple(key for key in COLUMNS if key not in _SSIM)
-_BUSY = "Most likely other programs kept the machine busy"
-# What is left out where there is no room, step by step, and how it is called.
-_LESS = (
-    (_SSIM, "SSIM"),
-    (("runtime_valid", "runtime_test"), "the runtime of each split"),
-    (("score_runtime", "score_params", "score_flops"), "the sub-scores"),
-    (("ratio",), "the runtime's ratio"),
-    (("params", "flops"), "the other costs"),
-)
+FULL = tuple(key for key in COLUMNS if not key.startswith("ssim_"))
+_SUB_SCORES = ("score_runtime", "score_params", "score_flops")
 
 
 @dataclass(frozen=True)
@@ -90,6 +78,10 @@ class Style:
         escape: Returns a name in which no character has a special meaning to the format.
         interval: Returns half the width of an interval as it is written after the value.
         tied: Written after the rank of a team that is tied with others.
+        note_sign: `note` as the legend names it.
+        below_sign: How `below` marks, for the legend.
+        missing_sign: `missing` as the legend names it.
+        best: Returns the best value of a column with a mark; None where a format has none.
     """
 
     place: Callable[[int], str]
@@ -99,21 +91,80 @@ class Style:
     escape: Callable[[str], str]
     interval: Callable[[str], str] = "±{}".format
     tied: str = "≈"
+    note_sign: str = "†"
+    below_sign: str = "↓"
+    missing_sign: str = "–"
+    best: Callable[[str], str] | None = None
+
+
+PLAIN = Style(
+    place="({})".format,
+    below="{}↓".format,
+    missing="–",
+    note="†",
+    escape=str,
+)
+
+
+def column(key: str) -> Column:
+    """Return the heading of a column, also of a split that a user's own rules judge.
+
+    >>> column("psnr_night").lines
+    ['PSNR', 'night', '[dB]']
+    """
+    if key in COLUMNS:
+        return COLUMNS[key]
+    what, _, split = key.partition("_")
+    if what == "ssim":
+        return Column("SSIM", split)
+    return Column("PSNR", split, "[dB]") if what == "psnr" else Column("Runtime", split, "[ms]")
 
 
 def columns_of(board: Board) -> tuple[str, ...]:
-    """Return the columns of a board; ratio and SSIM have one where they are stored."""
-    absent = set() if any(row.entry.runtime_ratio is not None for row in board.rows) else {"ratio"}
-    absent |= {
-        key for key in _SSIM if not any(key.removeprefix("ssim_") in row.entry.ssim_y for row in board.rows)
-    }
-    return tuple(key for key in COLUMNS if key not in absent)
+    """Return the columns of a board.
+
+    The ratio has one where sessions stored it, not in a published table. Each split that the rules judge has
+    one of PSNR, one of SSIM where that was computed, and one of runtime where there are several.
+    """
+    measured = any(row.entry.runtime_ratio is not None for row in board.rows)
+    splits = board.protocol.splits
+    several = splits if len(splits) > 1 else ()
+    return (
+        "team",
+        *(f"psnr_{split}" for split in splits),
+        *(f"ssim_{split}" for split in splits if any(split in row.entry.ssim_y for row in board.rows)),
+        *(f"runtime_{split}" for split in several),
+        "runtime",
+        *(("ratio",) if measured else ()),
+        *FULL[FULL.index("ratio") + 1 :],
+    )
+
+
+def ratio_reorders(board: Board) -> bool:
+    """Say whether the order of runtimes in ms is another one than that of the ratios, which ranks follow.
+
+    Then the ratio is shown however little room there is.
+    """
+    ranked = [row.entry for row in board.rows if row.rank is not None]
+    by_ratio = [e.costs.runtime_ms for e in sorted(ranked, key=lambda e: e.ratio or 0.0) if e.costs]
+    return any(first > second for first, second in zip(by_ratio, by_ratio[1:], strict=False))
+
+
+def _less(board: Board) -> list[tuple[tuple[str, ...], str]]:
+    """Return what is left out where there is no room, step by step, and how it is called."""
+    steps = [
+        (tuple(f"ssim_{split}" for split in board.protocol.splits), "SSIM"),
+        (tuple(f"runtime_{split}" for split in board.protocol.splits), "the runtime of each split"),
+        (_SUB_SCORES, "the sub-scores"),
+    ]
+    ratio = () if ratio_reorders(board) else ((("ratio",), "the runtime's ratio"),)
+    return [*steps, *ratio, (("params", "flops"), "the other costs")]
 
 
 def widths_of(board: Board) -> list[tuple[str, ...]]:
     """Return the columns of a board, and what stays of them where there is less and less room."""
     steps = [columns_of(board)]
-    for less, _ in _LESS:
+    for less, _ in _less(board):
         steps.append(tuple(key for key in steps[-1] if key not in less))
     return list(dict.fromkeys(steps))
 
@@ -126,7 +177,7 @@ def left_out_columns(board: Board, keys: Sequence[str]) -> str:
     >>> left_out_columns(published, widths_of(published)[-1])
     'the runtime of each split, the sub-scores and the other costs'
     """
-    told = [name for less, name in _LESS if set(less) & (set(columns_of(board)) - set(keys))]
+    told = [name for less, name in _less(board) if set(less) & (set(columns_of(board)) - set(keys))]
     return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
 
 
@@ -214,13 +265,10 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
 
     beside_costs = "score_runtime" not in keys
     texts = {
-        "team": style.escape(display_name(entry)) + (style.note if remarks(row) else ""),
-        "psnr_valid": psnr("valid"),
-        "psnr_test": psnr("test"),
-        "ssim_valid": ssim("valid"),
-        "ssim_test": ssim("test"),
-        "runtime_valid": runtime("valid"),
-        "runtime_test": runtime("test"),
+        "team": style.escape(display_name(entry)) + (style.note if style.note and remarks(row) else ""),
+        **{f"psnr_{split}": psnr(split) for split in board.protocol.splits},
+        **{f"ssim_{split}": ssim(split) for split in board.protocol.splits},
+        **{f"runtime_{split}": runtime(split) for split in board.protocol.splits},
         "runtime": with_place(
             f"{costs.runtime_ms:.2f}{half('runtime')}" if costs else "",
             row.rank_runtime,
@@ -237,165 +285,58 @@ def cells(board: Board, row: Row, keys: Sequence[str], style: Style) -> list[str
         "final": with_place(score_text(score.final) + half_score() if score else "", None),
         "rank": style.missing if row.rank is None else str(row.rank) + (style.tied if row.tied else ""),
     }
-    return [texts[key] for key in keys]
+    best = style.best
+    return [texts[key] if best is None or not _is_best(board, row, key) else best(texts[key]) for key in keys]
 
 
-def captions(board: Board) -> list[str]:
-    """Return what stands below the table, one text per paragraph or item."""
-    if not board.rows:
-        texts = [f"No record of {board.protocol.name} can be ranked."]
-    else:
-        texts = [
-            "Lower scores are better; the baseline's costs score 7.39. Sub-track ranks are in parentheses."
-        ]
-    texts += _measured_with(board)
-    texts += _noise(board)
-    texts += _below_threshold(board)
-    texts += _rejected(board)
-    texts += _not_countable(board)
-    if board.source is not None:
-        texts.append(f"Source: {board.source}.")
-    texts += board.notes
-    texts += [f"Failed: {_left_out(item)}" for item in board.left_out if item.kind == "failed"]
-    texts += _imported_elsewhere(board)
-    texts += _of_other_classes(board)
-    told = ("failed", "imported", "other device")
-    texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
-    if board.superseded:
-        texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
-    return texts
+def _is_best(board: Board, row: Row, key: str) -> bool:
+    """Say whether a ranked row has the best value of a column, as printed; none has where all are alike."""
+    if row.rank is None or key in ("team", "rank"):
+        return False
+    ranked = [value(other, key) for other in board.rows if other.rank is not None]
+    known = [number for number in ranked if number is not None]
+    own = value(row, key)
+    if own is None or not known:
+        return False
+    printed = {_printed(board, key, number) for number in known}
+    limit = max(known) if key.startswith(("psnr_", "ssim_")) else min(known)
+    return _printed(board, key, own) == _printed(board, key, limit) and (len(printed) > 1 or len(known) == 1)
 
 
-def _noise(board: Board) -> Iterator[str]:
-    """Say what is scored, what the intervals are, who is tied, and whose runtime is too unsteady to rank."""
-    rows = board.rows
-    if "ratio" in columns_of(board):
-        yield (
-            "The runtime's score takes its ratio to the baseline's, measured beside it in one session; "
-            "runtimes in ms are medians of the calls, so their quotient may differ from it."
-        )
-    if any(row.entry.half_width is not None for row in rows):
-        yield (
-            "± is half of a 95 % interval (bootstrap over launches and rounds): of the runtime's ratio to "
-            "the baseline's (of the baseline, its runtime's), in percent, and of the final score."
-        )
-    # The baseline out of rank may have the label of a submission that is ranked.
-    places = {row.entry.label: number for number, row in enumerate(rows) if row.rank is not None}
-    pairs = [
-        f"{display_name(row.entry)} and {display_name(rows[places[label]].entry)}"
-        for number, row in enumerate(rows)
-        for label in row.tied
-        if places[label] > number
-    ]
-    if pairs:
-        told = few(pairs, 8, between="; ", kind="pairs")
-        yield f"≈ Tied within noise, the intervals of the final scores overlap: {told}."
-    taken = [row.entry for row in rows if row.status == "unstable"]
-    doubted = [display_name(entry) for entry in taken if entry.attested is False]
-    unstable = [display_name(entry) for entry in taken if entry.attested is not False]
-    for why, names in (
-        ("a runtime that is not believed is not ranked against those that are", doubted),
-        ("an unstable runtime is not ranked against stable ones", unstable),
-    ):
-        if names:
-            yield f"No rank, {why}: {', '.join(names)}. {_BUSY}: run these again when it is idle."
-    teams = [row.entry for row in rows if row.rank and not row.entry.is_baseline]
-    shaky = [display_name(entry) for entry in teams if entry.unstable]
-    if shaky and not taken:
-        begin = "No runtime here is known" if len(teams) == len(shaky) else f"{', '.join(shaky)}: not known"
-        yield f"{begin} to be stable: the ranks are not to be relied on. {_BUSY}: run again when it is idle."
-    for what, which in (
-        ("one round, which tells nothing of noise", [r for r in rows if _rounds_known(r) == "one"]),
-        (
-            "fewer than 3 launches, which differ by more than the intervals say",
-            [r for r in rows if _rounds_known(r) == "few"],
-        ),
-    ):
-        if which:
-            yield f"Measured in {what}: {', '.join(display_name(row.entry) for row in which)}."
+def value(row: Row, key: str) -> float | None:
+    """Return the number in a column, not rounded; None where it is not known, and of a name.
+
+    PSNR [dB], runtimes [ms], and FLOPs and parameters as plain counts.
+    """
+    entry, costs, score = row.entry, row.entry.costs, row.score
+    what, _, split = key.partition("_")
+    if what == "psnr":
+        return entry.psnr_db.get(split)
+    if what == "ssim":
+        return entry.ssim_y.get(split)
+    if what == "runtime" and split:
+        return entry.runtime_by_split_ms.get(split)
+    numbers = {
+        "rank": row.rank,
+        "runtime": costs.runtime_ms if costs else None,
+        "ratio": entry.ratio,
+        "params": costs.params if costs else None,
+        "flops": costs.flops if costs else None,
+        "score_runtime": score.runtime if score else None,
+        "score_params": score.params if score else None,
+        "score_flops": score.flops if score else None,
+        "final": score.final if score else None,
+    }
+    return numbers.get(key)
 
 
-def _rounds_known(row: Row) -> str:
-    """Return "one" for a runtime measured in one round, "few" for too few launches, else ""."""
-    entry = row.entry
-    if entry.launches is None or row.rank is None or entry.is_baseline:
-        return ""
-    return "one" if entry.half_width is None else "few" if entry.launches < LAUNCHES else ""
-
-
-def _rejected(board: Board) -> Iterator[str]:
-    """Say which teams have no rank for a finding, and how an organizer overrules one."""
-    rejected = [row.entry for row in board.rows if row.status == "rejected"]
-    if not rejected:
-        return
-
-    def codes(entry: Entry) -> str:
-        return ", ".join(dict.fromkeys(finding.code for finding in entry.rejections))
-
-    names = [f"{display_name(entry)} ({codes(entry)})" for entry in rejected]
-    yield (
-        f"No rank, rejected: {', '.join(names)}. What was found is told below; an organizer accepts a "
-        "finding of a team with ntire-bench accept ID CODE --because TEXT."
-    )
-
-
-def _not_countable(board: Board) -> Iterator[str]:
-    """Say which teams have no rank because their FLOPs are not known."""
-    teams = [row.entry for row in board.rows if row.status == "not countable"]
-    if teams:
-        names = [f"{display_name(entry)} ({few(entry.uncountable)})" for entry in teams]
-        yield (
-            f"No rank, FLOPs not known: {', '.join(names)}. No cost is stated for these operators; state "
-            "one, and run the team again."
-        )
-
-
-def _below_threshold(board: Board) -> Iterator[str]:
-    """Say which teams have no rank for their PSNR; the thresholds once where all have the same."""
-    groups: dict[str, list[str]] = {}
-    for row in board.rows:
-        if row.status != "below threshold":
-            continue
-        known = [v for v in row.verdicts if v.threshold_db is not None]
-        thresholds = " and ".join(f"{v.threshold_db:.2f} dB on {v.split}" for v in known)
-        fails = ", ".join(f"{v.split} {v.psnr_db:.2f}" for v in row.verdicts if v.passed is False)
-        groups.setdefault(thresholds, []).append(f"{display_name(row.entry)} ({fails})")
-    for thresholds, names in groups.items():
-        yield f"No rank, PSNR below the threshold of {thresholds}: {', '.join(names)}."
-
-
-def _imported_elsewhere(board: Board) -> Iterator[str]:
-    """Say once per file which imported results are not in the table, and how to see them."""
-    counts = Counter((item.reason, item.device) for item in board.left_out if item.kind == "imported")
-    for (reason, session), count in sorted(counts.items()):
-        yield f"Left out: {count} team{'s' if count != 1 else ''} {reason} (--device {session} ranks them)."
-
-
-def _measured_with(board: Board) -> Iterator[str]:
-    """Say what the rows have in common beside the device in the title."""
-    conditions = {} if board.device_class is None else board.device_class.conditions
-    if conditions:
-        told = ", ".join(conditions.values())
-        yield f"Measured with {told}. Only records of the same device and all of these are ranked together."
-
-
-def _of_other_classes(board: Board) -> Iterator[str]:
-    """Say once per class whose records are not in the table, why, and what ranks them."""
-    shown = {one_line(row.entry.label) for row in board.rows if row.entry.competes}
-    classes: dict[tuple[str, str], list[str]] = {}
-    for item in board.left_out:
-        if item.kind == "other device":
-            classes.setdefault((item.reason, item.device), []).append(item.team)
-    for (reason, device), teams in classes.items():
-        absent = [team for team in teams if team not in shown]
-        others = [team for team in teams if team in shown]
-        told = [few(absent, 8)] if absent else []
-        told += [f"other records of {few(others, 8)}"] if others else []
-        command = f"ntire-bench leaderboard --device {shlex.quote(device)}"
-        yield f"Left out: {', and '.join(told)}: {reason}. To rank these: {command}"
-
-
-def _left_out(item: LeftOut) -> str:
-    if item.kind == "unreadable":
-        return item.reason
-    return f"{item.team}: {item.reason.rstrip('.')}. [{relative(item.path)}]"
+def _printed(board: Board, key: str, number: float) -> str:
+    if key.startswith("psnr_"):
+        return f"{number:.{board.protocol.thresholds.decimals}f}"
+    if key.startswith("ssim_"):
+        return f"{number:.4f}"
+    if key.startswith("score_") or key == "final":
+        return score_text(number)
+    units = {"params": (1e6, 3), "flops": (1e9, 2), "ratio": (1.0, 3)}
+    unit, digits = units.get(key, (1.0, 2))
+    return f"{number / unit:.{digits}f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from ntire_bench.ranking.board import Board
-from ntire_bench.reporting import layout
+from ntire_bench.reporting import captions, layout
 from ntire_bench.reporting.page import html_style
 
 __all__ = ["to_fragment"]
@@ -17,8 +17,7 @@ def to_fragment(board: Board) -> str:
     Names come from strangers, so every one is escaped.
     """
     keys = layout.columns_of(board)
-    columns = [layout.COLUMNS[key] for key in keys]
-    heads = ["<br>".join(html.escape(line) for line in column.lines) for column in columns]
+    heads = ["<br>".join(html.escape(line) for line in layout.column(key).lines) for key in keys]
     lines = [
         "<div>",
         f"<p><strong>{html.escape(layout.title(board))}</strong></p>",
@@ -30,6 +29,6 @@ def to_fragment(board: Board) -> str:
         cells = layout.cells(board, row, keys, html_style(row))
         lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     lines += ["</tbody>", "</table>", "<ul>"]
-    lines += [f"<li>{html.escape(text)}</li>" for text in layout.captions(board)]
+    lines += [f"<li>{html.escape(text)}</li>" for text in captions.captions(board, layout.PLAIN)]
     lines += ["</ul>", "</div>"]
     return "\n".join(lines) + "\n"

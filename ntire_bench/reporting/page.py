@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
 from ntire_bench.ranking.ranks import Row
-from ntire_bench.reporting import layout
-from ntire_bench.reporting.layout import COLUMNS, Style
+from ntire_bench.reporting import captions, layout
+from ntire_bench.reporting.layout import Style
 
 __all__ = ["html_style", "to_html"]
 
@@ -105,7 +105,7 @@ def to_html(board: Board) -> str:
         f'<p class="about">{about}</p>',
         *(_table(board) if board.rows else ()),
         '<ul class="notes">',
-        *(f"<li>{html.escape(text)}</li>" for text in layout.captions(board)),
+        *(f"<li>{html.escape(text)}</li>" for text in captions.captions(board, layout.PLAIN)),
         "</ul>",
         f"<script>{_SCRIPT}</script>" if board.rows else "",
         "</body>",
@@ -120,7 +120,8 @@ def _table(board: Board) -> Iterator[str]:
         f'<span style="--part: var(--{part})">{name} ({getattr(weights, part):g})</span>'
         for part, name in _PARTS
     )
-    yield f'<p class="key">Final score, the shorter the better:{key}</p>'
+    beyond = " → goes on beyond the bar." if any(_is_beyond(row, _scale(board)) for row in board.rows) else ""
+    yield f'<p class="key">Final score, the shorter the better:{key}{beyond}</p>'
     yield '<div class="scroll"><table>'
     yield "<thead><tr>"
     columns = _columns(board)
@@ -146,7 +147,7 @@ def _table(board: Board) -> Iterator[str]:
 def _columns(board: Board) -> list[tuple[str, list[str]]]:
     """Return the columns of the page: as in the other formats, but with the rank first."""
     names = ["rank", *(name for name in layout.columns_of(board) if name != "rank")]
-    return [(name, COLUMNS[name].lines) for name in names]
+    return [(name, layout.column(name).lines) for name in names]
 
 
 def html_style(row: Row) -> Style:
@@ -163,7 +164,7 @@ def html_style(row: Row) -> Style:
 def _row(board: Board, row: Row, place: int, scale: float) -> str:
     keys = layout.columns_of(board)
     texts = dict(zip(keys, layout.cells(board, row, keys, html_style(row)), strict=True))
-    values = _values(row)
+    values = _values(board, row)
     failed = layout.below_threshold(row)
     kind = "first" if row.rank == 1 else "unranked" if row.rank is None else ""
     cells = []
@@ -177,28 +178,18 @@ def _row(board: Board, row: Row, place: int, scale: float) -> str:
     return f'<tr class="{kind}" data-place="{place}">{"".join(cells)}{bar}</tr>'
 
 
-def _values(row: Row) -> dict[str, str]:
+def _values(board: Board, row: Row) -> dict[str, str]:
     """Return what each column sorts by: the unrounded number, or nothing where there is none."""
-    entry, costs, score = row.entry, row.entry.costs, row.score
-    numbers = {
-        "rank": row.rank,
-        **{f"psnr_{split}": entry.psnr_db.get(split) for split in ("valid", "test")},
-        **{f"ssim_{split}": entry.ssim_y.get(split) for split in ("valid", "test")},
-        **{f"runtime_{split}": entry.runtime_by_split_ms.get(split) for split in ("valid", "test")},
-        "runtime": costs and costs.runtime_ms,
-        "ratio": entry.ratio,
-        "params": costs and costs.params,
-        "flops": costs and costs.flops,
-        "score_runtime": score and score.runtime,
-        "score_params": score and score.params,
-        "score_flops": score and score.flops,
-        "final": score and score.final,
-    }
+    numbers = {key: layout.value(row, key) for key in layout.columns_of(board)}
     texts = {
         name: "" if value is None else repr(value).replace("inf", "Infinity")  # as JavaScript reads it
         for name, value in numbers.items()
     }
-    return {"team": display_name(entry), **texts}
+    return {**texts, "team": display_name(row.entry)}
+
+
+def _is_beyond(row: Row, scale: float) -> bool:
+    return row.score is not None and row.score.final is not None and row.score.final > scale
 
 
 def _scale(board: Board) -> float:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ntire_bench.challenge_results import table as results_table
 from ntire_bench.errors import UsageError
 from ntire_bench.ranking.board import Board
-from ntire_bench.reporting import export, layout, page
-from ntire_bench.reporting.layout import COLUMNS, Style
+from ntire_bench.reporting import captions, export, layout, page, papers
+from ntire_bench.reporting.layout import Style
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -24,13 +26,7 @@ Format = Literal["table", "md", "csv", "json", "latex", "html", "challenge"]
 _SUPERSCRIPTS = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 
 
-_TERMINAL = Style(
-    place=lambda place: f"({place})".translate(_SUPERSCRIPTS),
-    below=lambda text: f"{text}↓",
-    missing="–",
-    note="†",
-    escape=str,
-)
+_TERMINAL = replace(layout.PLAIN, place=lambda place: f"({place})".translate(_SUPERSCRIPTS))
 _ASCII = Style(
     place=lambda place: f"({place})",
     below=lambda text: f"{text}<",
@@ -39,10 +35,15 @@ _ASCII = Style(
     escape=lambda text: text.encode("ascii", "replace").decode(),
     interval="+-{}".format,
     tied="~",
+    note_sign="*",
+    below_sign="<",
+    missing_sign="-",
 )
 
 
-def render(board: Board, fmt: Format, *, width: int | None = None, color: bool = False) -> str:
+def render(
+    board: Board, fmt: Format, *, width: int | None = None, color: bool = False, notes: bool = False
+) -> str:
     """Return a board as text in one format.
 
     Args:
@@ -50,6 +51,7 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
         fmt: "table", "md", "csv", "json", "latex", "html" or "challenge".
         width: Columns of the table; 100 where it is None. The other formats have no width.
         color: Whether the table holds colour codes.
+        notes: Whether Markdown and LaTeX, which are for papers, hold all notes as the other formats do.
 
     Returns:
         The text, ending in a line break.
@@ -69,11 +71,11 @@ def render(board: Board, fmt: Format, *, width: int | None = None, color: bool =
         with console.capture() as capture:
             console.print(TerminalBoard(board))
         return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
-    writers = {
-        "md": export.to_markdown,
+    writers: dict[str, Callable[[Board], str]] = {
+        "md": partial(papers.to_markdown, notes=notes),
         "csv": export.to_csv,
         "json": export.to_json,
-        "latex": export.to_latex,
+        "latex": partial(papers.to_latex, notes=notes),
         "html": page.to_html,
         "challenge": results_table.write_table,
     }
@@ -125,7 +127,7 @@ class TerminalBoard:
             yield self._table(columns, widths, style)
             if less := layout.left_out_columns(self.board, keys):
                 yield Text(f"Too narrow for {less}: widen the window, or use another --format.", style="dim")
-        for text in layout.captions(self.board):
+        for text in captions.captions(self.board, style):
             yield Text(show(text))
 
     def _columns(self, keys: tuple[str, ...], style: Style) -> list[list[str]]:
@@ -142,7 +144,7 @@ class TerminalBoard:
         for key in columns:
             name = key == "team"
             table.add_column(
-                Text("\n".join(COLUMNS[key].lines)),
+                Text("\n".join(layout.column(key).lines)),
                 width=widths[key],
                 justify="left" if name else "right",
                 no_wrap=not name,
@@ -167,7 +169,7 @@ class TerminalBoard:
 def _width(key: str, texts: list[str]) -> int:
     from rich.cells import cell_len
 
-    return max(map(cell_len, (*texts, *COLUMNS[key].lines)))
+    return max(map(cell_len, (*texts, *layout.column(key).lines)))
 
 
 def _aligned(texts: list[str]) -> list[str]:

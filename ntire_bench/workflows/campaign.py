@@ -14,8 +14,9 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.measuring.options import start_workers
 from ntire_bench.measuring.resolve import describe, file_sha256
 from ntire_bench.measuring.side import Progress
+from ntire_bench.ranking.rules import info_of
 from ntire_bench.records import store
-from ntire_bench.records.record import ErrorInfo, ProtocolInfo, Record, SubmissionInfo
+from ntire_bench.records.record import ErrorInfo, Record, SubmissionInfo
 from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission, Unusable
@@ -185,7 +186,7 @@ def _unusable(item: Unusable, data: Data, options: Options) -> Record:
         status="failed",
         created_utc=timestamp(),
         error=ErrorInfo(type=SubmissionError.__name__, message=str(item.error), phase="find"),
-        protocol=ProtocolInfo(name=data.protocol.name, sha256=data.protocol.sha256),
+        protocol=info_of(data.protocol),
         submission=SubmissionInfo(
             id=item.id,
             name=item.name,

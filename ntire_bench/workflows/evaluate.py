@@ -17,7 +17,8 @@ from ntire_bench.measuring.side import BaselineError, Progress, Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, entry_from_record
-from ntire_bench.records.record import ErrorInfo, Finding, Measurement, ProtocolInfo, Record, Timing
+from ntire_bench.ranking.rules import info_of
+from ntire_bench.records.record import ErrorInfo, Finding, Measurement, Record, Timing
 from ntire_bench.submissions.submission import Submission
 
 __all__ = ["Options", "evaluate", "timestamp"]
@@ -72,7 +73,7 @@ def evaluate(
         status="ok" if error is None else "failed",
         created_utc=created,
         error=error,
-        protocol=ProtocolInfo(name=protocol.name, sha256=protocol.sha256),
+        protocol=info_of(protocol),
         submission=session.info if own is None else own.info,
         rounds=sum(launch.rounds for launch in session.launches),
         psnr_channel=options.psnr_channel,

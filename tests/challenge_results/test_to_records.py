@@ -28,7 +28,7 @@ from ntire_bench.challenge_results import to_records
 from ntire_bench.errors import RecordError, UsageError
 from ntire_bench.ranking.entry import Costs
 from ntire_bench.records import store
-from ntire_bench.reporting import layout
+from ntire_bench.reporting import captions, layout
 from ntire_bench.reporting.render import render
 
 
@@ -262,7 +262,7 @@ def test_imported_rows_never_meet_measured_ones(tmp_path: Path, results: Path) -
     assert {r.entry.label for r in board.rows} == {"07_A", "09_C", "00_RLFN"}  # RLFN: of the session
     assert board.device_name == "NVIDIA GeForce RTX 3090"
     assert {item.kind for item in board.left_out} == {"imported"} and len(board.left_out) == 7
-    (line,) = [line for line in layout.captions(board) if line.startswith("Left out")]
+    (line,) = [line for line in captions.captions(board) if line.startswith("Left out")]
     match = re.fullmatch(
         r"Left out: 7 teams imported from results.json \(session (\w{8})\), device unknown "
         r"\(--device \1 ranks them\)\.",

@@ -98,6 +98,17 @@ def test_challenge_folders_come_before_folders_of_the_plain_name(data: Path) -> 
     assert load_splits(["valid"], data)[0].dataset == VALID
 
 
+def test_a_folder_that_the_rules_name_comes_first(data: Path, tmp_path: Path) -> None:
+    add_pair(data, "Night 2027", "0001")
+    add_pair(data, "night", "0002")
+    splits = load_splits(["valid", "night"], data, folders={"night": "Night 2027"})
+    assert [(split.name, split.dataset) for split in splits] == [("valid", VALID), ("night", "Night 2027")]
+    assert load_splits(["night"], data, folders={"night": "not there"})[0].dataset == "night"
+    told = "no folder Fog_HR, Fog_LR, DIV2K_LSDIR_fog_HR, DIV2K_LSDIR_fog_LR, fog_HR or fog_LR in"
+    with pytest.raises(DatasetError, match=told):
+        load_splits(["fog"], data, folders={"fog": "Fog"})
+
+
 @pytest.mark.shared
 def test_set5_through_links(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "Set5_HR").symlink_to(shared / "data" / "Set5" / "HR")

@@ -22,7 +22,7 @@ from ntire_bench.ranking import reference
 from ntire_bench.ranking.board import board_from_reference, build
 from ntire_bench.records.record import Finding, Isolation, Record
 from ntire_bench.records.store import Problem, Stored
-from ntire_bench.reporting import layout, render
+from ntire_bench.reporting import captions, layout, render
 
 CPU = make_environment("cpu", "Example CPU", threads=2)
 FAST = {"valid": 5.0, "test": 5.0}
@@ -37,7 +37,7 @@ def test_newest_record_of_a_team_stands_for_it() -> None:
     (row,) = [row for row in got.rows if row.status == "ranked"]
     assert row.entry.costs is not None and row.entry.costs.runtime_ms == 8.0
     assert got.left_out == () and got.superseded == 2
-    assert "Other records of the same teams, not shown: 2." in layout.captions(got)
+    assert "Other records of the same teams, not shown: 2." in captions.captions(got)
 
 
 def test_records_of_one_moment_keep_the_order_of_their_numbers() -> None:
@@ -227,7 +227,7 @@ def test_failed_team_is_listed_with_its_reason() -> None:
     assert ranked(got) == ["A"]
     assert left_out(got) == [("02_B", "failed")]
     assert got.left_out[0].reason == "failed (run) on 2026-11-20: line one line two [31m"
-    assert any(text.startswith("Failed: 02_B: failed (run)") for text in layout.captions(got))
+    assert any(text.startswith("Failed: 02_B: failed (run)") for text in captions.captions(got))
 
 
 def test_failure_of_the_same_files_keeps_the_row_and_is_noted() -> None:
@@ -288,7 +288,7 @@ def test_unusable_and_unreadable_records_are_told() -> None:
     got = build(stored(make_record(1, "A"), broken, nowhere), RULES, problems=[problem])
     assert ranked(got) == ["A"]
     assert left_out(got) == [("02_B", "unusable"), ("03_C", "unusable"), ("", "unreadable")]
-    assert "Left out: results/x.json: the record is not JSON." in layout.captions(got)
+    assert "Left out: results/x.json: the record is not JSON." in captions.captions(got)
 
 
 def test_every_record_is_accounted_for() -> None:
@@ -348,7 +348,7 @@ def test_channel_decides_and_the_other_is_told() -> None:
     assert "PSNR on RGB" in layout.title(in_rgb)
     assert (
         "No rank, PSNR below the threshold of 26.90 dB on valid and 26.99 dB on test: "
-        "02_B (valid 26.50, test 26.60)." in layout.captions(in_rgb)
+        "02_B (valid 26.50, test 26.60)." in captions.captions(in_rgb)
     )
 
 

@@ -17,7 +17,7 @@ from record_factory import make_environment, make_record
 from ntire_bench.errors import UsageError
 from ntire_bench.ranking.device_class import argument_for, class_of, meant
 from ntire_bench.records.record import Environment
-from ntire_bench.reporting import layout, render
+from ntire_bench.reporting import captions, layout, render
 
 H100 = dataclasses.replace(
     make_environment("cuda", "NVIDIA H100 80GB HBM3"),
@@ -52,7 +52,7 @@ def test_what_differs_in_any_part_of_its_class_is_not_ranked_together(key: str) 
     )
     got = board(*records)
     assert ranked(got) == ["A", "B"] and left_out(got) == [("03_C", "other device")]
-    (told,) = [text for text in layout.captions(got) if text.startswith("Left out")]
+    (told,) = [text for text in captions.captions(got) if text.startswith("Left out")]
     assert told.startswith("Left out: 03_C: measured ") and str(OTHER[key]) in told
     # The command that it names ranks them.
     command = shlex.split(told.partition("To rank these: ")[2])
@@ -79,14 +79,14 @@ def test_a_cpu_board_parts_what_another_torch_measured() -> None:
         on(2, make_record(4, "T4", environment=newer)),
     )
     assert ranked(got) == ["T1", "T2", "T3"]
-    captions = layout.captions(got)
+    told = captions.captions(got)
     assert (
         "Left out: 04_T4, and other records of 01_T1: measured with torch 2.11.0, and the others with torch "
         "2.10.0. To rank these: ntire-bench leaderboard --device 'torch 2.11.0'"
-    ) in captions
+    ) in told
     assert (
         "Measured with torch 2.10.0. Only records of the same device and all of these are ranked together."
-        in captions
+        in told
     )
     assert layout.title(got).count("Example CPU, 2 threads") == 1
 
@@ -141,7 +141,7 @@ def test_two_classes_of_one_other_device_are_told_apart() -> None:
         make_record(3, "C", environment=a6000),
         make_record(3, "C", environment=other(a6000, torch="2.10.0+cu130")),
     )
-    told = [text for text in layout.captions(got) if text.startswith("Left out: 03_C: ")]
+    told = [text for text in captions.captions(got) if text.startswith("Left out: 03_C: ")]
     assert len(told) == 2 and got.superseded == 0
     assert {text.partition(": measured on ")[2].partition(".")[0] for text in told} == {"NVIDIA RTX A6000"}
     assert len({item.device for item in got.left_out}) == 2
@@ -153,7 +153,7 @@ def test_a_command_is_safe_to_paste() -> None:
         *(make_record(id_, f"T{id_}", environment=H100) for id_ in (1, 2)),
         make_record(3, "C", environment=odd),
     )
-    (told,) = [text for text in layout.captions(got) if text.startswith("Left out")]
+    (told,) = [text for text in captions.captions(got) if text.startswith("Left out")]
     assert shlex.split(told.partition("--device ")[2]) == ["it's $(a trap)"]
 
 
@@ -165,12 +165,12 @@ def test_every_format_names_the_class() -> None:
         "driver 580.159.04, torch 2.11.0+cu130, CUDA 13.0, cuDNN 91900, Intel(R) Xeon(R) Processor (family 6"
     )
     for fmt in ("table", "latex", "html"):
-        shown = " ".join(render.render(got, fmt, width=400).split())  # type: ignore[arg-type]
+        shown = " ".join(render.render(got, fmt, width=400, notes=True).split())  # type: ignore[arg-type]
         if fmt == "latex":
             assert r"leaderboard -{}-device" in shown  # two hyphens in a row would be one dash
             shown = shown.replace("\\", "")
         assert f"Measured with {text}" in shown and "Left out: 01_A" in shown, fmt
-    plain = re.sub(r"\\", "", render.render(got, "md"))
+    plain = re.sub(r"\\", "", render.render(got, "md", notes=True))
     assert f"Measured with {text}" in plain and "--device '1 thread'" in plain
     device = json.loads(render.render(got, "json"))["device"]
     assert device["class"] == {

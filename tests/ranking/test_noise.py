@@ -162,7 +162,7 @@ def test_the_board_shows_intervals_ties_and_who_has_no_rank():
         text.split()
     )
     latex = render.render(board, "latex")
-    assert r"6.00 & 0.500$\pm$4.0\%" in latex and "±" not in latex and "≈" not in latex
+    assert r"\textbf{6.00} & \textbf{0.500}$\pm$4.0\%" in latex and "±" not in latex and "≈" not in latex
     document = json.loads(render.render(board, "json"))
     first = document["rows"][0]
     assert first["tied_with"] == ["02_B"] and first["runtime_half_width"] == pytest.approx(0.04)

@@ -23,7 +23,7 @@ from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records import store
 from ntire_bench.records.record import Measurement, Record
-from ntire_bench.reporting import layout, render
+from ntire_bench.reporting import captions, render
 from ntire_bench.workflows import evaluate
 
 
@@ -140,10 +140,10 @@ def test_the_ratio_stands_beside_the_runtime_in_every_format() -> None:
     assert line.split()[3:7] == ["7.00", "5.00", "6.00", "0.457±4.0%"]
     # The baseline's ratio is exact; its interval is of its runtime.
     assert "12.00±3.0%" in text and "1.000 " in text
-    assert any("takes its ratio to the baseline's" in caption for caption in layout.captions(shown))
-    assert "| 6.00 | 0.457±4.0% |" in render.render(shown, "md")
+    assert any("takes its ratio to the baseline's" in caption for caption in captions.captions(shown))
+    assert "| **6.00** | **0.457±4.0%** |" in render.render(shown, "md")
     latex = render.render(shown, "latex")
-    assert r"6.00 & 0.457$\pm$4.0\% &" in latex
+    assert r"\textbf{6.00} & \textbf{0.457}$\pm$4.0\% &" in latex
     heads = [line for line in latex.splitlines() if line.startswith((" &", "Team"))]
     assert r"average & ratio & [M]" in heads[1]
     spans = heads[0].count("&") + 1 + 1 + 2 + 2  # two of three columns and one of two
@@ -298,6 +298,6 @@ def test_real_records_of_version_1_rank_span_over_rlfn(gpu_records: Path) -> Non
     order = [row.entry.name for row in shown.rows if row.status == "ranked"]
     assert order.index("SPAN") < order.index("RLFN")
     assert all(any("version 1" in note for note in row.entry.notes) for row in shown.rows)
-    text = " ".join(layout.captions(shown))
+    text = " ".join(captions.captions(shown))
     assert "No runtime here is known to be stable" in text
     assert "run it again when the machine is idle" in text

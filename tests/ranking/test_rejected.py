@@ -18,7 +18,7 @@ from ntire_bench.ranking.ranks import rank
 from ntire_bench.records import store
 from ntire_bench.records.accepted import load_accepted
 from ntire_bench.records.record import Finding, Record
-from ntire_bench.reporting import export, page
+from ntire_bench.reporting import page, papers
 
 RULES = protocols.load("ntire2024")
 REJECT = Finding(code="memorized", severity="reject", message="PSNR fell")
@@ -50,7 +50,7 @@ def test_a_rejected_team_has_no_rank_and_the_table_says_why_and_what_to_do(resul
     shown = board(results)
     rows = {row.entry.name: row for row in shown.rows}
     assert (rows["B"].status, rows["B"].rank, rows["A"].rank) == ("rejected", None, 1)
-    text = export.to_markdown(shown).replace("\\", "")
+    text = papers.to_markdown(shown, notes=True).replace("\\", "")
     assert "No rank, rejected: 02_B (memorized)." in text and "ntire-bench accept ID CODE --because" in text
     assert "reject (memorized): PSNR fell" in text
 
@@ -66,7 +66,7 @@ def test_a_team_whose_flops_are_not_known_has_no_rank_where_they_are_scored(resu
     shown = board(results)
     rows = {row.entry.name: row for row in shown.rows}
     assert (rows["C"].status, rows["C"].rank, rows["A"].rank) == ("not countable", None, 1)
-    text = export.to_markdown(shown).replace("\\", "")
+    text = papers.to_markdown(shown, notes=True).replace("\\", "")
     assert "No rank, FLOPs not known: 03_C (team::scan)." in text
     assert "No rank: FLOPs not known" in page.to_html(shown)
     weights = dataclasses.replace(RULES.weights, runtime=0.85, flops=0.0)
@@ -89,9 +89,8 @@ def test_an_organizers_word_gives_the_rank_back_and_boards_show_it(results: Path
     shown = board(results)
     rows = {row.entry.name: row for row in shown.rows}
     assert (rows["B"].status, rows["B"].rank) == ("ranked", 1)
-    assert "accepted by the organizer, as the images are the team's own; (memorized)" in export.to_markdown(
-        shown
-    )
+    text = papers.to_markdown(shown, notes=True)
+    assert "accepted by the organizer, as the images are the team's own; (memorized)" in text
     assert not shown.left_out
     # Another finding, or another version of the files, is not accepted by it.
     later = found(timed(2, "B", 0.4, 0.01), REJECT, dataclasses.replace(REJECT, code="output-stale"))

@@ -64,7 +64,7 @@ def test_keys_follow_the_contract(tmp_path: Path) -> None:
     document = json.loads(store.save(make_record(), tmp_path).read_text())
     assert next(iter(document)) == "schema_version"
     assert document["status"] == "ok" and document["error"] is None
-    assert document["protocol"].keys() == {"name", "sha256"}
+    assert document["protocol"].keys() == {"name", "sha256", "scale", "border", "rules"}
     assert {
         "id",
         "name",

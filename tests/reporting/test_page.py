@@ -123,4 +123,5 @@ def test_bars_are_as_long_as_scores_and_show_the_interval() -> None:
 def test_a_score_beyond_the_scale_ends_in_an_arrow() -> None:
     slow = make_record(2, "Slow", runtime_ms={"valid": 9000.0, "test": 9000.0})
     text = render.render(board_of(make_record(1, "Fast"), slow), "html")
-    assert text.count("→") == 1 and "Infinity" in text
+    assert text.count(">→<") == 1 and "Infinity" in text
+    assert "→ goes on beyond the bar." in text

@@ -15,7 +15,7 @@ from timed_records import timed
 
 from ntire_bench.ranking.board_notes import remarks
 from ntire_bench.records.record import Finding, Record
-from ntire_bench.reporting import layout, render
+from ntire_bench.reporting import captions, render
 
 BOUND = "its last kernel was queued after 95% of the runtime"
 CLOCK = "the worker's clock does not fit this program's, most likely as the machine was busy"
@@ -52,7 +52,7 @@ def test_every_format_tells_what_keeps_a_runtime_from_being_believed(fmt: str) -
     shown = board(
         timed(1, "A", 0.5, 0.01), not_believed(2, "B", 0.02), with_findings(timed(3, "C", 0.6), LAUNCH_BOUND)
     )
-    text = plain(fmt, render.render(shown, fmt, width=160))  # type: ignore[arg-type]
+    text = plain(fmt, render.render(shown, fmt, width=160, notes=True))  # type: ignore[arg-type]
     assert "the runtime is not believed" in text and "most likely because other programs kept" in text
     assert "run it again when the machine is idle" in text
     assert f"launch-bound: {BOUND}" in text
@@ -111,7 +111,7 @@ def test_where_nobody_is_believed_all_are_ranked_and_it_is_said() -> None:
     assert [(row.entry.name, row.rank) for row in shown.rows[:2]] == [("A", 1), ("B", 2)]
     assert any(
         text.endswith("Most likely other programs kept the machine busy: run again when it is idle.")
-        for text in layout.captions(shown)
+        for text in captions.captions(shown)
     )
 
 

@@ -121,7 +121,7 @@ def test_markdown_is_one_table() -> None:
     assert len(table) == 37
     assert {line.count("|") for line in table} == {14}
     assert table[2].startswith(
-        "| XiaomiMM | 26.94 | 27.01 | 5.62 | 5.57 | 5.59 | 0.151 | 9.83 | 2.59<sup>(1)</sup> |"
+        "| XiaomiMM | 26.94 | 27.01 | **5.62** | **5.57** | **5.59** | 0.151 | 9.83 | **2.59**<sup>(1)</sup>"
     )
 
 
@@ -170,7 +170,18 @@ def test_json_document() -> None:
     slow = make_record(2, "B", runtime_ms={"valid": 1e5, "test": 1e5})
     document = json.loads(render.render(board(make_record(1, "A"), slow, make_failure(3, "C")), "json"))
     assert document.keys() == {
-        *("protocol", "psnr_channel", "device", "sample", "source", "rows", "left_out", "notes", "superseded")
+        *(
+            "protocol",
+            "psnr_channel",
+            "device",
+            "sample",
+            "source",
+            "rows",
+            "left_out",
+            "notes",
+            "superseded",
+        ),
+        *("costs", "anew"),
     }
     assert document["protocol"]["name"] == "ntire2024"
     device = document["device"]

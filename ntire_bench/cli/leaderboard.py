@@ -1,0 +1,254 @@
+"""The command leaderboard: the ranking of stored records in every format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ntire_bench.cli.anew import Otherwise, otherwise_options
+from ntire_bench.cli.options import (
+    PATH,
+    channel_option,
+    json_flag,
+    protocol_option,
+    references_folder,
+    results_folder,
+)
+from ntire_bench.cli.output import print_json, show_board, stored_board, write
+from ntire_bench.errors import UsageError
+from ntire_bench.text import relative
+
+if TYPE_CHECKING:
+    from ntire_bench.protocols.protocol import Channel
+    from ntire_bench.ranking.board import Board
+    from ntire_bench.reporting.render import Format
+
+__all__ = ["leaderboard"]
+
+
+@click.command()
+@results_folder
+@protocol_option
+@channel_option
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(["table", "md", "csv", "json", "latex", "html", "challenge", "codabench"]),
+    default="table",
+    show_default=True,
+    help="What to write; challenge: its results.txt, with RGB PSNR; codabench: scores.json and "
+    "detailed_results.html of one team, into the folder --output.",
+)
+@click.option(
+    "--reference", metavar="NAME", help="Show a reference instead: ntire2024, or one that was kept."
+)
+@click.option(
+    "--among",
+    metavar="NAME",
+    help="Show own rows among those of a reference, each machine's scores in columns of their own.",
+)
+@references_folder
+@click.option(
+    "--device",
+    "device",
+    help="Rank the records of this class: a part of the device's name, or of what else they were measured "
+    'with, such as "torch 2.11".',
+)
+@otherwise_options
+@click.option(
+    "--verify",
+    "key",
+    type=PATH,
+    metavar="KEY",
+    help="Rank only records that are signed with this public key.",
+)
+@click.option("--team", type=click.IntRange(0), metavar="ID", help="With codabench: whose scores.")
+@click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
+@click.option(
+    "--output", "-o", type=PATH, help="File to write instead of standard output; of codabench, the folder."
+)
+@json_flag
+def leaderboard(
+    results: Path,
+    protocol_name: str | None,
+    channel: Channel | None,
+    fmt: Format | Literal["codabench"],
+    reference: str | None,
+    among: str | None,
+    references: Path,
+    device: str | None,
+    otherwise: Otherwise,
+    key: Path | None,
+    team: int | None,
+    notes: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Rank the stored records, or show a published table.
+
+    With --protocol, --weights, --threshold or --costs, records are ranked anew, and it is said who moved.
+
+    Exit status: 0, or 1 where there is nothing to rank.
+    """
+    if team is not None and (fmt != "codabench" or reference or among):
+        raise UsageError("--team goes with records and --format codabench", remedy="leave one of them out")
+    given = {
+        "--protocol": protocol_name,
+        "--from": otherwise.records_of,
+        "--psnr-channel": channel,
+        "--device": device,
+        "--verify": key,
+    }
+    if reference:
+        board = _of_reference(references, reference, otherwise, [name for name in given if given[name]])
+    elif among:
+        _show_among(among, references, results, protocol_name, device, key, otherwise, fmt, output, as_json)
+        return
+    else:
+        board = stored_board(
+            results,
+            protocol_name,
+            channel,
+            device,
+            key,
+            records_of=otherwise.records_of,
+            changes=otherwise.changes,
+            team=team,
+        )
+    if fmt == "codabench":
+        _write_codabench(board, output, as_json)
+    else:
+        _show(board, "json" if as_json else fmt, output, notes=notes)
+    if not board.rows:
+        _tell_what_to_do(board, results)
+        sys.exit(1)
+
+
+def _of_reference(references: Path, name: str, otherwise: Otherwise, given: Sequence[str]) -> Board:
+    """Return a reference's board.
+
+    Raises:
+        UsageError: An option was given that a reference cannot follow.
+    """
+    from ntire_bench.ranking.named import board_named
+
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} does not go with --reference, whose rules, channel and device are given",
+            remedy="leave one of them out; --weights and --threshold go with it",
+        )
+    return board_named(references, name, otherwise.changes)
+
+
+def _show_among(
+    name: str,
+    references: Path,
+    results: Path,
+    protocol_name: str | None,
+    device: str | None,
+    key: Path | None,
+    otherwise: Otherwise,
+    fmt: str,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Show own rows among a reference's, judged in its PSNR channel."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.ranking.named import board_named
+    from ntire_bench.reporting.among import Among, TerminalAmong, render_among
+
+    other = board_named(references, name, otherwise.changes)
+    own = stored_board(
+        results,
+        protocol_name or other.protocol.name,
+        other.channel,
+        device,
+        key,
+        records_of=otherwise.records_of,
+        changes=otherwise.changes,
+    )
+    both = Among(name=name, own=own, reference=other)
+    if fmt == "table" and output is None and not as_json:
+        terminal.show(TerminalAmong(both))
+    else:
+        _put(render_among(both, "json" if as_json else fmt), output)
+    if not own.rows:
+        _tell_what_to_do(own, results)
+        sys.exit(1)
+
+
+def _write_codabench(board: Board, folder: Path | None, as_json: bool) -> None:
+    """Write what a scoring program of Codabench returns.
+
+    Raises:
+        UsageError: No folder is named, or the board is of several teams.
+    """
+    from ntire_bench.cli import terminal
+    from ntire_bench.reporting import codabench
+    from ntire_bench.reporting.render import render
+
+    if folder is None:
+        remedy = "name their folder: -o /app/output in a scoring program"
+        raise UsageError("codabench's files need a folder", expected="--output DIR", remedy=remedy)
+    numbers = codabench.scores(board)
+    texts = {
+        codabench.SCORES_FILE: codabench.to_json(numbers),
+        codabench.DETAILS_FILE: render(board, "html"),
+    }
+    for name, text in texts.items():
+        write(folder / name, text)
+        terminal.tell(f"written: {relative(folder / name)}")
+    if as_json:
+        print_json({"files": [relative(folder / name) for name in texts], "scores": numbers})
+
+
+def _put(text: str, output: Path | None) -> None:
+    from ntire_bench.cli import terminal
+
+    if output is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        write(output, text)
+        terminal.tell(f"written: {relative(output)}")
+
+
+def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> None:
+    from ntire_bench.challenge_results import table
+    from ntire_bench.cli import terminal
+    from ntire_bench.reporting import captions
+    from ntire_bench.reporting.render import render
+
+    if fmt == "table" and output is None:
+        show_board(board)
+        return
+    text = render(board, fmt, notes=notes)
+    if fmt == "challenge":
+        for remark in table.remarks(board):
+            terminal.tell(remark)
+    unsaid = captions.left_unsaid(board)
+    if fmt in ("md", "latex") and not notes and unsaid:
+        terminal.tell(f"Notes that are for the organizer and not in it: {unsaid} (--notes writes them too).")
+    _put(text, output)
+
+
+def _tell_what_to_do(board: Board, results: Path) -> None:
+    """Say why there is nothing to rank, and what makes it rank something."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.ranking.stored import protocols_with_records
+
+    others = [name for name in protocols_with_records(results) if name != board.protocol.name]
+    if not results.is_dir():
+        terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
+    elif board.left_out:
+        count = len(board.left_out)
+        are = "records are" if count > 1 else "record is"
+        terminal.tell(f"{count} {are} left out; `ntire-bench leaderboard` says of each why.")
+    else:
+        terminal.tell(f"There are no records of {board.protocol.name} in {relative(results)}.")
+    if others:
+        terminal.tell(f"There are records of {', '.join(others)}: name one with --protocol.")
+    terminal.tell("To evaluate submissions: ntire-bench run --all. Another folder: --results.")
