@@ -41,6 +41,7 @@ FLOPS: list[tuple[str, str, str, int]] = [
     ("18_native_kernel", "flops-opaque", REJECT, 0),
     ("18_known_memory", "flops-opaque", REJECT, HEAD + TAIL + MIDDLE * 3 // 4),
     ("18_known_memory", "flops-hidden-weights", REJECT, 0),
+    ("18_large_memory", "flops-opaque", REJECT, 0),
     ("18_output_memory", "flops-opaque", REJECT, (HEAD + TAIL + MIDDLE) * 3 // 4),
     ("18_numpy_memory", "flops-opaque", REJECT, HEAD + TAIL + 24 * 24 // 4),
     ("18_flat_weights", "flops-opaque", REJECT, 0),

@@ -17,6 +17,7 @@ __all__ = ["WrittenMemory"]
 
 _WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of an element
 _ALIGNED = 16  # bytes
+_LARGE = 2**22  # bytes of a storage, with which none that has ended is kept
 _FEWEST = 16  # copies that are kept before those of storages that have ended are dropped
 
 
@@ -54,7 +55,7 @@ class WrittenMemory:
         if copy is not None:
             _bits(tensor, copy).copy_(_bits(tensor))
             return
-        if len(self._copies) >= self._limit:
+        if len(self._copies) >= self._limit or tensor.untyped_storage().nbytes() > _LARGE:
             for known in [known for known in self._copies if isinstance(known, StorageWeakRef)]:
                 if known.expired():  # type: ignore[no-untyped-call]
                     del self._copies[known]

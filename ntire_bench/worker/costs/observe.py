@@ -19,7 +19,7 @@ __all__ = ["observe", "uncompiled"]
 
 _MOST_NAMES = 12
 _FOREIGN_FROM = 1000  # elements; fewer from elsewhere hide no work that matters
-_MEMORY_PIXELS = 128 * 128  # of the largest image on which a copy of all memory is kept
+_MEMORY_PIXELS = 256 * 384  # of the largest image on which a copy of all memory is kept: the audit's own
 
 
 def _tensors(output: object) -> Iterator[Tensor]:
