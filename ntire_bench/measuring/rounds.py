@@ -166,9 +166,7 @@ class Rounds:
         begin = time.perf_counter()
         done = self._round(number, left, 0)
         attempt = 1
-        while self._rounds_again and not all(
-            each.fits(calls, self.device) for each, calls in zip(self.timings, done.calls, strict=True)
-        ):
+        while self._rounds_again and not self._fits(done):
             composed = sum(not call.exact for calls in done.calls[-1].values() for call in calls)
             if not composed:  # an exact image cannot be new to a process twice: what it gave counts
                 break
@@ -179,6 +177,23 @@ class Rounds:
         for each, calls in zip(self.timings, done.calls, strict=True):
             each.add_round(calls)
         return time.perf_counter() - begin
+
+    def _fits(self, done: _Round) -> bool:
+        """Say whether the clocks of both sides fit; of a round made again, on composed images alone.
+
+        What exact images gave the first time stays as it was, and would never fit.
+        """
+        sides = done.calls
+        if done.attempt:
+            sides = [
+                {split: [call for call in made if not call.exact] for split, made in calls.items()}
+                for calls in done.calls
+            ]
+        return all(
+            each.fits(calls, self.device)
+            for each, calls in zip(self.timings, sides, strict=True)
+            if any(calls.values())  # else there is nothing that could be made again
+        )
 
     def _round(
         self, number: int, left: int, attempt: int, keep: Sequence[dict[str, list[TimedCall]]] = ()

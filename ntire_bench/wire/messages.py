@@ -61,8 +61,8 @@ LOADING_FINDINGS = frozenset(
 """Codes of what a worker may find as it loads a submission: none of them is of severity reject."""
 
 LOADING_FACTS = frozenset(
-    "absent converted cuda data_range device forward left_out model name output prefix stand_in state_key"
-    " strict tile".split()
+    "absent converted cuda data_range device forward left_out merged model name output prefix stand_in"
+    " state_key strict tile".split()
 )
 """Keys of what it may find out, beside "args." and a name."""
 

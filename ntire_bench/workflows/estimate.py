@@ -180,7 +180,7 @@ def told(found: Estimate, results: Path, save_dir: Path | None) -> list[str]:
 def span(low_s: float, high_s: float) -> str:
     """Return a range of time in words.
 
-    >>> span(200, 230), span(200, 1300), span(20, 4000)
+    >>> span(220, 230), span(200, 1300), span(20, 4000)
     ('4 min', '3 to 22 min', '20 s to 1 h 7 min')
     """
     low, high = minutes(low_s), minutes(high_s)

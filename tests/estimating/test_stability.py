@@ -31,9 +31,9 @@ def record() -> Record:
     def again(result, mean):
         images = tuple(
             dataclasses.replace(image, runtime_samples_ms=tuple((mean * (1 + i) * factor).tolist()))
-            for i, image in enumerate(result.per_image)
+            for i, image in enumerate(result.per_image[:2])
         )
-        return dataclasses.replace(result, per_image=images)
+        return dataclasses.replace(result, images=2, per_image=images)
 
     splits = {name: again(result, 4.0) for name, result in made.splits.items()}
     base = {name: again(result, 8.0) for name, result in made.baseline.splits.items()}

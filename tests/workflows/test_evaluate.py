@@ -283,7 +283,7 @@ QUICK = Options(stop=StopRule(rounds=1), psnr_channel="y", device="cpu")
         ),
         (
             "run",
-            "CALLS.append(lr.shape)\n        if CALLS.count((1, 3, 25, 33)) > 1: raise RuntimeError('tired')",
+            "CALLS.append(lr.shape)\n        if CALLS.count((1, 3, 25, 33)) > 3: raise RuntimeError('tired')",
             f"{LOADED}\nCALLS = []",
             "forward failed on an LR image of 25x33.*tired",
         ),
@@ -446,7 +446,7 @@ COST = Counted(
 @pytest.fixture
 def calls(monkeypatch) -> Iterator[list[tuple[str, str]]]:
     monkeypatch.setattr(module, "Worker", _Calls)
-    monkeypatch.setattr(resolve, "audit", lambda worker, counted, image, **_: (counted.costs, []))
+    monkeypatch.setattr(resolve, "audit", lambda worker, counted, image, **_: (counted.costs, [], None))
     monkeypatch.setattr(_Calls, "pid", 1, raising=False)
     monkeypatch.setattr(_Calls, "order", [])
     yield _Calls.order

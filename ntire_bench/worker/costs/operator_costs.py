@@ -81,6 +81,7 @@ def estimate(name: str, arguments: Arguments, result: Tensor) -> int | None:
     Returns:
         None where no cost is stated.
 
+    >>> import torch
     >>> estimate("aten::exp_", [], torch.zeros(3)), estimate("aten::linalg_qr", [], torch.zeros(3))
     (12, None)
     """
