@@ -201,9 +201,9 @@ def test_a_notebook_shows_a_table_in_which_names_are_text(tmp_path):
     assert any("<script>" in row[0] for row in rows)
 
 
-def test_the_readmes_example_calls_what_is_there(root):
+def test_the_documented_example_calls_what_is_there(root):
     (code,) = re.findall(
-        r"^```python\n(.*?)^```$", (root / "README.md").read_text(), re.MULTILINE | re.DOTALL
+        r"^```python\n(.*?)^```$", (root / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL
     )
     called = set()
     for node in ast.walk(ast.parse(code)):

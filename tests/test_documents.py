@@ -23,12 +23,23 @@ def test_no_placeholder_is_left(readme: str) -> None:
     assert not re.findall(r"\b[A-Z]{2,}_(?:TABLE|FIGURE|TODO|X|Y)\b|TODO|FIXME", readme)
 
 
-def test_every_command_is_in_the_readme_and_no_other(readme: str) -> None:
-    named = set(re.findall(r"ntire-bench ([a-z]+)", readme))
+@pytest.fixture(scope="module")
+def documents(root: Path, readme: str) -> str:
+    """README and the pages of docs/."""
+    pages = sorted((root / "docs").glob("*.md"))
+    return "\n".join([readme, *(page.read_text(encoding="utf-8") for page in pages)])
+
+
+def test_every_command_is_in_the_table_of_commands_and_no_other(root: Path, readme: str) -> None:
+    table = (root / "docs" / "commands.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `ntire-bench ([a-z]+)", table, flags=re.MULTILINE))
+    named = rows | set(re.findall(r"`(reference|zoo) [a-z]+", table))
     assert named == set(main.commands)
+    assert set(re.findall(r"ntire-bench ([a-z]+)", readme)) <= named
 
 
-def test_every_option_in_the_readme_exists(readme: str) -> None:
+def test_every_option_in_the_documents_exists(root: Path, readme: str) -> None:
+    readme += (root / "docs" / "commands.md").read_text(encoding="utf-8")
     runner = CliRunner()
     known = {"--help"}
     for words in [[name] for name in main.commands] + [["zoo", "pull"], ["zoo", "list"]]:
@@ -37,8 +48,8 @@ def test_every_option_in_the_readme_exists(readme: str) -> None:
     assert used <= known, used - known
 
 
-def test_protocols_in_the_readme_exist(readme: str) -> None:
-    assert set(re.findall(r"`(ntire20\d\d|sample|demo)`", readme)) == set(protocol.available())
+def test_protocols_in_the_documents_exist(documents: str) -> None:
+    assert set(re.findall(r"`(ntire20\d\d|sample|demo)`", documents)) == set(protocol.available())
 
 
 def test_the_row_in_the_readme_has_the_costs_of_the_baseline(readme: str) -> None:
