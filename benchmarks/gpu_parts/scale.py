@@ -52,7 +52,7 @@ FULL = Scale(
     expected_s=8.0,
 )
 QUICK = Scale(
-    ids=(0, 36, 38),
+    ids=(0, 38),
     pairs=8,
     some=6,
     heights=(96, 80),
