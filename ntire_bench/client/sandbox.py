@@ -64,6 +64,7 @@ class Sandbox:
         readable: Files and folders the worker may read, beside the interpreter and its packages.
         hidden: Folders it must not see, even inside those.
         workdir: Its working directory, one of those it may read; None for its scratch folder.
+        sleeping: Whether OpenMP's idle threads sleep; with a GPU they do anyhow.
         limits: How much it may use.
 
     Attributes:
@@ -82,6 +83,7 @@ class Sandbox:
         readable: Sequence[Path] = (),
         hidden: Sequence[Path] = (),
         workdir: Path | None = None,
+        sleeping: bool = False,
         limits: Limits | None = None,
     ) -> None:
         self.file = file
@@ -93,7 +95,7 @@ class Sandbox:
         try:
             lr_fd, self.lr = self._buffer(lr_bytes, only_ours=True)
             sr_fd, self.sr = self._buffer(sr_bytes, only_ours=False)
-            self._start(device, lr_fd, sr_fd, readable or (file,), hidden, workdir)
+            self._start(device, lr_fd, sr_fd, readable or (file,), hidden, workdir, sleeping)
         except BaseException:
             self._stack.close()
             raise
@@ -162,6 +164,7 @@ class Sandbox:
         readable: Sequence[Path],
         hidden: Sequence[Path],
         workdir: Path | None,
+        sleeping: bool,
     ) -> None:
         theirs_in, self._requests = os.pipe()
         self._replies, theirs_out = os.pipe()
@@ -180,6 +183,7 @@ class Sandbox:
                 hidden=hidden,
                 folder=workdir,
                 gpu=device != "cpu",
+                sleeping=sleeping,
             )
         finally:
             os.close(theirs_in)

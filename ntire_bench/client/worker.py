@@ -79,6 +79,8 @@ class Worker:
             a CPU.
         isolation: What `isolation.isolation_for` returned; None for the best there is.
         hidden: Folders it must not see, even inside what it may read.
+        untimed: Whether nothing is timed in it: then it computes with all cores, unless OMP_NUM_THREADS says
+            otherwise, and its idle threads sleep, so that they take no core from anybody.
     """
 
     def __init__(
@@ -91,11 +93,13 @@ class Worker:
         threads: int | None = None,
         isolation: Isolation | None = None,
         hidden: Sequence[Path] = (),
+        untimed: bool = False,
     ) -> None:
         self._submission = submission
         self._scale = scale
         self._asked_threads = threads
-        self._threads = threads or compute_threads()  # until the worker has told which device it has
+        self._usual_threads = compute_threads(0 if untimed else 1)
+        self._threads = threads or self._usual_threads  # until the worker has told which device it has
         self._slow: Slow | None = None
         # Landlock knows folders as a whole: with something hidden in one, it could not be listed any more.
         walled = isolation is not None and isolation.level in ("L2", "L3")
@@ -109,6 +113,7 @@ class Worker:
             readable=submission.readable,
             hidden=[*hidden, *(submission.unhashed if walled else ())],
             workdir=submission.workdir,
+            sleeping=untimed,
         )
 
     def __enter__(self) -> Worker:
@@ -151,7 +156,7 @@ class Worker:
 
         try:
             told = self._call(
-                "hello", START_TIMEOUT_S, threads=self._asked_threads, cpu_threads=compute_threads()
+                "hello", START_TIMEOUT_S, threads=self._asked_threads, cpu_threads=self._usual_threads
             )
         except SubmissionError as error:
             if self._sandbox.killed:

@@ -195,6 +195,7 @@ def spawn(
     hidden: Sequence[Path] = (),
     folder: Path | None = None,
     gpu: bool = False,
+    sleeping: bool = False,
 ) -> Spawned:
     """Start an interpreter at a level of isolation; what it prints can be read from its process's stdout.
 
@@ -211,13 +212,14 @@ def spawn(
         hidden: Folders it must not see, even inside those.
         folder: Its working directory; None for its scratch folder.
         gpu: Whether it computes on a GPU, if there is one.
+        sleeping: Whether OpenMP's idle threads sleep; with a GPU they do anyhow.
 
     Raises:
         FileNotFoundError: There is no bubblewrap for L3.
     """
     _compile_package()
     with interruption.held():  # whatever is made here is known to somebody who ends it
-        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder, gpu)
+        spawned = _spawn(code, arguments, level, descriptors, limits, files, hidden, folder, gpu, sleeping)
         _alive.add(spawned)
     return spawned
 
@@ -232,6 +234,7 @@ def _spawn(
     hidden: Sequence[Path],
     folder: Path | None,
     gpu: bool,
+    sleeping: bool,
 ) -> Spawned:
     with contextlib.ExitStack() as undo:  # on failure
         own_files = level in ("L2", "L3")
@@ -264,7 +267,7 @@ def _spawn(
             "uid": uid,
             **seen.as_json(),
         }
-        process = _launch(plan, seen, PASSIVE if gpu and seen.gpu else {})
+        process = _launch(plan, seen, PASSIVE if sleeping or (gpu and seen.gpu) else {})
         undo.pop_all()
         return Spawned(process, level, group, scratch)
 

@@ -41,14 +41,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def compute_threads() -> int:
+def compute_threads(spare: int = 1) -> int:
     """Return with how many threads a worker computes on a CPU: OMP_NUM_THREADS, else all cores but one.
 
     That one is for what runs beside the calls in the parent: decoding and metrics. It also makes a runtime
     steadier, as threads that wait for each other wait for whatever takes the core of one of them.
+
+    Args:
+        spare: How many cores are left free; 0 where nothing is timed.
     """
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else max(1, cores() - 1)
+    return int(asked) if asked.isdigit() and int(asked) > 0 else max(1, cores() - spare)
 
 
 def commit() -> str | None:

@@ -83,7 +83,14 @@ def check(
     largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
 
     def start() -> Worker:
-        return Worker(submission, scale=protocol.scale, largest_lr=largest, device=device, isolation=level)
+        return Worker(
+            submission,
+            scale=protocol.scale,
+            largest_lr=largest,
+            device=device,
+            isolation=level,
+            untimed=True,
+        )
 
     with start() as worker:
         side = Side(submission, worker, False, info)
