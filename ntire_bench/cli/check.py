@@ -98,13 +98,14 @@ def check(
     def there() -> Catalogue:
         return without_namesakes(open_catalogue(sources), rules.baseline.name)
 
-    id_ = there().id_of(team)
+    catalogue = there()
+    id_ = catalogue.id_of(team)
     written: Path | None = None
     found: checking.Check | None = None
     outlook: Verdict | None = None
 
-    def checked(given: tuple[str, ...]) -> checking.Check:
-        chosen = declare.settled(there().get(id_), given)
+    def checked(known: Catalogue, given: tuple[str, ...]) -> checking.Check:
+        chosen = declare.settled(known.get(id_), given)
         return checking.check(
             chosen,
             sample.probe_lr(),
@@ -144,15 +145,17 @@ def check(
 
     with interruptible(told, as_json=as_json, document=what_there_is):
         try:
-            submission = there().get(id_)
+            submission = catalogue.get(id_)
             if keep:
                 declare.refuse_if_declared(submission)
             data = _data(images, protocol_name) if strict else None
-            found = checked(settings)
+            found = checked(catalogue, settings)
             if data is not None:
                 found = with_rehearsal(found, declare.settled(submission, settings), data)
             if keep:
-                written = declare.proven(found, declare.settled(submission, settings), lambda: checked(()))
+                written = declare.proven(
+                    found, declare.settled(submission, settings), lambda: checked(there(), ())
+                )
         except (SubmissionError, MeasurementError) as error:
             tell_error(error, as_json, ok=False)
             sys.exit(1)
