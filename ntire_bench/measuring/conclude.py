@@ -71,7 +71,8 @@ def conclude(
         *_of_stability(unstable),
         *_of_turns(rounds),
         *_of_work_left(baseline),
-        *_of_content(exact),
+        # Without another side nothing tells an image's content from what else slowed the machine for a while.
+        *(_of_content(exact) if baseline is not None else ()),
         *_of_host(rounds.own),
         *pace.findings(rounds.own, of_work),
     ):

@@ -324,6 +324,27 @@ def test_a_clock_that_fits_at_the_second_try_is_believed(decoded, monkeypatch):
     assert codes(team) == set() and len(team.splits["valid"].per_image[0].runtime_samples_ms) == 12
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_longer_calls_on_exact_images_are_a_finding_where_another_side_tells_what_is_the_machines(
+    decoded, monkeypatch, alone
+):
+    """Alone, the same times may be those of a machine that was busy whenever exact images came."""
+    team = side("team", [])
+    worker = cast(FakeWorker, team.worker)
+    given = worker.run
+
+    def run(lr: Image) -> Call:
+        exact = lr.tobytes() in {image.tobytes() for image in decoded["images"].values()}
+        taken = 300.0 if exact else 100.0
+        return given(lr)._replace(claimed_ms=taken, bracket_ms=taken)
+
+    monkeypatch.setattr(worker, "run", run)
+    sides = [team] if alone else [side("base", []), team]
+    conclude(session(sides, [split(4)], (4, 4)), (4, 4))
+    found = [one.severity for one in team.findings if one.code == "content-dependent"]
+    assert found == ([] if alone else ["reject"])
+
+
 @pytest.mark.parametrize(("waits", "found"), [(0.02, False), (0.4, True)])
 def test_work_that_is_left_on_the_device_is_seen_in_the_baselines_turns(decoded, monkeypatch, waits, found):
     base, team = side("base", []), side("team", [])
