@@ -35,6 +35,7 @@ from ntire_bench.isolation.cgroups import Group
 from ntire_bench.isolation.choose import try_level
 from ntire_bench.isolation.limits import Limits
 from ntire_bench.measuring import plan as planning
+from ntire_bench.measuring.surroundings import BUSY_SHARE
 from ntire_bench.metrics.psnr import psnr
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Record
@@ -109,8 +110,8 @@ FOUND: list[tuple[Plan, str, str]] = [
     (Plan("36_low_rank", **AGAIN), "output-not-reproducible", REJECT),
     (Plan("36_nearest", **AGAIN), "output-not-reproducible", REJECT),
 ]
-# By its runtime: evaluated by itself, and with twelve calls on exact images, of which two may be disturbed.
-SEAMS = Plan("36_seams", rounds=12, per_launch=2, baseline="plain")
+# By its runtime: evaluated by itself, with sixteen calls on exact images, of which four may be disturbed.
+SEAMS = Plan("36_seams", rounds=16, per_launch=2, baseline="plain")
 
 EARLY = "load|warm-up|complexity"  # by what its first image happens to show
 # What it ends with: in which phase, and the error.
@@ -450,11 +451,24 @@ def test_what_nobody_stops_is_said(evaluated, plan: Plan) -> None:
     assert "nobody" in documented()[int(plan.name[:2])]
 
 
+def unless_busy(record: Record, codes: set[str]) -> None:
+    """Skip where findings are missing that cores must be free for, and other programs had them.
+
+    That they follow from what was measured is tested with made-up calls in tests/measuring.
+    """
+    others = record.timing.monitor.get("others_cpu", 0.0)
+    missing = codes - raised(record).keys()
+    if missing and others > BUSY_SHARE:
+        pytest.skip(f"{', '.join(missing)}: other programs used {others:.0%} of the machine")
+
+
 @pytest.mark.timing
 @pytest.mark.parametrize(("plan", "codes"), TIMED, ids=[str(plan) for plan, _ in TIMED])
 def test_a_trick_with_time_gains_nothing(evaluated, plan: Plan, codes: set[str]) -> None:
     record = evaluated(plan)
     assert record.error is None, record.error
+    if codes == {"busy-beyond-threads"}:
+        unless_busy(record, codes)
     assert codes <= raised(record).keys(), record.findings
     if "timing-unattested" in codes:  # it is not believed, and listed after those that are
         assert record.timing.attested is False and "clock" in record.timing.unstable[0], record.timing
@@ -471,6 +485,7 @@ def test_a_process_that_works_in_the_baselines_turn_is_noticed(evaluated, monkey
         monkeypatch.setattr(cgroups, "make", lambda _: Group())
     record = evaluated(plan)
     assert record.error is None, record.error
+    unless_busy(record, {"busy-out-of-turn"})
     assert raised(record).get("busy-out-of-turn") == REJECT, record.findings
     assert record.timing.monitor["idle_side_frozen"] == 0.0
 
@@ -487,6 +502,7 @@ def test_helpers_that_wait_are_no_work_out_of_turn_and_none_beyond_the_threads(e
 def test_a_network_that_works_on_exact_images_alone_is_noticed(evaluated, plan: Plan) -> None:
     record = evaluated(plan)
     assert record.error is None, record.error
+    unless_busy(record, {"content-dependent"})
     assert raised(record).get("content-dependent") == REJECT, (record.findings, record.timing)
 
 
