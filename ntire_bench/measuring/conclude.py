@@ -22,10 +22,10 @@ __all__ = ["conclude"]
 
 # By how much longer exact images may take than composed ones: in the median of many calls, and in most of a
 # few. A busy machine slows single calls of an honest network by as much, one in ten, say: so of four calls
-# all must be longer, of eight seven, of sixteen twelve (chances of 1e-4, 7e-7, 2e-9). It slows single calls
+# all must be longer, of six five, of eight seven (chances of 1e-4, 5e-5, 7e-7). It slows single calls
 # of the baseline too, so that of many calls some may be of another opinion.
 _CONTENT_SHARE, _CONTENT_LARGE, _CONTENT_ALL = 0.05, 0.10, 0.50
-_CONTENT_MOST, _CONTENT_MORE = 0.6, 1.6
+_CONTENT_MOST, _CONTENT_MORE = 0.75, 0.5
 _FEWEST_EXACT, _MANY_EXACT = 4, 20
 _LAUNCH_BOUND = 0.90  # of the runtime
 _RESAMPLES_KEPT = 500

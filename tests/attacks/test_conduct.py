@@ -110,8 +110,8 @@ FOUND: list[tuple[Plan, str, str]] = [
     (Plan("36_low_rank", **AGAIN), "output-not-reproducible", REJECT),
     (Plan("36_nearest", **AGAIN), "output-not-reproducible", REJECT),
 ]
-# By its runtime: evaluated by itself, with sixteen calls on exact images, of which four may be disturbed.
-SEAMS = Plan("36_seams", rounds=16, per_launch=2, baseline="plain")
+# By its runtime: evaluated by itself, in three launches: six calls on exact images, of which one may be disturbed.
+SEAMS = Plan("36_seams", rounds=8, per_launch=2, baseline="plain")
 
 EARLY = "load|warm-up|complexity"  # by what its first image happens to show
 # What it ends with: in which phase, and the error.
@@ -166,7 +166,7 @@ TIMED: list[tuple[Plan, set[str]]] = [
     (Plan("13_private_warm_up", **SEVERAL), set()),
     (Plan("15_flags_put_back", **MANY), {"busy-beyond-threads"}),
     (Plan("15_second_process", **MANY), {"busy-beyond-threads"}),
-    (Plan("17_look_ahead", **SEVERAL), {"threads-in-forward"}),
+    (Plan("17_look_ahead", **SEVERAL), set()),  # a thread that mostly waits is found by chance
     (Plan("36_patches", **SEVERAL), set()),
 ]
 LEAST_RATIO = 0.5  # each trick would give under 0.1; on a machine that others use, the honest one 0.7 to 1.4
@@ -452,14 +452,14 @@ def test_what_nobody_stops_is_said(evaluated, plan: Plan) -> None:
 
 
 def unless_busy(record: Record, codes: set[str]) -> None:
-    """Skip where findings are missing that cores must be free for, and other programs had them.
+    """Skip where findings are missing that need a steady machine, and the record says that it was none.
 
     That they follow from what was measured is tested with made-up calls in tests/measuring.
     """
     others = record.timing.monitor.get("others_cpu", 0.0)
     missing = codes - raised(record).keys()
-    if missing and others > BUSY_SHARE:
-        pytest.skip(f"{', '.join(missing)}: other programs used {others:.0%} of the machine")
+    if missing and (others > BUSY_SHARE or record.timing.unstable):
+        pytest.skip(f"{', '.join(missing)}: {'; '.join(record.timing.unstable) or 'the machine was busy'}")
 
 
 @pytest.mark.timing
