@@ -110,7 +110,7 @@ FOUND: list[tuple[Plan, str, str]] = [
     (Plan("36_low_rank", **AGAIN), "output-not-reproducible", REJECT),
     (Plan("36_nearest", **AGAIN), "output-not-reproducible", REJECT),
 ]
-# By its runtime: evaluated by itself, in three launches: six calls on exact images, of which one may be disturbed.
+# By its runtime: evaluated by itself, in three launches: six calls on exact images; one may be disturbed.
 SEAMS = Plan("36_seams", rounds=8, per_launch=2, baseline="plain")
 
 EARLY = "load|warm-up|complexity"  # by what its first image happens to show
