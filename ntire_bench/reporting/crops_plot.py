@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ntire_bench.errors import RecordError
 from ntire_bench.ranking.crop import Crop
-from ntire_bench.reporting.picture import refuse_other_suffix
+from ntire_bench.reporting.picture import refuse_other_suffix, save
 
 __all__ = ["plot_crops"]
 
@@ -54,16 +53,7 @@ def plot_crops(crops: Sequence[Crop], names: tuple[str, str], channel: str, path
         for place in row:
             place.set(xticks=[], yticks=[])
     figure.supxlabel(f"PSNR on {channel.upper()} of whole images", fontsize="x-small", color="0.4")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    except OSError as error:
-        raise RecordError(
-            "the picture cannot be written",
-            file=path,
-            found=error.strerror or str(error),
-            remedy="name another file with --plot",
-        ) from None
+    save(figure, path)
 
 
 def _titled(name: str, value: float | None) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ntire_bench.errors import RecordError
 from ntire_bench.records.record import Record
-from ntire_bench.reporting.picture import refuse_other_suffix
+from ntire_bench.reporting.picture import refuse_other_suffix, save
 from ntire_bench.reporting.stability_text import cause_in_words, histogram_limit
 
 if TYPE_CHECKING:
@@ -106,16 +105,7 @@ def plot(record: Record, found: Stability, path: Path) -> None:
     figure_of = f" {timing.ratio:.4f}" if timing is not None and found.baseline_ms is not None else ""
     ratio_text = "" if timing is None else f" · {what}{figure_of}{reached}"
     figure.suptitle(f"{record.submission.label}{ratio_text}{device}", fontsize="medium")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    except OSError as error:
-        raise RecordError(
-            "the picture cannot be written",
-            file=path,
-            found=error.strerror or str(error),
-            remedy="choose another --plot",
-        ) from None
+    save(figure, path)
 
 
 def _draw_slow(record: Record, found: Stability, axes: Axes) -> None:
