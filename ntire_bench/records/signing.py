@@ -167,17 +167,17 @@ def make_keys(path: Path) -> tuple[Path, Path]:
     public_pem: bytes = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    if there := next((file for file in (path, public) if os.path.lexists(file)), None):
+        raise UsageError(
+            "the key is not made: there is a file of its name",
+            file=there,
+            remedy="name another, or move this one away; records signed with it need its public key",
+        )
     for file, data, mode in ((path, private_pem, 0o600), (public, public_pem, 0o644)):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
                 out.write(data)
-        except FileExistsError as error:
-            raise UsageError(
-                "the key is not made: there is a file of its name",
-                file=file,
-                remedy="name another, or move this one away; records signed with it need its public key",
-            ) from error
         except OSError as error:
             raise UsageError(
                 "the key cannot be written",

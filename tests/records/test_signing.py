@@ -92,6 +92,11 @@ def test_a_key_is_never_replaced(keys: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="there is a file of its name"):
         make_keys(keys[0])
     assert keys[0].read_bytes() == before
+    private, public = keys[0].with_name("new"), keys[0].with_name("new.pub")
+    public.write_text("somebody's")
+    with pytest.raises(UsageError, match="there is a file of its name"):
+        make_keys(private)
+    assert not private.exists() and public.read_text() == "somebody's"
 
 
 def test_keys_that_are_none_are_told(tmp_path: Path, keys: tuple[Path, Path]) -> None:
