@@ -24,7 +24,7 @@ __all__ = ["Check", "Report", "audit_report", "markdown"]
 
 # Which check a finding belongs to, by the begin of its code.
 _BELONG: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("PSNR", ("psnr", "gain", "memorized")),
+    ("PSNR", ("psnr", "gain", "memorized", "worse")),
     ("SR images", ("output",)),
     ("FLOPs", ("flops", "threads-in-forward")),
     ("Parameters", ("params", "parameters")),
