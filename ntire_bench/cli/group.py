@@ -18,6 +18,7 @@ from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
 from ntire_bench.cli.intake import intake
 from ntire_bench.cli.interrupted import leave
+from ntire_bench.cli.jobs import jobs
 from ntire_bench.cli.keygen import keygen
 from ntire_bench.cli.leaderboard import leaderboard
 from ntire_bench.cli.listing import list_, prepare
@@ -27,6 +28,7 @@ from ntire_bench.cli.pack import factsheet, pack
 from ntire_bench.cli.reference import reference
 from ntire_bench.cli.run import run
 from ntire_bench.cli.stability import stability
+from ntire_bench.cli.status import status
 from ntire_bench.cli.weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError
 
@@ -111,6 +113,8 @@ main.add_command(new)
 main.add_command(doctor)
 main.add_command(check)
 main.add_command(run)
+main.add_command(status)
+main.add_command(jobs)
 main.add_command(show)
 main.add_command(compare)
 main.add_command(stability)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from ntire_bench.claims.nodes import left_out_records
 from ntire_bench.data.cache_dir import cache_dir
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.protocols import protocol as protocols
@@ -15,7 +17,7 @@ from ntire_bench.ranking.rules import differences, kept_rules, require_alike
 from ntire_bench.ranking.trust import believed
 from ntire_bench.records import store
 from ntire_bench.records.signing import PublicKey
-from ntire_bench.records.store import Stored
+from ntire_bench.records.store import Doubt, Stored
 
 __all__ = ["board_of_records", "protocols_with_records", "rules_named"]
 
@@ -113,9 +115,21 @@ def board_of_records(
         stored = [item for item in stored if item.record.submission.id == team]
         problems = []  # of which team they are is not known
     trusted = believed(stored, made_by, _cache(), None if key is None else PublicKey(key))
+    trusted = _without_odd_nodes(trusted, results)
     return build(
         trusted, changes.applied_to(rules), channel, device, problems, made_by=made_by, which=changes.which
     )
+
+
+def _without_odd_nodes(stored: list[Stored], results: Path) -> list[Stored]:
+    """Return the same records, with a doubt on those of nodes that are not as fast as their class."""
+    left_out = left_out_records(results)
+    return [
+        dataclasses.replace(item, doubt=Doubt("other node", left_out[item.path]))
+        if item.path in left_out
+        else item
+        for item in stored
+    ]
 
 
 def _rules_of(name: str, stored: Iterable[Stored]) -> Protocol | None:
