@@ -155,7 +155,7 @@ class Driver:
 
     def _was_lost(self, one: _Open, asked: Asked, state: Seen, turn: Turn | None) -> None:
         kind, message = self._job(one.team, asked.tries, asked.log).error
-        how = _how_it_ended(asked.handle, state, turn, message)
+        how = _how_it_ended(asked.handle, state, turn, "" if kind == "Interrupted" else message)
         if kind == UsageError.__name__:
             self._refused.append(message)
             if len(self._refused) >= min(_REFUSALS, len(self.teams)) and not self.finished:

@@ -31,11 +31,13 @@ class Engine(Protocol):
 
     Attributes:
         name: As --engine has it.
-        look_s: How long to wait between two looks at its jobs [s].
     """
 
     name: str
-    look_s: float
+
+    @property
+    def look_s(self) -> float:
+        """How long to wait between two looks at its jobs [s]."""
 
     def free(self) -> int | None:
         """Return how many jobs it would take now; None for any number."""

@@ -51,6 +51,7 @@ class SlurmSettings:
         exclusive: Whether a job has its node for itself.
         timeouts: How often a job that reaches its time limit is queued again.
         warn_s: How long before its time limit a job is warned, and ends itself [s].
+        look_s: How often Slurm is asked how the jobs are [s].
         setup: Shell commands before the command, such as "module load cuda".
         sbatch: Further options of sbatch by their long names, as a table.
     """
@@ -68,6 +69,7 @@ class SlurmSettings:
     exclusive: bool = False
     timeouts: int = 2
     warn_s: int = 90
+    look_s: float = 5.0
     setup: tuple[str, ...] = ()
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)
 
@@ -105,6 +107,7 @@ _LEAST = {
     "time": 1,
     "timeouts": 0,
     "warn_s": 0,
+    "look_s": 0.1,
 }
 
 

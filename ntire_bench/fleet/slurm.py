@@ -85,8 +85,12 @@ class Slurm:
     folder: Path
     jobs: int | None = None
     name: str = "slurm"
-    look_s: float = 5.0
     _left_out: list[str] = field(default_factory=list)
+
+    @property
+    def look_s(self) -> float:
+        """How long to wait between two looks [s]."""
+        return self.settings.look_s
 
     def __post_init__(self) -> None:
         """Refuse to go on without submitit or Slurm."""
