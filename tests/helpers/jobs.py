@@ -24,8 +24,24 @@ NODE_MS = {"n1": 10.0, "n2": 10.1, "slow": 11.0}
 Script = Callable[[Job], Seen]
 
 
-def evaluate(desk: Desk, label: str, digest: str, node: str = "n1", number: int = 0) -> Path | None:
-    """Do what `run ID --resume` does on a node, with made-up numbers; None where somebody has the team."""
+def evaluate(
+    desk: Desk,
+    label: str,
+    digest: str,
+    node: str = "n1",
+    number: int = 0,
+    baseline: tuple[str, str] | None = None,
+) -> Path | None:
+    """Do what `run ID --resume` does on a node, with made-up numbers; None where somebody has the team.
+
+    Args:
+        desk: The claims.
+        label: The team's.
+        digest: Of the evaluation.
+        node: Where it is done.
+        number: Tells this record's time from others'.
+        baseline: Hashes of the baseline's model file and checkpoint; None for made-up ones.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "NTIRE_BENCH_NODE", node)
         held = desk.take(label, digest)
@@ -42,6 +58,12 @@ def evaluate(desk: Desk, label: str, digest: str, node: str = "n1", number: int 
         baseline_runtime_ms={"valid": ms, "test": ms},
         created_utc=f"2026-11-20T10:53:{number % 60:02d}.{number:06d}Z",
     )
+    if baseline is not None:
+        assert record.baseline is not None
+        base = dataclasses.replace(
+            record.baseline.submission, file_sha256=baseline[0], checkpoint_sha256=baseline[1]
+        )
+        record = dataclasses.replace(record, baseline=dataclasses.replace(record.baseline, submission=base))
     with held:
         assert held.storing()
         path = store.save(record, desk.results)
