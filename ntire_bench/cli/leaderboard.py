@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ntire_bench.cli.anew import Otherwise, otherwise_options
+from ntire_bench.cli.many import no_collection
 from ntire_bench.cli.options import (
     PATH,
     channel_option,
@@ -78,6 +79,7 @@ __all__ = ["leaderboard"]
 )
 @comparison_options
 @json_flag
+@no_collection()
 def leaderboard(
     results: Path,
     protocol_name: str | None,

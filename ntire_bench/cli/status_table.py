@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from rich.live import Live as RichLive
     from rich.table import Table
 
-__all__ = ["Live", "document", "summary", "table"]
+__all__ = ["Live", "document", "summary", "table", "text"]
 
 _STYLES = {"failed": "red", "left out": "yellow", "running": "bold"}
 _ORDER = {"running": 0, "failed": 1, "left out": 2, "waiting": 3, "done": 4}
+_COLUMNS = ("team", "state", "node", "since", "what")
 _ROOM = 8  # lines of a terminal that are for other things than rows
 
 
@@ -51,20 +52,27 @@ def table(states: Sequence[TeamState], most: int | None = None) -> Table:
     if most is not None and len(shown) > most:
         shown = sorted(shown, key=lambda one: (_ORDER[one.state], one.team))[:most]
     found = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
-    for name in ("team", "state", "node", "since", "what"):
+    for name in _COLUMNS:
         found.add_column(name, no_wrap=name != "what", overflow="fold")
     for one in shown:
-        found.add_row(
-            one_line(one.team),
-            one.state,
-            one_line(one.node),
-            _ago(one.since_utc) if one.state == "running" else "",
-            one_line(_what(one)),
-            style=_STYLES.get(one.state),
-        )
+        found.add_row(*_cells(one), style=_STYLES.get(one.state))
     hidden = len(states) - len(shown)
     found.caption = (f"and {hidden} more. " if hidden else "") + summary(states)
     return found
+
+
+def text(states: Sequence[TeamState]) -> str:
+    """Return the state of each team as lines of text.
+
+    >>> print(text([TeamState(team="05_A", state="done", node="n1", seconds=60.0)]))
+    team  state  node  since  what
+    05_A  done   n1           took 1 min
+    1 of 1 done
+    """
+    rows = [_COLUMNS, *(_cells(one) for one in states)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join([*padded, summary(states)])
 
 
 def document(results: Path, states: Sequence[TeamState]) -> dict[str, Any]:
@@ -130,6 +138,11 @@ class Live:
             terminal.tell(text, style=style)
         else:
             self._live.console.print(one_line(text), style=style, markup=False)
+
+
+def _cells(one: TeamState) -> tuple[str, str, str, str, str]:
+    since = _ago(one.since_utc) if one.state == "running" else ""
+    return one_line(one.team), one.state, one_line(one.node), since, one_line(_what(one))
 
 
 def _what(one: TeamState) -> str:

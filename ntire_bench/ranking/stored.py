@@ -16,10 +16,11 @@ from ntire_bench.ranking.board import Board, build
 from ntire_bench.ranking.rules import differences, kept_rules, require_alike
 from ntire_bench.ranking.trust import believed
 from ntire_bench.records import store
+from ntire_bench.records.index import load_indexed, secret_of
 from ntire_bench.records.signing import PublicKey
-from ntire_bench.records.store import Doubt, Stored
+from ntire_bench.records.store import Doubt, Problem, Stored
 
-__all__ = ["board_of_records", "protocols_with_records", "rules_named"]
+__all__ = ["board_of_records", "protocols_with_records", "read_records", "rules_named"]
 
 
 def protocols_with_records(results: Path) -> list[str]:
@@ -31,6 +32,17 @@ def protocols_with_records(results: Path) -> list[str]:
     names = {folder.name for folder in results.glob("*/") if any(folder.glob("*/*.json"))}
     shipped = [name for name in protocols.available() if name in names]
     return [*shipped, *sorted(names - set(shipped))]
+
+
+def read_records(results: Path, name: str) -> tuple[list[Stored], list[Problem]]:
+    """Return the records of some rules, without the lists of single images, by the index beside them.
+
+    Args:
+        results: The results folder.
+        name: Of the rules.
+    """
+    cache = _cache()
+    return load_indexed(results, name, None if cache is None else secret_of(cache))
 
 
 def rules_named(results: Path, name: str) -> Protocol:
@@ -100,7 +112,7 @@ def board_of_records(
             remedy="name one of these with --from, or another folder with --results",
         )
     source = records_of or _source(results, having, named)
-    stored, problems = store.load_all(results, source)
+    stored, problems = read_records(results, source)
     made_by = _rules_of(source, stored)
     if made_by is None and named is not None and named.name == source:
         made_by = named

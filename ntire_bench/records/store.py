@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import hashlib
 import math
 import os
@@ -30,6 +31,7 @@ __all__ = [
     "check_writable",
     "load",
     "load_all",
+    "load_hashed",
     "load_head",
     "load_team",
     "save",
@@ -75,12 +77,12 @@ class Stored:
     sha256: str = ""
     doubt: Doubt | None = None
 
-    @property
+    @functools.cached_property
     def created(self) -> datetime:
         """When the evaluation began, UTC."""
         return _as_time(self.record.created_utc)
 
-    @property
+    @functools.cached_property
     def order(self) -> tuple[datetime, int, str]:
         """A key that sorts records from the oldest to the newest.
 
@@ -235,7 +237,17 @@ def load_head(path: str | os.PathLike[str]) -> Record:
     Raises:
         RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
     """
-    return _decode(Path(path), _read(Path(path)), _HEADS, _without_images)
+    return load_hashed(Path(path))[0]
+
+
+def load_hashed(path: Path) -> tuple[Record, str]:
+    """Read one record as `load_head` does, and return the SHA-256 of its file too.
+
+    Raises:
+        RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
+    """
+    data = _read(path)
+    return _decode(path, data, _HEADS, _without_images), hashlib.sha256(data).hexdigest()
 
 
 def load_all(
@@ -280,12 +292,10 @@ def _load(paths: Iterable[Path]) -> tuple[list[Stored], list[Problem]]:
             accepted[path.parent], unread = load_accepted(path.parent)
             problems += [Problem(path=Path(error.file or path), message=str(error)) for error in unread]
         try:
-            data = _read(path)
-            record = _decode(path, data, _HEADS, _without_images)
+            record, sha256 = load_hashed(path)
         except RecordError as error:
             problems.append(Problem(path=path, message=str(error)))
         else:
-            sha256 = hashlib.sha256(data).hexdigest()
             stored.append(Stored(path=path, record=record, accepted=accepted[path.parent], sha256=sha256))
     return stored, problems
 

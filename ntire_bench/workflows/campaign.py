@@ -215,8 +215,9 @@ def _not_yet_done(
 ) -> Iterator[Submission | Unusable]:
     """Yield what has no record yet, and tell `skipped` of the rest."""
     base = describe(baseline)
-    stored = _counting(store.load_all(results, data.protocol.name)[0], results)
     for item in items:
+        # A team's own alone: a job evaluates one of many.
+        stored = _counting(store.load_team(results, data.protocol.name, item.label)[0], results)
         done = already_done(item, stored, data, options, base) if isinstance(item, Submission) else None
         if done is None:
             yield item
