@@ -27,10 +27,10 @@ _LATEX = {
 def markdown(text: str) -> str:
     r"""Return a text that Markdown shows as it is.
 
-    >>> markdown("a_b|c")
-    'a\\_b\\|c'
+    >>> markdown("a_b|c"), markdown("&lt;b&gt;")
+    ('a\\_b\\|c', '\\&lt;b\\&gt;')
     """
-    return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", text)
 
 
 def latex(text: str) -> str:

@@ -125,9 +125,17 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
+def _accepted(answer: Answer) -> list[str]:
+    """Say which findings an organizer has accepted: a reader must know by whose word it passes."""
+    return [
+        f"{code} is accepted by the organizer, as {because}" for code, because in answer.accepted.items()
+    ]
+
+
 def _details(item: Judged) -> Iterator[str]:
     for verdict in item.answer.verdicts:
         yield f"PSNR on {verdict.channel.upper()}, {verdict.split}: {verdict.reason}"
+    yield from _accepted(item.answer)
     if item.answer.remark:
         yield f"It {item.answer.remark}."
     yield from item.answer.notes
@@ -173,7 +181,8 @@ def summary(judged: Sequence[Judged], strays: Sequence[str] = ()) -> str:
         ]
         lines += [_row(item) for item in judged]
     for item in judged:
-        told = [*item.problems, *([item.answer.remark] if item.answer.remark else []), *item.answer.notes]
+        told = [*item.problems, *([item.answer.remark] if item.answer.remark else [])]
+        told += [*_accepted(item.answer), *item.answer.notes]
         if item.growth is not None and item.growth.note:
             told.append(f"not compared with {item.growth.base}: {item.growth.note}")
         lines += ["", *(f"- **{_md(item.answer.submission)}** {_md(text)}" for text in told)] if told else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from xml.etree import ElementTree
 
 import pytest
@@ -86,6 +87,16 @@ def test_the_summary_is_a_table_with_what_a_change_costs(several) -> None:
     assert "OVER A LIMIT" in rows[0] and "103 (+3.0 %)" in rows[0] and "-0.100 dB" in rows[0]
     assert "NOT JUDGED" in rows[2] and "PASS" in rows[3]
     assert "belongs to no submission" in html and "No submission changed" in summary([])
+
+
+def test_by_whose_word_it_passes_is_told_everywhere() -> None:
+    item = judged(name="05_Net")
+    answer = dataclasses.replace(item.answer, accepted={"memorized": "it is <known>"})
+    item = dataclasses.replace(item, answer=answer)
+    told = "memorized is accepted by the organizer, as it is "
+    case = ElementTree.fromstring(junit([item])).find("testsuite/testcase")
+    assert told + "<known>" in case.find("system-out").text
+    assert told + "&lt;known&gt;" in summary([item])
 
 
 def test_github_is_told_the_file_of_each_problem(several) -> None:
