@@ -79,9 +79,9 @@ def compare(
 ) -> None:
     """Compare two evaluations: costs, PSNR image by image, and which one is faster.
 
-    A and B are teams (5, 05_Net), earlier versions of one (5~1 is the version before the newest), or files of
-    records. Runtimes are compared where both were measured on the same machine, images and baseline; with
-    --run both are measured now, in turns, which tells the closest differences.
+    A and B are teams (5, 05_Net, Net), earlier versions of one (5~1 is the version before the newest), or
+    files of records. Runtimes are compared where both were measured on the same machine, images and baseline;
+    with --run both are measured now, in turns, which tells the closest differences.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.comparing import compare as beside
@@ -205,7 +205,7 @@ def show(
 ) -> None:
     """Show the images of a stored evaluation one by one: PSNR, SSIM, runtime, and the baseline's beside them.
 
-    ID is a team (5, 05_Net), an earlier version of one (5~1), or the file of a record.
+    ID is a team (5, 05_Net, Net), an earlier version of one (5~1), or the file of a record.
     """
     from ntire_bench.cli import terminal, wording
     from ntire_bench.records.version_1 import with_plain_runtimes

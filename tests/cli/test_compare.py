@@ -55,14 +55,14 @@ def test_a_version_before_is_of_other_files(call, results):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["compare", "5", "9"], "there is no successful record of 9"),
-        (["compare", "5", "7"], "there is no successful record of 7"),  # it failed
-        (["compare", "5", "x!"], "this names no record"),
+        (["compare", "5", "9"], "there is no successful record of 09"),
+        (["compare", "5", "7"], "there is no successful record of 07"),  # it failed
+        (["compare", "5", "x!"], "there is no submission x!"),
         (["compare", "5", "gone.json"], "the record cannot be read"),
-        (["show", "5_Other"], "there is no successful record of 5_Other"),
+        (["show", "5_Other"], "the submission 05 has another name"),
         (["compare", "5", "6", "--plot", "a.gif"], "the suffix names no format"),
         (["compare", "5", "6", "--plot", "a.png", "--run"], "--run keeps no SR images"),
-        (["compare", "5~1", "6", "--run"], "this names no submission"),
+        (["compare", "5~1", "6", "--run"], "an earlier version cannot be run"),
         (["compare", "5", "6", "--plot", "a.png", "--data-dir", "nowhere"], "no such data folder"),
     ],
 )
