@@ -18,7 +18,7 @@ from ntire_bench.submissions.baseline_rule import Named
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 from ntire_bench.text import few, one_line, relative
 
-__all__ = ["FILE_SUFFIXES", "Spelled", "resolve", "spelled"]
+__all__ = ["FILE_SUFFIXES", "Spelled", "is_called", "resolve", "spelled"]
 
 _STEM = re.compile(r"(?:team[ _-]?)?(?P<id>[0-9]{1,9})(?:[_-](?P<name>.+))?", re.IGNORECASE)
 FILE_SUFFIXES = (".py", ".toml", *CHECKPOINT_SUFFIXES)  # of the files that make a submission
@@ -60,6 +60,13 @@ def spelled(text: str) -> Spelled:
     if match is None:
         return Spelled(None, stem, folder)
     return Spelled(int(match["id"]), match["name"], folder)
+
+
+def is_called(text: str, item: Named) -> bool:
+    """Return whether a user's word may mean one submission."""
+    wanted = spelled(text)
+    whole = _named(_stem(_path(text)), [item])
+    return bool(whole) or (wanted.id == item.id and (wanted.name is None or _is(wanted.name, item)))
 
 
 def resolve(
