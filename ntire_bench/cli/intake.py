@@ -142,5 +142,6 @@ def _show(taken: Taken, page: Path) -> None:
         if finding.severity != "info":
             terminal.show(f"  {one_line(told(finding))}")
     if taken.left:
-        terminal.show(f"  not kept: {len(taken.left)} other files, which {relative(page)} names")
+        count = len(taken.left)
+        terminal.show(f"  not kept: {count} other file{'s' * (count != 1)}, named in {relative(page)}")
     terminal.tell(f"  {relative(page)}")

@@ -68,6 +68,8 @@ def _lines(
         yield from ("", "What was found:", "")
         for finding in findings:
             yield f"- **{word(finding)}**, {_text(finding.code)}: {_text(finding.message)}"
+    elif info is None and outcome == "taken in":
+        yield from ("", "It was not run yet.")
     elif info is not None:
         yield from ("", "Nothing was found that an organizer would object to.")
     if left:
