@@ -116,12 +116,12 @@ def _named_by_archive(sent: Path, unpacked: Path, names: Sequence[str], place: P
     models = [name for name in names if name.endswith(".py") and PurePosixPath(name).name != PACKAGE_FILE]
     zoo = [name for name in names if _is_checkpoint(name)]
     if own is None or len(models) != 1 or len(zoo) > 1:
+        others = f"no Python file among {few(sorted(names), 4)}"
         raise SubmissionError(
             "holds no model file that is named as a submission",
             file=sent,
             expected="team{ID}_{Name}.py, or a folder of that name with an __init__.py",
-            found=one_line(few(sorted(models), 4))
-            or f"no Python file among {one_line(few(sorted(names), 4))}",
+            found=one_line(few(sorted(models), 4) or others),
             remedy="name the model file and its checkpoint so",
         )
     stem = f"team{own[0]:02d}_{own[1]}"
@@ -188,7 +188,8 @@ def as_sent(error: SubmissionError, sent: Path, place: Path) -> SubmissionError:
         return text
 
     told = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
-    name = "" if error.file is None else f"{Path(error.file).name}: "
+    file = None if error.file is None else Path(error.file).name
+    name = "" if file in (None, sent.name) else f"{file}: "
     return SubmissionError(
         name + short(error.what), file=sent, **{key: text and short(text) for key, text in told.items()}
     )
