@@ -20,6 +20,7 @@ from ntire_bench.cli.options import (
 )
 from ntire_bench.cli.output import print_json, show_board, stored_board, write
 from ntire_bench.cli.site import Comparison, comparison_options, refuse_comparison, write_site
+from ntire_bench.cli.which_record import team_of_records
 from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
@@ -68,7 +69,7 @@ __all__ = ["leaderboard"]
     metavar="KEY",
     help="Rank only records that are signed with this public key.",
 )
-@click.option("--team", type=click.IntRange(0), metavar="ID", help="With codabench: whose scores.")
+@click.option("--team", metavar="ID", help="With codabench: whose scores.")
 @click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
 @click.option(
     "--output",
@@ -89,7 +90,7 @@ def leaderboard(
     device: str | None,
     otherwise: Otherwise,
     key: Path | None,
-    team: int | None,
+    team: str | None,
     notes: bool,
     output: Path | None,
     comparison: Comparison,
@@ -128,7 +129,7 @@ def leaderboard(
             key,
             records_of=otherwise.records_of,
             changes=otherwise.changes,
-            team=team,
+            team=None if team is None else team_of_records(team, results),
         )
     if fmt == "codabench":
         _write_codabench(board, output, as_json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from ntire_bench.cli.evaluation import (
 from ntire_bench.cli.interrupted import interruptible, same_with
 from ntire_bench.cli.options import (
     PATH,
+    DefaultId,
     Effort,
     channel_option,
     effort_options,
@@ -42,16 +42,9 @@ if TYPE_CHECKING:
     from ntire_bench.workflows.campaign import Evaluated
     from ntire_bench.workflows.estimate import Estimate
 
-__all__ = ["DefaultId", "run"]
+__all__ = ["run"]
 
 _SAVE_DIR = "results"  # as in the challenge's scripts
-
-
-@dataclass(frozen=True)
-class DefaultId:
-    """The id that `run` takes where none is named: test_demo.py has one, as the challenge's has."""
-
-    id: int
 
 
 @click.command()
