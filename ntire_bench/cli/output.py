@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ntire_bench.ranking.anew import Changes
     from ntire_bench.ranking.board import Board
 
-__all__ = ["json_is_printed", "print_json", "show_board", "stored_board", "tell_error", "write"]
+__all__ = ["json_is_printed", "print_json", "put", "show_board", "stored_board", "tell_error", "write"]
 
 _PRINTED = "ntire_bench.json_is_printed"  # in a context's meta
 
@@ -111,3 +111,15 @@ def write(path: Path, text: str) -> None:
         raise UsageError(
             "cannot be written", file=path, found=error.strerror or str(error), remedy=remedy
         ) from None
+
+
+def put(text: str, output: Path | None) -> None:
+    """Print a text, or write it to the file that the user named and say so."""
+    from ntire_bench.cli import terminal
+    from ntire_bench.text import relative
+
+    if output is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        write(output, text)
+        terminal.tell(f"written: {relative(output)}")
