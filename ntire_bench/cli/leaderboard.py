@@ -121,10 +121,13 @@ def leaderboard(
         "--device": device,
         "--verify": key,
     }
+    if among:
+        # A site has its own ranking by its own rules, and own rows among a reference's on one page.
+        asked = None if fmt == "site" else channel
+        both = among_of(among, references, results, protocol_name, asked, device, key, otherwise)
     if reference:
         board = _of_reference(references, reference, otherwise, [name for name in given if given[name]])
-    elif among:
-        both = among_of(among, references, results, protocol_name, channel, device, key, otherwise)
+    elif both is not None and fmt != "site":
         board = both.own
     else:
         board = stored_board(
@@ -206,7 +209,8 @@ def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> Non
             terminal.tell(remark)
     unsaid = captions.left_unsaid(board)
     if fmt in ("md", "latex") and not notes and unsaid:
-        terminal.tell(f"Notes that are for the organizer and not in it: {unsaid} (--notes writes them too).")
+        are = "note for the organizer is" if unsaid == 1 else "notes for the organizer are"
+        terminal.tell(f"{unsaid} {are} left out; --notes writes all.")
     put(text, output)
 
 

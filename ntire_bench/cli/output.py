@@ -9,6 +9,7 @@ import click
 
 from ntire_bench import interruption
 from ntire_bench.errors import NtireBenchError, UsageError
+from ntire_bench.text import json_text, relative
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
@@ -66,9 +67,7 @@ def show_board(board: Board) -> None:
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any document
     """Print one JSON document on standard output, whole even where a signal comes meanwhile."""
-    import msgspec
-
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    text = json_text(document)
     with interruption.held():
         context = click.get_current_context(silent=True)
         if context is not None:
@@ -116,7 +115,6 @@ def write(path: Path, text: str) -> None:
 def put(text: str, output: Path | None) -> None:
     """Print a text, or write it to the file that the user named and say so."""
     from ntire_bench.cli import terminal
-    from ntire_bench.text import relative
 
     if output is None:
         click.echo(text.rstrip("\n"))

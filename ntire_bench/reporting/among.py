@@ -157,6 +157,9 @@ def captions_of(among: Among, style: Style = layout.PLAIN) -> list[str]:
         "gives other ratios. Lower scores are better.",
     ]
     own, other = among.own.protocol, among.reference.protocol
+    anew = among.own.anew
+    if anew is not None and anew.rules != own.name:
+        texts.append(f"Own rows are of {anew.rules} and ranked by {own.name} here.")
     if own.name != other.name:
         texts.append(f"Own rows are ranked by {own.name}, those of {among.name} by {other.name}.")
     if told := list(_signs(among, style)):

@@ -7,9 +7,8 @@ import html
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
-
-import msgspec
 
 from ntire_bench.errors import UsageError
 from ntire_bench.ranking.board_notes import display_name
@@ -28,6 +27,7 @@ from ntire_bench.reporting.escape import latex
 from ntire_bench.reporting.ranking_table import HTML, sort_value
 from ntire_bench.reporting.render import for_console, style_of
 from ntire_bench.reporting.spreadsheet import no_formula
+from ntire_bench.text import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["AmongFormat", "TerminalAmong", "html_lines", "render_among"]
 
 AmongFormat = Literal["table", "md", "csv", "json", "latex", "html"]
+# What is left out of a terminal's table where there is no room, step by step, and how it is called.
+_NARROW = {"params": "parameters", "psnr_": "PSNR", "flops": "FLOPs"}
+_STEPS: tuple[tuple[str, ...], ...] = ((), ("params",), ("params", "psnr_"), ("params", "psnr_", "flops"))
+_SHORT = 10  # characters of a reference's name in a heading
+_OTHER = "other"  # in its place where there is the least room
 _WHY_NOT = {
     "challenge": "the challenge's results.txt has one runtime for each team, and here are two machines'",
     "codabench": "Codabench's files are of one team",
@@ -76,7 +81,7 @@ def render_among(among: Among, fmt: str, *, width: int | None = None) -> str:
 
 
 def _json(among: Among) -> str:
-    return msgspec.json.format(msgspec.json.encode(document_of(among)), indent=2).decode() + "\n"
+    return json_text(document_of(among)) + "\n"
 
 
 def _markdown(among: Among) -> str:
@@ -202,7 +207,10 @@ def _class(column: AmongColumn, below: bool = False) -> str:
 
 @dataclass(frozen=True)
 class TerminalAmong:
-    """What a rich console prints; own rows are bold."""
+    """What a rich console prints; own rows are bold.
+
+    Where the console is too narrow, parameters are left out first, then PSNR, then FLOPs.
+    """
 
     among: Among
 
@@ -214,15 +222,48 @@ class TerminalAmong:
 
         style = style_of(options)
         yield Text(for_console(title(self.among), options), style="bold")
+        columns = columns_of(self.among)
+        rows = [(own, dict(zip(columns, texts, strict=True))) for own, _, texts in cells(self.among, style)]
+        for left_out, name_width in product(_STEPS, (24, 16, 12)):
+            kept = [column for column in columns if not column.key.startswith(left_out)]
+            name = _OTHER if left_out == _STEPS[-1] else self._short
+            widths = [_width([texts[column] for _, texts in rows], column.heading(name)) for column in kept]
+            widths[0] = min(widths[0], name_width)
+            # One character between two columns, and one at either edge.
+            if sum(widths) + len(widths) + 1 <= options.max_width:
+                break
         table = Table(
             box=box.ASCII if options.ascii_only else box.HORIZONTALS, padding=(0, 0), pad_edge=False
         )
-        for column in columns_of(self.among):
+        for column, width in zip(kept, widths, strict=True):
             first = column.key == "team"
-            text = Text("\n".join(column.heading(self.among.name)))
-            table.add_column(text, justify="left" if first else "right", overflow="fold", no_wrap=not first)
-        for own, _, texts in cells(self.among, style):
-            table.add_row(*map(Text, texts), style="bold" if own else "")
+            table.add_column(
+                Text("\n".join(column.heading(name))),
+                width=width,
+                justify="left" if first else "right",
+                no_wrap=not first,
+                overflow="fold" if first else "ellipsis",
+            )
+        for own, texts in rows:
+            table.add_row(*(Text(texts[column]) for column in kept), style="bold" if own else "")
         yield table
+        if left_out:
+            told = " and ".join(_NARROW[key] for key in left_out)
+            other = f"{_OTHER}: {self.among.name}. " if name == _OTHER else ""
+            yield Text(
+                f"{other}Too narrow for {told}: widen the window, or use another --format.", style="dim"
+            )
         for text in captions_of(self.among, style):
             yield Text(for_console(text, options))
+
+    @property
+    def _short(self) -> str:
+        """The reference's name as it stands in headings; the whole one is in the title."""
+        name = self.among.name
+        return name if len(name) <= _SHORT else f"{name[: _SHORT - 2]}.."
+
+
+def _width(texts: list[str], heading: list[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, (*texts, *heading)))

@@ -144,7 +144,7 @@ def test_plots_are_drawn_and_a_point_leads_to_its_team(show):
     # A point a team; the PSNR of one would press the others into a line, and is told in words.
     for chart, points in (("quality", 4), ("costs", 5)):
         assert page.locator(f"[data-chart={chart}] .mark-symbol.role-mark path").count() == points
-    assert "not drawn: 03_Low (26.50 dB on valid)" in page.locator("#plots").inner_text()
+    assert "not drawn: 03_Low (26.50 dB on valid, 26.60 dB on test)" in page.locator("#plots").inner_text()
     page.locator("[data-chart=costs] .mark-symbol.role-mark path").first.click(force=True)
     page.wait_for_url(re.compile(r"/teams/[^/]+\.html$"))
     drawn(page)
