@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 from ntire_bench.ranking.gate import Answer
 from ntire_bench.ranking.growth import Growth
 from ntire_bench.reporting.comparison_text import percent, runtime_line
-from ntire_bench.text import giga
+from ntire_bench.reporting.escape import markdown
+from ntire_bench.text import giga, one_line
 
 __all__ = ["Judged", "github_commands", "growth_lines", "junit", "summary"]
 
@@ -233,9 +234,7 @@ def _runtime(found: Growth) -> str:
 
 
 def _md(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is, in one cell of a table."""
-    escaped = re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return markdown(one_line(text))
 
 
 def github_commands(judged: Iterable[Judged], strays: Iterable[str] = ()) -> Iterator[str]:
