@@ -150,7 +150,7 @@ def leaderboard(
     else:
         _show(board, "json" if as_json else fmt, output, notes=notes)
     if not board.rows:
-        _tell_what_to_do(board, results)
+        _tell_what_to_do(board, results, team)
         sys.exit(1)
 
 
@@ -215,7 +215,7 @@ def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> Non
     put(text, output)
 
 
-def _tell_what_to_do(board: Board, results: Path) -> None:
+def _tell_what_to_do(board: Board, results: Path, team: int | None) -> None:
     """Say why there is nothing to rank, and what makes it rank something."""
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import protocols_with_records
@@ -227,6 +227,10 @@ def _tell_what_to_do(board: Board, results: Path) -> None:
         count = len(board.left_out)
         are = "records are" if count > 1 else "record is"
         terminal.tell(f"{count} {are} left out; `ntire-bench leaderboard` says of each why.")
+    elif team is not None:
+        terminal.tell(
+            f"There are no records of team {team} and {board.protocol.name} in {relative(results)}."
+        )
     else:
         terminal.tell(f"There are no records of {board.protocol.name} in {relative(results)}.")
     if others:

@@ -144,7 +144,7 @@ def line(board: Board, row: Row) -> dict[str, object]:
         "rank_runtime": row.rank_runtime,
         "rank_params": row.rank_params,
         "rank_flops": row.rank_flops,
-        "tied_with": "; ".join(row.tied),
+        "tied_with": "; ".join(map(one_line, row.tied)),
         "status": row.status,
         "remarks": "; ".join(remarks(row)),
         "protocol": board.protocol.name,
