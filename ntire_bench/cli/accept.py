@@ -7,12 +7,7 @@ from pathlib import Path
 
 import click
 
-<<<<<<< HEAD
-from ntire_bench.cli.newest import newest_record
 from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
-=======
-from ntire_bench.cli.options import json_flag, protocol_option, results_folder
->>>>>>> v16
 from ntire_bench.cli.output import print_json
 from ntire_bench.cli.which_record import newest_record
 from ntire_bench.errors import UsageError
@@ -45,7 +40,6 @@ def accept(
     """
     from ntire_bench.cli import terminal
     from ntire_bench.records.accepted import Accepted, rejections, save_accepted
-
     from ntire_bench.records.signing import PrivateKey
 
     sign = None if key is None else PrivateKey(key).sign

@@ -215,7 +215,7 @@ def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> Non
     put(text, output)
 
 
-def _tell_what_to_do(board: Board, results: Path, team: int | None) -> None:
+def _tell_what_to_do(board: Board, results: Path, team: str | None) -> None:
     """Say why there is nothing to rank, and what makes it rank something."""
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import protocols_with_records

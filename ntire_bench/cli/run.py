@@ -83,8 +83,8 @@ def run(
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
 
-    Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use or
-    unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
+    Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use
+    or unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording
@@ -157,7 +157,8 @@ def run(
             for item in evaluated:
                 terminal.tell(f"record: {relative(item.path)}")
     failed = any(item.record.error for item in evaluated)
-    rejected = any(_is_rejected(item) for item in (*evaluated, *passed_over))
+    looked_at: list[Evaluated | Stored] = [*evaluated, *passed_over]
+    rejected = any(map(_is_rejected, looked_at))
     sys.exit(1 if failed or rejected else 0)
 
 
