@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from ntire_bench.cli.given import asked_for
 from ntire_bench.cli.interrupted import interruptible, same_with
 from ntire_bench.cli.options import (
     PATH,
+    DefaultId,
     Effort,
     channel_option,
     effort_options,
@@ -42,20 +42,14 @@ if TYPE_CHECKING:
     from ntire_bench.claims.turn import Turn
     from ntire_bench.ranking.board import Board
     from ntire_bench.records.record import Record
+    from ntire_bench.records.store import Stored
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.campaign import Evaluated
     from ntire_bench.workflows.estimate import Estimate
 
-__all__ = ["DefaultId", "run", "run_options", "wanted_ids"]
+__all__ = ["run", "run_options", "wanted_ids"]
 
 _SAVE_DIR = "results"  # as in the challenge's scripts
-
-
-@dataclass(frozen=True)
-class DefaultId:
-    """The id that `run` takes where none is named: test_demo.py has one, as the challenge's has."""
-
-    id: int
 
 
 # What an evaluation is; `jobs` has them too.
@@ -86,7 +80,7 @@ run_options = options(
 @click.option(
     "--resume",
     is_flag=True,
-    help="Leave out what an earlier run has done, and what somebody else does now.",
+    help="Leave out what an earlier run has done and is believed, and what somebody else does now.",
 )
 @spread_options
 @json_flag
@@ -110,8 +104,8 @@ def run(
 
     With --engine, each is evaluated by a job of its own; what is done is left out, as by --resume.
 
-    Exit status: 0 all succeeded, 1 one failed or was rejected, 2 wrong use or unfit images; 130, 143, 129
-    ended by Ctrl-C, SIGTERM, SIGHUP.
+    Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use
+    or unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.claims.desk import Desk
@@ -152,12 +146,12 @@ def run(
         _tell_estimate(foreseen, results, save_dir)
 
     evaluated: list[campaign.Evaluated] = []
-    passed_over: list[Path] = []
+    passed_over: list[Stored] = []
     elsewhere: list[dict[str, str]] = []
 
-    def skipped(label: str, path: Path) -> None:
-        passed_over.append(path)
-        terminal.tell(f"{label}  done already: {relative(path)}")
+    def skipped(label: str, done: Stored) -> None:
+        passed_over.append(done)
+        terminal.tell(wording.done_line(label, done))
 
     def busy(label: str, turn: Turn) -> None:
         claim = turn.claim
@@ -177,7 +171,7 @@ def run(
     def what_there_is() -> dict[str, Any]:
         return {
             "records": [{"path": relative(item.path), "record": item.record} for item in evaluated],
-            "already_done": [relative(path) for path in passed_over],
+            "already_done": [relative(item.path) for item in passed_over],
             "elsewhere": elsewhere,
             "leaderboard": document(board()),
         }
@@ -211,7 +205,10 @@ def run(
             show_board(board())
             for item in evaluated:
                 terminal.tell(f"record: {relative(item.path)}")
-    sys.exit(1 if any(item.record.error or _is_rejected(item) for item in evaluated) else 0)
+    failed = any(item.record.error for item in evaluated)
+    looked_at: list[Evaluated | Stored] = [*evaluated, *passed_over]
+    rejected = any(map(_is_rejected, looked_at))
+    sys.exit(1 if failed or rejected else 0)
 
 
 def _board_like(results: Path, request: Request, record: Record | None) -> Board:
@@ -224,7 +221,7 @@ def _board_like(results: Path, request: Request, record: Record | None) -> Board
     return stored_board(results, rules, request.channel, measured_on)
 
 
-def _is_rejected(item: Evaluated) -> bool:
+def _is_rejected(item: Evaluated | Stored) -> bool:
     """Say whether an evaluation has a finding for which it has no rank, and that nobody has accepted."""
     from ntire_bench.records.accepted import load_accepted, rejections
 

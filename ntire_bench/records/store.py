@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import functools
 import hashlib
 import math
 import os
@@ -14,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -77,12 +77,12 @@ class Stored:
     sha256: str = ""
     doubt: Doubt | None = None
 
-    @functools.cached_property
+    @cached_property
     def created(self) -> datetime:
         """When the evaluation began, UTC."""
         return _as_time(self.record.created_utc)
 
-    @functools.cached_property
+    @cached_property
     def order(self) -> tuple[datetime, int, str]:
         """A key that sorts records from the oldest to the newest.
 

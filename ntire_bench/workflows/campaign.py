@@ -56,7 +56,7 @@ def run(
     *,
     resume: bool = False,
     progress: Callable[[], Progress] | None = None,
-    skipped: Callable[[str, Path], None] | None = None,
+    skipped: Callable[[str, store.Stored], None] | None = None,
     inferred: Callable[[Submission], None] | None = None,
     kept: Callable[[Evaluated], None] | None = None,
     sign: Callable[[Path], object] | None = None,
@@ -95,13 +95,23 @@ def run(
     wanted = [
         baseline if isinstance(item, Submission) and item.is_same_as(baseline) else item for item in wanted
     ]
-    if resume:
-        wanted = list(_not_yet_done(wanted, baseline, data, options, results, skipped))
+    base = describe(baseline)
+
+    def done(item: Submission | Unusable) -> store.Stored | None:
+        if not resume or not isinstance(item, Submission):
+            return None
+        # A team's own records alone: a job evaluates one of many.
+        stored = _counting(store.load_team(results, data.protocol.name, item.label)[0], results)
+        return already_done(item, stored, data, options, base)
+
+    if claims is None:
+        wanted = [item for item in wanted if not _is_skipped(item, done(item), skipped)]
     made = _Maker(baseline, data, options, progress)
     with _Starter(wanted, baseline, data, options) as starter, contextlib.ExitStack() as stack:
-        mine = _mine(claims, baseline, data, options, results, skipped)
+        mine = _all_are
         if claims is not None:
             stack.callback(claims.close)
+            mine = functools.partial(claims.take, done=done, skipped=skipped)
         for item in wanted:
             if not mine(item):
                 continue
@@ -121,29 +131,20 @@ def run(
             yield evaluated
 
 
-def _mine(
-    claims: Claims | None,
-    baseline: Submission,
-    data: Data,
-    options: Options,
-    results: Path,
-    skipped: Callable[[str, Path], None] | None,
-) -> Callable[[Submission | Unusable], bool]:
-    """Return what says whether a submission is this process's to evaluate; without claims, each is."""
-    if claims is None:
-        return lambda item: True
-    base = describe(baseline)
+def _all_are(item: Submission | Unusable) -> bool:
+    """Return that a submission is this process's to evaluate: nobody else is asked."""
+    return True
 
-    def made_since(item: Submission | Unusable) -> Path | None:
-        if not isinstance(item, Submission):
-            return None
-        stored = _counting(store.load_team(results, data.protocol.name, item.label)[0], results)
-        there = already_done(item, stored, data, options, base)
-        if there is not None and skipped is not None:
-            skipped(item.label, there)
-        return there
 
-    return lambda item: claims.take(item, lambda: made_since(item))
+def _is_skipped(
+    item: Submission | Unusable,
+    there: store.Stored | None,
+    skipped: Callable[[str, store.Stored], None] | None,
+) -> bool:
+    """Return whether a submission has a record that makes its evaluation unnecessary, and tell `skipped`."""
+    if there is not None and skipped is not None:
+        skipped(item.label, there)
+    return there is not None
 
 
 @dataclass(frozen=True)
@@ -203,26 +204,6 @@ def _counting(stored: Iterable[store.Stored], results: Path) -> list[store.Store
     """Return the records that are not left out because of the node that they were measured on."""
     left_out = left_out_records(results)
     return [item for item in stored if item.path not in left_out]
-
-
-def _not_yet_done(
-    items: Iterable[Submission | Unusable],
-    baseline: Submission,
-    data: Data,
-    options: Options,
-    results: Path,
-    skipped: Callable[[str, Path], None] | None,
-) -> Iterator[Submission | Unusable]:
-    """Yield what has no record yet, and tell `skipped` of the rest."""
-    base = describe(baseline)
-    for item in items:
-        # A team's own alone: a job evaluates one of many.
-        stored = _counting(store.load_team(results, data.protocol.name, item.label)[0], results)
-        done = already_done(item, stored, data, options, base) if isinstance(item, Submission) else None
-        if done is None:
-            yield item
-        elif skipped is not None:
-            skipped(item.label, done)
 
 
 class _Starter:

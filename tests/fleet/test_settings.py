@@ -61,7 +61,7 @@ def test_a_file_and_options_above_it(tmp_path):
         ("[slurm]\ntime = 'long'", (), "slurm.time: expected `int`"),
         ("[slurm]\ntime = 0", (), "slurm.time: expected 1 or more"),
         ("slurm = 3", (), "slurm: expected a table"),
-        ('engine = "slurm"', ("tme=3",), "--engine-option tme: slurm has no such key (time?)"),
+        ('engine = "slurm"', ("tims=3",), "--engine-option tims: slurm has no such key (time?)"),
         ('engine = "slurm"', ("time",), "--engine-option time: expected KEY=VALUE"),
         ('engine = "slurm"', ("time=soon",), "slurm.time: expected `int`"),
         ('engine = "local"', ("gres=gpu:1",), "--engine-option gres: local has no such key; there are"),
