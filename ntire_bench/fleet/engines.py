@@ -42,8 +42,10 @@ def engine_for(settings: FleetSettings, results: Path, device: str) -> Engine:
 def _gpus() -> list[str]:
     """Return what CUDA_VISIBLE_DEVICES calls each GPU that this process may use."""
     found = installed.gpus()
+    if found is not None and not found.models:
+        return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        names = [name.strip() for name in visible.split(",") if name.strip()]
-        return [] if not names or names[0].startswith("-") else names
-    return [str(number) for number in range(len(found.models))] if found is not None else []
+    if visible is not None:  # NVML lists all that there are
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    # Where NVML does not answer, there is one at least: the driver is loaded.
+    return [str(number) for number in range(1 if found is None else len(found.models))]
