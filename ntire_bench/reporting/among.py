@@ -101,7 +101,7 @@ def columns_of(among: Among) -> list[AmongColumn]:
     shared = ("team", *(f"psnr_{split}" for split in splits), "params", "flops")
     return [
         *map(AmongColumn, shared),
-        *(AmongColumn(key, whose) for whose in ("here", "there") for key in _OF_A_MACHINE),  # type: ignore[arg-type]
+        *(AmongColumn(key, whose) for whose in ("here", "there") for key in _OF_A_MACHINE),
     ]
 
 
