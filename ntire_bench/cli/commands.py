@@ -67,6 +67,7 @@ class Commands(MutableMapping[str, click.Command]):
         self._loaded: dict[str, click.Command] = {}
 
     def __getitem__(self, name: str) -> click.Command:
+        """Return a command, imported if need be."""
         if name not in self._loaded:
             place = self._places[name]
             module = importlib.import_module(f"ntire_bench.cli.{place.module}")
@@ -74,15 +75,19 @@ class Commands(MutableMapping[str, click.Command]):
         return self._loaded[name]
 
     def __setitem__(self, name: str, command: click.Command) -> None:
+        """Add a command, as click does."""
         self._places.setdefault(name, Place("", command.get_short_help_str()))
         self._loaded[name] = command
 
     def __delitem__(self, name: str) -> None:
+        """Take a command out."""
         del self._places[name]
         self._loaded.pop(name, None)
 
     def __iter__(self) -> Iterator[str]:
+        """Return all names; nothing is imported for that."""
         return iter(self._places)
 
     def __len__(self) -> int:
+        """Return how many there are."""
         return len(self._places)

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 from ntire_bench.ranking.gate import Answer
 from ntire_bench.ranking.growth import Growth
 from ntire_bench.reporting.comparison_text import percent, runtime_line
-from ntire_bench.text import giga
+from ntire_bench.reporting.escape import markdown
+from ntire_bench.text import giga, one_line
 
 __all__ = ["Judged", "github_commands", "growth_lines", "junit", "summary"]
 
@@ -132,9 +133,15 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
+def _accepted(answer: Answer) -> list[str]:
+    """Say which findings an organizer has accepted: a reader must know by whose word it passes."""
+    return [f"{code} is accepted by the organizer, as {because}" for code, because in answer.accepted.items()]
+
+
 def _details(item: Judged) -> Iterator[str]:
     for verdict in item.answer.verdicts:
         yield f"PSNR on {verdict.channel.upper()}, {verdict.split}: {verdict.reason}"
+    yield from _accepted(item.answer)
     for text in item.doubts:
         yield f"{text}."
     yield from item.answer.notes
@@ -180,7 +187,7 @@ def summary(judged: Sequence[Judged], strays: Sequence[str] = ()) -> str:
         ]
         lines += [_row(item) for item in judged]
     for item in judged:
-        told = [*item.problems, *item.doubts, *item.answer.notes]
+        told = [*item.problems, *_accepted(item.answer), *item.doubts, *item.answer.notes]
         if item.growth is not None and item.growth.note:
             told.append(f"not compared with {item.growth.base}: {item.growth.note}")
         lines += ["", *(f"- **{_md(item.answer.submission)}** {_md(text)}" for text in told)] if told else []
@@ -225,9 +232,7 @@ def _runtime(found: Growth) -> str:
 
 
 def _md(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is, in one cell of a table."""
-    escaped = re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return markdown(one_line(text))
 
 
 def github_commands(judged: Iterable[Judged], strays: Iterable[str] = ()) -> Iterator[str]:

@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from ntire_bench.data.dataset import Split, read_hr
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.measuring.resolve import describe
@@ -26,7 +24,7 @@ from ntire_bench.records.record import Finding, Record
 from ntire_bench.source import files
 from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import few, relative
+from ntire_bench.text import few, json_text, relative
 from ntire_bench.workflows.crops import measured_sr
 
 __all__ = ["Packed", "member_names", "pack", "pack_images", "record_of", "refuse_rejected", "remarks"]
@@ -162,7 +160,7 @@ def pack(submission: Submission, target: Path, texts: Mapping[str, str], record:
         "measured_utc": record.created_utc,
         "files": dict(sorted(hashes.items())),
     }
-    manifest = msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n"
+    manifest = json_text(listed) + "\n"
     sums = "".join(f"{value}  {name}\n" for name, value in sorted(hashes.items()))
     more = {**texts, "SHA256SUMS": sums, "submission.json": manifest}
     _write(target, own, more)
