@@ -21,6 +21,7 @@ from ntire_bench.cli.options import (
 )
 from ntire_bench.cli.output import print_json, put, show_board, stored_board, write
 from ntire_bench.cli.site import Comparison, comparison_options, refuse_comparison, write_site
+from ntire_bench.cli.which_record import team_of_records
 from ntire_bench.errors import UsageError
 from ntire_bench.text import few, one_line, relative
 
@@ -70,7 +71,7 @@ __all__ = ["leaderboard"]
     metavar="KEY",
     help="Rank only records that are signed with this public key.",
 )
-@click.option("--team", type=click.IntRange(0), metavar="ID", help="With codabench: whose scores.")
+@click.option("--team", metavar="ID", help="With codabench: whose scores.")
 @click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
 @click.option(
     "--output",
@@ -91,7 +92,7 @@ def leaderboard(
     device: str | None,
     otherwise: Otherwise,
     key: Path | None,
-    team: int | None,
+    team: str | None,
     notes: bool,
     output: Path | None,
     comparison: Comparison,
@@ -138,7 +139,7 @@ def leaderboard(
             key,
             records_of=otherwise.records_of,
             changes=otherwise.changes,
-            team=team,
+            team=None if team is None else team_of_records(team, results),
         )
     if both is not None and fmt != "site":
         show_among(both, "json" if as_json else fmt, output)
@@ -214,7 +215,7 @@ def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> Non
     put(text, output)
 
 
-def _tell_what_to_do(board: Board, results: Path, team: int | None) -> None:
+def _tell_what_to_do(board: Board, results: Path, team: str | None) -> None:
     """Say why there is nothing to rank, and what makes it rank something."""
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import protocols_with_records

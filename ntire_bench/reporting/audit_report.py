@@ -15,6 +15,7 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.ranking.scoring import judge
 from ntire_bench.records.accepted import Accepted
+from ntire_bench.records.operational import word
 from ntire_bench.records.record import Complexity, Finding, Record, Timing
 from ntire_bench.records.scored_costs import scored_flops, scored_params
 from ntire_bench.reporting.escape import markdown as as_text
@@ -371,7 +372,7 @@ def markdown(report: Report) -> str:
         if check.findings:
             lines += [
                 "",
-                *(f"- **{_text(f.code)}** ({f.severity}): {_text(f.message)}" for f in check.findings),
+                *(f"- **{_text(f.code)}** ({word(f)}): {_text(f.message)}" for f in check.findings),
             ]
         else:
             lines += ["", "Nothing was found."]

@@ -44,8 +44,8 @@ def frame(board: Board) -> pandas.DataFrame:
 def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
-    for column in ("team", "tied_with", "remarks", "device", "device_class"):
-        table[column] = [no_formula(text) for text in table[column]]
+    for column in table.select_dtypes(include=["object", "string"]):
+        table[column] = [no_formula(cell) for cell in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 

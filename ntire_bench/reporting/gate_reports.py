@@ -56,6 +56,13 @@ class Judged:
             found += [f"NOT DECIDED: {text}" for text in self.growth.undecided]
         return found
 
+    @property
+    def doubts(self) -> list[str]:
+        """What a person may want to look at although it passes, in sentences."""
+        unproven = () if self.growth is None else self.growth.unproven
+        remark = [f"It {self.answer.remark}"] if self.answer.remark else []
+        return [*remark, *(f"NOT SHOWN: {text}" for text in unproven)]
+
     def document(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
         return {
@@ -126,11 +133,17 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
+def _accepted(answer: Answer) -> list[str]:
+    """Say which findings an organizer has accepted: a reader must know by whose word it passes."""
+    return [f"{code} is accepted by the organizer, as {because}" for code, because in answer.accepted.items()]
+
+
 def _details(item: Judged) -> Iterator[str]:
     for verdict in item.answer.verdicts:
         yield f"PSNR on {verdict.channel.upper()}, {verdict.split}: {verdict.reason}"
-    if item.answer.remark:
-        yield f"It {item.answer.remark}."
+    yield from _accepted(item.answer)
+    for text in item.doubts:
+        yield f"{text}."
     yield from item.answer.notes
     if item.growth is not None:
         yield from growth_lines(item.growth, item.answer.submission)
@@ -174,7 +187,7 @@ def summary(judged: Sequence[Judged], strays: Sequence[str] = ()) -> str:
         ]
         lines += [_row(item) for item in judged]
     for item in judged:
-        told = [*item.problems, *([item.answer.remark] if item.answer.remark else []), *item.answer.notes]
+        told = [*item.problems, *_accepted(item.answer), *item.doubts, *item.answer.notes]
         if item.growth is not None and item.growth.note:
             told.append(f"not compared with {item.growth.base}: {item.growth.note}")
         lines += ["", *(f"- **{_md(item.answer.submission)}** {_md(text)}" for text in told)] if told else []
@@ -232,8 +245,8 @@ def github_commands(judged: Iterable[Judged], strays: Iterable[str] = ()) -> Ite
     for item in judged:
         for text in item.problems:
             yield _command("error", item.file, item.answer.submission, text)
-        if item.answer.remark:
-            yield _command("warning", item.file, item.answer.submission, f"It {item.answer.remark}")
+        for text in item.doubts:
+            yield _command("warning", item.file, item.answer.submission, text)
     for path in strays:
         yield _command("error", path, path, "belongs to no submission: rename it, or take it out")
 

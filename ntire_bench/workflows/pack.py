@@ -19,7 +19,7 @@ from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.measuring.resolve import describe
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.gate import gate
-from ntire_bench.records import store
+from ntire_bench.records import operational, store
 from ntire_bench.records.record import Finding, Record
 from ntire_bench.source import files
 from ntire_bench.submissions import package_files
@@ -91,7 +91,7 @@ def remarks(submission: Submission, record: Record, rules: Protocol, found: Sequ
             f"{relative(checkpoint)}: the submission guide names {', '.join(_GUIDE_SUFFIXES)} as endings "
             "of a checkpoint."
         )
-    told += [f"{one.severity}: [{one.code}] {one.message}" for one in found if one.severity != "info"]
+    told += [operational.told(one) for one in found if one.severity != "info"]
     answer = gate(record, rules, record.psnr_channel)
     if answer.outcome != "pass":
         failing = "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts if not v.passed)
