@@ -13,6 +13,7 @@ from ntire_bench.cli.accept import accept
 from ntire_bench.cli.audit import audit
 from ntire_bench.cli.check import check
 from ntire_bench.cli.compare import compare, show
+from ntire_bench.cli.data import data
 from ntire_bench.cli.doctor import doctor
 from ntire_bench.cli.gate import gate
 from ntire_bench.cli.import_ import import_
@@ -107,6 +108,7 @@ def main() -> None:
 main.add_command(list_)
 main.add_command(leaderboard)
 main.add_command(prepare)
+main.add_command(data)
 main.add_command(new)
 main.add_command(doctor)
 main.add_command(check)

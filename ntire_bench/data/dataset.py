@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ntire_bench.data import pixel_cache, sample
+from ntire_bench.data import manifest, pixel_cache, sample
 from ntire_bench.data.folder import CheckedImage, DatasetProblems, Problems, check_images, list_images
 from ntire_bench.data.images import Uint8, modcrop, read_bytes
+from ntire_bench.data.manifest import ManifestName
 from ntire_bench.data.nearby import PLACES
 from ntire_bench.data.noise import mark
 from ntire_bench.data.png import decode_png
@@ -18,7 +20,7 @@ from ntire_bench.errors import DatasetError
 from ntire_bench.metrics.ssim import SSIM_WINDOW
 from ntire_bench.text import relative
 
-__all__ = ["DatasetProblems", "Pair", "Split", "load_splits", "read_hr", "read_lr"]
+__all__ = ["DatasetProblems", "Pair", "Progress", "Split", "load_splits", "lr_names", "read_hr", "read_lr"]
 
 _CHALLENGE = "DIV2K_LSDIR_"
 Progress = Callable[[int, int], None]
@@ -59,6 +61,8 @@ class Split:
         sha256: Fingerprint of all pairs' names and file contents; in the sample set of names and pixels,
             because its files are compressed by whichever Pillow a machine has.
         sample: True for the sample set, which is not comparable with the challenge.
+        manifest: The manifest beside the folders that its images are those of; None where there is none, or
+            it lacks this split.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Split:
     pairs: tuple[Pair, ...]
     sha256: str
     sample: bool
+    manifest: ManifestName | None = None
 
 
 def load_splits(
@@ -77,6 +82,7 @@ def load_splits(
     border: int = 4,
     folders: Mapping[str, str] | None = None,
     prefer_sample: bool = False,
+    compared: bool = True,
     progress: Progress | None = None,
 ) -> tuple[Split, ...]:
     """Find and check the pairs of some splits; every file is read once, none is decoded but the sample set's.
@@ -95,6 +101,7 @@ def load_splits(
         border: Pixels that the metrics crop off every side; decides which images are too small.
         folders: Folder pairs of splits, without _HR and _LR.
         prefer_sample: Without a `data_dir`, take the sample set even where challenge folders are near.
+        compared: Whether images are compared with a manifest.json that lies in the folder.
         progress: Called with (files checked, files in all).
 
     Returns:
@@ -149,7 +156,26 @@ def load_splits(
                 pairs.append(pair)
         splits.append(Split(name, base.name, tuple(pairs), _fingerprint(pairs, scale, is_sample), is_sample))
     problems.raise_if_any()
-    return tuple(splits)
+    return _with_manifest(splits, root) if compared and not is_sample else tuple(splits)
+
+
+def _with_manifest(splits: Sequence[Split], root: Path) -> tuple[Split, ...]:
+    """Compare splits with the manifest that lies in their folder, if there is one, and name it."""
+    known = manifest.beside(root)
+    if known is None:
+        return tuple(splits)
+    document, name = known
+    problems, named = Problems(), []
+    for split in splits:
+        wanted = document.splits.get(split.dataset)
+        if wanted is not None and wanted.dataset_sha256 != split.sha256:
+            remedy = "`ntire-bench data verify` says which differ: mend them, or take the manifest away"
+            what = f"the images of {split.dataset} are not those of the manifest"
+            expected, found = (f"fingerprint {of[:16]}" for of in (wanted.dataset_sha256, split.sha256))
+            problems.add(what, root / name.file, expected=expected, found=found, remedy=remedy)
+        named.append(split if wanted is None else dataclasses.replace(split, manifest=name))
+    problems.raise_if_any()
+    return tuple(named)
 
 
 def read_lr(pair: Pair) -> Uint8:

@@ -15,7 +15,7 @@ from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, read_pn
 from ntire_bench.data.noise import mark, noisy
 from ntire_bench.errors import DatasetError
 
-__all__ = ["folder_beside", "made_of", "prepare"]
+__all__ = ["folder_beside", "made_of", "prepare", "threads_for"]
 
 _BYTES_PER_PIXEL = 14  # of an HR image: its file, its pixels twice, and what is made of them on the way
 _NOISY_BYTES_PER_PIXEL = 60  # alike, with draws in float64
@@ -123,8 +123,8 @@ def prepare(
     def lr(stem: str) -> Uint8:
         return made_of(read_png(files[stem]), stem, scale, noise, seed)
 
-    bytes_per_pixel = _BYTES_PER_PIXEL if noise is None else _NOISY_BYTES_PER_PIXEL
-    threads = _threads(max(image.height * image.width for image in images.values()), bytes_per_pixel)
+    largest = max(image.height * image.width for image in images.values())
+    threads = threads_for(largest, noisy=noise is not None)
     # One that is there may be an official one; the same pixels may be there from an earlier run.
     _do_all(compare, known, threads, told)
     for stem in known:
@@ -136,12 +136,13 @@ def prepare(
     return list(targets.values())
 
 
-def _threads(pixels: int, bytes_per_pixel: int = _BYTES_PER_PIXEL) -> int:
+def threads_for(pixels: int, *, noisy: bool = False) -> int:
     """Return how many threads work on images of at most so many pixels; NumPy and OpenCV let others run.
 
-    >>> _threads(10**9)
+    >>> threads_for(10**9)
     1
     """
+    bytes_per_pixel = _NOISY_BYTES_PER_PIXEL if noisy else _BYTES_PER_PIXEL
     return max(1, min(cores(), _MEMORY // (bytes_per_pixel * pixels)))
 
 

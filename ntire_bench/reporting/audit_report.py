@@ -150,6 +150,9 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     for name, split in record.splits.items():
         images = f"{split.images} images of {split.dataset} (fingerprint {split.dataset_sha256[:16]})"
         known.append((f"split {name}", images + (", the sample set" if record.sample else "")))
+    if record.manifest is not None:
+        named = f"{record.manifest.file} (SHA-256 {record.manifest.sha256[:16]}): all images are those of it"
+        known.append(("manifest", named))
     if record.baseline is not None:
         its = record.baseline.submission
         known.append(("baseline", f"{its.label} (SHA-256 {its.file_sha256[:16]})"))
