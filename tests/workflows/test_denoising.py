@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_denoiser(place, 5, "Blur")
     write_checkout(place / "checkout")
     photographs = [astronaut()[:120, 200:360], chelsea()[100:220, 150:310]]
-    write_noisy_pairs(place / "data", "valid", photographs)
+    write_noisy_pairs(place / "data", "valid", photographs, seed=7)
+    call("data", "manifest", place / "data", "--protocol", "dn50", "--seed", 7)
     return place
 
 
@@ -96,6 +98,9 @@ def test_a_run_measures_what_others_measure(place: Path, dropped_in: Record) -> 
         expected_psnr(place, 0.8), abs=0.002
     )
     assert dropped_in.score is not None
+    assert dropped_in.manifest is not None and dropped_in.manifest.file == "manifest.json"
+    manifest = (place / "data" / "manifest.json").read_bytes()
+    assert dropped_in.manifest.sha256 == hashlib.sha256(manifest).hexdigest()
     assert not [found for found in dropped_in.findings if found.severity == "reject"]
     assert dropped_in.timing is not None and dropped_in.timing.monitor["gain_over"] == "blur"
     assert (place / "results_sr" / "05_Blur" / "DIV2K_valid" / "0801.png").is_file()

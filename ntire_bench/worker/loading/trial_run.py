@@ -23,8 +23,10 @@ __all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "LEAST_DENOISED_DB", "RANGES", "TrialRun
 # their own range, 15 dB or more above the other.
 LEAST_DB = 25.0
 # At scale 1 the input is noisy. Reduced, what is left of noise of 50 levels is 33 dB, and less where much is
-# black or white, as noise is clipped there; a network that is not trained gives 10 dB and less.
+# black or white, as noise is clipped there; a network that is not trained gives 10 dB and less. Being closer
+# still is no merit: the input itself is closest.
 LEAST_DENOISED_DB = 15.0
+_DENOISED_DB = 22.0
 CLEAR_LEAD_DB = 8.0
 _DENOISED_REDUCTION = 8  # of both images at scale 1, so that hardly any noise is left
 RANGES = (1.0, 255.0)
@@ -116,7 +118,8 @@ def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, .
             trial.likeness[data_range] = -math.inf
             continue
         trial.images[data_range] = sr
-        trial.likeness[data_range] = _psnr_db(_reduced(sr, reduction), given)
+        found = _psnr_db(_reduced(sr, reduction), given)
+        trial.likeness[data_range] = found if upscaler.scale > 1 else min(found, _DENOISED_DB)
     upscaler.data_range = before
     if trial.images:
         trial.count = functools.partial(_flops, upscaler, probe)
