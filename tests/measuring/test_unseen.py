@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from pairs import smooth, write_pairs
@@ -74,3 +75,47 @@ def test_rounding_alone_is_no_memory(tmp_path: Path) -> None:
     splits = load_splits(["valid"], folder)
     for seed in range(2):
         assert not codes(sharpened, splits, seed)
+
+
+# Denoising: the LR image is the HR image with noise, and the gain is over a Gaussian blur.
+
+
+@pytest.fixture(scope="module")
+def noisy_photographs() -> tuple[Split, ...]:
+    return load_splits(["valid"], sample.sample_dir(1, 50), scale=1, noise=50)
+
+
+def codes_of_a_denoiser(denoise: Enlarge, splits: tuple[Split, ...], seed: int) -> list[str]:
+    gains, reference = unseen(denoise, splits, 1, 4, np.random.default_rng(seed), 50.0)
+    pairs = {(split.name, pair.name): pair for split in splits for pair in split.pairs}
+    own = {key: psnr(denoise(read_lr(pairs[key])), read_hr(pairs[key], 1), 4).rgb_db for key in reference}
+    return [found.code for found in gains.findings({key: (own[key], reference[key]) for key in own})]
+
+
+def averaged(lr: Image) -> Image:
+    """Return an image in which like pixels were averaged: far better than a blur where nothing happens."""
+    return cv2.bilateralFilter(cv2.GaussianBlur(lr, (0, 0), 1.0), 7, 40, 3)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_honest_denoiser_has_no_memory(noisy_photographs: tuple[Split, ...], seed: int) -> None:
+    assert not codes_of_a_denoiser(averaged, noisy_photographs, seed)
+    assert not codes_of_a_denoiser(lambda lr: cv2.medianBlur(lr, 5), noisy_photographs, seed)
+    assert not codes_of_a_denoiser(lambda lr: lr, noisy_photographs, seed)  # that does nothing
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_denoiser_that_knows_clean_images_is_found(noisy_photographs: tuple[Split, ...], seed: int) -> None:
+    """It tells them by a thumbnail, which noise does not disturb."""
+    clean = [read_hr(pair, 1) for split in noisy_photographs for pair in split.pairs]
+
+    def thumbnail(image: Image) -> Image:
+        return cv2.resize(image.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA)
+
+    def remembering(lr: Image) -> Image:
+        for hr in clean:
+            if hr.shape == lr.shape and np.abs(thumbnail(hr) - thumbnail(lr)).mean() < 8:
+                return np.rint(plain(lr, 1) / 2 + hr / 2).astype(np.uint8)
+        return plain(lr, 1)
+
+    assert codes_of_a_denoiser(remembering, noisy_photographs, seed) == ["memorized"]
