@@ -21,6 +21,7 @@ __all__ = [
     "PATH",
     "RESULTS",
     "Command",
+    "DefaultId",
     "Effort",
     "Images",
     "Machine",
@@ -165,6 +166,13 @@ machine_options = options(
     ),
     taken_as("machine", Machine),
 )
+
+
+@dataclass(frozen=True)
+class DefaultId:
+    """The id that `run` takes where none is named: test_demo.py has one, as the challenge's has."""
+
+    id: int
 
 
 @dataclass(frozen=True, kw_only=True)
