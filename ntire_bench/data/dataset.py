@@ -296,6 +296,8 @@ def _unknown_split(
         where, remedy = "the sample set", "give the folder that holds them with --data_dir"
     else:
         where, remedy = relative(root), "name one of the splits that are there, or another --data_dir"
+    if "LR" in lr_sides[:1] and (noisy := sorted(folder for folder in folders if "_noise" in folder)):
+        remedy += f"; for noisy images ({noisy[0]}) add --protocol dn50"
     return f"Split {name!r}: no folder {looked} in {where}; found the splits: {there}. Remedy: {remedy}."
 
 
