@@ -324,7 +324,8 @@ def _match(
             both = " and ".join(lr_files[candidate].name for candidate in candidates)
             problems.add("two LR images", path, found=f"{both} in {relative(lr_dir)}", remedy="keep one")
         elif lr_files:  # else the LR folder itself is the problem, and is named already
-            expected = f"{path.stem}{suffix}.png in {relative(lr_dir)}"
+            end = "" if lr_dir.name.endswith(f"_{suffix}") else suffix  # a folder of noisy images says so
+            expected = f"{path.stem}{end}.png in {relative(lr_dir)}"
             remedy = "add it (`ntire-bench prepare` makes LR images), or take the HR image out"
             problems.add("HR image without its LR image", path, expected=expected, remedy=remedy)
     for stem, path in lr_files.items():

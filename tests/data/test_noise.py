@@ -118,6 +118,15 @@ def test_noisy_images_may_lie_and_be_called_as_in_each_of_the_challenges_modes(t
         load_splits(["night"], tmp_path, scale=1, noise=50, folders={"night": "DIV2K_night"})
 
 
+def test_what_is_missing_is_named_as_prepare_makes_it(clean: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetProblems, match="prepare .*DIV2K_valid_HR --noise 50"):
+        load_splits(["DIV2K_valid"], tmp_path, scale=1, noise=50)
+    prepare(clean, tmp_path / "DIV2K_valid_noise50", 1, noise=50)
+    (tmp_path / "DIV2K_valid_noise50" / "0802.png").unlink()
+    with pytest.raises(DatasetProblems, match=r"without its LR image; expected 0802.png in .*_noise50"):
+        load_splits(["DIV2K_valid"], tmp_path, scale=1, noise=50)
+
+
 def test_a_noisy_image_of_another_size_is_named(tmp_path: Path) -> None:
     write_noisy_pairs(tmp_path, "valid", [np.full((32, 32, 3), 90, np.uint8)])
     Image.fromarray(np.zeros((31, 32, 3), np.uint8)).save(tmp_path / "DIV2K_valid_noise50" / "0801.png")
