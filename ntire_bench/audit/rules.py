@@ -53,6 +53,7 @@ def judge(evidence: Evidence) -> tuple[Audit, list[Finding]]:
         generated=params.generated,
         packed=params.packed,
         expanded=params.expanded,
+        wide=params.wide,
         hidden=_names(seen.hidden for seen in evidence.observed()),
         uncountable=_uncountable(evidence),
         bound=counted.params * counted.input_shape[-2] * counted.input_shape[-1],

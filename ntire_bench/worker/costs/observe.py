@@ -129,7 +129,7 @@ def observe(
         unknown=tuple(sorted(set(seen.unknown)))[:_MOST_NAMES],
         uncountable=dict(seen.tally.uncountable.most_common(_MOST_NAMES)),
         weights=weights,
-        constants=constants + (seen.tally.constants_in_numbers() if known else 0),
+        constants=constants + (seen.tally.constants_in_numbers(generated) if known else 0),
         tables=tables,
         generated=generated,
         packed=unpacked + packed if known else 0,

@@ -71,9 +71,14 @@ class Tally:
             self.numbers += given
         return given
 
-    def constants_in_numbers(self) -> int:
-        """Return how many constants the plain numbers are, if they are many: none where they repeat."""
-        return _free(self.numbers) if len(self.numbers) > _MANY_NUMBERS else 0
+    def constants_in_numbers(self, known: int) -> int:
+        """Return how many constants the plain numbers are, if they are many: none where they repeat.
+
+        Args:
+            known: Weights that forward makes of such numbers, and that count already.
+        """
+        free = _free(self.numbers) - known if len(self.numbers) > _MANY_NUMBERS else 0
+        return free if free > FEWEST else 0
 
     def all_by_hand(self) -> int:
         """Return the work by hand; multiplications by numbers count where the numbers are many."""

@@ -101,14 +101,14 @@ class PrunedByMask(nn.Module):
         return self.mix(x)
 
 
-@honest(40 * 9 * WIDTH)
+@honest(33 * 9 * WIDTH)
 class ManyNorms(nn.Module):
-    """Forty depth-wise convolutions with a norm each, whose statistics are 1,280 values in buffers."""
+    """33 depth-wise convolutions with a norm each, whose statistics are 1,056 values in buffers."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps = nn.ModuleList(conv(groups=WIDTH, bias=False) for _ in range(40))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(WIDTH) for _ in range(40))
+        self.steps = nn.ModuleList(conv(groups=WIDTH, bias=False) for _ in range(33))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(WIDTH) for _ in range(33))
         for norm in self.norms:
             norm.running_mean.normal_()
             norm.running_var.uniform_(0.5, 1.5)
