@@ -152,8 +152,8 @@ def _observed(
 
     def forward(lr: Tensor) -> Tensor:
         run = upscaler.whole if whole else upscaler.forward
-        output, *found = observe(upscaler, lr, run, twice=not whole)
-        seen.append((found[0], found[1], found[2]))
+        output, observation, unread, statistics = observe(upscaler, lr, run, twice=not whole)
+        seen.append((observation, unread, statistics))
         return output
 
     # Noise of the cost input's size need not give finite values; an image must.

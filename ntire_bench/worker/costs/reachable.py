@@ -41,10 +41,10 @@ def undeclared_constants(upscaler: Upscaler, image: Tensor, statistics: Collecti
     Returns:
         Values of 32 bits; 0 where there are at most a thousand.
     """
-    whole = _tables(upscaler, image, statistics)
-    if sum(map(_values, whole)) <= _LEAST:
+    tables = _tables(upscaler, image, statistics)
+    if sum(map(_values, map(_whole, tables))) <= _LEAST:
         return 0
-    left = [(table, _free(table)) for table in whole]
+    left = [(_whole(tensor), _free(tensor)) for tensor in tables]
     left = sorted(((table, values) for table, values in left if values), key=lambda one: -one[1])
     if sum(values for _, values in left) <= _LEAST:
         return 0
@@ -68,7 +68,7 @@ def wide_parameters(upscaler: Upscaler, image: Tensor) -> int:
     """
     known = dict(upscaler.network.named_parameters())
     parameters = [parameter for parameter in known.values() if has_storage(parameter)]
-    wide = sum(_values(parameter) - parameter.numel() for parameter in parameters)
+    wide = sum(max(0, _values(parameter) - parameter.numel()) for parameter in parameters)
     doubles = [one for one in parameters if one.dtype in (torch.float64, torch.complex128)]
     level = _HALF_LEVEL * upscaler.data_range
     if doubles and changes_output(upscaler, image, [rounded(one) for one in doubles], least=level):
@@ -82,16 +82,17 @@ def begin() -> None:
 
 
 def _tables(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> list[Tensor]:
-    """Return all memory that may hold constants, each part of it once."""
+    """Return tensors in whose storages constants may lie, one for each storage."""
     declared = Declared(upscaler.network)
     own = {0, *map(_start, (image, *factors_of(upscaler.network).samples()))}
     found: dict[int, Tensor] = {}
     for tensor in _tensors():
         start = _start(tensor)
         if start not in own and start not in statistics and declared.region_of(tensor) is None:
-            found.setdefault(start, tensor)
-    tables = [_whole(tensor) for tensor in found.values()]
-    return [table for table in tables if table.numel()]
+            before = found.get(start)
+            if before is None or (before.numel(), before.ndim) < (tensor.numel(), tensor.ndim):
+                found[start] = tensor  # the one that shows the most of it, as it is used
+    return [tensor for tensor in found.values() if tensor.untyped_storage().nbytes()]
 
 
 def _start(tensor: Tensor) -> int:
@@ -117,7 +118,7 @@ def _tensors() -> Iterator[Tensor]:
             yield torch.frombuffer(one, dtype=torch.uint8)
 
 
-def _shown(array: np.ndarray) -> Tensor | None:  # type: ignore[type-arg]
+def _shown(array: np.ndarray) -> Tensor | None:
     """Return the memory of an array as a tensor; None where torch has no such numbers."""
     if not array.flags.writeable or any(step < 0 for step in array.strides):
         return None
@@ -152,10 +153,15 @@ def _values(tensor: Tensor) -> int:
     return tensor.numel() if tensor.element_size() > 4 else tensor.numel() * tensor.element_size() // 4
 
 
-def _free(table: Tensor) -> int:
-    """Return how many values of a table do not follow from structure."""
-    values = _values(table)
-    return min(values, free_values([real(table)])) if values > FEWEST else values
+def _free(tensor: Tensor) -> int:
+    """Return how many values of a tensor's storage do not follow from structure."""
+    whole = _whole(tensor)
+    values = _values(whole)
+    if values <= FEWEST:
+        return values
+    if tensor.numel() == whole.numel() and tensor.ndim > 1 and not tensor.is_quantized:
+        values = min(values, free_values([real(tensor)]))  # rows and columns may follow a rule
+    return min(values, free_values([real(whole)])) if values else 0
 
 
 def _writable() -> list[tuple[int, int]]:
