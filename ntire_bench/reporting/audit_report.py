@@ -241,6 +241,7 @@ def _parameters(costs: Complexity) -> Check:
         ("made in forward", audit.generated),
         ("unpacked in forward", audit.packed),
         ("computed in forward", audit.expanded),
+        ("second values of parameters that are complex or of 64 bits", audit.wide),
     ):
         if value is not UNSET and value:
             evidence.append(f"of these, {name}: {value:,}")
