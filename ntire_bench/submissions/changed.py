@@ -120,6 +120,6 @@ def git(folder: Path, *words: str) -> str:
             "git cannot tell what changed",
             file=folder,
             found=found,
-            remedy="run in a checkout that has BASE: a shallow one may lack it (actions/checkout, fetch-depth: 0)",
+            remedy="run in a checkout that has BASE; a shallow one may lack it (fetch-depth: 0)",
         )
     return done.stdout
