@@ -40,7 +40,6 @@ def accept(
     """
     from ntire_bench.cli import terminal
     from ntire_bench.records.accepted import Accepted, rejections, save_accepted
-
     from ntire_bench.records.signing import PrivateKey
 
     sign = None if key is None else PrivateKey(key).sign

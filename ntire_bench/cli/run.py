@@ -90,8 +90,8 @@ def run(
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
 
-    Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use or
-    unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
+    Exit status: 0 all succeeded, 1 one failed or is rejected (one that --resume leaves out too), 2 wrong use
+    or unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording

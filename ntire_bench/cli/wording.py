@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.check import Check
 
-__all__ = ["SAMPLE", "branch_document", "catalogue_lines", "check_lines", "done_line", "gate_lines", "record_line"]
+__all__ = [
+    "SAMPLE",
+    "branch_document",
+    "catalogue_lines",
+    "check_lines",
+    "done_line",
+    "gate_lines",
+    "record_line",
+]
 
 SAMPLE = "SAMPLE: not comparable with the challenge."
 

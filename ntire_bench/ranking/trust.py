@@ -85,9 +85,7 @@ def with_signed_words(stored: Sequence[Stored], key: PublicKey) -> tuple[list[St
     for folder in dict.fromkeys(item.path.parent for item in stored if item.accepted):
         found[folder], unsigned = load_accepted(folder, key.objection)
         problems += [Problem(path=Path(error.file or folder), message=str(error)) for error in unsigned]
-    return [
-        dataclasses.replace(item, accepted=found.get(item.path.parent, ())) for item in stored
-    ], problems
+    return [dataclasses.replace(item, accepted=found.get(item.path.parent, ())) for item in stored], problems
 
 
 def _with_doubt(item: Stored, protocol: Protocol, known: _Remembered, key: PublicKey | None) -> Stored:

@@ -127,9 +127,7 @@ def _xml(text: str) -> str:
 
 def _accepted(answer: Answer) -> list[str]:
     """Say which findings an organizer has accepted: a reader must know by whose word it passes."""
-    return [
-        f"{code} is accepted by the organizer, as {because}" for code, because in answer.accepted.items()
-    ]
+    return [f"{code} is accepted by the organizer, as {because}" for code, because in answer.accepted.items()]
 
 
 def _details(item: Judged) -> Iterator[str]:

@@ -34,8 +34,8 @@ def _begins_a_formula(text: str) -> bool:
         if category[0] in "ZC" or category == "Mn":  # spaces, and what has no width
             continue
         plain = unicodedata.normalize("NFKC", character)[:1]
-        # All mathematical signs and dashes, and what is called so: which of them a spreadsheet takes for = or -
-        # is its own affair.
+        # All mathematical signs and dashes, and what is called so: which of them a spreadsheet takes for = or
+        # - is its own affair.
         kind, name = unicodedata.category(plain), unicodedata.name(plain, "")
         return plain in "=+-@" or kind in ("Sm", "Pd") or (kind[0] == "S" and bool(_SIGNS.search(name)))
     return False
