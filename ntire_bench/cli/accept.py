@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ntire_bench.cli.newest import newest_record
 from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json
+from ntire_bench.cli.which_record import newest_record
 from ntire_bench.errors import UsageError
 from ntire_bench.text import few, one_line, relative
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from ntire_bench.cli.evaluation import (
 from ntire_bench.cli.interrupted import interruptible, same_with
 from ntire_bench.cli.options import (
     PATH,
+    DefaultId,
     Effort,
     channel_option,
     effort_options,
@@ -42,16 +42,9 @@ if TYPE_CHECKING:
     from ntire_bench.workflows.campaign import Evaluated
     from ntire_bench.workflows.estimate import Estimate
 
-__all__ = ["DefaultId", "run"]
+__all__ = ["run"]
 
 _SAVE_DIR = "results"  # as in the challenge's scripts
-
-
-@dataclass(frozen=True)
-class DefaultId:
-    """The id that `run` takes where none is named: test_demo.py has one, as the challenge's has."""
-
-    id: int
 
 
 @click.command()
@@ -90,7 +83,7 @@ def run(
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
 
-    Exit status: 0 all succeeded, 1 one failed or is rejected (one that --resume leaves out too), 2 wrong use
+    Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use
     or unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
@@ -164,7 +157,8 @@ def run(
             for item in evaluated:
                 terminal.tell(f"record: {relative(item.path)}")
     failed = any(item.record.error for item in evaluated)
-    rejected = any(_is_rejected(item) for item in (*evaluated, *passed_over))
+    looked_at: list[Evaluated | Stored] = [*evaluated, *passed_over]
+    rejected = any(map(_is_rejected, looked_at))
     sys.exit(1 if failed or rejected else 0)
 
 

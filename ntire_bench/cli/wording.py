@@ -257,5 +257,7 @@ def _gate_lines(item: Judged) -> Iterator[str]:
             yield f"OVER A LIMIT  {answer.submission}: {text}"
         for text in item.growth.undecided:
             yield f"NOT DECIDED  {answer.submission}: {text}"
+        for text in item.growth.unproven:
+            yield f"NOT SHOWN  {answer.submission}: {text}"
     if answer.sample:
         yield SAMPLE

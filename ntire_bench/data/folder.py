@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from pathlib import Path
 from ntire_bench.data.images import read_bytes
 from ntire_bench.data.png import verify_png
 from ntire_bench.errors import DatasetError
+from ntire_bench.text import relative
 
 __all__ = ["CheckedImage", "DatasetProblems", "Problems", "check_images", "cores", "list_images"]
 
@@ -101,6 +103,9 @@ def list_images(folder: Path, problems: Problems) -> dict[str, Path]:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
         remedy = "add it, or name another folder"
+        hr = folder.with_name(f"{folder.name.removesuffix('_LR')}_HR")
+        if folder.name.endswith("_LR") and hr.is_dir():
+            remedy = f"make it with ntire-bench prepare {shlex.quote(relative(hr))}"
         problems.add("missing folder", folder, expected="a folder of PNG images", remedy=remedy)
         return {}
     except OSError as error:

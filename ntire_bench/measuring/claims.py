@@ -7,6 +7,7 @@ usual for an image of its size. Where too little is claimed, the bracket is as u
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +65,15 @@ class Claims:
 
     def of(self, image: int, which: npt.NDArray[np.bool_]) -> Claims:
         """Return those calls on one image that `which` says, (rounds,)."""
-        parts = (self.claimed_ms, self.seen_ms, self.overhead_ms, self.spread_ms, self.pixels)
-        return Claims(*(part[image : image + 1, which] for part in parts), self.null_calls, self.device)
+        calls = (slice(image, image + 1), which)
+        return dataclasses.replace(
+            self,
+            claimed_ms=self.claimed_ms[calls],
+            seen_ms=self.seen_ms[calls],
+            overhead_ms=self.overhead_ms[calls],
+            spread_ms=self.spread_ms[calls],
+            pixels=self.pixels[calls],
+        )
 
     def usual_ms(self, by_pixels: float) -> Floats:
         """Return how long a call on an image of its size takes at most by the parent's clock, undisturbed.

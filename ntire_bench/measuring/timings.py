@@ -143,6 +143,11 @@ class Timings:
         for split, of_images in calls.items():
             self.calls.setdefault(split, []).append(of_images)
 
+    def drop(self, rounds: int) -> None:
+        """Forget the calls of so many rounds at the end."""
+        for made in self.calls.values():
+            del made[-rounds:]
+
     def claimed(self, split: str) -> Floats:
         """Return the runtimes of a split by the worker's clock [ms], (images, rounds)."""
         return _figures(self.calls[split], "claimed_ms")
@@ -159,15 +164,21 @@ class Timings:
         together = [call for of_images in calls.values() for call in of_images]
         return medians_agree(self._claims([together], device))
 
-    def attested(self, device: str) -> bool:
+    def attested(self, device: str, last: int | None = None) -> bool:
         """Say whether both clocks agree.
 
         Over all calls and over exact ones alone by their medians, over each split by what is claimed in all,
         and on each image with five calls that were not disturbed.
+
+        Args:
+            device: "cuda" or "cpu".
+            last: Only so many rounds at the end count; None takes all.
         """
-        exact = [call for call in self.all_calls() if call.exact]
-        groups = [list(self.all_calls()), *([exact] if exact else [])]
-        of_splits = [self._claims(rounds, device) for rounds in self.calls.values()]
+        of_split = [rounds if last is None else rounds[-last:] for rounds in self.calls.values()]
+        together = [call for rounds in of_split for calls in rounds for call in calls]
+        exact = [call for call in together if call.exact]
+        groups = [together, *([exact] if exact else [])]
+        of_splits = [self._claims(rounds, device) for rounds in of_split]
         return all(medians_agree(self._claims([group], device)) for group in groups) and all(
             sums_agree(claims) and none_are_short(claims) and images_agree(claims) for claims in of_splits
         )

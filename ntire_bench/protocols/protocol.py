@@ -8,10 +8,10 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -298,6 +298,9 @@ def shipped_with(sha256: str) -> Protocol | None:
     return next((rules for rules in map(load, available()) if rules.sha256 == sha256), None)
 
 
+_NO_SUCH_KEY = "there is no such key"
+
+
 def _named() -> str:
     return ", ".join(available())
 
@@ -310,11 +313,10 @@ def _parse(data: bytes, path: Path) -> Protocol:
             "the protocol is not TOML", file=path, expected="TOML", found=not_toml, remedy=remedy
         )
     wrong = list(toml.mistakes(Protocol, raw))
-    if not wrong:
-        protocol = toml.convert(Protocol, raw)
-        shipped = _FOLDER / f"{protocol.name}.toml"
-        is_shipped = protocol.name in available() and shipped.read_bytes() == data
-        wrong = list(_mistakes(protocol, is_shipped))
+    protocol = toml.convert(Protocol, _mended(raw, wrong) if wrong else raw)
+    shipped = _FOLDER / f"{protocol.name}.toml"
+    is_shipped = not wrong and protocol.name in available() and shipped.read_bytes() == data
+    wrong += _mistakes(protocol, is_shipped)
     if wrong:
         raise UsageError(
             f"{len(wrong)} mistake{'s' if len(wrong) > 1 else ''} in the protocol",
@@ -324,6 +326,25 @@ def _parse(data: bytes, path: Path) -> Protocol:
         )
     text = "" if is_shipped else data.decode()
     return dataclasses.replace(protocol, sha256=hashlib.sha256(data).hexdigest(), text=text)
+
+
+def _mended(raw: Mapping[str, Any], wrong: Sequence[str]) -> dict[str, Any]:
+    """Return a file's values with those of the wrong type replaced by a shipped protocol's.
+
+    So the values of the right types can be looked at too, and all mistakes are told at once.
+
+    Args:
+        raw: Of the file.
+        wrong: The mistakes in keys and types.
+    """
+    sound, _ = toml.parse((_FOLDER / f"{DEFAULT_PROTOCOL}.toml").read_bytes())
+    keys = {text.split(":")[0].split(".")[0] for text in wrong if _NO_SUCH_KEY not in text}
+    if "thresholds" in keys:  # the splits of the data sets are compared with these
+        keys.add("datasets")
+    if "name" in keys:
+        sound["name"] = "unnamed"
+    mended = {**raw, **{key: sound[key] for key in keys if key in sound}}
+    return {key: value for key, value in mended.items() if key in sound or key not in keys}
 
 
 def _mistakes(protocol: Protocol, is_shipped: bool) -> Iterator[str]:

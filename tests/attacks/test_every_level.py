@@ -1,6 +1,6 @@
 """Attacks on the machine at every level of isolation, in a sandbox as every worker's.
 
-What ends them is the sandbox, so its process needs no torch here; whole evaluations of them are in test_conduct.
+What ends them is the sandbox, so its process needs no torch here; test_conduct has whole evaluations of them.
 """
 
 from __future__ import annotations

@@ -350,7 +350,9 @@ def test_all_faults_of_all_splits_at_once(data: Path) -> None:
 @pytest.mark.parametrize("side", ["HR", "LR"])
 def test_missing_folder(data: Path, side: str) -> None:
     (data / f"{VALID}_{side}").rename(data / "elsewhere")
-    assert f"{VALID}_{side}: missing folder" in one_problem_of(data)
+    told = one_problem_of(data)
+    assert f"{VALID}_{side}: missing folder" in told
+    assert ("make it with ntire-bench prepare" in told) == (side == "LR")
 
 
 @pytest.mark.parametrize("side", ["HR", "LR"])

@@ -56,7 +56,7 @@ def by_thumbnail(lr: Image, known: Image) -> bool:
 
 
 def by_signs(lr: Image, known: Image) -> bool:
-    """Compare signs of the lowest cosines: no dither, brightness or contrast changes them."""
+    """Compare signs of the lowest cosines, which neither a dither nor brightness or contrast changes."""
     both = []
     for image in (lr, known):
         grey = cv2.resize(image.mean(axis=2).astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)

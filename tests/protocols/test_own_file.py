@@ -99,6 +99,30 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, tol
     assert told in mistakes(write_rules(tmp_path, (old, new)))
 
 
+def test_values_are_judged_beside_keys_and_types(tmp_path: Path) -> None:
+    told = mistakes(
+        write_rules(
+            tmp_path,
+            ("rounds = 5", 'rounds = "5"'),
+            ("runtime = 0.5", "runtime = 0.6\nspeed = 1"),
+            ("Night = 28.50", '"Ni ght" = 28.50'),
+            ('name = "mine2027"', 'name = "a/b"'),
+        )
+    )
+    assert "5 mistakes in the protocol" in told
+    for text in (
+        "rounds: expected `int`",
+        "weights.speed: there is no such key",
+        "weights: ",
+        "name: letters",
+    ):
+        assert text in told
+    assert "thresholds.splits.Ni ght: letters" in told
+    # What stands in for a value of the wrong type is not judged.
+    one = mistakes(write_rules(tmp_path, ("runtime = 0.5", 'runtime = "a"'), name="other.toml"))
+    assert "1 mistake in the protocol" in one
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     told = mistakes(write_rules(tmp_path, ("scale = 4", "scale = true"), ("[weights]", "[weighting]")))
     assert "3 mistakes in the protocol" in told
