@@ -95,6 +95,7 @@ class Driver:
     _before: dict[str, int] = field(default_factory=dict)
     _refused: list[str] = field(default_factory=list)
     _left_out: set[str] = field(default_factory=set)
+    _is_silent: bool = False
 
     def begin(self) -> None:
         """Look at what there is: done by an earlier run, running somewhere, asked for by another driver."""
@@ -119,6 +120,9 @@ class Driver:
         """
         handles = [one.asked.handle for one in self._active.values() if one.asked is not None]
         seen = self.engine.look(handles) if handles else {}
+        if seen is None and not self._is_silent:
+            self.tell(f"{self.engine.name} does not answer now; it is asked again and again.")
+        self._is_silent = seen is None
         before = len(self.finished)
         for one in list(self._active.values()):
             self._look_at(one, seen)

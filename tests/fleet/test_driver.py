@@ -187,7 +187,7 @@ def test_an_engine_that_gives_no_answer_is_waited_for(desk):
     engine.silent = True
     for _ in range(20):
         assert not made.step()
-    assert len(engine.jobs) == 4
+    assert len(engine.jobs) == 4 and len(made.told) == 1 and "does not answer" in made.told[0]
 
 
 def test_jobs_that_all_end_as_wrong_use_end_the_campaign_with_their_message(desk):
