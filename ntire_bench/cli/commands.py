@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
     "The machine, and files": {
         "doctor": Place("doctor", "what it gives, and what `run --all` would take"),
         "list": Place("listing", "the submissions found, without running any", "list_"),
+        "data": Place("data", "a manifest of a data set; a copy compared with one"),
         "prepare": Place("listing", "LR images of HR images, as MATLAB makes them"),
         "zoo": Place("weights", "published checkpoints: list and fetch them"),
     },

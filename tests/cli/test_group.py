@@ -28,12 +28,13 @@ def test_a_group_alone_shows_its_help(call):
 
 def test_every_command_has_json(call):
     names = (
-        "accept audit check compare doctor factsheet fuse gate import intake keygen leaderboard list "
+        "accept audit check compare data doctor factsheet fuse gate import intake keygen leaderboard list "
         "new pack prepare reference run show stability zoo".split()
     )
     assert sorted(group.main.commands) == names
-    names = [name for name in names if name not in ("reference", "zoo")]  # groups
-    for name in [*names, "reference add", "reference list", "zoo list", "zoo pull"]:
+    names = [name for name in names if name not in ("data", "reference", "zoo")]  # groups
+    groups = ["data manifest", "data verify", "reference add", "reference list", "zoo list", "zoo pull"]
+    for name in [*names, *groups]:
         assert "--json" in call(*name.split(), "--help").stdout, name
 
 
