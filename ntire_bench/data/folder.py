@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from ntire_bench.text import relative
 __all__ = ["CheckedImage", "DatasetProblems", "Problems", "check_images", "cores", "list_images"]
 
 # Images that are not PNG are named as a problem; anything else in a folder (Thumbs.db, notes) is left alone.
+_MADE = re.compile(r"(?P<name>.+)_(LR|noise(?P<noise>[0-9.]+))")  # what `prepare` calls its folders
 _OTHER_IMAGES = frozenset(".avif .bmp .gif .jpeg .jpg .jp2 .ppm .tif .tiff .webp".split())
 
 
@@ -103,9 +105,11 @@ def list_images(folder: Path, problems: Problems) -> dict[str, Path]:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
         remedy = "add it, or name another folder"
-        hr = folder.with_name(f"{folder.name.removesuffix('_LR')}_HR")
-        if folder.name.endswith("_LR") and hr.is_dir():
-            remedy = f"make it with ntire-bench prepare {shlex.quote(relative(hr))}"
+        made = _MADE.fullmatch(folder.name)
+        hr = folder.with_name(f"{made['name']}_HR") if made is not None else folder
+        if made is not None and hr.is_dir():
+            noise = f" --noise {made['noise']}" if made["noise"] else ""
+            remedy = f"make it with ntire-bench prepare {shlex.quote(relative(hr))}{noise}"
         problems.add("missing folder", folder, expected="a folder of PNG images", remedy=remedy)
         return {}
     except OSError as error:

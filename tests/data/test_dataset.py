@@ -469,7 +469,7 @@ def test_sample_fingerprint_is_of_pixels(cache: Path) -> None:
 def test_incomplete_sample_set_is_made_anew(cache: Path) -> None:
     folder = sample.sample_dir()
     (folder / "test_LR" / "rocketx4.png").unlink()
-    (cache / ".sample-v1-left-over").mkdir()
+    (cache / ".sample-v1.left-over").mkdir()
     assert sample.sample_dir() == folder
     assert (folder / "test_LR" / "rocketx4.png").is_file()
     assert sorted(os.listdir(cache)) == ["sample-v1", "sample-v1.lock"]

@@ -329,6 +329,8 @@ def test_a_launch_is_judged_by_its_own_calls_and_can_be_forgotten(decoded):
     worker = cast(FakeWorker, team.worker)
     done = session([side("base", []), team], [split(6)], (1, 1))
     worker.excess_ms = 50.0
+    for timings in done.timings:
+        timings.overheads.append(Overhead.nothing())
     done.begin_launch(1)
     with Background(0) as background:
         done._background = background
@@ -338,6 +340,7 @@ def test_a_launch_is_judged_by_its_own_calls_and_can_be_forgotten(decoded):
     done.drop_launch(1)
     assert done.repeated == {"clocks": 6} and done.launch_fits(1) and done.own.attested("cpu")
     assert [len(timings.calls["valid"]) for timings in done.timings] == [2, 2]
+    assert [len(timings.overheads) for timings in done.timings] == [2, 2]  # one for each launch that counts
 
 
 @pytest.mark.parametrize(

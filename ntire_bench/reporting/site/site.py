@@ -104,6 +104,7 @@ def write_site(
             slugs,
             images,
             scale=board.protocol.scale,
+            noise=board.protocol.noise,
             border=board.protocol.border,
             channel=board.channel,
             progress=lambda done, total: progress("SR images", done, total),
