@@ -172,6 +172,7 @@ class Audit:
         generated: Elements of weights that forward makes of random numbers, ranges or nothing.
         packed: Elements of weights that forward unpacks, less the elements they are unpacked from.
         expanded: Elements of weights that forward computes, less the elements they are computed from.
+        wide: Values of parameters beyond their elements: of complex ones, and of 64 bits that are all used.
         hidden: Weights that are used where no operator is seen.
         uncountable: Operators that no cost is stated for: with any, `flops` is not all that is computed.
         bound: Parameters times LR pixels: FLOPs of a network that uses each weight once for every pixel.
@@ -192,6 +193,7 @@ class Audit:
     generated: int | UnsetType = UNSET
     packed: int | UnsetType = UNSET
     expanded: int | UnsetType = UNSET
+    wide: int | UnsetType = UNSET
     hidden: tuple[str, ...] | UnsetType = UNSET
     uncountable: tuple[str, ...] | UnsetType = UNSET
     bound: int | UnsetType = UNSET

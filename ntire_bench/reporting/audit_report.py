@@ -241,6 +241,7 @@ def _parameters(costs: Complexity) -> Check:
         ("made in forward", audit.generated),
         ("unpacked in forward", audit.packed),
         ("computed in forward", audit.expanded),
+        ("second values of parameters that are complex or of 64 bits", audit.wide),
     ):
         if value is not UNSET and value:
             evidence.append(f"of these, {name}: {value:,}")
@@ -279,7 +280,7 @@ def _runtime(record: Record, timing: Timing) -> Check:
     evidence += [f"not stable: {reason}" for reason in timing.unstable]
     launches = len(timing.launches)
     in_launches = f"{launches} launch{'es' if launches != 1 else ''}"
-    on = f"{record.rounds} rounds in {in_launches}, in turns with the baseline"
+    on = f"{record.rounds} round{'s' * (record.rounds != 1)} in {in_launches}, in turns with the baseline"
     return Check(
         name="Runtime",
         what="how long a forward pass takes, and how well that is known",

@@ -40,7 +40,7 @@ from ntire_bench.wire.messages import (
 )
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.checkout.load import load as load_branch
-from ntire_bench.worker.costs import count, fusion
+from ntire_bench.worker.costs import count, fusion, reachable
 from ntire_bench.worker.loading.load import Loaded, load
 from ntire_bench.worker.network import checkpoint, device, timing
 from ntire_bench.worker.network.transfer import transfer_for
@@ -98,6 +98,7 @@ class _Worker:
     def load(self, request: dict[str, Any], scale: int, height: int, width: int) -> LoadReply:
         wanted = received(request, LoadRequest)
         self.declared = wanted.declaration
+        reachable.begin()
         self.loaded = load(
             wanted.file,
             wanted.name,
@@ -112,6 +113,7 @@ class _Worker:
 
     def load_checkout(self, request: dict[str, Any], scale: int) -> LoadReply:
         wanted = received(request, BranchRequest)
+        reachable.begin()
         self.loaded = load_branch(wanted, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
         return self._loaded_reply(can_fuse=False)  # a branch is measured as its checkout runs it
 

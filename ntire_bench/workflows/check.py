@@ -40,13 +40,24 @@ _COUNTING = 2.3  # times the cost input's pixels: what counting and auditing SPA
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What `check` finds out without any dataset."""
+    """What `check` finds out without any dataset.
+
+    Attributes:
+        submission: How it was resolved.
+        complexity: What it costs.
+        findings: What a reader must know.
+        environment: Where it ran.
+        isolation: What it was kept from.
+        compared_elsewhere: Whether the pass that was counted was compared with an ordinary call of another
+            process. One of the same process can repeat what it gave; `run` always compares with another.
+    """
 
     submission: SubmissionInfo
     complexity: Complexity
     findings: tuple[Finding, ...]
     environment: Environment
     isolation: Isolation
+    compared_elsewhere: bool = False
 
 
 def check(
@@ -108,9 +119,10 @@ def check(
         if truth is not None:
             compare_with_plain(side, probe, truth, protocol)
         counted = count(side, protocol, image, is_timed=audit_lr is not None)
+        compared = False
         if _computes_little(counted):
             with start() as other:
-                _compare(side, other, probe)
+                compared = _compare(side, other, probe)
         training_form = _training_form(side, probe, protocol) if can_fuse else []
     return Check(
         submission=side.info,
@@ -118,6 +130,7 @@ def check(
         findings=(*side.findings, *training_form),
         environment=found,
         isolation=level,
+        compared_elsewhere=compared,
     )
 
 
@@ -131,8 +144,12 @@ def _computes_little(costs: Complexity) -> bool:
     return products is not UNSET and bound is not UNSET and products < _LITTLE * bound
 
 
-def _compare(side: Side, other: Worker, probe: npt.NDArray[np.uint8]) -> None:
-    """Compare what was given while costs were counted with an ordinary call of another process."""
+def _compare(side: Side, other: Worker, probe: npt.NDArray[np.uint8]) -> bool:
+    """Compare what was given while costs were counted with an ordinary call of another process.
+
+    Returns:
+        Whether that could be done.
+    """
 
     def run(lr: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         other.hello()
@@ -145,6 +162,8 @@ def _compare(side: Side, other: Worker, probe: npt.NDArray[np.uint8]) -> None:
     except (SubmissionError, MeasurementError) as error:
         message = f"no SR image of another process to compare with, as that failed: {error}"
         side.note(Finding(code="not-compared", severity="warning", message=message))
+        return False
+    return side.witness is not None
 
 
 def compare_with_plain(

@@ -157,3 +157,10 @@ def test_folders_and_counts_of_images_by_split(tmp_path: Path) -> None:
     rules = protocols.load(write_rules(tmp_path, ("[baseline]", more)))
     assert rules.folders == {"Night": "Night_2027"} and rules.datasets is not None
     assert (rules.datasets.images_of("Night"), rules.datasets.images_of("Fog")) == (50, None)
+
+
+def test_the_example_of_the_documentation_is_in_order(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "PROTOCOLS.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    rules = protocols.load(tmp_path / "mine.toml")
+    assert rules.splits == ("valid", "Night", "Fog") and rules.thresholds.by_split["Fog"] == 25.0
