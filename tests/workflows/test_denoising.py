@@ -140,6 +140,7 @@ def test_it_is_ranked_without_a_threshold_and_has_its_page(place: Path, dropped_
     assert "NTIRE Image Denoising, sigma 50" in page
     assert f"{dropped_in.splits['valid'].psnr_rgb_db:.2f}" in page
     assert "below the threshold" not in page
+    assert "dB on valid" not in page  # it has a column
     anew = json.loads(call("leaderboard", *results, "--threshold", "valid=40", "--format", "json").stdout)
     assert next(row for row in anew["rows"] if row["name"] == "Blur")["status"] == "below threshold"
     assert "No PSNR is asked for" in call("audit", 5, *results).stdout
