@@ -21,14 +21,15 @@ __all__ = ["captions", "for_paper", "left_unsaid"]
 _BUSY = "Most likely other programs kept the machine busy"
 
 
-def captions(board: Board, style: Style = layout.PLAIN) -> list[str]:
+def captions(board: Board, style: Style = layout.PLAIN, *, brief: bool = False) -> list[str]:
     """Return all that stands below the table, one text per paragraph or item.
 
     Args:
         board: What is shown.
         style: How its cells are written: the signs that occur are explained.
+        brief: Whether what an organizer can do about it is left out, as readers cannot.
     """
-    return [*_facts(board, style, brief=False), *_notes(board)]
+    return [*_facts(board, style, brief=brief), *_notes(board)]
 
 
 def for_paper(board: Board, style: Style) -> list[str]:
