@@ -123,6 +123,12 @@ def _check_lines(found: Check) -> Iterator[str]:
     if audit.flops is not UNSET and audit.params is not UNSET and audit.sizes is not UNSET:
         audited = f"{giga(audit.flops)}, {audit.params:,} parameters"
         yield f"  audit        {audited}, with {len(audit.sizes)} more sizes; see docs/INTEGRITY.md"
+    if audit.twin is not UNSET and audit.twin_difference is not UNSET:
+        most, rms, precision = audit.twin_difference
+        yield (
+            f"  twin         {audit.twin}: costs are counted on it; the network differs from it by up to "
+            f"{most:.2g} grey levels, {rms:.1g} in the mean ({precision})"
+        )
     if why := _more_params(cost):
         yield f"  difference   {why}"
     for finding in found.findings:

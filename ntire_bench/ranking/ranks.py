@@ -155,7 +155,7 @@ def _status(entry: Entry, verdicts: Sequence[Verdict], weights: Weights) -> Stat
         return "rejected"
     if any(verdict.passed is False for verdict in verdicts):
         return "below threshold"
-    if entry.uncountable and weights.flops > 0:
+    if (entry.uncountable and weights.flops > 0) or (entry.lacks_twin and weights.params > 0):
         return "not countable"
     complete = entry.costs is not None and entry.baseline is not None and verdicts
     return "ranked" if complete and all(verdict.passed for verdict in verdicts) else "not judged"

@@ -190,4 +190,13 @@ def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration
                 found=repr(value),
                 remedy="correct it",
             )
+    if result.twin is not None and (result.twin_args is not None or not result.twin.isidentifier()):
+        both = result.twin_args is not None
+        raise SubmissionError(
+            f"{source} declares {'twin and twin_args' if both else 'twin'}",
+            file=file,
+            expected="one of the two" if both else "the name of a method or function",
+            found="both" if both else repr(result.twin),
+            remedy="keep the one that gives the network in torch's operators" if both else "correct it",
+        )
     return result
