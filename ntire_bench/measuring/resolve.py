@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,8 @@ def count(
     if declared.has_twin and side.start_twin is not None:
         with side.start_twin() as twin:
             load_twin(side, twin)
-            costs = _audited(side, twin, protocol, image, is_timed=is_timed)
+            with _twins_own():
+                costs = _audited(side, twin, protocol, image, is_timed=is_timed)
             if image is not None and not side.is_baseline:
                 precision = declared.kernel or "float32"
                 found, findings, side.witness = on_twin(side.worker, twin, image, precision, whole=is_timed)
@@ -168,8 +170,15 @@ def load_twin(side: Side, twin: Worker) -> None:
     twin.hello()
     generator = np.random.default_rng(0)
     probe = generator.integers(64, 192, (_PROBE_SIDE, _PROBE_SIDE, 3), dtype=np.uint8)
-    try:
+    with _twins_own():
         twin.load(probe, resolved=side.info)
+
+
+@contextlib.contextmanager
+def _twins_own() -> Iterator[None]:
+    """Say of an error that it is the twin's."""
+    try:
+        yield
     except SubmissionError as error:
         raise SubmissionError(
             f"its twin cannot be run: {error.what}",

@@ -21,7 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["parse_settings", "read"]
+__all__ = ["kernel_declared", "parse_settings", "read"]
 
 _DEEPEST = 20  # of lists and dictionaries in each other
 _MOST = 2**63  # Python cannot even write out an integer of thousands of digits
@@ -54,6 +54,27 @@ def read(file: Path, tree: ast.Module) -> Declaration:
                 "is not TOML", file=toml, found=str(error), remedy="mend the file"
             ) from None
         return _validated(toml, declared, toml.name)
+    return Declaration()
+
+
+def kernel_declared(found: Sequence[Path]) -> Declaration:
+    """Return what the model files of a checkout's branch declare of a kernel and its twin, and nothing else.
+
+    All else is said by the checkout's own test_demo.py. A SUBMISSION of another kind means something else.
+
+    Args:
+        found: The model files of the branch; the first that declares a kernel counts.
+    """
+    for file in found:
+        try:
+            if b"SUBMISSION" not in files.read(file):
+                continue
+            literal = _literal(file, files.parse(file)) or {}
+            wanted = {key: literal[key] for key in ("kernel", "twin") if key in literal}
+            if wanted:
+                return _validated(file, wanted, "SUBMISSION")
+        except SubmissionError:  # it is told by whoever needs the file
+            continue
     return Declaration()
 
 
