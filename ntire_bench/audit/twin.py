@@ -146,15 +146,30 @@ def rounded_differs(own: Uint8, twin: Uint8, precision: str, where: str) -> list
 
 def with_twin(
     costs: Complexity, how: str, found: Difference, precision: str, names: Sequence[str]
-) -> Complexity:
-    """Return the twin's costs, with what was compared."""
+) -> tuple[Complexity, Finding]:
+    """Return the twin's costs, with what was compared, and the note that says so.
+
+    Args:
+        costs: The twin's, audited.
+        how: What is declared: a name, or "twin_args".
+        found: How far the network is from it.
+        precision: What its kernel computes in.
+        names: Of the kernels that were built.
+    """
     audit = dataclasses.replace(
         costs.audit,
         kernels=tuple(names) or (UNNAMED,),
         twin=how,
         twin_difference=(round(found.most, 6), round(found.rms, 6), precision),
     )
-    return dataclasses.replace(costs, audit=audit)
+    bound = BOUNDS[precision]
+    message = (
+        f"costs are counted on its twin ({how}), which computes the same in torch's operators: on crops the "
+        f"network differs from it by up to {found.most:.2g} grey levels, {found.rms:.1g} in the mean (rms); "
+        f"{bound.most:g} and {bound.rms:g} are allowed in {precision}"
+    )
+    note = Finding(code="counted-on-twin", severity="info", message=message)
+    return dataclasses.replace(costs, audit=audit), note
 
 
 def without_twin(

@@ -99,6 +99,7 @@ def _check_lines(found: Check) -> Iterator[str]:
     from msgspec import UNSET
 
     from ntire_bench.records.operational import word
+    from ntire_bench.records.scored_costs import lacks_twin, uncountable
 
     info, cost = found.submission, found.complexity
     yield info.label
@@ -111,8 +112,9 @@ def _check_lines(found: Check) -> Iterator[str]:
     for item in info.inferred:
         yield f"  inferred     {item.key} = {item.value}: {item.how}"
     size = "x".join(map(str, cost.input_shape[2:]))
-    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M)"
-    yield f"  FLOPs        {giga(cost.flops)} at {size}"
+    seen = ", of torch's operators; its kernel's are not known" * lacks_twin(cost)
+    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M){seen}"
+    yield f"  FLOPs        {giga(cost.flops)} at {size}{seen or ', not all of it' * bool(uncountable(cost))}"
     yield f"  activations  {cost.activations / 1e6:.2f} M in {cost.convs} convolutions at {size}"
     if cost.uncounted_ops:
         ops = ", ".join(
@@ -123,12 +125,6 @@ def _check_lines(found: Check) -> Iterator[str]:
     if audit.flops is not UNSET and audit.params is not UNSET and audit.sizes is not UNSET:
         audited = f"{giga(audit.flops)}, {audit.params:,} parameters"
         yield f"  audit        {audited}, with {len(audit.sizes)} more sizes; see docs/INTEGRITY.md"
-    if audit.twin is not UNSET and audit.twin_difference is not UNSET:
-        most, rms, precision = audit.twin_difference
-        yield (
-            f"  twin         {audit.twin}: costs are counted on it; the network differs from it by up to "
-            f"{most:.2g} grey levels, {rms:.1g} in the mean ({precision})"
-        )
     if why := _more_params(cost):
         yield f"  difference   {why}"
     for finding in found.findings:

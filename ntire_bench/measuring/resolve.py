@@ -145,7 +145,8 @@ def count(
                 for finding in findings:
                     side.note(finding)
                 how = declared.twin or "twin_args"
-                costs = with_twin(costs, how, found, precision, kernels_of(side))
+                costs, note = with_twin(costs, how, found, precision, kernels_of(side))
+                side.note(note)
     else:
         costs = _audited(side, side.worker, protocol, image, is_timed=is_timed)
     side.complexity = costs

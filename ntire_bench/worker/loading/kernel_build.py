@@ -143,10 +143,12 @@ def _recorded(state: _Build) -> Iterator[None]:
 
     def recording(original: Callable[..., Any]) -> Callable[..., Any]:
         def build(name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            printed: list[str] = []
             try:
-                made = original(name, *args, **{**kwargs, "verbose": True})
+                with _printed_by_programs(state.scratch / "printed", printed):
+                    made = original(name, *args, **{**kwargs, "verbose": True})
             except Exception as error:
-                state.failed[name] = _reason(error)
+                state.failed[name] = _reason(error, *printed)
                 _say("".join(traceback.format_exception(error)))
                 raise
             _keep(state, name, made)
@@ -161,6 +163,24 @@ def _recorded(state: _Build) -> Iterator[None]:
     finally:
         for name, original in originals.items():
             setattr(cpp_extension, name, original)
+
+
+@contextlib.contextmanager
+def _printed_by_programs(file: Path, texts: list[str]) -> Iterator[None]:
+    """Collect what is printed within the context, by compilers too, and print it when it ends."""
+    sys.stdout.flush()
+    before = os.dup(1)
+    with file.open("w+b") as collected:
+        os.dup2(collected.fileno(), 1)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            os.dup2(before, 1)
+            os.close(before)
+            collected.seek(0)
+            texts.append(collected.read().decode(errors="replace"))
+            _say(texts[-1])
 
 
 def _keep(state: _Build, name: str, made: object) -> None:
@@ -182,12 +202,12 @@ def _keep(state: _Build, name: str, made: object) -> None:
     state.failed.pop(name, None)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, *printed: str) -> str:
     """Return an error on one line: of a compiler's many lines, the first that says error."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next(
-        (line for line in lines if "error:" in line or "not found" in line), lines[0] if lines else ""
-    )
+    texts = (*printed, str(error))
+    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    told = next((line for line in lines if "error:" in line or "not found" in line), first)
     return f"{type(error).__name__}: {told}"[:_MOST_REASON]
 
 
