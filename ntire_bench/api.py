@@ -386,22 +386,25 @@ def _find(
 ) -> tuple[Catalogue, Submission]:
     """Return the submissions beside a model, and the model itself."""
     from ntire_bench.submissions import models_folder
+    from ntire_bench.submissions.submission import PACKAGE_FILE
 
     word = str(model)
     is_word = isinstance(model, (int, str)) and os.sep not in word and not word.endswith(".py")
     file = None if is_word else Path(model)  # type: ignore[arg-type]
+    if file is not None and file.name == PACKAGE_FILE:
+        file = file.parent
     folder = Path(models) if file is None else file.parent
     zoo = folder.parent / "model_zoo" if model_zoo is None else Path(model_zoo)
     catalogue = models_folder.find(folder, zoo)
     if file is None:
         return catalogue, catalogue.get(catalogue.id_of(word))
-    files = {item.file.name: id_ for id_, item in catalogue.submissions.items()}
-    files |= {item.file.name: id_ for id_, item in catalogue.problems.items()}
+    paths = {id_: item.file for id_, item in catalogue.entries.items()}
+    files = {(path.parent if path.name == PACKAGE_FILE else path).name: id_ for id_, path in paths.items()}
     if file.name in files:
         return catalogue, catalogue.get(files[file.name])
     raise UsageError(
         "this is no model file of a submission" if file.exists() else "there is no such model file",
         file=file,
-        expected="a file named teamNN_Name.py",
+        expected="a file named teamNN_Name.py, or a package teamNN_Name",
         remedy="rename it, or correct the path",
     )

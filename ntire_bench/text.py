@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["few", "giga", "one_line", "plain", "relative"]
+__all__ = ["few", "giga", "json_text", "one_line", "plain", "relative"]
 
 
 def relative(path: str | os.PathLike[str]) -> str:
@@ -78,3 +79,24 @@ def few(names: Sequence[str], most: int = 5, *, between: str = ", ", kind: str =
     """
     rest = len(names) - most
     return between.join(names[:most]) + (f" and {rest} more {kind}".rstrip() if rest > 0 else "")
+
+
+def json_text(document: object) -> str:
+    r"""Return a document as indented JSON, without a last line break.
+
+    Strangers' texts stay what they are for programs, and do nothing to a terminal: control characters, line
+    separators and marks that turn the direction of writing are written as escapes of JSON.
+
+    >>> print(json_text({"name": "a\u202eb\x9b31m"}))
+    {
+      "name": "a\u202eb\u009b31m"
+    }
+    """
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+# What JSON may hold as it is, and what a terminal would act on.
+_CONTROL = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -118,7 +118,6 @@ def gate(
     if [bool(teams), record_file is not None, changed is not None].count(True) != 1:
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
-    base = changed or against
     _refuse_contradictions(record_file, changed, against, limits, request, results, save_dir)
     strays: list[str] = []
     judged: list[Judged] = []
@@ -130,6 +129,8 @@ def gate(
         judged.append(judge_record(record_file, request))
     else:
         see_that_it_can_measure()
+        from ntire_bench.submissions.changed import base_commit
+
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
         catalogue = open_catalogue(request.sources, examples=changed is None)
         wanted = list(dict.fromkeys(map(catalogue.id_of, teams)))
@@ -137,10 +138,11 @@ def gate(
             wanted, strays = changed_ids(changed, catalogue, request.sources)
             if not wanted:
                 terminal.tell("No submission changed.")
+        base = changed if changed is not None else against
         task = Wanted(
             catalogue=catalogue,
             ids=wanted,
-            base=base,
+            base=None if base is None else base_commit(base, request.sources.models),
             limits=limits,
             rounds=rounds,
             baseline_too=changed is None,
@@ -213,7 +215,8 @@ def _report(judged: list[Judged], strays: list[str], junit: Path | None) -> None
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     for command in gate_reports.github_commands(judged, strays):
-        terminal.tell(command)  # standard output may be a JSON document; both are read
+        # Standard output may be a JSON document; both are read. A line of its own, however wide a console is.
+        click.echo(command, err=True)
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if page:
         try:

@@ -42,7 +42,7 @@ class Wanted:
     Attributes:
         catalogue: What there is.
         ids: What to judge.
-        base: Branch, tag or commit whose version each is compared with; None compares with nothing.
+        base: Commit whose version each is compared with; None compares with nothing.
         limits: How much a change may cost.
         rounds: Of the comparison.
         baseline_too: Whether a baseline that the thresholds follow is judged as any other; else it is left to
@@ -168,13 +168,12 @@ def _growth(
     """Evaluate a submission beside the version that it changes, and compare both."""
     from ntire_bench.estimating.stopping import StopRule
     from ntire_bench.ranking.growth import growth_of, not_compared
-    from ntire_bench.submissions.base_version import base_commit, version_in
+    from ntire_bench.submissions.base_version import version_in
     from ntire_bench.workflows.evaluate import evaluate
 
     assert wanted.base is not None
     channel = options.psnr_channel
-    commit = base_commit(wanted.base, sources.models)
-    name = commit[:12]
+    commit, name = wanted.base, wanted.base[:12]
     undecided = ("there is nothing to compare with",) if wanted.limits.any else ()
     with tempfile.TemporaryDirectory(prefix="ntire_bench_base_") as folder:
         try:

@@ -1,39 +1,76 @@
-"""The command `ntire-bench` with all its subcommands. They import what is heavy only when they run."""
+"""The command `ntire-bench`. Subcommands are imported when asked for, what is heavy when they run."""
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import click
 
 from ntire_bench import __version__, interruption
-from ntire_bench.cli.accept import accept
-from ntire_bench.cli.audit import audit
-from ntire_bench.cli.check import check
-from ntire_bench.cli.compare import compare, show
-from ntire_bench.cli.doctor import doctor
-from ntire_bench.cli.gate import gate
-from ntire_bench.cli.import_ import import_
-from ntire_bench.cli.intake import intake
 from ntire_bench.cli.interrupted import leave
-from ntire_bench.cli.keygen import keygen
-from ntire_bench.cli.leaderboard import leaderboard
-from ntire_bench.cli.listing import list_, prepare
-from ntire_bench.cli.new import new
 from ntire_bench.cli.output import tell_error
-from ntire_bench.cli.pack import factsheet, pack
-from ntire_bench.cli.reference import reference
-from ntire_bench.cli.run import run
-from ntire_bench.cli.stability import stability
-from ntire_bench.cli.weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError
 
 __all__ = ["main"]
 
 
+# Where each command is: the module in this folder, and its name there where that is another one.
+_PLACES = {
+    "accept": "accept",
+    "audit": "audit",
+    "check": "check",
+    "compare": "compare",
+    "doctor": "doctor",
+    "factsheet": "pack",
+    "fuse": "weights",
+    "gate": "gate",
+    "import": "import_:import_",
+    "intake": "intake",
+    "keygen": "keygen",
+    "leaderboard": "leaderboard",
+    "list": "listing:list_",
+    "new": "new",
+    "pack": "pack",
+    "prepare": "listing",
+    "reference": "reference",
+    "run": "run",
+    "show": "compare",
+    "stability": "stability",
+    "zoo": "weights",
+}
 _JSON_WANTED = "ntire_bench.json"  # in a context's meta
+
+
+class _Commands(MutableMapping[str, click.Command]):
+    """The commands by name. Each is imported when it is looked up: all of them take longer than `list`."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        self._places = dict(places)
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            module, _, attribute = self._places[name].partition(":")
+            found = getattr(importlib.import_module(f"ntire_bench.cli.{module}"), attribute or name)
+            self._loaded[name] = found
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._places[name], self._loaded[name] = "", command
+
+    def __delitem__(self, name: str) -> None:
+        del self._places[name]
+        self._loaded.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def _dashes(name: str) -> str:
@@ -93,7 +130,9 @@ class _Group(click.Group):
 
 
 @click.group(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashes}
+    cls=_Group,
+    commands=_Commands(_PLACES),
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashes},
 )
 @click.version_option(__version__, prog_name="ntire-bench")
 def main() -> None:
@@ -102,26 +141,3 @@ def main() -> None:
     Put models/team05_NAME.py and its checkpoint model_zoo/team05_NAME.pth beside each other, then:
     ntire-bench check 5, ntire-bench run 5, ntire-bench leaderboard.
     """
-
-
-main.add_command(list_)
-main.add_command(leaderboard)
-main.add_command(prepare)
-main.add_command(new)
-main.add_command(doctor)
-main.add_command(check)
-main.add_command(run)
-main.add_command(show)
-main.add_command(compare)
-main.add_command(stability)
-main.add_command(accept)
-main.add_command(audit)
-main.add_command(keygen)
-main.add_command(gate)
-main.add_command(import_)
-main.add_command(reference)
-main.add_command(fuse)
-main.add_command(factsheet)
-main.add_command(pack)
-main.add_command(intake)
-main.add_command(zoo)

@@ -131,6 +131,7 @@ def _document(taken: Taken, page: Path) -> dict[str, Any]:
 def _show(taken: Taken, page: Path) -> None:
     """Print what became of an item, and where the sheet for its team is."""
     from ntire_bench.cli import terminal
+    from ntire_bench.records.operational import told
 
     style = None if taken.outcome in ("taken in", "there already") else "red"
     head = f"{taken.outcome}: {one_line(taken.item.name)}"
@@ -139,7 +140,8 @@ def _show(taken: Taken, page: Path) -> None:
         terminal.show(f"  {one_line(str(taken.reason))}")
     for finding in () if taken.check is None else taken.check.findings:
         if finding.severity != "info":
-            terminal.show(f"  {finding.severity}: [{finding.code}] {one_line(finding.message)}")
+            terminal.show(f"  {one_line(told(finding))}")
     if taken.left:
-        terminal.show(f"  not kept: {len(taken.left)} other files, which {relative(page)} names")
+        count = len(taken.left)
+        terminal.show(f"  not kept: {count} other file{'s' * (count != 1)}, named in {relative(page)}")
     terminal.tell(f"  {relative(page)}")

@@ -17,7 +17,7 @@ __all__ = ["new"]
 
 @click.command()
 @click.argument("team", metavar="ID")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.option(
     "--reparam", is_flag=True, help="With branches for training that `fuse` merges into one convolution."
 )
@@ -26,7 +26,7 @@ __all__ = ["new"]
 @json_flag
 def new(
     team: str,
-    name: str,
+    name: str | None,
     reparam: bool,
     models: Path,
     model_zoo: Path,
@@ -35,6 +35,7 @@ def new(
 ) -> None:
     """Begin a submission: a commented model file that works, and a first checkpoint.
 
+    ID is the team's number (5, 05, team05); or ID and NAME in one (05_MyNet, models/team05_MyNet.py).
     The first checkpoint gives the LR image enlarged bicubically. Nothing is overwritten. Where there is no
     models/ and no model_zoo/ yet, the protocol's baseline is put beside it.
     """
@@ -43,14 +44,14 @@ def new(
     from ntire_bench.data import sample
     from ntire_bench.isolation.choose import isolation_for
     from ntire_bench.protocols import protocol
-    from ntire_bench.workflows.begin import begin, wanted_id
+    from ntire_bench.workflows.begin import begin, wanted
 
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
-    id_ = wanted_id(team)
+    id_, called = wanted(team, name)
     with interruptible(lambda: "nothing was written.", as_json=as_json, document=dict):
         begun = begin(
             id_,
-            name,
+            called,
             models,
             model_zoo,
             sample.probe_lr(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from ntire_bench.cli.evaluation import (
 from ntire_bench.cli.interrupted import interruptible, same_with
 from ntire_bench.cli.options import (
     PATH,
+    DefaultId,
     Effort,
     channel_option,
     effort_options,
@@ -37,27 +37,21 @@ from ntire_bench.text import relative
 
 if TYPE_CHECKING:
     from ntire_bench.ranking.board import Board
+    from ntire_bench.records.store import Stored
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.campaign import Evaluated
     from ntire_bench.workflows.estimate import Estimate
 
-__all__ = ["DefaultId", "run"]
+__all__ = ["run"]
 
 _SAVE_DIR = "results"  # as in the challenge's scripts
-
-
-@dataclass(frozen=True)
-class DefaultId:
-    """The id that `run` takes where none is named: test_demo.py has one, as the challenge's has."""
-
-    id: int
 
 
 @click.command()
 @click.argument("teams", nargs=-1, metavar="[ID]...")
 @click.option("--model-id", "model_ids", metavar="ID", multiple=True, help="Same as ID.")
 @click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is.")
-@click.option("--resume", is_flag=True, help="Leave out what an earlier run has done.")
+@click.option("--resume", is_flag=True, help="Leave out what an earlier run has done and is believed.")
 @image_options
 @click.option("--save-dir", type=PATH, help="Keep SR images, in this folder.")
 @click.option(
@@ -89,8 +83,8 @@ def run(
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
 
-    Exit status: 0 all succeeded, 1 one failed or was rejected, 2 wrong use or unfit images; 130, 143, 129
-    ended by Ctrl-C, SIGTERM, SIGHUP.
+    Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use
+    or unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal, wording
@@ -116,11 +110,11 @@ def run(
         _tell_estimate(foreseen, results, save_dir)
 
     evaluated: list[campaign.Evaluated] = []
-    passed_over: list[Path] = []
+    passed_over: list[Stored] = []
 
-    def skipped(label: str, path: Path) -> None:
-        passed_over.append(path)
-        terminal.tell(f"{label}  done already: {relative(path)}")
+    def skipped(label: str, done: Stored) -> None:
+        passed_over.append(done)
+        terminal.tell(wording.done_line(label, done))
 
     def board() -> Board:
         known = [item.record.environment for item in evaluated if not item.record.error]
@@ -131,7 +125,7 @@ def run(
     def what_there_is() -> dict[str, Any]:
         return {
             "records": [{"path": relative(item.path), "record": item.record} for item in evaluated],
-            "already_done": [relative(path) for path in passed_over],
+            "already_done": [relative(item.path) for item in passed_over],
             "leaderboard": document(board()),
         }
 
@@ -162,10 +156,13 @@ def run(
             show_board(board())
             for item in evaluated:
                 terminal.tell(f"record: {relative(item.path)}")
-    sys.exit(1 if any(item.record.error or _is_rejected(item) for item in evaluated) else 0)
+    failed = any(item.record.error for item in evaluated)
+    looked_at: list[Evaluated | Stored] = [*evaluated, *passed_over]
+    rejected = any(map(_is_rejected, looked_at))
+    sys.exit(1 if failed or rejected else 0)
 
 
-def _is_rejected(item: Evaluated) -> bool:
+def _is_rejected(item: Evaluated | Stored) -> bool:
     """Say whether an evaluation has a finding for which it has no rank, and that nobody has accepted."""
     from ntire_bench.records.accepted import load_accepted, rejections
 

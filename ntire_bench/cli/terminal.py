@@ -8,7 +8,9 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import click
 
 from ntire_bench.errors import NtireBenchError
 from ntire_bench.text import one_line
@@ -63,15 +65,27 @@ def _colours() -> Literal["auto"] | None:
 
 def show(what: str | RenderableType, *, style: str | None = None) -> None:
     """Print text or a table on standard output: what a command was asked for."""
-    _print(out(), what, style)
+    if isinstance(what, str) and _is_plain(sys.stdout):
+        click.echo(_CONTROL.sub("", what))
+    else:
+        _print(out(), what, style)
 
 
 def tell(text: str, *, style: str | None = None) -> None:
     """Print a line on standard error: what a user should know beside the output of a command."""
-    _print(err(), text, style)
+    if _is_plain(sys.stderr):
+        click.echo(_CONTROL.sub("", text), err=True)
+    else:
+        _print(err(), text, style)
 
 
-def _print(console: Console, what: str | RenderableType, style: str | None = None) -> None:
+def _is_plain(stream: TextIO) -> bool:
+    """Return whether text goes to a file or pipe as it is: rich, slow to import, is then not needed."""
+    forced = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # which rich hears
+    return not stream.isatty() and not any(os.environ.get(name) for name in forced)
+
+
+def _print(console: Console, what: str | RenderableType, style: str | None) -> None:
     """Print text or a table; text is folded on a terminal alone, so that files can be searched and copied.
 
     Control characters are taken out: a message may hold what a stranger's file wants a terminal to do.

@@ -115,8 +115,9 @@ def zoo_pull(teams: tuple[str, ...], model_zoo: Path, as_json: bool) -> None:
     """
     from ntire_bench.cli import terminal
     from ntire_bench.errors import MeasurementError
+    from ntire_bench.submissions.fetching import pull
     from ntire_bench.submissions.shipped_examples import folders_without_own
-    from ntire_bench.submissions.zoo import find, pull
+    from ntire_bench.submissions.zoo import find
 
     wanted = list({item.id: item for item in map(find, teams)}.values())
     fetched: list[str] = []

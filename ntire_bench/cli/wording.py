@@ -9,12 +9,21 @@ from ntire_bench.text import giga, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.records.record import Complexity, Record, Timing
+    from ntire_bench.records.store import Stored
     from ntire_bench.reporting.gate_reports import Judged
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.check import Check
 
-__all__ = ["SAMPLE", "branch_document", "catalogue_lines", "check_lines", "gate_lines", "record_line"]
+__all__ = [
+    "SAMPLE",
+    "branch_document",
+    "catalogue_lines",
+    "check_lines",
+    "done_line",
+    "gate_lines",
+    "record_line",
+]
 
 SAMPLE = "SAMPLE: not comparable with the challenge."
 
@@ -178,6 +187,25 @@ def record_line(record: Record) -> str:
     return f"{label}  {'; '.join(parts)}"
 
 
+def done_line(label: str, done: Stored) -> str:
+    """Say of a submission that --resume leaves out which record it has, and what a user may want to do.
+
+    Args:
+        label: Of the submission.
+        done: Its record.
+    """
+    from ntire_bench.records.accepted import rejections
+
+    record, told = done.record, [f"done already: {relative(done.path)}"]
+    standing = rejections(record, done.accepted)
+    if standing:
+        told.append(f"rejected, {', '.join(dict.fromkeys(finding.code for finding in standing))}")
+    elif record.timing is not None and record.timing.unstable:
+        again = f"ntire-bench run {record.submission.id}"
+        told.append(f"its runtime is unstable: {again} measures it again")
+    return _flat(f"{label}  {'; '.join(told)}")
+
+
 def _with_half(value: float, limits: tuple[float, float] | None) -> str:
     """Return a value with half of its interval.
 
@@ -205,7 +233,11 @@ def _rounds_line(timing: Timing) -> str:
 
 
 def gate_lines(item: Judged) -> Iterator[str]:
-    """Describe what the gate decided."""
+    """Describe what the gate decided, a line each."""
+    return map(_flat, _gate_lines(item))
+
+
+def _gate_lines(item: Judged) -> Iterator[str]:
     from ntire_bench.reporting.gate_reports import growth_lines
 
     answer = item.answer
@@ -217,7 +249,7 @@ def gate_lines(item: Judged) -> Iterator[str]:
     if answer.remark:
         yield f"Note: it {answer.remark}."
     for code, because in answer.accepted.items():
-        yield _flat(f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}.")
+        yield f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}."
     for note in answer.notes:
         yield f"Note: {note}."
     if item.growth is not None:
@@ -227,5 +259,7 @@ def gate_lines(item: Judged) -> Iterator[str]:
             yield f"OVER A LIMIT  {answer.submission}: {text}"
         for text in item.growth.undecided:
             yield f"NOT DECIDED  {answer.submission}: {text}"
+        for text in item.growth.unproven:
+            yield f"NOT SHOWN  {answer.submission}: {text}"
     if answer.sample:
         yield SAMPLE

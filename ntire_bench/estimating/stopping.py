@@ -75,12 +75,13 @@ class StopRule:
         """Return the precision to reach on a device, "cuda" or "cpu"."""
         return PRECISION[device] if self.precision is None else self.precision
 
-    def after_round(self, rounds: int, elapsed_s: float) -> StopReason | None:
+    def after_round(self, rounds: int, elapsed_s: float, lost_s: float = 0.0) -> StopReason | None:
         """Say whether the limits forbid another round.
 
         Args:
             rounds: Done so far.
-            elapsed_s: Since the first round began.
+            elapsed_s: What they took.
+            lost_s: What rounds took that do not count, as they were made again.
 
         >>> StopRule(max_rounds=4).after_round(4, 10.0)
         'max-rounds'
@@ -91,7 +92,7 @@ class StopRule:
             return "rounds" if rounds >= self.rounds else None
         if rounds >= self.max_rounds:
             return "max-rounds"
-        return "max-time" if elapsed_s * (rounds + 1) / rounds > self.max_time_s else None
+        return "max-time" if lost_s + elapsed_s * (rounds + 1) / rounds > self.max_time_s else None
 
     def after_launch(self, samples: Samples, device: str) -> StopReason | None:
         """Say whether the samples are enough, at the end of a launch."""

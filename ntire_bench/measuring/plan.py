@@ -5,6 +5,7 @@ The first launch goes on until every image has been scored.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ntire_bench.estimating.bootstrap import Samples
@@ -44,7 +45,8 @@ class Plan:
         self.launches: list[int] = []
         self.stopped: StopReason | None = None
         self._rule, self._images, self._sizes = rule, images, sizes
-        self._elapsed_s = 0.0
+        self._elapsed_s = self._launch_s = self._lost_s = 0.0
+        self._made_again = False
 
     @property
     def goes_on(self) -> bool:
@@ -82,7 +84,7 @@ class Plan:
         """Return how many rounds this launch has left for certain, the next one included."""
         if self.total:
             elapsed_s = self._elapsed_s * (self.total + 1) / self.total
-            if self._rule.after_round(self.total + 1, elapsed_s):
+            if self._rule.after_round(self.total + 1, elapsed_s, self._lost_s):
                 return 1  # a limit will be reached
         return self.rounds - self.done
 
@@ -99,8 +101,9 @@ class Plan:
         """
         self.done += 1
         self._elapsed_s += took_s
+        self._launch_s += took_s
         first = not self.launches
-        self.stopped = self._rule.after_round(self.total, self._elapsed_s)
+        self.stopped = self._rule.after_round(self.total, self._elapsed_s, self._lost_s)
         if first and incomplete:
             self.stopped = None  # the first launch scores every image before it ends
         if first and self.done == self.rounds and self.stopped is None:
@@ -110,7 +113,22 @@ class Plan:
     def end_launch(self) -> None:
         """Note that the rounds of this launch are done."""
         self.launches.append(self.done)
-        self.done = 0
+        self.done, self._launch_s = 0, 0.0
+
+    def make_again(self) -> bool:
+        """Have the launch that has ended made again; once in a session, and where the time allows it.
+
+        Returns:
+            Whether it is; then what it gave does not count.
+        """
+        limit_s = math.inf if self._rule.rounds is not None else self._rule.max_time_s
+        if self._made_again or self._lost_s + self._elapsed_s + self._launch_s > limit_s:
+            return False
+        self._made_again = True
+        self._elapsed_s -= self._launch_s
+        self._lost_s += self._launch_s
+        self.done, self._launch_s, self.stopped = 0, 0.0, None
+        return True
 
     def after_launch(self, samples: Callable[[], Samples], device: str) -> None:
         """Decide whether there is another launch, and of how many rounds.

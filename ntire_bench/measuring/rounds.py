@@ -178,6 +178,19 @@ class Rounds:
             each.add_round(calls)
         return time.perf_counter() - begin
 
+    def launch_fits(self, rounds: int) -> bool:
+        """Say whether the clocks of both sides agree over a launch that has made so many rounds.
+
+        Rounds of exact calls alone, as with one round a launch, can be made again by new processes alone.
+        """
+        return all(each.attested(self.device, rounds) for each in self.timings)
+
+    def drop_launch(self, rounds: int) -> None:
+        """Forget the calls of a launch of so many rounds, as another one makes them again."""
+        for each in self.timings:
+            each.drop(rounds)
+        self.repeated["clocks"] += rounds * sum(len(split.pairs) for split in self.splits)
+
     def _fits(self, done: _Round) -> bool:
         """Say whether the clocks of both sides fit; of a round made again, on composed images alone.
 

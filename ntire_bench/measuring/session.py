@@ -183,7 +183,7 @@ class Session:
             foreseen = self._plan.foreseen_launches
             started = self._ahead.start(last_launch=len(self.launches) + 1 >= foreseen)
             load_s = self._load()
-        if first:
+        if first and not self._timeline.done:  # nor as the first launch is made again
             self._tell_long()
         with self._timed("warm-up"):  # before the costs are counted: the first call is to be a cold one
             lrs = [self._untimed_lr(*of_size) for of_size in self._sizes.values()]
@@ -217,14 +217,20 @@ class Session:
         self._workers = [pid for pid in self._workers if processes.state(pid) not in ("", "Z")]
         with self._timed("run"), trace.sampling(self._workers), _quick_switches():
             self._do_rounds(rounds, ready.device)
-        launch = Launch(rounds=self._plan.done, load_s=ready.load_s, first_call_ms=ready.first_call_ms)
-        self.launches.append(launch)
-        self._plan.end_launch()
+        made = self._plan.done
+        counts = rounds.launch_fits(made) or not self._plan.make_again()
+        if counts:
+            launch = Launch(rounds=made, load_s=ready.load_s, first_call_ms=ready.first_call_ms)
+            self.launches.append(launch)
+            self._plan.end_launch()
+        else:  # the clocks do not fit: other processes make it again
+            rounds.drop_launch(made)
         for timings in rounds.timings:
             with blamed(timings.side):
                 self._compare_flags(timings)
                 resolve.recount(timings.side)
-        self._plan.after_launch(lambda: samples_of(rounds.timings, self._plan.launches), ready.device)
+        if counts:
+            self._plan.after_launch(lambda: samples_of(rounds.timings, self._plan.launches), ready.device)
 
     def _do_rounds(self, rounds: Rounds, device: str) -> None:
         plan = self._plan

@@ -12,6 +12,7 @@ from ntire_bench.protocols.protocol import Protocol, Weights
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, WhichCosts
 from ntire_bench.ranking.ranks import Row
+from ntire_bench.text import one_line
 
 __all__ = ["Anew", "Changes", "Move", "changes_of", "compared", "with_baseline", "with_intervals"]
 
@@ -104,13 +105,13 @@ class Move:
     after: int | None
 
     def __str__(self) -> str:
-        """Return it in words.
+        """Return it in words, on one line: the name is a stranger's.
 
         >>> str(Move(team="05_A", before=3, after=1)), str(Move(team="07_B", before=2, after=None))
         ('05_A 3 to 1', '07_B 2 to no rank')
         """
         before, after = ("no rank" if rank is None else str(rank) for rank in (self.before, self.after))
-        return f"{self.team} {before} to {after}"
+        return f"{one_line(self.team)} {before} to {after}"
 
 
 @dataclass(frozen=True, kw_only=True)

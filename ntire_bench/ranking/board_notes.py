@@ -13,7 +13,7 @@ from ntire_bench.ranking.trust import is_verifiable
 from ntire_bench.records.operational import word
 from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
-from ntire_bench.text import one_line
+from ntire_bench.text import few, one_line
 
 __all__ = [
     "display_name",
@@ -175,5 +175,9 @@ def other_channel_notes(rows: Sequence[Row], protocol: Protocol) -> list[str]:
         if names:
             own, other = ("Y", "RGB") if rows[0].entry.channel == "y" else ("RGB", "Y")
             state = "pass in" if status == "ranked" else "are below a threshold in"
-            notes.append(f"These {state} {own} and {becomes} in {other}: {', '.join(names)}.")
+            of_status = [row for row in rows if row.status == status]
+            if len(names) == len(of_status) > _MANY:
+                notes.append(f"All {len(names)} that {state} {own} {becomes} in {other}.")
+            else:
+                notes.append(f"These {state} {own} and {becomes} in {other}: {few(names, 8)}.")
     return notes

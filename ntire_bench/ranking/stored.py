@@ -12,7 +12,7 @@ from ntire_bench.protocols.protocol import Channel, Protocol
 from ntire_bench.ranking.anew import Changes
 from ntire_bench.ranking.board import Board, build
 from ntire_bench.ranking.rules import differences, kept_rules, require_alike
-from ntire_bench.ranking.trust import believed
+from ntire_bench.ranking.trust import believed, with_signed_words
 from ntire_bench.records import store
 from ntire_bench.records.signing import PublicKey
 from ntire_bench.records.store import Stored
@@ -112,7 +112,11 @@ def board_of_records(
     if team is not None:
         stored = [item for item in stored if item.record.submission.id == team]
         problems = []  # of which team they are is not known
-    trusted = believed(stored, made_by, _cache(), None if key is None else PublicKey(key))
+    public = None if key is None else PublicKey(key)
+    if public is not None:
+        stored, unsigned = with_signed_words(stored, public)
+        problems = [*problems, *unsigned]
+    trusted = believed(stored, made_by, _cache(), public)
     return build(
         trusted, changes.applied_to(rules), channel, device, problems, made_by=made_by, which=changes.which
     )

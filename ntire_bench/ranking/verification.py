@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.errors import RecordError
-from ntire_bench.estimating.bootstrap import Samples, bootstrap
+from ntire_bench.estimating.bootstrap import Samples, bootstrap, medians
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import entry_from_record
@@ -67,8 +67,8 @@ def _of_splits(where: str, splits: Mapping[str, SplitResult], rounds: int) -> It
             place = f"{here}.per_image[{image.name}].runtime_samples_ms, their number,"
             yield from _differs(place, len(image.runtime_samples_ms), rounds)
         if rounds and all(len(image.runtime_samples_ms) == rounds for image in split.per_image):
-            medians = np.median(_calls(split), axis=1)
-            for image, median in zip(split.per_image, medians.tolist(), strict=True):
+            middles = medians(_calls(split)).tolist()
+            for image, median in zip(split.per_image, middles, strict=True):
                 yield from _differs(f"{here}.per_image[{image.name}].runtime_ms", image.runtime_ms, median)
         yield from _differs(
             f"{here}.runtime_ms", split.runtime_ms, _mean([image.runtime_ms for image in split.per_image])

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -63,7 +64,7 @@ class Stored:
     sha256: str = ""
     doubt: Doubt | None = None
 
-    @property
+    @cached_property
     def created(self) -> datetime:
         """When the evaluation began, UTC."""
         return _as_time(self.record.created_utc)

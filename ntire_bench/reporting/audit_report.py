@@ -6,7 +6,6 @@ all of it is in the record.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,10 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.ranking.scoring import judge
 from ntire_bench.records.accepted import Accepted
+from ntire_bench.records.operational import word
 from ntire_bench.records.record import Complexity, Finding, Record, Timing
 from ntire_bench.records.scored_costs import scored_flops, scored_params
+from ntire_bench.reporting.escape import markdown as as_text
 from ntire_bench.text import giga, one_line
 
 __all__ = ["Check", "Report", "audit_report", "markdown"]
@@ -377,7 +378,7 @@ def markdown(report: Report) -> str:
         if check.findings:
             lines += [
                 "",
-                *(f"- **{_text(f.code)}** ({f.severity}): {_text(f.message)}" for f in check.findings),
+                *(f"- **{_text(f.code)}** ({word(f)}): {_text(f.message)}" for f in check.findings),
             ]
         else:
             lines += ["", "Nothing was found."]
@@ -385,9 +386,4 @@ def markdown(report: Report) -> str:
 
 
 def _text(text: str) -> str:
-    r"""Return a text of one line that Markdown shows as it is.
-
-    >>> print(_text("a_b | <i> _c_ *"))
-    a_b \| \<i\> \_c\_ \*
-    """
-    return re.sub(r"([\\`*\[\]<>|#&]|(?<!\w)_|_(?!\w))", r"\\\1", one_line(text))
+    return as_text(one_line(text))

@@ -59,7 +59,7 @@ def _facts(board: Board, style: Style, *, brief: bool) -> list[str]:
     texts += _not_countable(board, brief=brief)
     if board.source is not None:
         texts.append(f"Source: {board.source}.")
-    return texts
+    return [one_line(text) for text in texts]
 
 
 def _notes(board: Board) -> list[str]:
@@ -72,7 +72,7 @@ def _notes(board: Board) -> list[str]:
     texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
     if board.superseded:
         texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
-    return texts
+    return [one_line(text) for text in texts]
 
 
 def _signs(board: Board, style: Style, *, brief: bool) -> Iterator[str]:

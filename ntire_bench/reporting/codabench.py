@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import msgspec
-
 from ntire_bench.errors import UsageError
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting.export import line
+from ntire_bench.text import json_text
 
 __all__ = ["DETAILS_FILE", "SCORES_FILE", "scores", "to_json"]
 
@@ -66,4 +65,4 @@ def _is_ranked(board: Board, row: Row) -> bool:
 
 def to_json(numbers: dict[str, float]) -> str:
     """Return the text of scores.json."""
-    return msgspec.json.format(msgspec.json.encode(numbers), indent=2).decode() + "\n"
+    return json_text(numbers) + "\n"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from ntire_bench.errors import SubmissionError
 from ntire_bench.source import files
-from ntire_bench.wire.messages import BranchRequest
+
+if TYPE_CHECKING:
+    from ntire_bench.wire.messages import BranchRequest
 
 __all__ = ["Branch"]
 
@@ -59,6 +61,8 @@ class Branch:
             id_: The number of the branch.
             file: Its model file.
         """
+        from ntire_bench.wire.messages import BranchRequest  # slow to import; `list` needs none
+
         return BranchRequest(
             id=id_,
             root=self.root.resolve(),

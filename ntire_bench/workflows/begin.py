@@ -26,7 +26,7 @@ from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
 from ntire_bench.text import one_line, relative
 from ntire_bench.wire.declaration import Declaration
 
-__all__ = ["Begun", "begin", "class_name", "wanted_id"]
+__all__ = ["Begun", "begin", "class_name", "wanted"]
 
 _TEMPLATES = PACKAGE / "submissions" / "templates"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,59}")
@@ -47,24 +47,36 @@ class Begun:
     baseline: tuple[Path, ...] = ()
 
 
-def wanted_id(text: str) -> int:
-    """Return the team's number that a user writes, such as "5" or "team05".
+def wanted(team: str, name: str | None) -> tuple[int, str]:
+    """Return the number and the name that a user writes for a new submission.
+
+    Args:
+        team: The number, such as "5" or "team05"; or both, such as "05_MyNet" or "models/team05_MyNet.py".
+        name: The name; None where it was not written apart.
 
     Raises:
-        UsageError: It is none.
+        UsageError: One of them is missing, or two names are written.
 
-    >>> wanted_id("team05"), wanted_id("7")
-    (5, 7)
+    >>> wanted("5", "MyNet"), wanted("team05", "MyNet"), wanted("models/team05_MyNet.py", None)
+    ((5, 'MyNet'), (5, 'MyNet'), (5, 'MyNet'))
     """
-    wanted = spelled(text)
-    if wanted.id is None or wanted.name is not None or wanted.folder is not None:
+    first = spelled(team)
+    if first.id is None:
         raise UsageError(
-            "the first word is no number of a team",
+            "no number of a team is given" if name is None else "the first word is no number of a team",
             expected="a number of up to nine digits",
-            found=one_line(text, 80),
-            remedy="write ntire-bench new 5 MyNet",
+            found=one_line(team, 80),
+            remedy=f"write ntire-bench new 5 {'MyNet' if name else one_line(first.name or 'MyNet', 80)}",
         )
-    return wanted.id
+    if first.name is not None and name is not None and first.name != name:
+        raise UsageError(
+            "two names are given",
+            found=f"{one_line(first.name, 80)} and {one_line(name, 80)}",
+            remedy=f"write ntire-bench new {first.id} {one_line(name, 80)}",
+        )
+    if (name or first.name) is None:
+        raise UsageError("no name of the network is given", remedy=f"write ntire-bench new {first.id} MyNet")
+    return first.id, name or first.name or ""
 
 
 def class_name(name: str) -> str:

@@ -52,7 +52,7 @@ def run(
     *,
     resume: bool = False,
     progress: Callable[[], Progress] | None = None,
-    skipped: Callable[[str, Path], None] | None = None,
+    skipped: Callable[[str, store.Stored], None] | None = None,
     inferred: Callable[[Submission], None] | None = None,
     kept: Callable[[Evaluated], None] | None = None,
     sign: Callable[[Path], object] | None = None,
@@ -123,7 +123,7 @@ def _not_yet_done(
     data: Data,
     options: Options,
     results: Path,
-    skipped: Callable[[str, Path], None] | None,
+    skipped: Callable[[str, store.Stored], None] | None,
 ) -> Iterator[Submission | Unusable]:
     """Yield what has no record yet, and tell `skipped` of the rest."""
     base = describe(baseline)

@@ -125,6 +125,8 @@ def test_a_stored_record_becomes_junit_and_a_step_summary(call, record_file, tmp
         (["1", "--max-params-growth", "two", "--against", "HEAD"], "'two' is no share: write 2% or 0.02"),
         (["--changed", "a", "--against", "b"], "--changed and --against are both given"),
         (["--record", "x.json", "--results", "r"], "--record judges what was measured before"),
+        (["--changed", ""], "BASE names no commit"),
+        (["1", "--against", ""], "BASE names no commit"),
     ],
 )
 def test_options_that_do_not_go_together(call, words, said):
@@ -175,6 +177,7 @@ def test_a_change_does_not_bring_an_organizers_word_of_its_own(call, here, tmp_p
     record = make_record(1, "Good", psnr={"valid": (28.0, 26.95)}, findings=(finding,))
     monkeypatch.setattr(module, "evaluate", lambda *_, **__: record)
     monkeypatch.setattr(sys.modules["ntire_bench.cli.gate"], "changed_ids", lambda *_: ([1], []))
+    monkeypatch.setattr("ntire_bench.submissions.changed.base_commit", lambda *_: "main")
     monkeypatch.setattr(gate_runs, "_growth", lambda *_: not_compared("main", "y", "it is new"))
     images = here / "images"
     sources = ("--models", here / "models", "--model-zoo", here / "model_zoo")

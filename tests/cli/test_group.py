@@ -58,6 +58,20 @@ def test_options_are_known_with_underscores_and_dashes(command, options):
         assert f"--{normalize(option[2:])}" in known, option
 
 
+def test_list_imports_no_more_than_it_needs(place):
+    """What takes long to import is what other commands need: modules, not seconds, are looked at here."""
+    command = (
+        "import atexit, sys; from ntire_bench.cli import main\n"
+        "slow = {'rich', 'http.client', 'numpy', 'ntire_bench.cli.run'}\n"
+        "atexit.register(lambda: print(sorted(slow & sys.modules.keys())))\n"
+        "main(['list'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=place, capture_output=True, text=True, check=True
+    )
+    assert "01_Good" in done.stdout and done.stdout.endswith("[]\n")
+
+
 def test_a_reader_who_goes_away_is_no_traceback(place):
     """As in `ntire-bench leaderboard --reference ntire2024 | head -1`."""
     read, write = os.pipe()

@@ -74,7 +74,7 @@ def test_leaderboard_formats(call, results, fmt):
     result = call("leaderboard", "--results", results, "--format", fmt)
     assert result.exit_code == 0 and not COLOUR.search(result.stdout)
     # The note on how the submissions were isolated is for the organizer, not for a paper.
-    unsaid = "Notes that are for the organizer and not in it: 1 (--notes writes them too).\n"
+    unsaid = "1 note for the organizer is left out; --notes writes all.\n"
     assert result.stderr == (unsaid if fmt in ("md", "latex") else "")
     assert all(name in result.stdout for name in ("RLFN", "Ann", "Bob"))
     assert "SAMPLE" not in result.stdout

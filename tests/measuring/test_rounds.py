@@ -324,6 +324,22 @@ def test_a_clock_that_fits_at_the_second_try_is_believed(decoded, monkeypatch):
     assert codes(team) == set() and len(team.splits["valid"].per_image[0].runtime_samples_ms) == 12
 
 
+def test_a_launch_is_judged_by_its_own_calls_and_can_be_forgotten(decoded):
+    team = side("team", [])
+    worker = cast(FakeWorker, team.worker)
+    done = session([side("base", []), team], [split(6)], (1, 1))
+    worker.excess_ms = 50.0
+    done.begin_launch(1)
+    with Background(0) as background:
+        done._background = background
+        done.round(0, 1)  # of exact calls alone, which these workers cannot make again
+    assert not done.repeated and not done.launch_fits(1)
+    assert not done.own.attested("cpu", 1)
+    done.drop_launch(1)
+    assert done.repeated == {"clocks": 6} and done.launch_fits(1) and done.own.attested("cpu")
+    assert [len(timings.calls["valid"]) for timings in done.timings] == [2, 2]
+
+
 @pytest.mark.parametrize("alone", [False, True])
 def test_longer_calls_on_exact_images_are_a_finding_where_another_side_tells_what_is_the_machines(
     decoded, monkeypatch, alone

@@ -15,9 +15,11 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking import board as leaderboard
 from ntire_bench.ranking.gate import gate
 from ntire_bench.ranking.ranks import rank
+from ntire_bench.ranking.stored import board_of_records
 from ntire_bench.records import store
 from ntire_bench.records.accepted import load_accepted
 from ntire_bench.records.record import Finding, Record
+from ntire_bench.records.signing import PrivateKey, PublicKey, make_keys, signature_path
 from ntire_bench.reporting import page, papers
 
 RULES = protocols.load("ntire2024")
@@ -127,6 +129,34 @@ def test_a_word_that_cannot_be_read_is_told_and_does_not_count(results: Path) ->
     shown = board(results)
     assert {row.entry.name: row.status for row in shown.rows}["B"] == "rejected"
     assert any("so the finding stands" in item.reason for item in shown.left_out)
+
+
+def test_a_word_counts_where_it_is_signed_if_signatures_are_asked_for(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends in records could send a file `accepted/x.json` with them."""
+    monkeypatch.setenv("NTIRE_BENCH_CACHE", str(tmp_path / "cache"))
+    private, public = make_keys(tmp_path / "keys" / "organizer")
+    for item in store.load_all(results)[0]:
+        PrivateKey(private).sign(item.path)
+
+    def status() -> tuple[str, str]:
+        shown = board_of_records(results, "ntire2024", key=public)
+        told = " ".join(item.reason for item in shown.left_out)
+        return {row.entry.name: row.status for row in shown.rows}["B"], told
+
+    assert accept(results, "2", "memorized", "--because", "x")[0] == 0
+    found, told = status()
+    assert found == "rejected" and "word does not count, so the finding stands" in told
+    assert "found it is not signed" in told and "accept --sign KEY" in told
+    words = ("2", "memorized", "--because", "x", "--sign", str(private))
+    assert accept(results, *words)[0] == 0
+    assert status()[0] == "ranked"
+    _, other = make_keys(tmp_path / "keys" / "other")
+    assert accept(results, *words[:-1], str(tmp_path / "none"))[0] == 2
+    (signed,) = [path for path in results.rglob("accepted/*.json") if signature_path(path).exists()]
+    problems = load_accepted(signed.parent.parent, PublicKey(other).objection)[1]
+    assert sorted("another key" in str(problem) for problem in problems) == [False, True]
 
 
 def test_version_1_keeps_its_rules(results: Path) -> None:

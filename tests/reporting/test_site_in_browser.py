@@ -144,11 +144,33 @@ def test_plots_are_drawn_and_a_point_leads_to_its_team(show):
     # A point a team; the PSNR of one would press the others into a line, and is told in words.
     for chart, points in (("quality", 4), ("costs", 5)):
         assert page.locator(f"[data-chart={chart}] .mark-symbol.role-mark path").count() == points
-    assert "not drawn: 03_Low (26.50 dB on valid)" in page.locator("#plots").inner_text()
+    assert "not drawn: 03_Low (26.50 dB on valid, 26.60 dB on test)" in page.locator("#plots").inner_text()
     page.locator("[data-chart=costs] .mark-symbol.role-mark path").first.click(force=True)
     page.wait_for_url(re.compile(r"/teams/[^/]+\.html$"))
     drawn(page)
     assert page.locator("[data-chart=rounds] .mark-line path").count() >= 2
+
+
+def test_points_are_reached_by_keyboard(show):
+    page = show("site/index.html")
+    drawn(page)
+    page.locator("[data-chart=quality]").focus()
+    told = []
+    for key in ("ArrowRight", "ArrowRight", "End", "Home"):
+        page.keyboard.press(key)
+        told.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    # Runtimes on valid: 5, 6, 8 and the baseline's 10, each 1.4 times.
+    assert ["01_Ann", "04_Zed", "RLFN", "01_Ann"] == [
+        next(name for name in ("01_Ann", "04_Zed", "RLFN") if f"Team: {name}" in text.replace("00_", ""))
+        for text in told
+    ]
+    tooltip = page.locator("#vg-tooltip-element")
+    assert "7.000" in tooltip.inner_text() and "visible" in tooltip.get_attribute("class")
+    page.keyboard.press("Escape")
+    assert "visible" not in tooltip.get_attribute("class")
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/teams/01_Ann\.html$"))
 
 
 def test_the_split_of_a_plot_can_be_chosen(show):

@@ -23,7 +23,7 @@ from ntire_bench.machine import environment, installed
 from ntire_bench.measuring import resolve
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
-from ntire_bench.records.record import ErrorInfo, Launch, Measurement, Record, Timing
+from ntire_bench.records.record import ErrorInfo, Finding, Launch, Measurement, Record, SplitResult, Timing
 from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.models_folder import find
 from ntire_bench.submissions.submission import Submission
@@ -58,6 +58,11 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def with_ssim(result: SplitResult) -> SplitResult:
+    per_image = tuple(dataclasses.replace(image, ssim_y=0.9) for image in result.per_image)
+    return dataclasses.replace(result, ssim_y=0.9, per_image=per_image)
+
+
 class Evaluations:
     """Stands in for `evaluate`; `evaluated` says for which submissions it was called.
 
@@ -68,6 +73,7 @@ class Evaluations:
         self.evaluated: list[int] = []
         self.fails: set[int] = set()
         self.machine: dict[str, object] = {}
+        self.timings: dict[int, Timing] = {}
         self.time = 0
 
     def __call__(
@@ -84,7 +90,7 @@ class Evaluations:
                 for s in splits
             }
             if options.ssim:
-                results = {name: dataclasses.replace(result, ssim_y=0.9) for name, result in results.items()}
+                results = {name: with_ssim(result) for name, result in results.items()}
             return Measurement(submission=info, complexity=make_complexity(), splits=results)
 
         own = measured(resolve.describe(submission))
@@ -102,7 +108,12 @@ class Evaluations:
             baseline=measured(resolve.describe(baseline)),
             rounds=options.stop.rounds,
             environment=machine,
+            timing=self.timings.get(submission.id),
         )
+        if record.timing is not None:
+            codes = ["runtime-unstable", *(["timing-unattested"] if record.timing.attested is False else [])]
+            findings = tuple(Finding(code=code, severity="warning", message="busy") for code in codes)
+            record = dataclasses.replace(record, findings=findings)
         if submission.id not in self.fails:
             return record
         error = ErrorInfo(type="SubmissionError", message="fails", phase="run")
@@ -165,7 +176,7 @@ def test_the_record_that_is_already_there_is_told(go, folder, data):
         OPTIONS,
         folder / "results",
         resume=True,
-        skipped=lambda label, path: told.append((label, store.load(path).submission.id)),
+        skipped=lambda label, done: told.append((label, store.load(done.path).submission.id)),
     )
     assert list(again) == [] and told == [("01_Ann", 1)]
 
@@ -177,6 +188,35 @@ def test_resume_reruns_what_failed(go, evaluations):
     evaluations.fails = set()
     assert go() == [1]
     assert go() == []
+
+
+def test_resume_reruns_what_is_not_believed_and_not_what_is_unstable(go, evaluations):
+    """As the table says of both: the first has no rank while any other is believed."""
+    launches = (Launch(rounds=3, load_s=0.1, first_call_ms=1.0),)
+    timing = Timing(
+        launches=launches,
+        stopped="rounds",
+        precision=0.01,
+        half_width=0.2,
+        ratio=1.0,
+        ratio_ci95=None,
+        score_ci95=None,
+        unstable=("its 95 % interval is wider than ±4%",),
+        attested=False,
+    )
+    evaluations.timings = {1: timing, 2: dataclasses.replace(timing, attested=None)}
+    assert go() == [0, 1, 2]
+    assert go() == [1]
+    evaluations.timings = {}
+    assert go() == [1]
+    assert go() == []
+
+
+def test_resume_reruns_what_contradicts_itself(go, folder):
+    go()
+    (path,) = (folder / "results" / "ntire2024" / "01_Ann").glob("*.json")
+    path.write_text(path.read_text().replace('"runtime_ms": 10.0', '"runtime_ms": 4.0'))
+    assert go() == [1]
 
 
 @pytest.mark.parametrize(

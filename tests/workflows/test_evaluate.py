@@ -100,7 +100,9 @@ def evaluation(get, splits, saved) -> tuple[Record, Log]:
     """Both splits, three rounds, SSIM, SR images: what most tests below look at."""
     log = Log()
     options = Options(stop=StopRule(rounds=ROUNDS), psnr_channel="y", device="cpu", ssim=True, save_dir=saved)
-    return evaluate(get(5), get(0), splits, RULES, options, log), log
+    with pytest.MonkeyPatch.context() as patch:  # no launch is made again, whatever else runs here
+        patch.setattr(rounds.Rounds, "launch_fits", lambda *_: True)
+        return evaluate(get(5), get(0), splits, RULES, options, log), log
 
 
 @pytest.fixture(scope="module")
@@ -449,6 +451,7 @@ def calls(monkeypatch) -> Iterator[list[tuple[str, str]]]:
     monkeypatch.setattr(resolve, "audit", lambda worker, counted, image, **_: (counted.costs, [], None))
     monkeypatch.setattr(_Calls, "pid", 1, raising=False)
     monkeypatch.setattr(_Calls, "order", [])
+    monkeypatch.setattr(rounds.Rounds, "launch_fits", lambda *_: True)
     yield _Calls.order
 
 
@@ -489,6 +492,33 @@ def test_both_sides_alternate_on_every_image_and_take_turns_in_going_first(calls
     assert of_toy.count("hello") - 1 == of_toy.count("load") == of_toy.count("end") == 2
     assert of_toy.count("complexity") == 1
     assert of_toy[-3:] == ["flags", "parameters", "end"]
+
+
+@pytest.mark.parametrize(
+    "fits", [[False, True, True], [True, False, True], [False, False, True], [False] * 3]
+)
+def test_a_launch_whose_clocks_do_not_fit_is_made_again_once_by_new_workers(
+    calls, get, splits, monkeypatch, fits
+):
+    """With one round a launch all its calls are exact ones, which these workers must not see twice."""
+    answers = iter([*fits, True, True])
+    monkeypatch.setattr(rounds.Rounds, "launch_fits", lambda *_: next(answers))
+    for limit in ("_FEWEST_REPEATED", "_REPEATED_SHARE", "_ROUNDS_AGAIN"):
+        monkeypatch.setattr(rounds, limit, 0)
+    log = Log()
+    options = Options(stop=StopRule(rounds=2), psnr_channel="y")
+    record = evaluate(get(5), get(0), splits, RULES, options, log)
+    assert record.status == "ok" and [launch.rounds for launch in record.timing.launches] == [1, 1]
+    images = sum(len(split.pairs) for split in splits)
+    assert record.timing.repeated == {"clocks": images}
+    for results in (record.splits, record.baseline.splits):
+        assert {len(image.runtime_samples_ms) for split in results.values() for image in split.per_image} == {
+            2
+        }
+    runs = [name for name, operation in _Calls.order if operation == "run"]
+    assert runs.count("RLFN") == 3 * images  # two launches, one of them twice
+    assert _Calls.order.count(("RLFN", "load")) == 3
+    assert log.calls[-1][1] == log.calls[-1][2]  # the display reaches its end
 
 
 def test_a_worker_that_keeps_asking_for_other_paddings_does_not_hold_up_the_run(

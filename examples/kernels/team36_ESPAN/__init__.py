@@ -3,7 +3,7 @@
 See docs/kernels.md. The network is that of models/team36_ESPAN.py in its form for inference.
 """
 
-from .network import ESPAN
+from .network import ESPAN as ESPAN
 
 SUBMISSION = {
     "model": "ESPAN",

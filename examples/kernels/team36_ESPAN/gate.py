@@ -15,7 +15,8 @@ if torch.cuda.is_available() and CUDA_HOME is not None:  # without nvcc, tensors
 try:
     load("espan_gate", [str(HERE / name) for name in SOURCES], is_python_module=False)
     BUILT = {"cpu", "cuda"} if "gate.cu" in SOURCES else {"cpu"}
-except (OSError, RuntimeError, SubprocessError):  # no compiler: `check` says so, and the same is computed by torch's operators
+except (OSError, RuntimeError, SubprocessError):
+    # No compiler: `check` says so, and torch's operators compute the same.
     BUILT = set()
 
 

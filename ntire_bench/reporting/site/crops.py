@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.records.record import ImageResult, Record
 from ntire_bench.reporting.site.telling import SQUARE, errors_by_square, most_telling, window_at
-from ntire_bench.text import relative
+from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.data.images import Uint8
@@ -222,7 +222,7 @@ def _add(
             "height": height,
             "hr": cut(hr, "HR"),
             "sides": [
-                {"team": side.label, "file": cut(sr, side.slug), "psnr": _psnr(side, channel)}
+                {"team": one_line(side.label), "file": cut(sr, side.slug), "psnr": _psnr(side, channel)}
                 for side, sr in shown
             ],
         }

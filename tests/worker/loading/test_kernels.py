@@ -102,5 +102,5 @@ def test_a_function_of_the_file_may_be_the_twin() -> None:
 
 
 def test_a_twin_that_is_not_there_is_an_error_that_names_it() -> None:
-    with pytest.raises(SubmissionError, match="declares the twin 'refrence'"):
-        run_twin(nn.Sequential(Block()), "refrence", None, Path("net.py"))
+    with pytest.raises(SubmissionError, match="declares the twin 'another'"):
+        run_twin(nn.Sequential(Block()), "another", None, Path("net.py"))
