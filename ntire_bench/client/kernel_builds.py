@@ -82,6 +82,7 @@ class KernelBuild:
             setups=self.built.setups,
             extensions=self.built.extensions,
             failed=self.built.failed,
+            loaded=self.built.loaded,
         )
 
 

@@ -82,12 +82,14 @@ class Kernels:
         setups: Folders that have a setup.py, and the folder in `folder` that holds what it built.
         extensions: What torch.utils.cpp_extension was asked for by name, and the file in `folder`.
         failed: What could not be built, by the same names, and why.
+        loaded: Why the network could not be loaded when they were built; None where it could.
     """
 
     folder: Path
     setups: dict[str, str] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    loaded: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ from ntire_bench.worker.costs import count, fusion
 from ntire_bench.worker.loading import kernel_build, kernels
 from ntire_bench.worker.loading.load import Loaded, load
 from ntire_bench.worker.network import checkpoint, device, timing
+from ntire_bench.worker.network.pixels import to_tensor
 from ntire_bench.worker.network.transfer import transfer_for
 from ntire_bench.worker.network.upscaler import Upscaler
 
@@ -122,14 +123,17 @@ class _Worker:
     def build(self, request: dict[str, Any]) -> Built:
         wanted = received(request, BuildRequest)
 
-        def load_it(probe: np.ndarray[Any, np.dtype[np.uint8]]) -> object:
+        def load_it(probe: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
             if wanted.load is not None:
-                return self._load(wanted.load, wanted.scale, probe)
-            if wanted.branch is None:
+                loaded = self._load(wanted.load, wanted.scale, probe)
+            elif wanted.branch is not None:
+                loaded = load_branch(
+                    wanted.branch, scale=wanted.scale, device=self.device, allow_pickle=self.allow_pickle
+                )
+            else:
                 raise RuntimeError("nothing to load")
-            return load_branch(
-                wanted.branch, scale=wanted.scale, device=self.device, allow_pickle=self.allow_pickle
-            )
+            with torch.inference_mode():  # some kernels are compiled when they are first called
+                loaded.upscaler.checked(to_tensor(probe, loaded.upscaler.data_range).to(self.device))
 
         outcome = kernel_build.build(wanted, load_it)
         self._give(b"".join(file.read_bytes() for file in outcome.contents), "what is built of its kernels")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ __all__ = ["BuildOutcome", "build"]
 
 _SIDE = 64  # LR pixels of the made-up image that a network is tried on, for kernels that forward compiles
 _LIBRARIES = (".so", ".pyd", ".dylib")
+_PLAIN = re.compile(r"[A-Za-z0-9_.+=@,/-]+")
 _MOST_REASON = 1500  # characters
 
 
@@ -84,6 +86,15 @@ def build(request: BuildRequest, load: Callable[[Any], object]) -> BuildOutcome:
         for lock in triton.rglob("*.lock"):
             lock.unlink()
     files = [file for file in sorted(state.output.rglob("*")) if file.is_file() and not file.is_symlink()]
+    for file in files:
+        path = file.relative_to(state.output).as_posix()
+        if _PLAIN.fullmatch(path) is None:
+            raise SubmissionError(
+                "builds a file whose name is not taken",
+                expected="letters, digits and _ . + - alone",
+                found=path,
+                remedy="rename the folder or the extension",
+            )
     listed = tuple(
         BuiltFile(file.relative_to(state.output).as_posix(), file.stat().st_size) for file in files
     )

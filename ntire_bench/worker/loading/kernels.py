@@ -56,7 +56,7 @@ def serve(kernels: Kernels) -> None:
     Args:
         kernels: Their folder is there, to read.
     """
-    sys.meta_path.append(_Finder(kernels))
+    sys.meta_path.insert(0, _Finder(kernels))  # before what its authors may have left beside the sources
     cache = kernels.folder / TRITON
     if cache.is_dir():  # Triton writes beside what it finds
         own = Path(os.environ.get("TMPDIR", "/tmp")) / TRITON
@@ -72,7 +72,7 @@ def stand_in(kernels: Kernels) -> None:
     Args:
         kernels: As `serve` would be given; nothing in their folder is read.
     """
-    sys.meta_path.append(_NoneFinder(kernels))
+    sys.meta_path.insert(0, _NoneFinder(kernels))
     if kernels.extensions or kernels.failed:
         ask(lambda name, _: Forbidden(name))
 
@@ -95,7 +95,8 @@ def _built(kernels: Kernels, name: str, is_module: bool) -> ModuleType | str:
     if name in kernels.failed:
         raise RuntimeError(f"the extension {name} could not be built: {kernels.failed[name]}")
     if name not in kernels.extensions:
-        raise RuntimeError(f"no extension of the name {name} was asked for when kernels were built")
+        why = f", as the network could not be loaded then: {kernels.loaded}" if kernels.loaded else ""
+        raise RuntimeError(f"no extension of the name {name} was asked for when kernels were built{why}")
     file = str(kernels.folder / kernels.extensions[name])
     if not is_module:
         torch.ops.load_library(file)  # type: ignore[no-untyped-call]
