@@ -200,6 +200,14 @@ def _audited(
 ) -> Complexity:
     """Count and audit costs in a process of a side's: its own, or its twin's."""
     counted = worker.complexity(protocol.cost_input)
+    has_kernel = worker is side.worker and bool(kernels_of(side) or side.submission.declaration.kernel)
+    if side.is_baseline and has_kernel:
+        raise SubmissionError(
+            "has a kernel of its own and no twin, so its costs are not known",
+            file=side.submission.file,
+            expected="a baseline whose costs others can be divided by",
+            remedy='declare its twin (docs/kernels.md), such as twin = "forward_reference"',
+        )
     if image is None or side.is_baseline:
         return dataclasses.replace(counted.costs, audit=Audit(counter=counted.costs.audit.counter))
     costs, findings, side.witness = audit(
@@ -212,7 +220,7 @@ def _audited(
     )
     numbers = numbers_in(files.parse(side.submission.file))
     costs, more = with_numbers(costs, numbers)
-    if worker is side.worker and (kernels_of(side) or side.submission.declaration.kernel):
+    if has_kernel:
         costs, findings = without_twin(costs, findings, kernels_of(side))
     for finding in (*findings, *more):
         side.note(finding)

@@ -130,9 +130,7 @@ class Session:
         self._splits, self._protocol, self._options = splits, protocol, options
         # An image of each size, and its split.
         self._sizes = {(pair.height, pair.width): (split, pair) for split in splits for pair in split.pairs}
-        self._start_twin = functools.partial(
-            start_twin, submission, splits=splits, scale=protocol.scale, options=options
-        )
+        self._start_twin = functools.partial(start_twin, splits=splits, scale=protocol.scale, options=options)
         self._timeline = Timeline(progress, submission.label)
         start = functools.partial(start_workers, submission, baseline, splits, protocol.scale, options)
         self._ahead = Ahead(start, workers, start_next)
@@ -256,7 +254,9 @@ class Session:
             *baseline, own = zip(self._submissions, workers.workers, strict=True)
             for submission, worker in baseline:
                 self.sides.append(Side(submission, worker, True, resolve.describe(submission)))
-            self.sides.append(Side(*own, False, self.info, start_twin=self._start_twin))
+            self.sides.append(Side(*own, False, self.info))
+            for side in self.sides:
+                side.start_twin = functools.partial(self._start_twin, side.submission)
         hellos = []
         for number, (side, worker) in enumerate(zip(self.sides, workers.workers, strict=True)):
             side.worker = worker

@@ -6,6 +6,7 @@ The kernel is compiled C, as small as it can be; each network takes its result b
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ntire_bench.data import sample
+from ntire_bench.errors import SubmissionError
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols import protocol
@@ -176,6 +178,17 @@ def test_with_a_twin_the_gate_is_counted_and_nothing_is_found(kernel: ModuleType
     assert found.complexity is not None and not uncountable(found.complexity)
     assert not lacks_twin(found.complexity)
     assert found.complexity.uncounted_ops["aten::abs"] == 1
+
+
+@needs_compiler
+def test_no_team_is_divided_by_a_baseline_whose_costs_are_not_known(
+    kernel: ModuleType, tmp_path: Path
+) -> None:
+    made = side(tmp_path, kernel, in_operators, Declaration())
+    made.is_baseline = True
+    made.submission = dataclasses.replace(made.submission, declaration=Declaration(kernel="float32"))
+    with pytest.raises(SubmissionError, match="a kernel of its own and no twin"):
+        resolve.count(made, protocol.load(), sample.probe_lr())
 
 
 @needs_compiler
