@@ -53,6 +53,7 @@ def judge(evidence: Evidence) -> tuple[Audit, list[Finding]]:
         generated=params.generated,
         packed=params.packed,
         expanded=params.expanded,
+        wide=params.wide,
         hidden=_names(seen.hidden for seen in evidence.observed()),
         uncountable=_uncountable(evidence),
         bound=counted.params * counted.input_shape[-2] * counted.input_shape[-1],
@@ -124,20 +125,25 @@ class _Params:
     generated: int
     packed: int
     expanded: int
+    wide: int
 
 
 def _audited_params(evidence: Evidence) -> _Params:
     observed = evidence.observed()
-    undeclared = max(seen.weights for seen in observed) + constants_of(observed)
+    read = max(seen.weights for seen in observed) + constants_of(observed)
+    # A plain bound: whatever operators read it as, it lies in memory and changes the SR image.
+    undeclared = max(read, *(seen.reachable for seen in observed))
+    wide = max(seen.wide for seen in observed)
     generated, packed = max(seen.generated for seen in observed), max(seen.packed for seen in observed)
     # Parameters that the output does not depend on are scored, but not beside what is used in their place.
     used = evidence.counted.params - min(seen.unread_values for seen in observed)
     return _Params(
-        total=max(evidence.counted.params, used + undeclared + generated + packed),
+        total=max(evidence.counted.params, used + undeclared + max(generated + packed, wide)),
         undeclared=undeclared,
         generated=generated,
         packed=packed,
         expanded=max(seen.expanded for seen in observed),
+        wide=wide,
     )
 
 
@@ -186,6 +192,12 @@ def _params_findings(evidence: Evidence, params: _Params) -> list[Finding]:
                 "params-packed",
                 "reject",
                 "are unpacked in forward from the bits of fewer; store one weight in each element",
+            ),
+            (
+                0 if params.packed > PARAMS_LEAST else params.wide,
+                "params-wide",
+                "warning",
+                "are second values of parameters that are complex or use all of 64 bits",
             ),
         )
         both = f"parameters() has {declared:,} elements, and {params.total:,} are used"

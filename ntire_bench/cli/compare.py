@@ -257,7 +257,7 @@ def show(
             }
         )
         return
-    terminal.show(table_of(record, rows))
+    terminal.show(table_of(record, rows, terminal.out().width))
     for line in (
         wording.record_line(record),
         *map(operational.told, record.findings),

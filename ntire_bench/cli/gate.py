@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ntire_bench import interruption
+from ntire_bench.cli.anew import threshold_option
 from ntire_bench.cli.evaluation import Request, taken_as_request
 from ntire_bench.cli.gate_runs import Wanted, changed_ids, judge_fresh, judge_record
 from ntire_bench.cli.interrupted import interruptible
@@ -65,6 +66,7 @@ _limits = options(
 )
 @click.option("--against", metavar="BASE", help="Compare IDs with their versions in this branch or commit.")
 @_limits
+@threshold_option("Judge by another threshold, such as valid=26.9.")
 @click.option(
     "--rounds",
     type=click.IntRange(1),
@@ -95,6 +97,7 @@ def gate(
     changed: str | None,
     against: str | None,
     limits: Limits,
+    thresholds: dict[str, float],
     rounds: int,
     junit: Path | None,
     results: Path | None,
@@ -126,7 +129,7 @@ def gate(
         return {"gates": [item.document() for item in judged], "strays": strays}
 
     if record_file is not None:
-        judged.append(judge_record(record_file, request))
+        judged.append(judge_record(record_file, request, thresholds))
     else:
         see_that_it_can_measure()
         from ntire_bench.submissions.changed import base_commit
@@ -144,6 +147,7 @@ def gate(
             ids=wanted,
             base=None if base is None else base_commit(base, request.sources.models),
             limits=limits,
+            thresholds=thresholds,
             rounds=rounds,
             baseline_too=changed is None,
             results=results,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
-from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import click
 
 from ntire_bench import __version__, interruption
+from ntire_bench.cli.commands import SECTIONS, Commands
 from ntire_bench.cli.interrupted import leave
 from ntire_bench.cli.output import tell_error
 from ntire_bench.errors import NtireBenchError, UsageError
@@ -18,59 +17,7 @@ from ntire_bench.errors import NtireBenchError, UsageError
 __all__ = ["main"]
 
 
-# Where each command is: the module in this folder, and its name there where that is another one.
-_PLACES = {
-    "accept": "accept",
-    "audit": "audit",
-    "check": "check",
-    "compare": "compare",
-    "doctor": "doctor",
-    "factsheet": "pack",
-    "fuse": "weights",
-    "gate": "gate",
-    "import": "import_:import_",
-    "intake": "intake",
-    "keygen": "keygen",
-    "leaderboard": "leaderboard",
-    "list": "listing:list_",
-    "new": "new",
-    "pack": "pack",
-    "prepare": "listing",
-    "reference": "reference",
-    "run": "run",
-    "show": "compare",
-    "stability": "stability",
-    "zoo": "weights",
-}
 _JSON_WANTED = "ntire_bench.json"  # in a context's meta
-
-
-class _Commands(MutableMapping[str, click.Command]):
-    """The commands by name. Each is imported when it is looked up: all of them take longer than `list`."""
-
-    def __init__(self, places: dict[str, str]) -> None:
-        self._places = dict(places)
-        self._loaded: dict[str, click.Command] = {}
-
-    def __getitem__(self, name: str) -> click.Command:
-        if name not in self._loaded:
-            module, _, attribute = self._places[name].partition(":")
-            found = getattr(importlib.import_module(f"ntire_bench.cli.{module}"), attribute or name)
-            self._loaded[name] = found
-        return self._loaded[name]
-
-    def __setitem__(self, name: str, command: click.Command) -> None:
-        self._places[name], self._loaded[name] = "", command
-
-    def __delitem__(self, name: str) -> None:
-        del self._places[name]
-        self._loaded.pop(name, None)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
 
 
 def _dashes(name: str) -> str:
@@ -95,6 +42,13 @@ class _Group(click.Group):
         ctx.meta[_JSON_WANTED] = "--json" in args
         _write_unicode()
         return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what there is to do, by who does it; nothing is imported for that."""
+        width = max(map(len, self.commands))
+        for title, places in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), place.about) for name, place in places.items()])
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
         """Run as a program does that was started with this function, not with `__main__`."""
@@ -131,7 +85,7 @@ class _Group(click.Group):
 
 @click.group(
     cls=_Group,
-    commands=_Commands(_PLACES),
+    commands=Commands(),
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashes},
 )
 @click.version_option(__version__, prog_name="ntire-bench")

@@ -72,7 +72,9 @@ def intake(
         from ntire_bench.data import sample
         from ntire_bench.workflows.check import check
 
-        return check(submission, sample.probe_lr(), rules, tell=terminal.tell, **vars(machine))
+        return check(
+            submission, sample.probe_lr(rules.scale, rules.noise), rules, tell=terminal.tell, **vars(machine)
+        )
 
     with interruptible(
         lambda: f"{len(documents)} of {len(items)} taken in or refused.",

@@ -23,7 +23,7 @@ from ntire_bench.cli.output import print_json, put, show_board, stored_board, wr
 from ntire_bench.cli.site import Comparison, comparison_options, refuse_comparison, write_site
 from ntire_bench.cli.which_record import team_of_records
 from ntire_bench.errors import UsageError
-from ntire_bench.text import relative
+from ntire_bench.text import few, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
@@ -224,9 +224,9 @@ def _tell_what_to_do(board: Board, results: Path, team: str | None) -> None:
     if not results.is_dir():
         terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
     elif board.left_out:
-        count = len(board.left_out)
-        are = "records are" if count > 1 else "record is"
-        terminal.tell(f"{count} {are} left out; `ntire-bench leaderboard` says of each why.")
+        are = "records are" if len(board.left_out) > 1 else "record is"
+        why = [f"{item.team or relative(item.path)}: {item.reason.rstrip('.')}" for item in board.left_out]
+        terminal.tell(one_line(f"{len(why)} {are} left out: {few(why, 3, between='; ')}."))
     elif team is not None:
         terminal.tell(
             f"There are no records of team {team} and {board.protocol.name} in {relative(results)}."

@@ -36,8 +36,9 @@ def new(
     """Begin a submission: a commented model file that works, and a first checkpoint.
 
     ID is the team's number (5, 05, team05); or ID and NAME in one (05_MyNet, models/team05_MyNet.py).
-    The first checkpoint gives the LR image enlarged bicubically. Nothing is overwritten. Where there is no
-    models/ and no model_zoo/ yet, the protocol's baseline is put beside it.
+    The first checkpoint gives the LR image enlarged bicubically; with --protocol dn50, for denoising, the
+    noisy image. Nothing is overwritten. Where there is no models/ and no model_zoo/ yet, the protocol's
+    baseline is put beside it.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal
@@ -54,14 +55,17 @@ def new(
             called,
             models,
             model_zoo,
-            sample.probe_lr(),
+            sample.probe_lr(rules.scale, rules.noise),
             rules,
             isolation=isolation_for("auto"),
             reparam=reparam,
             with_baseline=not is_given("models") and not is_given("model_zoo"),
         )
     item = begun.submission
-    following = [f"ntire-bench check {id_}", f"ntire-bench check {id_} --strict", f"ntire-bench run {id_}"]
+    by = "" if protocol_name is None else f" --protocol {protocol_name}"
+    following = [
+        f"ntire-bench {words}{by}" for words in (f"check {id_}", f"check {id_} --strict", f"run {id_}")
+    ]
     if reparam:
         following.insert(1, f"ntire-bench fuse {id_}")
     if as_json:

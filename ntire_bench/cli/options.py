@@ -20,6 +20,7 @@ from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 __all__ = [
     "PATH",
     "RESULTS",
+    "Command",
     "DefaultId",
     "Effort",
     "Images",
@@ -127,7 +128,8 @@ json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON docum
 protocol_option = click.option(
     "--protocol",
     "protocol_name",
-    help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo, or a TOML file of your own.",
+    help="Rules: ntire2024 (default), ntire2025, ntire2026, dn50 (denoising), sample, demo, or a TOML file "
+    "of your own.",
 )
 channel_option = click.option(
     "--psnr-channel",

@@ -165,7 +165,9 @@ def _findings(submission: Submission, rules: Protocol, machine: Machine) -> tupl
     from ntire_bench.data import sample
     from ntire_bench.workflows.check import check
 
-    checked = check(submission, sample.probe_lr(), rules, tell=terminal.tell, **vars(machine))
+    checked = check(
+        submission, sample.probe_lr(rules.scale, rules.noise), rules, tell=terminal.tell, **vars(machine)
+    )
     terminal.tell_isolation(checked.isolation, machine.isolation)
     return checked.findings
 

@@ -154,6 +154,9 @@ def progress_bar() -> Iterator[Progress]:
 def progress_bars() -> Iterator[Callable[[], Progress]]:
     """Show one bar after the other, each with a time of its own; see `progress_bar`.
 
+    None is shown where CI runs this, even if FORCE_COLOR asks for colours there: a log keeps every drawing,
+    and the escapes that take a bar away would stand before what is printed next, such as a command to GitHub.
+
     Yields:
         A function that begins a bar, and returns what to call as the work goes on.
     """
@@ -173,7 +176,7 @@ def progress_bars() -> Iterator[Callable[[], Progress]]:
     with Bars(
         *columns,
         console=console,
-        disable=not console.is_terminal or _colours() is None,  # a bar is redrawn by escapes
+        disable=not console.is_terminal or _colours() is None or bool(os.environ.get("CI")),
         transient=True,
         refresh_per_second=2,
     ) as bars:

@@ -62,7 +62,12 @@ def fuse(
         isolation = isolation_for(machine.isolation, allow_pickle=machine.allow_pickle)
         terminal.tell_isolation(isolation, machine.isolation)
         reply = write_fused(
-            item, target, sample.probe_lr(), rules, device=machine.device, isolation=isolation
+            item,
+            target,
+            sample.probe_lr(rules.scale, rules.noise),
+            rules,
+            device=machine.device,
+            isolation=isolation,
         )
     except (SubmissionError, MeasurementError) as error:
         tell_error(error, as_json)

@@ -134,11 +134,20 @@ def _check_lines(found: Check) -> Iterator[str]:
     if audit.flops is not UNSET and audit.params is not UNSET and audit.sizes is not UNSET:
         audited = f"{giga(audit.flops)}, {audit.params:,} parameters"
         yield f"  audit        {audited}, with {len(audit.sizes)} more sizes; see docs/INTEGRITY.md"
+    if isinstance(audit.agreement, float):
+        yield f"  compared     the pass that was counted, with {_other_call(found)}"
     if why := _more_params(cost):
         yield f"  difference   {why}"
     for finding in found.findings:
         yield f"  {word(finding):<11}  [{finding.code}] {finding.message}"
     yield f"  isolation    {found.isolation.level}: {found.isolation.detail}"
+
+
+def _other_call(found: Check) -> str:
+    """Return which ordinary call the counted pass was compared with."""
+    if found.compared_elsewhere:
+        return "an ordinary call in another process"
+    return "an ordinary call in the same process, which could repeat what it gave; run compares with another"
 
 
 def _more_params(cost: Complexity) -> str:
@@ -154,6 +163,7 @@ def _more_params(cost: Complexity) -> str:
         (audit.undeclared, "in buffers, attributes or globals"),
         (audit.generated, "made in forward of random numbers or ranges"),
         (audit.packed, "unpacked in forward from the bits of fewer"),
+        (audit.wide, "second values of parameters that are complex or of 64 bits"),
     )
     told = [f"{count:,} {what}" for count, what in kinds if count is not UNSET and count]
     scored = scored_params(cost)

@@ -35,7 +35,7 @@ from ntire_bench.measuring.ahead import Ahead
 from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
 from ntire_bench.measuring.conclude import conclude
-from ntire_bench.measuring.content import centre, compose
+from ntire_bench.measuring.content import centre, compose, lr_of
 from ntire_bench.measuring.options import Options, sides_of, start_twin, start_workers
 from ntire_bench.measuring.outputs import Outputs
 from ntire_bench.measuring.plan import Plan
@@ -327,6 +327,7 @@ class Session:
             submission=self.sides[-1].submission,
             baseline=len(self.sides) > 1,
             scale=self._protocol.scale,
+            noise=self._protocol.noise,
             border=self._protocol.border,
             ssim=self._options.ssim,
             save_dir=self._options.save_dir,
@@ -338,6 +339,7 @@ class Session:
             self.sides,
             self._splits,
             scale=self._protocol.scale,
+            noise=self._protocol.noise,
             device=device,
             outputs=outputs,
             background=background,
@@ -441,13 +443,13 @@ class Session:
         pair = split.pairs[0]
         height, width = (min(_PROBE_SIDE, side // self._protocol.scale) for side in (pair.height, pair.width))
         seed = int.from_bytes(hashlib.sha256(split.sha256.encode()).digest()[:6], "big")
-        return centre(pair, height, width, self._protocol.scale, seed).lr(read_lr)
+        return lr_of(centre(pair, height, width, self._protocol.scale, seed), self._protocol.noise)
 
     def _untimed_lr(self, split: Split, pair: Pair) -> Uint8:
         """Return an LR image of a pair's size for a phase that is not timed."""
         scale = self._protocol.scale
         size = pair.height // scale, pair.width // scale
-        return compose(*size, split.pairs, scale, secrets.randbits(48)).lr(read_lr)
+        return lr_of(compose(*size, split.pairs, scale, secrets.randbits(48)), self._protocol.noise)
 
 
 @contextlib.contextmanager

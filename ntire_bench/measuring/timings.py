@@ -144,9 +144,10 @@ class Timings:
             self.calls.setdefault(split, []).append(of_images)
 
     def drop(self, rounds: int) -> None:
-        """Forget the calls of so many rounds at the end."""
+        """Forget a launch: the calls of so many rounds at the end, and what its overhead was."""
         for made in self.calls.values():
             del made[-rounds:]
+        self.overheads.pop()
 
     def claimed(self, split: str) -> Floats:
         """Return the runtimes of a split by the worker's clock [ms], (images, rounds)."""

@@ -40,19 +40,21 @@ class Changes:
         """Return rules with these weights and thresholds.
 
         Raises:
-            UsageError: A split has no threshold in these rules, or theirs lie under the baseline's PSNR.
+            UsageError: These rules do not judge a split, or their thresholds lie under the baseline's PSNR.
         """
         thresholds = protocol.thresholds
-        if self.thresholds and thresholds.kind != "absolute":
+        if self.thresholds and thresholds.kind == "none":  # those that are given are all there are
+            thresholds = dataclasses.replace(thresholds, kind="absolute")
+        elif self.thresholds and thresholds.kind != "absolute":
             raise UsageError(
                 f"the thresholds of {protocol.name} lie below the baseline's PSNR",
                 expected="rules with thresholds in dB for --threshold",
                 remedy="write the rules you mean to a TOML file and name it with --protocol",
             )
-        if unknown := [split for split in self.thresholds if split not in thresholds.by_split]:
+        if unknown := [split for split in self.thresholds if split not in protocol.splits]:
             raise UsageError(
                 f"{protocol.name} judges no split {', '.join(unknown)}",
-                found=", ".join(thresholds.by_split),
+                found=", ".join(protocol.splits),
                 remedy="name one of these with --threshold, or write a TOML file for --protocol",
             )
         both = {**thresholds.by_split, **self.thresholds}

@@ -339,7 +339,8 @@ def _other_data(record: Record, protocol: Protocol) -> list[str]:
         ):
             continue
         wanted = f"the {images or ''} images of {dataset or 'this split'}".replace("  ", " ")
-        notes.append(f"{split}: the threshold is for {wanted}; these are {result.images} of {result.dataset}")
+        whose = "threshold is" if protocol.asks_for_psnr else "rules are"
+        notes.append(f"{split}: the {whose} for {wanted}; these are {result.images} of {result.dataset}")
     return notes
 
 
@@ -350,7 +351,8 @@ def _counted_splits(splits: Mapping[str, SplitResult], protocol: Protocol) -> tu
         return counted, [f"judged on {' and '.join(counted)} alone"]
     if counted:
         return counted, []
-    return list(splits), [f"not judged: no threshold holds for {', '.join(splits)}"]
+    what = "no threshold holds for" if protocol.asks_for_psnr else f"{protocol.name} does not judge"
+    return list(splits), [f"not judged: {what} {', '.join(splits)}"]
 
 
 def _costs(

@@ -29,6 +29,7 @@ __all__ = [
     "Inference",
     "Isolation",
     "Launch",
+    "ManifestInfo",
     "Measurement",
     "ProtocolInfo",
     "Record",
@@ -70,6 +71,7 @@ class ProtocolInfo:
         scale: Enlargement factor; None in records of versions that did not store it.
         border: Pixels cropped off every side before PSNR and SSIM; None alike.
         rules: Text of the TOML file; None where it comes with this program.
+        noise: At scale 1, standard deviation of the noise on the input [8-bit levels]; None for other scales.
     """
 
     name: str
@@ -77,6 +79,20 @@ class ProtocolInfo:
     scale: int | None = None
     border: int | None = None
     rules: str | None = None
+    noise: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestInfo:
+    """The manifest that the images were compared with: all are its own.
+
+    Attributes:
+        file: Its name, in the folder of the images.
+        sha256: Of the file.
+    """
+
+    file: str
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +172,7 @@ class Audit:
         generated: Elements of weights that forward makes of random numbers, ranges or nothing.
         packed: Elements of weights that forward unpacks, less the elements they are unpacked from.
         expanded: Elements of weights that forward computes, less the elements they are computed from.
+        wide: Values of parameters beyond their elements: of complex ones, and of 64 bits that are all used.
         hidden: Weights that are used where no operator is seen.
         uncountable: Operators that no cost is stated for: with any, `flops` is not all that is computed.
         kernels: Kernels outside of torch's operators that were built, or are declared.
@@ -181,6 +198,7 @@ class Audit:
     generated: int | UnsetType = UNSET
     packed: int | UnsetType = UNSET
     expanded: int | UnsetType = UNSET
+    wide: int | UnsetType = UNSET
     hidden: tuple[str, ...] | UnsetType = UNSET
     uncountable: tuple[str, ...] | UnsetType = UNSET
     kernels: tuple[str, ...] | UnsetType = UNSET
@@ -539,6 +557,8 @@ class Record:
         wall_s: Seconds per phase, by name.
         timing: How well the runtime is known; None in records of versions that did not store it.
         imported: Set where the numbers are from a results file and were not measured here.
+        manifest: What the images of all splits were compared with; None where there was no manifest for one
+            of them, and in records of versions that knew none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -560,3 +580,4 @@ class Record:
     wall_s: dict[str, float] = field(default_factory=dict)
     timing: Timing | None = None
     imported: Imported | None = None
+    manifest: ManifestInfo | None = None

@@ -124,13 +124,14 @@ def _verdict(record: Record, entry: Entry | None, protocol: Protocol) -> str:
     verdicts = judge(entry, protocol)
     if any(verdict.passed is False for verdict in verdicts):
         return f"Below a threshold: {'; '.join(f'{v.split}: {v.reason}' for v in verdicts if not v.passed)}."
-    if not verdicts or any(verdict.passed is None for verdict in verdicts):
+    if (not verdicts and protocol.asks_for_psnr) or any(verdict.passed is None for verdict in verdicts):
         return "Not judged: " + (
             "; ".join(f"{v.split}: {v.reason}" for v in verdicts) or "no threshold holds."
         )
     final = record.score.final if record.score is not None else None
     score = "its score exceeds the range of a number" if final is None else f"its final score is {final:.2f}"
-    return f"Keeps the thresholds; {score} (lower is better)."
+    kept = "Keeps the thresholds" if protocol.asks_for_psnr else "No PSNR is asked for"
+    return f"{kept}; {score} (lower is better)."
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:
@@ -150,6 +151,9 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     for name, split in record.splits.items():
         images = f"{split.images} images of {split.dataset} (fingerprint {split.dataset_sha256[:16]})"
         known.append((f"split {name}", images + (", the sample set" if record.sample else "")))
+    if record.manifest is not None:
+        named = f"{record.manifest.file} (SHA-256 {record.manifest.sha256[:16]}): all images are those of it"
+        known.append(("manifest", named))
     if record.baseline is not None:
         its = record.baseline.submission
         known.append(("baseline", f"{its.label} (SHA-256 {its.file_sha256[:16]})"))
@@ -187,7 +191,8 @@ def _psnr(record: Record, entry: Entry, protocol: Protocol) -> Check:
     monitor = record.timing.monitor if record.timing is not None else {}
     if "gain_difference_db" in monitor:
         found, half = monitor["gain_difference_db"]
-        over = "bicubic enlargement" if monitor.get("gain_over") == "bicubic" else "the baseline"
+        plain = {"bicubic": "bicubic enlargement", "blur": "a Gaussian blur"}
+        over = plain.get(str(monitor.get("gain_over")), "the baseline")
         evidence.append(
             f"gain over {over} on these images less that in {monitor.get('composed_squares', '?')} "
             f"squares of composed ones: {found:+.3f} dB, give or take {half:.3f}"
@@ -242,6 +247,7 @@ def _parameters(costs: Complexity) -> Check:
         ("made in forward", audit.generated),
         ("unpacked in forward", audit.packed),
         ("computed in forward", audit.expanded),
+        ("second values of parameters that are complex or of 64 bits", audit.wide),
     ):
         if value is not UNSET and value:
             evidence.append(f"of these, {name}: {value:,}")
@@ -280,7 +286,7 @@ def _runtime(record: Record, timing: Timing) -> Check:
     evidence += [f"not stable: {reason}" for reason in timing.unstable]
     launches = len(timing.launches)
     in_launches = f"{launches} launch{'es' if launches != 1 else ''}"
-    on = f"{record.rounds} rounds in {in_launches}, in turns with the baseline"
+    on = f"{record.rounds} round{'s' * (record.rounds != 1)} in {in_launches}, in turns with the baseline"
     return Check(
         name="Runtime",
         what="how long a forward pass takes, and how well that is known",

@@ -25,8 +25,8 @@ def scores(board: Board) -> dict[str, float]:
 
     `ranked` is 1 where the team may be ranked against others, else 0, and then there is no final score:
     whoever sorts by it must not rank a team that is below a threshold, is rejected, or whose runtime is
-    unstable. `passed` is 1 where every threshold that could be compared is kept. A number that is not known
-    or not finite has no key.
+    unstable. `passed` is 1 where every threshold that could be compared is kept, and where none is asked for.
+    A number that is not known or not finite has no key.
 
     Args:
         board: Of one team; of none where its evaluation failed.
@@ -53,7 +53,8 @@ def scores(board: Board) -> dict[str, float]:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     }
     told = {key: value for key, value in numbers.items() if ranked or key not in _OF_A_RANKED_ROW}
-    passed = bool(row.verdicts) and all(verdict.passed for verdict in row.verdicts)
+    judged = bool(row.verdicts) or not board.protocol.asks_for_psnr
+    passed = judged and all(verdict.passed for verdict in row.verdicts)
     return {"ranked": int(ranked), "passed": int(passed), **told}
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from ntire_bench import PACKAGE, __version__
 from ntire_bench.ranking.board import Board
+from ntire_bench.ranking.left_out import LeftOut
 from ntire_bench.reporting import captions, layout, ranking_table
-from ntire_bench.text import one_line
+from ntire_bench.text import one_line, relative
 
-__all__ = ["asset", "days_of", "made_of", "to_html", "whole"]
+__all__ = ["asset", "days_of", "made_of", "to_html", "whole", "without_folders"]
 
 # Nothing is fetched or sent: should a stranger's text ever get past the escaping, it goes nowhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'"
@@ -29,8 +32,9 @@ def to_html(board: Board) -> str:
     """Return a board as a page of its own: the ranking with search and sorting, and the notes.
 
     Names come from strangers, so every one is escaped. Where scripts are not allowed, the table is there all
-    the same.
+    the same. Of a file that is left out its name is told, not its folder.
     """
+    board = without_folders(board)
     body = [
         *(ranking_table.lines(board) if board.rows else ()),
         '<ul class="notes">',
@@ -69,6 +73,20 @@ def whole(title: str, body: Sequence[str], foot: str) -> str:
         "</html>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def without_folders(board: Board) -> Board:
+    """Return a board that names files that are left out without their folders: a page is published.
+
+    Where the records lie on this machine is nobody else's business.
+    """
+
+    def bare(item: LeftOut) -> LeftOut:
+        path = Path(item.path)
+        reason = item.reason.replace(relative(path), path.name).replace(str(path), path.name)
+        return replace(item, path=path.name, reason=reason)
+
+    return replace(board, left_out=tuple(map(bare, board.left_out)))
 
 
 def days_of(board: Board) -> str | None:

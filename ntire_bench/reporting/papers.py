@@ -121,7 +121,8 @@ def latex_table(
         *body,
         r"\bottomrule",
         r"\end{tabular}}",
-        *(rf"\par\footnotesize {latex(text)}" for text in texts),
+        r"\par\smallskip\raggedright\footnotesize",
+        *(rf"\par {latex(text)}" for text in texts),
         r"\end{table*}",
     ]
     text = "\n".join(lines) + "\n"

@@ -87,8 +87,7 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
         file: The model file, for messages.
 
     Raises:
-        UsageError: A setting is not KEY=VALUE, or there is no such key.
-        SubmissionError: The key has no such value.
+        UsageError: A setting is not KEY=VALUE, there is no such key, or the key has no such value.
     """
     values = {k: v for k, v in dataclasses.asdict(declared).items() if v is not None and k != "source"}
     for setting in settings:
@@ -104,7 +103,7 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
             near = difflib.get_close_matches(path[0], _keys(), n=1, cutoff=0.5)
             raise UsageError(
                 f"--set knows no key {path[0]}",
-                expected=", ".join(_keys()),
+                expected=", ".join(key for key in _keys() if key != "checkpoint"),
                 found=setting,
                 remedy=f"write {near[0]}={value}" if near else "choose one of these",
             )
@@ -122,7 +121,12 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
         for part in path[:-1]:
             into = into.setdefault(part, {}) if isinstance(into, dict) else {}
         into[path[-1]] = read_value
-    return dataclasses.replace(_validated(file, values, "--set"), source=declared.source or "--set")
+    try:
+        changed = _validated(file, values, "--set")
+    except SubmissionError as error:  # what the files declare was found in order before
+        told = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
+        raise UsageError(error.what, file=error.file, **told) from None
+    return dataclasses.replace(changed, source=declared.source or "--set")
 
 
 def _literal(file: Path, tree: ast.Module) -> dict[str, Any] | None:

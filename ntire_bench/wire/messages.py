@@ -59,6 +59,7 @@ LOADING_FINDINGS = frozenset(
         "checkpoint-not-strict",
         "loop-not-followed",
         "loop-partly-followed",
+        "other-weights-fit",
         "range-contradicted",
     )
 )

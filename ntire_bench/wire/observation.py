@@ -25,10 +25,13 @@ class Observation:
         uncountable: Operators of torch for which no cost is stated, with the elements that they read or gave.
         weights: Values of undeclared tensors (buffers, attributes, globals) that act as weights; of kernels
             that are the same for several channels, one.
-        constants: Elements of other undeclared tensors, of small ones; statistics of norms and indices do not
-            count.
+        constants: Elements of other undeclared tensors, of small ones, and plain numbers that operators were
+            given, if they are many; statistics of norms and indices do not count.
         tables: Of larger ones, by a name that says what lies in their memory: how many elements are read, and
             how many constants these are; none where patterns repeat, as in masks and coordinates.
+        reachable: Values of 32 bits in tensors and arrays of the process that change the output, and are
+            neither parameters nor structure, however they are used.
+        wide: Values of parameters beyond their elements: of complex ones, and of 64 bits that are all used.
         generated: Elements of weights that forward makes of random numbers, ranges or nothing.
         packed: Elements of weights unpacked in forward, less the elements they were unpacked from.
         expanded: Elements of weights computed in forward, less the elements they were computed from.
@@ -56,6 +59,8 @@ class Observation:
     weights: int = 0
     constants: int = 0
     tables: dict[str, tuple[int, int]] = field(default_factory=dict)
+    reachable: int = 0
+    wide: int = 0
     generated: int = 0
     packed: int = 0
     expanded: int = 0

@@ -42,7 +42,7 @@ from ntire_bench.wire.messages import (
 )
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.checkout.load import load as load_branch
-from ntire_bench.worker.costs import count, fusion
+from ntire_bench.worker.costs import count, fusion, reachable
 from ntire_bench.worker.loading import kernel_build, kernels
 from ntire_bench.worker.loading.load import Loaded, load
 from ntire_bench.worker.network import checkpoint, device, timing
@@ -104,6 +104,7 @@ class _Worker:
         self.declared = wanted.declaration
         if wanted.kernels is not None:
             (kernels.stand_in if wanted.twin else kernels.serve)(wanted.kernels)
+        reachable.begin()
         self.loaded = self._load(wanted, scale, self._image(height, width).copy())
         return self._loaded_reply(can_fuse=not self.loaded.merged and fusion.can_fuse(self._upscaler.network))
 
@@ -143,6 +144,7 @@ class _Worker:
         wanted = received(request, BranchRequest)
         if wanted.kernels is not None:
             (kernels.serve if wanted.twin is None else kernels.stand_in)(wanted.kernels)
+        reachable.begin()
         self.loaded = load_branch(wanted, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
         return self._loaded_reply(can_fuse=False)  # a branch is measured as its checkout runs it
 

@@ -29,6 +29,8 @@ from ntire_bench.wire.declaration import Declaration
 __all__ = ["Begun", "begin", "class_name", "wanted"]
 
 _TEMPLATES = PACKAGE / "submissions" / "templates"
+_FACTOR = "upscale: int = 4"  # as templates have it
+_BUFFER_SIDE = 2048  # HR pixels; sizes the buffer that the checkpoint comes back in: 12 MiB
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,59}")
 # Names that a template uses otherwise.
 _TAKEN = {"Block", "RepConv", "SUBMISSION", "Tensor", "annotations", "functional", "nn", "torch"}
@@ -104,6 +106,8 @@ def begin(
 ) -> Begun:
     """Write a model file and its first checkpoint: the LR image enlarged bicubically, plus zeros.
 
+    At scale 1 it is the noisy image less zeros.
+
     The checkpoint is what a worker saves of the network: so the file is known to run.
 
     Args:
@@ -118,14 +122,16 @@ def begin(
         with_baseline: Whether the protocol's baseline is put beside it, where neither folder is there yet.
 
     Raises:
-        UsageError: The name is unfit, the id or a file is there already, or nothing can be written.
+        UsageError: The name is unfit, the id or a file is there already, or nothing can be written; or
+            there is no such template.
     """
     _refuse_name(name, protocol)
+    template = _template(protocol, reparam=reparam)
     stem = f"team{id_:02d}_{name}"
     file, checkpoint = models / f"{stem}.py", model_zoo / f"{stem}.pth"
     examples = folders_without_own(models, model_zoo) if with_baseline else None
     _refuse_taken(id_, models, model_zoo)
-    text = (_TEMPLATES / f"{'reparam' if reparam else 'plain'}.py.txt").read_text(encoding="utf-8")
+    text = template.read_text(encoding="utf-8").replace(_FACTOR, f"upscale: int = {protocol.scale}")
     cls = class_name(name)
     for word, value in (("CHECKPOINT", relative(checkpoint)), ("CLASS", cls), ("NAME", name)):
         text = text.replace(word, value)
@@ -143,7 +149,7 @@ def begin(
             with Worker(
                 submission,
                 scale=protocol.scale,
-                largest_lr=probe.shape[:2],
+                largest_lr=(_BUFFER_SIDE // protocol.scale, _BUFFER_SIDE // protocol.scale),
                 device="cpu",
                 isolation=isolation,
             ) as worker:
@@ -170,6 +176,19 @@ def begin(
         undo.pop_all()
     found = models_folder.find(models, model_zoo).get(id_)
     return Begun(submission=found, baseline=baseline)
+
+
+def _template(protocol: Protocol, *, reparam: bool) -> Path:
+    """Return the file that a model file is made of."""
+    if protocol.scale > 1:
+        return _TEMPLATES / f"{'reparam' if reparam else 'plain'}.py.txt"
+    if reparam:
+        raise UsageError(
+            "--reparam is there for networks that enlarge alone",
+            found=f"the rules of {protocol.name}, which are of denoising",
+            remedy="leave --reparam out",
+        )
+    return _TEMPLATES / "denoise.py.txt"
 
 
 def _refuse_name(name: str, protocol: Protocol) -> None:

@@ -30,9 +30,8 @@ def settled(submission: Submission, settings: Sequence[str]) -> Submission:
     """Return a submission with KEY=VALUE added to what it declares; values are written as in TOML.
 
     Raises:
-        UsageError: A setting is not KEY=VALUE, there is no such key, or the submission is a branch of a
-            checkout.
-        SubmissionError: The value is not one of the key's values.
+        UsageError: A setting is not KEY=VALUE, there is no such key or it has no such value, or the
+            submission is a branch of a checkout.
     """
     if not settings:
         return submission

@@ -70,6 +70,9 @@ FLOPS: list[tuple[str, str, str, int]] = [
     ("21_rare_operators", "flops-undercounted", WARNING, RARE),
     ("21_gradient", "flops-not-traced", WARNING, WHOLE),
     ("21_prepacked", "flops-not-traced", WARNING, WHOLE),
+    ("21_logarithms", "flops-by-hand", WARNING, HEAD + 24 * 24 + TAIL),
+    ("21_distances", "flops-by-hand", WARNING, HEAD + 24 * 24 + TAIL),
+    ("21_plain_numbers", "flops-by-hand", WARNING, HEAD + 24 * 24 + TAIL),
     ("21_unstated", "flops-not-countable", WARNING, 0),
     ("21_table", "flops-lookup-table", WARNING, 0),
     ("22_thread", "flops-opaque", REJECT, HEAD + TAIL + MIDDLE * 3 // 4),
@@ -97,6 +100,10 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("23_statistics", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_shared_memory", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("23_subclass", "params-undeclared", WARNING, _COMMON + _UNDECLARED + 24),
+    ("23_places", "params-undeclared", WARNING, _COMMON + _UNDECLARED + 16),
+    ("23_statistic_pieces", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
+    ("23_odd_places", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
+    ("24_text", "params-generated", REJECT, _COMMON + 24 * 48),
     ("24_random", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_formula", "params-generated", REJECT, _COMMON + _UNDECLARED),
     ("24_mixed", "params-generated", REJECT, _COMMON + _UNDECLARED),
@@ -104,6 +111,10 @@ PARAMS: list[tuple[str, str, str, int]] = [
     ("25_packed", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("25_mixed", "params-packed", REJECT, _COMMON + _UNDECLARED),
     ("25_digits", "params-packed", REJECT, _COMMON + _UNDECLARED),
+    ("25_pieces", "params-packed", REJECT, _COMMON + _UNDECLARED),
+    ("25_complex", "params-wide", WARNING, _COMMON + _UNDECLARED),
+    ("25_double", "params-wide", WARNING, _COMMON + _UNDECLARED),
+    ("26_file", "params-undeclared", WARNING, _COMMON + _UNDECLARED),
     ("26_late", "params-changed", REJECT, _COMMON + _UNDECLARED + 24),
 ]
 
@@ -113,6 +124,15 @@ LARGE_IMAGES = {"20_small_images", "20_declared_tile", "20_tile_size", "large_ti
 # fvcore cannot follow these, or leaves a part out; what is scored is the audit's count.
 NOT_FVCORE = {"compiled": "flops-not-traced", "scripted": "flops-not-traced", "traced": "flops-not-traced"}
 UNDERCOUNTED = {"convolution_function", "one_operator_attention"}
+
+
+# Many small operators: seconds each.
+LONG = {"21_plain_numbers", "23_places", "23_statistic_pieces", "24_text", "25_pieces"}
+
+
+def marked(rows: list[tuple[str, str, str, int]]) -> list[object]:
+    """Return rows as parameters of a test, the long ones marked as slow."""
+    return [pytest.param(*row, marks=[pytest.mark.slow] if row[0] in LONG else []) for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +161,7 @@ def raised(findings: list[Finding], code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "severity", "least"), FLOPS, ids=[f"{row[0]}-{row[1]}" for row in FLOPS]
+    ("name", "code", "severity", "least"), marked(FLOPS), ids=[f"{row[0]}-{row[1]}" for row in FLOPS]
 )
 def test_hidden_flops_are_found(examined, name: str, code: str, severity: str, least: int) -> None:
     counted, findings = examined(FOLDER / "models" / f"{name}.py")
@@ -150,7 +170,9 @@ def test_hidden_flops_are_found(examined, name: str, code: str, severity: str, l
     assert scored_flops(counted) >= least * PIXELS
 
 
-@pytest.mark.parametrize(("name", "code", "severity", "params"), PARAMS, ids=[r[0] for r in PARAMS])
+@pytest.mark.parametrize(
+    ("name", "code", "severity", "params"), marked(PARAMS), ids=[row[0] for row in PARAMS]
+)
 def test_undeclared_parameters_are_found(examined, name: str, code: str, severity: str, params: int) -> None:
     counted, findings = examined(FOLDER / "models" / f"{name}.py")
     assert raised(findings, code) == [severity], [finding.message for finding in findings]

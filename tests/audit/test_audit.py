@@ -143,6 +143,17 @@ def test_work_by_hand_costs_what_it_replaces() -> None:
         (lambda n, x: x + NOISE, {"tables": HW}),
         (lambda n, x: x + EIGHT_BITS / 255, {"tables": HW}),
         (lambda n, x: torch.empty_like(x).copy_(x), {}),
+        # Whatever shows it and whenever it becomes a tensor, it is what it was.
+        (lambda n, x: x @ CONSTANT.detach_(), {"weights": 576}),
+        (lambda n, x: x @ torch.tensor(LISTED), {"weights": 576}),
+        # A mask that leaves as many weights as there are parameters is none of its own.
+        (lambda n, x: x @ (n.square * MASK), {"expanded": 0}),
+        # Numbers that Python holds.
+        (
+            lambda n, x: x @ torch.stack([torch.full((24,), one) * ROW for one in LISTED[0]]),
+            {"weights": 24, "expanded": 552},
+        ),
+        (lambda n, x: sum((x * one for row in LISTED * 2 for one in row), x), {"constants": 1152}),
         (lambda n, x: torch.add(x, 1, out=torch.empty_like(x)), {}),
     ],
 )
@@ -155,6 +166,9 @@ def test_tensors_are_known_by_their_origin(function, expected: dict[str, int]) -
 
 
 ONES = torch.ones(24)
+LISTED = torch.rand(24, 24, generator=torch.Generator().manual_seed(2)).tolist()
+CODES = torch.randint(0, 64, (24, 24))
+MASK, ROW = (torch.rand(24, 24) > 0.3).float(), torch.rand(24)
 REPEATED = torch.rand(1, 1, 9, 9).repeat(3, 1, 1, 1)
 RAMP = torch.arange(24.0).repeat(40, 1)
 SINES = torch.cos(torch.arange(40.0)[:, None] * torch.logspace(-3, 0, 24))
@@ -175,6 +189,19 @@ def test_a_parameter_is_known_however_it_is_reached() -> None:
     for way in ways:
         found = seen(way, square=torch.rand(24, 24))
         assert (found.weights, found.constants, found.unread) == (0, 0, ())
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_places_in_a_table_that_is_mixed_with_the_image_are_weights(parts: int) -> None:
+    def function(network, x):
+        levels = network.levels + 0 * x.mean()
+        mixed = [x @ levels[codes] for codes in CODES.chunk(parts, 1)]
+        return functional.interpolate(torch.cat(mixed, -1), scale_factor=4.0)
+
+    upscaler = Upscaler(Network(function, levels=torch.rand(64)), Path("models/team05_Toy.py"), 4, CPU)
+    first = count.audit(upscaler, IMAGE)[1]
+    second = count.audit(upscaler, IMAGE.flip(-1) * 0.9)[1]
+    assert (first.weights, second.weights) == (0, 576)
 
 
 def test_a_scratch_tensor_that_is_overwritten_is_no_source() -> None:
@@ -310,6 +337,10 @@ def test_agreement_is_judged(within_one: float, error: float, severity: str | No
         ({"generated": 5000}, {"params-generated": "reject"}, 15_000),
         ({"packed": 5000}, {"params-packed": "reject"}, 15_000),
         ({"expanded": 5000}, {"params-expanded": "info"}, 10_000),
+        ({"reachable": 5000}, {"params-undeclared": "warning"}, 15_000),
+        ({"reachable": 5000, "weights": 4000}, {"params-undeclared": "warning"}, 15_000),  # the same, once
+        ({"wide": 5000}, {"params-wide": "warning"}, 15_000),
+        ({"wide": 5000, "packed": 6000}, {"params-packed": "reject"}, 16_000),
     ],
 )
 def test_parameters_are_judged(parts: dict[str, int], codes: dict[str, str], params: int) -> None:

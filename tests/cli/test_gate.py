@@ -113,7 +113,7 @@ def test_a_stored_record_becomes_junit_and_a_step_summary(call, record_file, tmp
     assert "::error file=models/team07_Example.py,title=07_Example::BELOW: valid: 20.00 dB" in result.stderr
     suite = ElementTree.parse(tmp_path / "out/junit.xml").getroot().find("testsuite")
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("1", "1")
-    assert "| 07\\_Example | BELOW |" in (tmp_path / "summary.md").read_text()
+    assert "| 07_Example | BELOW |" in (tmp_path / "summary.md").read_text()
     monkeypatch.delenv("GITHUB_ACTIONS")
     assert "::error" not in call("gate", "--record", path).stderr
 

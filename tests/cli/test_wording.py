@@ -18,13 +18,14 @@ from ntire_bench.reporting.gate_reports import Judged
 from ntire_bench.workflows.check import Check
 
 
-def lines_of(audit: Audit, *findings: Finding) -> list[str]:
+def lines_of(audit: Audit, *findings: Finding, elsewhere: bool = False) -> list[str]:
     found = Check(
         submission=make_submission(5, "Net"),
         complexity=dataclasses.replace(make_complexity(params=100_000), audit=audit),
         findings=findings,
         environment=make_environment(),
         isolation=Isolation(level="L0", detail="a separate process"),
+        compared_elsewhere=elsewhere,
     )
     return list(wording.check_lines(found))
 
@@ -51,6 +52,16 @@ def test_two_counts_of_parameters_that_differ_say_why(more, told):
     said = [line for line in lines if line.startswith("  difference ")]
     assert any(f"{total:,} parameters" in line for line in lines if "audit" in line)
     assert [line.endswith(told) for line in said] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "told"),
+    [(True, "in another process"), (False, "in the same process, which could repeat what it gave")],
+)
+def test_what_the_counted_pass_was_compared_with_is_said(elsewhere: bool, told: str):
+    lines = lines_of(Audit(agreement=1.0), elsewhere=elsewhere)
+    assert [told in line for line in lines if line.startswith("  compared ")] == [True]
+    assert not [line for line in lines_of(Audit()) if line.startswith("  compared ")]
 
 
 def test_what_is_on_the_machine_is_called_so():

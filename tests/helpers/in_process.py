@@ -24,7 +24,7 @@ from ntire_bench.submissions.declaration import read
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import Counted, WarmUp, plain
 from ntire_bench.wire.observation import Observation
-from ntire_bench.worker.costs import count
+from ntire_bench.worker.costs import count, reachable
 from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
@@ -95,6 +95,7 @@ def submission(file: Path) -> Submission:
 
 def load(file: Path) -> Upscaler:
     """Build the network of a model file."""
+    reachable.begin()
     spec = importlib.util.spec_from_file_location(f"submission_{file.stem}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -19,6 +19,7 @@ from ntire_bench.audit.auditor import audit
 from ntire_bench.data import sample
 from ntire_bench.records.record import Complexity, Finding
 from ntire_bench.records.scored_costs import scored_flops, scored_params
+from ntire_bench.worker.costs import reachable
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 FOLDER = Path(__file__).parent / "networks"
@@ -38,6 +39,7 @@ def collected() -> list[Honest]:
 
 def examined(network: Honest, image: np.ndarray) -> tuple[torch.nn.Module, Complexity, list[Finding]]:
     torch.manual_seed(0)
+    reachable.begin()
     built = network.build()
     file = Path("models/team05_Net.py")
     ready(built, file, CPU)

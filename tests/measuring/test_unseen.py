@@ -14,7 +14,7 @@ from pairs import smooth, write_pairs
 from ntire_bench.data import sample
 from ntire_bench.data.dataset import Split, load_splits, read_hr, read_lr
 from ntire_bench.measuring.replays import dithered
-from ntire_bench.measuring.unseen import bicubic, unseen
+from ntire_bench.measuring.unseen import plain, unseen
 from ntire_bench.metrics.psnr import psnr
 
 Image = np.ndarray
@@ -35,7 +35,7 @@ def codes(enlarge: Enlarge, splits: tuple[Split, ...], seed: int) -> list[str]:
 
 def sharpened(lr: Image) -> Image:
     """Return an enlargement with its edges enhanced: another gain on every content."""
-    sr = bicubic(lr, 4).astype(np.float64)
+    sr = plain(lr, 4).astype(np.float64)
     near = sum(np.roll(sr, (dy, dx), (0, 1)) for dy in (-2, 0, 2) for dx in (-2, 0, 2)) / 9
     return np.rint(np.clip(sr + 0.6 * (sr - near), 0, 255)).astype(np.uint8)
 
@@ -88,9 +88,7 @@ def cosines(missing: Image) -> Image:
 
 def all_of(splits: tuple[Split, ...]) -> list[Known]:
     pairs = [pair for split in splits for pair in split.pairs]
-    return [
-        (read_lr(pair), read_hr(pair, 4).astype(np.float32) - bicubic(read_lr(pair), 4)) for pair in pairs
-    ]
+    return [(read_lr(pair), read_hr(pair, 4).astype(np.float32) - plain(read_lr(pair), 4)) for pair in pairs]
 
 
 def remembered(
@@ -100,7 +98,7 @@ def remembered(
     bank = [(small, form(missing)) for small, missing in known]
 
     def enlarge(lr: Image) -> Image:
-        sr = bicubic(lr, 4)
+        sr = plain(lr, 4)
         for small, missing in bank:
             if lr.shape == small.shape and same(lr, small):
                 return np.rint(np.clip(sr + 0.6 * missing, 0, 255)).astype(np.uint8)
@@ -116,21 +114,21 @@ def by_patches(known: list[Known], side: int = 16) -> Enlarge:
         for top, left in itertools.product(*(range(0, length - side + 1, side) for length in lr.shape[:2])):
             patch = lr[top : top + side, left : left + side].astype(np.float32)
             spread = float(patch.std()) + 1e-3
-            plain = (patch - patch.mean()) / spread
-            parts = plain.mean(axis=2).reshape(4, side // 4, 4, side // 4).mean(axis=(1, 3))
-            yield top, left, hash((np.abs(parts) > 0.4).tobytes()), plain, spread
+            flat = (patch - patch.mean()) / spread
+            parts = flat.mean(axis=2).reshape(4, side // 4, 4, side // 4).mean(axis=(1, 3))
+            yield top, left, hash((np.abs(parts) > 0.4).tobytes()), flat, spread
 
     bank: dict[int, list[tuple[Image, Image]]] = {}
     for lr, missing in known:
-        for top, left, key, plain, spread in patches(lr):
+        for top, left, key, flat, spread in patches(lr):
             part = missing[4 * top : 4 * (top + side), 4 * left : 4 * (left + side)]
-            bank.setdefault(key, []).append((plain, part / spread))
+            bank.setdefault(key, []).append((flat, part / spread))
 
     def enlarge(lr: Image) -> Image:
-        sr = bicubic(lr, 4).astype(np.float32)
-        for top, left, key, plain, spread in patches(lr):
+        sr = plain(lr, 4).astype(np.float32)
+        for top, left, key, flat, spread in patches(lr):
             for other, part in bank.get(key, []):
-                if float((plain * other).mean()) > 0.97:
+                if float((flat * other).mean()) > 0.97:
                     sr[4 * top : 4 * (top + side), 4 * left : 4 * (left + side)] += 0.7 * spread * part
                     break
         return np.rint(np.clip(sr, 0, 255)).astype(np.uint8)
@@ -178,3 +176,47 @@ def test_rounding_alone_is_no_memory(tmp_path: Path) -> None:
     splits = load_splits(["valid"], folder)
     for seed in range(2):
         assert not codes(sharpened, splits, seed)
+
+
+# Denoising: the LR image is the HR image with noise, and the gain is over a Gaussian blur.
+
+
+@pytest.fixture(scope="module")
+def noisy_photographs() -> tuple[Split, ...]:
+    return load_splits(["valid"], sample.sample_dir(1, 50), scale=1, noise=50)
+
+
+def codes_of_a_denoiser(denoise: Enlarge, splits: tuple[Split, ...], seed: int) -> list[str]:
+    gains, reference = unseen(denoise, splits, 1, 4, np.random.default_rng(seed), 50.0)
+    pairs = {(split.name, pair.name): pair for split in splits for pair in split.pairs}
+    own = {key: psnr(denoise(read_lr(pairs[key])), read_hr(pairs[key], 1), 4).rgb_db for key in reference}
+    return [found.code for found in gains.findings({key: (own[key], reference[key]) for key in own})]
+
+
+def averaged(lr: Image) -> Image:
+    """Return an image in which like pixels were averaged: far better than a blur where nothing happens."""
+    return cv2.bilateralFilter(cv2.GaussianBlur(lr, (0, 0), 1.0), 7, 40, 3)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_honest_denoiser_has_no_memory(noisy_photographs: tuple[Split, ...], seed: int) -> None:
+    assert not codes_of_a_denoiser(averaged, noisy_photographs, seed)
+    assert not codes_of_a_denoiser(lambda lr: cv2.medianBlur(lr, 5), noisy_photographs, seed)
+    assert not codes_of_a_denoiser(lambda lr: lr, noisy_photographs, seed)  # that does nothing
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_denoiser_that_knows_clean_images_is_found(noisy_photographs: tuple[Split, ...], seed: int) -> None:
+    """It tells them by a thumbnail, which noise does not disturb."""
+    clean = [read_hr(pair, 1) for split in noisy_photographs for pair in split.pairs]
+
+    def thumbnail(image: Image) -> Image:
+        return cv2.resize(image.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA)
+
+    def remembering(lr: Image) -> Image:
+        for hr in clean:
+            if hr.shape == lr.shape and np.abs(thumbnail(hr) - thumbnail(lr)).mean() < 8:
+                return np.rint(plain(lr, 1) / 2 + hr / 2).astype(np.uint8)
+        return plain(lr, 1)
+
+    assert codes_of_a_denoiser(remembering, noisy_photographs, seed) == ["memorized"]

@@ -76,7 +76,7 @@ def test_a_limit_that_is_not_shown_to_be_kept_is_a_warning_everywhere() -> None:
     assert list(github_commands([item])) == [
         "::warning file=models/team05_Net.py,title=05_Net::NOT SHOWN: the ratio is 1.02"
     ]
-    assert "- **05\\_Net** NOT SHOWN: the ratio is 1.02" in summary([item])
+    assert "- **05_Net** NOT SHOWN: the ratio is 1.02" in summary([item])
     case = ElementTree.fromstring(junit([item])).find("testsuite/testcase")
     assert [child.tag for child in case] == ["system-out"]
     assert "NOT SHOWN: the ratio is 1.02." in case.find("system-out").text
@@ -110,7 +110,7 @@ def test_by_whose_word_it_passes_is_told_everywhere() -> None:
     told = "memorized is accepted by the organizer, as it is "
     case = ElementTree.fromstring(junit([item])).find("testsuite/testcase")
     assert told + "<known>" in case.find("system-out").text
-    assert told + "&lt;known&gt;" in summary([item])
+    assert told + "\\<known\\>" in summary([item])
 
 
 def test_github_is_told_the_file_of_each_problem(several) -> None:

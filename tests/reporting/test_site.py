@@ -23,8 +23,10 @@ from ntire_bench.data.sample import sample_dir
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.metrics.psnr import psnr
 from ntire_bench.ranking.board import board_from_reference, build
+from ntire_bench.ranking.left_out import unreadable
 from ntire_bench.records import store
 from ntire_bench.records.record import Audit, ImageResult
+from ntire_bench.reporting import render
 from ntire_bench.reporting.among import Among
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site import site as sites
@@ -128,7 +130,17 @@ def test_the_downloads_are_those_of_the_other_formats(site):
 
 def test_where_records_lie_is_not_told(tmp_path):
     of = [*records(), dataclasses.replace(site_record(9, "Broken"), splits={})]
-    write(board_in(tmp_path / "secret_place", of), tmp_path / "out")
+    board_in(tmp_path / "secret_place", of)
+    bad = tmp_path / "secret_place" / "ntire2024" / "10_Bad" / "20261128T100000.000000Z.json"
+    bad.parent.mkdir()
+    bad.write_text("{")
+    board = build(*store.load_all(tmp_path / "secret_place")[:1], RULES)
+    board = dataclasses.replace(
+        board, left_out=(*board.left_out, *map(unreadable, store.load_all(tmp_path / "secret_place")[1]))
+    )
+    assert any("secret_place" in item.reason for item in board.left_out)
+    write(board, tmp_path / "out")
+    assert "secret_place" not in render.render(board, "html")
     told = [
         path
         for path in (tmp_path / "out").rglob("*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ from ntire_bench.records.store import Stored
 from ntire_bench.reporting import captions, export, layout, ranking_table
 from ntire_bench.reporting.among import Among, captions_of, title
 from ntire_bench.reporting.among_formats import html_lines, render_among
-from ntire_bench.reporting.page import asset, days_of
+from ntire_bench.reporting.page import asset, days_of, without_folders
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site.crops import Crops, SrImages, make_crops
 from ntire_bench.reporting.site.folder import check_folder, slugs_of, write_files
@@ -88,10 +88,7 @@ def write_site(
     """
     _see_that_it_can_draw()
     check_folder(folder)
-    # Where the records lie on this machine is nobody else's business.
-    board = replace(
-        board, left_out=tuple(replace(item, path=Path(item.path).name) for item in board.left_out)
-    )
+    board = without_folders(board)
     if not board.rows:
         raise UsageError(
             f"no record of {board.protocol.name} can be ranked: a site would be empty",
@@ -107,6 +104,7 @@ def write_site(
             slugs,
             images,
             scale=board.protocol.scale,
+            noise=board.protocol.noise,
             border=board.protocol.border,
             channel=board.channel,
             progress=lambda done, total: progress("SR images", done, total),

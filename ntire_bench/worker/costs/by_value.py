@@ -6,6 +6,7 @@ factor is, its values say: on another image they are the same.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from weakref import WeakKeyDictionary
 
@@ -14,16 +15,18 @@ from torch import Tensor, nn
 
 __all__ = ["Factors", "factors_of"]
 
-_FEWEST = 512  # elements of a factor that is looked at: pooled features are fewer, and hardly change
+_FEWEST = 8  # elements of a factor that is looked at
+_MANY = 512  # elements: pooled features are fewer, and hardly change, so that fewer must be the same exactly
 _SAMPLED = 256  # of them
 _ALIKE = 1e-3  # of their norm
+_EXACT = 1e-6
 
 
 class Factors:
     """Factors of products in all looks at one network, so far as they come from the image."""
 
     def __init__(self) -> None:
-        self._images: list[Tensor] = []
+        self._images: list[bytes] = []  # a fingerprint of each
         self._image = -1  # place of the present one among them
         self._seen: dict[int, list[tuple[int, Tensor]]] = defaultdict(list)  # with the image's place
 
@@ -33,11 +36,14 @@ class Factors:
         Args:
             image: The network's input.
         """
-        kept = image.detach().cpu()
-        alike = [place for place, other in enumerate(self._images) if torch.equal(other, kept)]
-        if not alike:
-            self._images.append(kept.clone())
-        self._image = alike[0] if alike else len(self._images) - 1
+        kept = hashlib.sha256(image.detach().cpu().contiguous().numpy().tobytes()).digest()
+        if kept not in self._images:
+            self._images.append(kept)
+        self._image = self._images.index(kept)
+
+    def samples(self) -> list[Tensor]:
+        """Return all tensors that are kept here."""
+        return [sample for seen in self._seen.values() for _, sample in seen]
 
     def is_constant(self, factor: Tensor) -> bool:
         """Say whether there was the same factor on another image, whatever it was multiplied by as a whole.
@@ -52,7 +58,8 @@ class Factors:
             return False
         seen = self._seen[factor.numel()]
         others = [other for image, other in seen if image != self._image]
-        if any(float((sample - other).norm()) <= _ALIKE for other in others):
+        alike = _ALIKE if factor.numel() >= _MANY else _EXACT
+        if others and float((torch.stack(others) - sample).norm(dim=1).min()) <= alike:
             return True
         seen.append((self._image, sample))
         return False

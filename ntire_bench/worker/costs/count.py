@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 import torch
 from fvcore.nn import FlopCountAnalysis
@@ -18,6 +19,7 @@ from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.influence import hidden_work
 from ntire_bench.worker.costs.observe import observe, uncompiled
+from ntire_bench.worker.costs.reachable import undeclared_constants, wide_parameters
 from ntire_bench.worker.network.upscaler import Upscaler, blame
 
 __all__ = ["audit", "count_parameters", "measure"]
@@ -45,6 +47,9 @@ class _Flops:
     uncounted: dict[str, int] = field(default_factory=dict)
     uncalled: set[str] = field(default_factory=set)
     not_traced: str | None = None
+
+
+_gone_through: WeakSet[nn.Module] = WeakSet()  # networks whose memory was looked at: once is enough
 
 
 class _NotTracedError(Exception):
@@ -122,13 +127,18 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
     before = dict(upscaler.found_pads)
     factors_of(upscaler.network).next_image(image)
     try:
-        output, observed, unread = _observed(upscaler, image, whole=False, finite=True)
+        output, observed, unread, statistics = _observed(upscaler, image, whole=False, finite=True)
         if unread:
             hidden, work = hidden_work(upscaler, image, unread)
             used = sum(int(unread[name].sum()) for name in hidden)
             observed = dataclasses.replace(
                 observed, hidden=hidden, hidden_work=work, unread_values=max(0, observed.unread_values - used)
             )
+        if upscaler.network not in _gone_through:
+            _gone_through.add(upscaler.network)
+            reachable = undeclared_constants(upscaler, image, statistics)
+            wide = wide_parameters(upscaler, image)
+            observed = dataclasses.replace(observed, reachable=reachable, wide=wide)
         return output, observed
     finally:
         upscaler.found_pads = before
@@ -136,14 +146,14 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
 
 def _observed(
     upscaler: Upscaler, image: Tensor, *, whole: bool, finite: bool
-) -> tuple[Tensor, Observation, dict[str, Tensor]]:
+) -> tuple[Tensor, Observation, dict[str, Tensor], set[int]]:
     """Observe the pass that succeeds: a network that needs padding fails before."""
-    seen: list[tuple[Observation, dict[str, Tensor]]] = []
+    seen: list[tuple[Observation, dict[str, Tensor], set[int]]] = []
 
     def forward(lr: Tensor) -> Tensor:
         run = upscaler.whole if whole else upscaler.forward
-        output, observation, unread = observe(upscaler, lr, run, twice=not whole)
-        seen.append((observation, unread))
+        output, observation, unread, statistics = observe(upscaler, lr, run, twice=not whole)
+        seen.append((observation, unread, statistics))
         return output
 
     # Noise of the cost input's size need not give finite values; an image must.

@@ -12,7 +12,8 @@ from torch import Tensor
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs.conduct import repeated, watched
 from ntire_bench.worker.costs.operator_watch import OperatorWatch
-from ntire_bench.worker.costs.origin import FEWEST, Kind, Source, Use
+from ntire_bench.worker.costs.origin import Kind, Source, Use, has_storage
+from ntire_bench.worker.costs.structure import FEWEST
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["observe", "uncompiled"]
@@ -59,7 +60,7 @@ def _constants(sources: Iterable[Source]) -> tuple[int, dict[str, tuple[int, int
 
 def observe(
     upscaler: Upscaler, image: Tensor, forward: Callable[[Tensor], Tensor], *, twice: bool = False
-) -> tuple[Tensor, Observation, dict[str, Tensor]]:
+) -> tuple[Tensor, Observation, dict[str, Tensor], set[int]]:
     """Run a forward pass under observation, in inference mode as when it is timed.
 
     Args:
@@ -71,8 +72,9 @@ def observe(
             is compared with what is read, too.
 
     Returns:
-        What `forward` returned, what was seen, and the elements of parameters that may be used out of sight:
-        those that no operator read; where something came from elsewhere, all that enter no product.
+        What `forward` returned; what was seen; the elements of parameters that may be used out of sight:
+        those that no operator read, and where something came from elsewhere, all that enter no product; and
+        where the storages begin that are statistics of norms and nothing else.
     """
     memory = twice and image.shape[-2] * image.shape[-1] <= _MEMORY_PIXELS
 
@@ -81,6 +83,7 @@ def observe(
             output = forward(lr)
         for tensor in _tensors(output):
             watch.check_output(tensor)
+        watch.tally.derived.settle()
         return output, watch
 
     with uncompiled(), torch.inference_mode():
@@ -107,7 +110,7 @@ def observe(
     constants, tables = _constants(added)
     known = from_image and not foreign
     generated, unpacked, expanded = (
-        seen.derived.excess(how) if known else 0 for how in ("generated", "packed", "expanded")
+        seen.tally.derived.excess(how) if known else 0 for how in ("generated", "packed", "expanded")
     )
     padded = upscaler.pad(image)
     unread = seen.provenance.unread()
@@ -116,17 +119,17 @@ def observe(
         unread = {**seen.provenance.unmultiplied(), **unread}
     observation = Observation(
         pixels=padded.shape[-2] * padded.shape[-1],
-        products=seen.products,
-        counted=seen.products + seen.besides,
-        convs=seen.convs,
-        activations=seen.activations,
-        by_hand=seen.by_hand,
-        lookups=seen.lookups,
-        uncounted=dict(seen.uncounted.most_common(_MOST_NAMES)),
+        products=seen.tally.products,
+        counted=seen.tally.products + seen.tally.besides,
+        convs=seen.tally.convs,
+        activations=seen.tally.activations,
+        by_hand=seen.tally.all_by_hand(),
+        lookups=seen.tally.lookups,
+        uncounted=dict(seen.tally.uncounted.most_common(_MOST_NAMES)),
         unknown=tuple(sorted(set(seen.unknown)))[:_MOST_NAMES],
-        uncountable=dict(seen.uncountable.most_common(_MOST_NAMES)),
+        uncountable=dict(seen.tally.uncountable.most_common(_MOST_NAMES)),
         weights=weights,
-        constants=constants,
+        constants=constants + (seen.tally.constants_in_numbers(generated) if known else 0),
         tables=tables,
         generated=generated,
         packed=unpacked + packed if known else 0,
@@ -139,4 +142,11 @@ def observe(
         threads=threads,
         files=tuple(conduct.files[:_MOST_NAMES]),
     )
-    return output, observation, unread
+    statistics = {
+        tensor.untyped_storage().data_ptr()
+        for source in sources
+        if source.use == Use.STATISTIC
+        for tensor in source.shown
+        if has_storage(tensor)
+    }
+    return output, observation, unread, statistics

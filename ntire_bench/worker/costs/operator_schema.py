@@ -30,8 +30,7 @@ _LIKE = _ROOM | {
 _OVERWRITES = frozenset(
     f"aten::{name}_"
     for name in (
-        "copy fill zero normal uniform random bernoulli exponential geometric log_normal cauchy detach set "
-        "resize"
+        "copy fill zero normal uniform random bernoulli exponential geometric log_normal cauchy resize"
     ).split()
 )
 _BITS = frozenset(
@@ -62,6 +61,7 @@ class Facts:
         writes: Places and names of the arguments that it writes.
         overwrites: Whether it does not read what it writes.
         packs: Whether it takes or gives objects that torch packs weights into.
+        numbers: Places and names of the arguments that may be plain numbers, or lists of them; no sizes.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Facts:
     writes: frozenset[int | str]
     overwrites: bool
     packs: bool
+    numbers: tuple[tuple[int, str], ...]
 
 
 def facts_of(operator: OpOverload[..., Any]) -> Facts:
@@ -85,10 +86,12 @@ def facts_of(operator: OpOverload[..., Any]) -> Facts:
     name = schema.name
     aliased = [result.alias_info for result in schema.returns]
     writes: set[int | str] = set()
-    for place, argument in enumerate(schema.arguments):
+    # Such as detach_ and set_: what the tensor shows changes, and no memory does.
+    shows = torch.Tag.inplace_view in operator.tags and name != "aten::resize_"
+    for place, argument in enumerate(() if shows else schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             writes |= {argument.name, *(() if argument.kwarg_only else (place,))}
-    view = bool(aliased) and all(alias is not None and not alias.is_write for alias in aliased)
+    view = shows or (bool(aliased) and all(alias is not None and not alias.is_write for alias in aliased))
     return Facts(
         name=name,
         native=operator.namespace in _NATIVE,
@@ -103,6 +106,11 @@ def facts_of(operator: OpOverload[..., Any]) -> Facts:
         writes=frozenset(writes),
         overwrites=name in _OVERWRITES or any(argument.is_out for argument in schema.arguments),
         packs=any("__torch__" in str(value.type) for value in (*schema.arguments, *schema.returns)),
+        numbers=tuple(
+            (place, argument.name)
+            for place, argument in enumerate(schema.arguments)
+            if any(kind in str(argument.type) for kind in ("number", "float", "Tensor"))
+        ),
     )
 
 

@@ -7,7 +7,6 @@ code computes is not seen, but its result enters as a tensor that no operator ma
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,16 +18,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ntire_bench.worker.costs import operator_costs as costs
 from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.operator_schema import Facts, facts_of, has_kernel, tensors_in
-from ntire_bench.worker.costs.origin import Kind, Origin, Use, without_positions
+from ntire_bench.worker.costs.origin import Kind, Origin, Use
 from ntire_bench.worker.costs.packed_weights import objects_in
 from ntire_bench.worker.costs.products import CONVOLUTIONS, product
-from ntire_bench.worker.costs.provenance import DerivedWeights, Provenance
+from ntire_bench.worker.costs.provenance import Provenance
 from ntire_bench.worker.costs.stated_costs import is_stated
+from ntire_bench.worker.costs.tally import Tally
 from ntire_bench.worker.network.upscaler import Upscaler
 
 __all__ = ["OperatorWatch"]
 
-_FEWEST_PRODUCTS = 2  # a sum of products adds at least so many elements for each of its result
 _BETWEEN = ("aten::grid_sampler", "aten::cudnn_grid_sampler")  # read a table between its entries
 _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 4)} | {
     "aten::_native_batch_norm_legit_no_training": (3, 4),
@@ -37,11 +36,10 @@ _STATISTICS = {"aten::native_batch_norm": (3, 4), "aten::cudnn_batch_norm": (3, 
 }
 
 
-_ADDED_TO = frozenset({"aten::addmm", "aten::_sparse_addmm", "aten::baddbmm", "aten::addbmm", "aten::addmv"})
-
-
 class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operator while it is active.
+
+    Its `tally` has what they cost, its `provenance` where their tensors come from.
 
     Args:
         upscaler: Whose parameters are the declared weights.
@@ -58,12 +56,8 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.provenance = Provenance(upscaler.network, memory=memory)
         self.provenance.produced(image, Origin(Kind.IMAGE))
-        self.derived = DerivedWeights(self.provenance)
-        self.products = self.besides = self.by_hand = self.lookups = self.convs = self.activations = 0
-        self.uncounted: Counter[str] = Counter()
+        self.tally = Tally(self.provenance, factors_of(upscaler.network))
         self.unknown: list[str] = []
-        self.uncountable: Counter[str] = Counter()
-        self._factors = factors_of(upscaler.network)
         self._facts: dict[OpOverload[..., Any], Facts] = {}
         self._device = image.device
 
@@ -95,7 +89,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if facts.name in CONVOLUTIONS:  # as torchvision's
             result = func(*args, **kwargs)
             cost = product(facts.name, args, next(tensors_in(result)))
-            self.products += cost or 0
+            self.tally.products += cost or 0
         else:
             composite = "CompositeExplicitAutograd"
             own = [composite] if facts.native else [self._device.type.upper(), composite]
@@ -159,9 +153,10 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if by_image and Kind.IMAGE not in table.kind:
             for number in table.sources:
                 self.provenance.sources[number].use |= Use.WEIGHT
-            self.lookups += max((tensor.numel() for tensor in tensors_in(args[1:])), default=0)
-        kind = table.kind | places.kind
-        return Origin(kind, frozenset() if Kind.IMAGE in kind else table.sources | places.sources)
+            self.tally.lookups += max((tensor.numel() for tensor in tensors_in(args[1:])), default=0)
+        # The sources go on where the image is in it, too: a table of levels may be mixed with zero times the
+        # image, and what is read from it at fixed places are weights by their values.
+        return Origin(table.kind | places.kind, table.sources | places.sources)
 
     def _after(
         self, facts: Facts, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any, origin: Origin  # noqa: ANN401
@@ -180,10 +175,8 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in results:
                 self.provenance.recast(tensor)
         if not facts.view:
-            origin = self._cost(facts, args, results or written, origin)
-        multiplies = Kind.IMAGE in origin.kind and costs.is_multiplication(facts.name)
-        if multiplies and not self._weighted(args):
-            origin = Origin(origin.kind | Kind.PRODUCT)
+            numbers = self.tally.note_numbers(facts, args, kwargs) if facts.numbers else []
+            origin = self.tally.add(facts, args, results or written, origin, numbers)
         for tensor in written:
             self.provenance.written(tensor, origin)
         for tensor in results:
@@ -191,65 +184,7 @@ class OperatorWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not facts.view and not any(tensor is one for one in written):
                 self.provenance.produced(tensor, origin, unwritten=facts.room)
 
-    def _cost(self, facts: Facts, args: Sequence[Any], results: Sequence[Tensor], origin: Origin) -> Origin:
-        """Count what an operator cost, and return the origin of what it gave."""
-        if not results:
-            return origin
-        result = results[0]
-        cost = product(facts.name, args, result)
-        if cost is not None:
-            self.products += cost
-            if facts.name in CONVOLUTIONS:
-                self.convs += 1
-                self.activations += result.numel()
-            if Kind.IMAGE not in origin.kind:  # nothing that the image is multiplied by, yet
-                return without_positions(origin)
-            factors = args[:1] if "embedding_bag" in facts.name else args  # not the places
-            if facts.name in _ADDED_TO and self.provenance.of(args[0]) == Origin():
-                factors = args[1:]  # zeros that a product is added to are no factor
-            for factor in tensors_in(factors):
-                self._note_factor(factor)
-            return Origin(Kind.IMAGE)  # whatever else went into it is mixed in for good
-        besides = costs.besides(facts.name, args, result)
-        if besides:
-            self.besides += besides
-            return origin
-        if Kind.IMAGE not in origin.kind:  # what does not depend on the image can be done beforehand
-            return origin
-        estimate = costs.estimate(facts.name, args, result)
-        if estimate is None and not facts.pointwise:
-            size = max(tensor.numel() for tensor in (*tensors_in(args), *results))
-            self.uncountable[facts.name] += size
-        estimate = result.numel() if estimate is None else estimate
-        by_hand = costs.fourier(facts.name, args, result)
-        if costs.is_multiplication(facts.name) and self._weighted(args):
-            by_hand = result.numel() * (4 if result.is_complex() else 1)
-        elif facts.name in ("aten::sum", "aten::mean") and isinstance(args[0], Tensor):
-            is_product = Kind.PRODUCT in self.provenance.of(args[0]).kind
-            if is_product and args[0].numel() >= _FEWEST_PRODUCTS * result.numel():
-                by_hand = args[0].numel()
-        self.by_hand += by_hand
-        if estimate or by_hand:
-            self.uncounted[facts.name] += max(estimate, by_hand)
-        return origin
-
-    def _note_factor(self, factor: Tensor) -> None:
-        """Note a factor of a product if it is a weight: by its origin, or by its value in spite of it."""
-        own = self.provenance.of(factor)
-        if Kind.IMAGE not in own.kind:
-            self.derived.note(factor, own)
-            return
-        made = Kind.BITS | Kind.RANDOM | Kind.RANGE
-        if (own.sources or own.kind & made) and self._factors.is_constant(factor):
-            self.derived.note(factor, own)
-
     def check_output(self, output: Tensor) -> None:
         """Compare the output with what operators wrote into it."""
         if self.provenance.known(output):
             self.provenance.of(output, Use.OTHER)
-
-    def _weighted(self, args: Sequence[Any]) -> bool:
-        """Return whether a factor of a multiplication is a weight, and not a plain number."""
-        kinds = [self.provenance.of(tensor).kind for tensor in tensors_in(args)]
-        made = Kind.WEIGHT | Kind.RANDOM | Kind.RANGE
-        return any(Kind.IMAGE not in kind and kind & made for kind in kinds)

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ntire_bench.worker.costs.structure import different_rows, following, packed_size
+from ntire_bench.worker.costs.structure import FEWEST, different_rows, free_values
 
 __all__ = [
-    "FEWEST",
     "Kind",
     "Origin",
     "Source",
@@ -29,9 +28,6 @@ __all__ = [
 
 View = tuple[int, torch.Size, tuple[int, ...]]
 
-FEWEST = 64  # values; of fewer, equal ones are not looked for
-REPEATED = 12  # times smaller when compressed: learned numbers are not, even if rounded to two bits
-
 
 class Kind(enum.Flag):
     """What a tensor was computed from, and how."""
@@ -43,6 +39,8 @@ class Kind(enum.Flag):
     RANGE = enum.auto()  # arange and its like, which a generator of weights begins with
     BITS = enum.auto()  # bits read as another type, whole numbers taken apart
     PRODUCT = enum.auto()  # the direct result of an element-wise multiplication
+    REPEATED = enum.auto()  # the same values several times
+    OUTER = enum.auto()  # one value for each pair of a feature and a weight
 
 
 class Use(enum.Flag):
@@ -125,17 +123,10 @@ class Source:
         return different if 2 * different <= self.undeclared else self.undeclared
 
     def constants(self) -> int:
-        """Return how many constants these are.
-
-        None where patterns repeat, as in masks and coordinates; of lines that follow a rule, their begin.
-        """
+        """Return how many constants these are, beside those that follow from structure."""
         if self.declared or self.undeclared <= FEWEST:
             return self.undeclared
-        parts = [real(tensor) for tensor in self.shown]
-        if REPEATED * sum(map(packed_size, parts)) <= self.undeclared:
-            return 0
-        rule = sum(map(following, parts))
-        return rule if 2 * rule <= self.undeclared else self.undeclared
+        return free_values([real(tensor) for tensor in self.shown], self.undeclared)
 
 
 def distinct(tensor: Tensor) -> int:

@@ -6,15 +6,14 @@ address: the reference keeps the address from being used for the next tensor.
 
 from __future__ import annotations
 
-import bisect
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from ntire_bench.worker.costs.declared import Declared
 from ntire_bench.worker.costs.memory import WrittenMemory
 from ntire_bench.worker.costs.origin import (
     Kind,
@@ -30,7 +29,7 @@ from ntire_bench.worker.costs.origin import (
 )
 from ntire_bench.worker.costs.packed_weights import values_in
 
-__all__ = ["DerivedWeights", "Provenance"]
+__all__ = ["Provenance"]
 
 
 @dataclass
@@ -60,23 +59,15 @@ class Provenance:
         self.unwritten = 0
         self._memory = WrittenMemory() if memory else None
         self._storages: dict[Hashable, _Storage] = {}
-        self._kept: list[
-            Tensor
-        ] = []  # tensors without a storage are known by their identity, and kept for it
+        # Tensors without a storage are known by their identity, and kept for it.
+        self._kept: list[Tensor] = []
         self._packed: dict[tuple[tuple[int, str, str], ...], Origin] = {}
         self._numbers: dict[int, int] = {}
-        regions: dict[int, tuple[int, int, list[tuple[str, Tensor]]]] = {}
-        self._declared: dict[str, int] = {}  # as official parameters are counted, whatever their class says
-        for name, parameter in network.named_parameters():
-            if has_storage(parameter):
-                self._declared[name] = parameter.numel()
-                storage = parameter.untyped_storage()
-                size = (storage.nbytes(), parameter.element_size())
-                *_, inside = regions.setdefault(storage.data_ptr(), (*size, []))
-                inside.append((name, parameter.detach()))
-                if self._memory is not None and len(inside) == 1:
-                    self._memory.keep(self._key(parameter), parameter)
-        self._regions = [(start, *region) for start, region in sorted(regions.items())]
+        self._declared = Declared(network)
+        if self._memory is not None:
+            for region in self._declared.regions:
+                parameter = region.inside[0][1]
+                self._memory.keep(self._key(parameter), parameter)
 
     def produced(self, tensor: Tensor, origin: Origin, *, unwritten: bool = False) -> None:
         """Note a new tensor that an operator made; `unwritten` if it is uninitialized memory."""
@@ -95,9 +86,8 @@ class Provenance:
         storage = self._storages.get(key)
         if storage is None:
             storage = self._storages[key] = _Storage(Origin())
-            if tensor.numel() * tensor.element_size() < room_of(
-                tensor
-            ):  # else nothing is left of what it was
+            # Else nothing is left of what it was.
+            if tensor.numel() * tensor.element_size() < room_of(tensor):
                 storage.number = self._source(tensor)
                 self._share(key, tensor)
                 storage.origin = Origin(Kind.WEIGHT, frozenset((storage.number,)))
@@ -155,13 +145,12 @@ class Provenance:
 
     def _share(self, key: Hashable, tensor: Tensor) -> None:
         """Note that a source lies in the memory of a parameter, as a NumPy array of it does."""
-        region = self._region(tensor)
+        region = self._declared.region_of(tensor)
         if self._memory is None or region is None:
             return
-        start, *_, inside = region
-        own = self._key(inside[0][1])
+        own = self._key(region.inside[0][1])
         if own != key:
-            begin = tensor.untyped_storage().data_ptr() - start
+            begin = tensor.untyped_storage().data_ptr() - region.start
             if begin >= 0:
                 self._memory.share(key, tensor, own, begin)
 
@@ -198,27 +187,11 @@ class Provenance:
 
     def unread(self) -> dict[str, Tensor]:
         """Return the parameters of which not all elements were read, each with a map of the others."""
-        found = {}
-        for start, _, itemsize, inside in self._regions:
-            number = self._numbers.get(start)
-            source = None if number is None else self.sources[number]
-            if source is not None and source.recast:  # its elements are not those that were read
-                continue
-            views = source.views if source is not None else {}
-            missing = [(name, part) for name, part in inside if view_of(part) not in views]
-            if missing:
-                seen = _seen(views, start, itemsize, [part for _, part in missing])
-                for name, part in missing:
-                    left = ~seen.as_strided(part.shape, part.stride(), (part.data_ptr() - start) // itemsize)
-                    if left.any():
-                        found[name] = left
-        return found
+        return self._declared.unread({start: self.sources[number] for start, number in self._numbers.items()})
 
     def unmultiplied(self) -> dict[str, Tensor]:
         """Return the parameters that are no factor of any product that was seen, each with a map of all."""
-        used = {name for source in self.sources if Use.WEIGHT in source.use for name in source.names}
-        parts = [pair for *_, inside in self._regions for pair in inside]
-        return {name: torch.ones(part.shape, dtype=torch.bool) for name, part in parts if name not in used}
+        return self._declared.unmultiplied(self.sources)
 
     @staticmethod
     def _read(source: Source, tensor: Tensor, view: View, use: Use) -> None:
@@ -243,86 +216,18 @@ class Provenance:
         names: tuple[str, ...] = ()
         declared = 0
         room, itemsize = room_of(tensor), tensor.element_size()
-        region = self._region(tensor)
+        region = self._declared.region_of(tensor)
         if region is not None:
-            start, room, itemsize, inside = region
-            if start in self._numbers:
-                return self._numbers[start]
-            names = tuple(name for name, _ in inside)
-            declared = sum(self._declared[name] for name in names)
-            self._numbers[start] = len(self.sources)
+            if region.start in self._numbers:
+                return self._numbers[region.start]
+            room, itemsize = region.room, region.itemsize
+            names = tuple(name for name, _ in region.inside)
+            declared = self._declared.values_in(region)
+            self._numbers[region.start] = len(self.sources)
         self.sources.append(Source(names, declared, room, itemsize))
         return len(self.sources) - 1
-
-    def _region(self, tensor: Tensor) -> tuple[int, int, int, list[tuple[str, Tensor]]] | None:
-        """Return the parameters' memory that a tensor begins in."""
-        place = tensor.data_ptr() if has_storage(tensor) else 0
-        # Empty tensors have no place, and a region begins at one.
-        index = bisect.bisect_right(self._regions, place, key=lambda region: region[0]) - 1 if place else -1
-        if index < 0 or place >= sum(self._regions[index][:2]):
-            return None
-        return self._regions[index]
-
-
-def _seen(views: Iterable[View], start: int, itemsize: int, parts: Sequence[Tensor]) -> Tensor:
-    """Return which elements of memory some views show, as a map that is long enough for some parts of it."""
-    places = [((place - start) // itemsize, shape, steps) for place, shape, steps in views]
-    places += [((part.data_ptr() - start) // itemsize, part.shape, part.stride()) for part in parts]
-    ends = [
-        place + sum((side - 1) * step for side, step in zip(shape, steps, strict=True)) + 1
-        for place, shape, steps in places
-    ]
-    seen = torch.zeros(max(ends), dtype=torch.bool)
-    for place, shape, steps in places[: len(places) - len(parts)]:
-        single = [1 if step == 0 else side for side, step in zip(shape, steps, strict=True)]
-        seen.as_strided(single, steps, place).fill_(True)
-    return seen
 
 
 def _prints(values: Iterable[Tensor]) -> tuple[tuple[int, str, str], ...]:
     """Return fingerprints of several tensors."""
     return tuple(map(print_of, values))
-
-
-class DerivedWeights:
-    """The factors of convolutions and matrix products that do not depend on the image.
-
-    A factor that was there before is marked as a weight. One that forward computes counts by its elements,
-    equal tensors once, and is compared with what it was computed from: half-precision copies, merged branches
-    and unpacked numbers.
-
-    Args:
-        provenance: Of the same pass.
-    """
-
-    def __init__(self, provenance: Provenance) -> None:
-        self._provenance = provenance
-        self._elements: dict[str, dict[tuple[int, str, str], int]] = defaultdict(dict)
-        self._sources: dict[str, set[int]] = defaultdict(set)
-
-    def note(self, factor: Tensor, origin: Origin) -> None:
-        """Note a factor that does not depend on the image."""
-        for number in origin.sources:
-            self._provenance.sources[number].use |= Use.WEIGHT
-        if self._provenance.source_of(factor) is not None:
-            return
-        made = Kind.BITS | Kind.RANDOM | Kind.RANGE
-        if Kind.IMAGE in origin.kind and not origin.kind & made:
-            return  # merged or scaled by the image, from weights that count
-        if Kind.BITS in origin.kind:
-            how = "packed"
-        elif origin.kind & (Kind.RANDOM | Kind.RANGE):
-            how = "generated"
-        else:
-            how = "expanded"
-        self._elements[how][print_of(factor)] = distinct(factor)
-        self._sources[how] |= origin.sources
-
-    def excess(self, how: str) -> int:
-        """Return by how many elements computed weights exceed what they were computed from.
-
-        Args:
-            how: "packed", "generated" or "expanded".
-        """
-        before = sum(self._provenance.sources[number].read for number in self._sources[how])
-        return max(0, sum(self._elements[how].values()) - before)

@@ -7,12 +7,16 @@ made in PyTorch or in NumPy, in the constructor or in forward, and it may lie in
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-__all__ = ["different_rows", "following", "packed_size"]
+__all__ = ["FEWEST", "different_rows", "following", "free_values", "packed_size"]
 
+FEWEST = 64  # values; of fewer, equal ones are not looked for
+
+_REPEATED = 12  # times smaller when compressed: learned numbers are not, even if rounded to two bits
 _BYTES = 4  # of a value of 32 bits
 _LONG = 16  # values of a line along which a rule is looked for
 _BEGIN = 4  # numbers that such a line follows from: two values, and how two give the next
@@ -20,12 +24,33 @@ _EXACT = 2e-3  # of the largest value; angles of some thousand in 32 bits are ex
 _MOST_LINES = 100_000
 
 
+def free_values(parts: Sequence[Tensor], count: int | None = None) -> int:
+    """Return how many values of a table do not follow from structure.
+
+    None do where patterns repeat, as in masks and coordinates; of lines that follow a rule, their begin does.
+
+    Args:
+        parts: Of the table, as real numbers.
+        count: How many values there are; None for those of all parts.
+
+    >>> free_values([torch.arange(64.0).repeat(64, 1)])
+    0
+    """
+    count = sum(part.numel() for part in parts) if count is None else count
+    if count <= FEWEST:
+        return count
+    if _REPEATED * sum(map(packed_size, parts)) <= count:
+        return 0
+    rule = sum(map(following, parts))
+    return rule if 2 * rule <= count else count
+
+
 def packed_size(values: Tensor) -> int:
     """Return how many values of 32 bits a tensor's bytes take when they are compressed.
 
     Coordinates, masks and sines of both coordinates take next to nothing, as the same numbers come again and
-    again in the same order, along rows or along columns. Learned numbers take all of their room, and rounded
-    to eight bits a quarter of it.
+    again in the same order, along rows or along columns; of whole numbers, so may their differences. Learned
+    numbers take all of their room, and rounded to eight bits a quarter of it.
 
     >>> packed_size(torch.arange(64.0).repeat(64, 1)) < 64 * 64 // 16
     True
@@ -33,7 +58,11 @@ def packed_size(values: Tensor) -> int:
     content = values.detach().cpu()
     content = content.float() if content.is_floating_point() else content
     columns = content.flatten(0, -2).T if content.ndim > 1 else content
-    sizes = [len(zlib.compress(order.contiguous().numpy().tobytes(), 9)) for order in (content, columns)]
+    orders = [content, columns]
+    if not content.is_floating_point() and content.dtype != torch.bool:  # places: their steps repeat
+        steps = [order.long().diff(dim=-1, prepend=order.long()[..., :1]) for order in orders if order.ndim]
+        orders += [*steps, *(step.flatten(0, -2).diff(dim=0) for step in steps if step.ndim > 1)]
+    sizes = [len(zlib.compress(order.contiguous().numpy().tobytes(), 9)) for order in orders]
     return -(-min(sizes) // _BYTES)
 
 

@@ -67,7 +67,7 @@ def test_a_product_under_another_name_costs_what_it_is(
     watch = OperatorWatch(upscaler, rows)
     with torch.inference_mode(), watch:
         compute(rows)
-    assert least <= watch.products + watch.by_hand <= 1.4 * least + ROWS * SIDE
+    assert least <= watch.tally.products + watch.tally.by_hand <= 1.4 * least + ROWS * SIDE
 
 
 IMAGE, KERNEL = torch.rand(2, 6, 9, 7), torch.rand(8, 3, 3, 3)  # of two groups
@@ -124,4 +124,4 @@ def test_an_operator_without_a_stated_cost_is_told() -> None:
     image = torch.rand(1, 3, 20, 20)
     with torch.inference_mode(), OperatorWatch(upscaler, image) as watch:
         torch.linalg.lstsq(image + torch.sin(image), image)
-    assert set(watch.uncountable) == {"aten::linalg_lstsq"}
+    assert set(watch.tally.uncountable) == {"aten::linalg_lstsq"}

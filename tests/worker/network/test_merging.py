@@ -28,7 +28,7 @@ def called(network: nn.Module) -> list[object]:
     [
         *NAMES,
         *("merge", "merge_branches", "mergeBN", "fuse_convs", "fuseConv", "_fuse", "collapse"),
-        *("reparam", "reparametrize", "re_parameterize", "Reparameterize"),
+        *("reparam", "reparam_all", "re_parameterize", "Reparameterize"),
         *(
             "switchToDeploy",
             "convert_to_deploy",

@@ -1,0 +1,181 @@
+"""A plain upper bound of the constants that an SR image depends on: all that lies in memory. Worker only.
+
+What operators are seen to read may be called an index, a statistic or something that came from the image. So
+all tensors and arrays of the process count that torch and this program did not bring, unless their values
+follow from structure, or they change nothing when their values are put into another order.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ntire_bench.worker.costs.by_value import factors_of
+from ntire_bench.worker.costs.declared import Declared
+from ntire_bench.worker.costs.influence import changes_output, rounded, shuffled
+from ntire_bench.worker.costs.origin import has_storage, real
+from ntire_bench.worker.costs.structure import FEWEST, free_values
+from ntire_bench.worker.network.upscaler import Upscaler
+
+__all__ = ["begin", "undeclared_constants", "wide_parameters"]
+
+_LEAST = 1000  # values; fewer are means, small filters and the like
+_MOST_TRIED = 32  # tables that are looked at one by one
+_HALF_LEVEL = 0.5 / 255  # of the range
+_MAPS = Path("/proc/self/maps")
+
+
+def undeclared_constants(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> int:
+    """Return how many values in memory change the SR image, and are neither parameters nor structure.
+
+    Args:
+        upscaler: The loaded network.
+        image: Float 1CHW in [0, data_range]; small, as it is run once for each table.
+        statistics: Where the storages begin that are running statistics of norms and nothing else.
+
+    Returns:
+        Values of 32 bits; 0 where there are at most a thousand.
+    """
+    tables = _tables(upscaler, image, statistics)
+    if sum(map(_values, map(_whole, tables))) <= _LEAST:
+        return 0
+    left = [(_whole(tensor), _free(tensor)) for tensor in tables]
+    left = sorted(((table, values) for table, values in left if values), key=lambda one: -one[1])
+    if sum(values for _, values in left) <= _LEAST:
+        return 0
+    writable = _writable()
+    left = [one for one in left if _lies_in(one[0], writable)]
+    large = [one for one in left if one[1] > FEWEST][:_MOST_TRIED]
+    rest = left[len(large) :]
+    if not left or not changes_output(upscaler, image, [shuffled(table) for table, _ in left]):
+        return 0
+    found = sum(values for table, values in large if changes_output(upscaler, image, [shuffled(table)]))
+    if rest and changes_output(upscaler, image, [shuffled(table) for table, _ in rest]):
+        found += sum(values for _, values in rest)
+    return found if found > _LEAST else 0
+
+
+def wide_parameters(upscaler: Upscaler, image: Tensor) -> int:
+    """Return how many values parameters hold beyond their elements: complex ones, and those of 64 bits.
+
+    A floating point number of 64 bits counts twice where its last digits are more than digits: where the SR
+    image is another one without them.
+    """
+    known = dict(upscaler.network.named_parameters())
+    parameters = [parameter for parameter in known.values() if has_storage(parameter)]
+    wide = sum(max(0, _values(parameter) - parameter.numel()) for parameter in parameters)
+    doubles = [one for one in parameters if one.dtype in (torch.float64, torch.complex128)]
+    level = _HALF_LEVEL * upscaler.data_range
+    if doubles and changes_output(upscaler, image, [rounded(one) for one in doubles], least=level):
+        wide += sum(one.numel() * (2 if one.is_complex() else 1) for one in doubles)
+    return wide
+
+
+def begin() -> None:
+    """Note that what there is now is torch's and this program's: a submission is about to be loaded."""
+    gc.freeze()
+
+
+def _tables(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> list[Tensor]:
+    """Return tensors in whose storages constants may lie, one for each storage."""
+    declared = Declared(upscaler.network)
+    own = {0, *map(_start, (image, *factors_of(upscaler.network).samples()))}
+    found: dict[int, Tensor] = {}
+    for tensor in _tensors():
+        start = _start(tensor)
+        if start not in own and start not in statistics and declared.region_of(tensor) is None:
+            before = found.get(start)
+            if before is None or (before.numel(), before.ndim) < (tensor.numel(), tensor.ndim):
+                found[start] = tensor  # the one that shows the most of it, as it is used
+    return [tensor for tensor in found.values() if tensor.untyped_storage().nbytes()]
+
+
+def _start(tensor: Tensor) -> int:
+    """Return where a tensor's storage begins; 0 for one without memory, as there are for tracing."""
+    try:
+        return tensor.untyped_storage().data_ptr() if has_storage(tensor) else 0
+    except (RuntimeError, NotImplementedError):
+        return 0
+
+
+def _tensors() -> Iterator[Tensor]:
+    """Yield the dense tensors that were made since `begin`, and arrays as tensors."""
+    objects = gc.get_objects()
+    for one in objects:
+        if issubclass(type(one), Tensor):
+            yield one
+    for one in gc.get_referents(*objects):
+        if type(one) is np.ndarray and one.dtype.kind in "fiucb" and one.size and one.dtype.isnative:
+            shown = _shown(one)
+            if shown is not None:
+                yield shown
+        elif type(one) is bytearray and len(one) >= FEWEST:
+            yield torch.frombuffer(one, dtype=torch.uint8)
+
+
+def _shown(array: np.ndarray) -> Tensor | None:
+    """Return the memory of an array as a tensor; None where torch has no such numbers."""
+    if not array.flags.writeable or any(step < 0 for step in array.strides):
+        return None
+    try:
+        return torch.from_numpy(array)
+    except TypeError:
+        return None
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """Return all that lies in a tensor's storage, as numbers of its type."""
+    plain = torch.empty(0, dtype=tensor.dtype, device=tensor.device) if not tensor.is_quantized else None
+    storage = tensor.untyped_storage()
+    if plain is None:  # as the whole numbers that they are
+        plain = torch.empty(0, dtype=torch.int8, device=tensor.device)
+    return plain.set_(storage, 0, (storage.nbytes() // plain.element_size(),), (1,))
+
+
+def _values(tensor: Tensor) -> int:
+    """Return how many values of 32 bits a tensor holds; smaller ones count by their bits.
+
+    >>> [_values(torch.zeros(8, dtype=type)) for type in (torch.uint8, torch.float32, torch.complex64)]
+    [2, 8, 16]
+    >>> _values(torch.tensor([1, 2])), _values(torch.tensor([1, 2**40]))
+    (2, 4)
+    """
+    if tensor.dtype == torch.int64:
+        high = tensor.detach() >> 31
+        return tensor.numel() * (2 if bool(((high != 0) & (high != -1)).any()) else 1)
+    if tensor.is_complex():
+        return 2 * tensor.numel()
+    return tensor.numel() if tensor.element_size() > 4 else tensor.numel() * tensor.element_size() // 4
+
+
+def _free(tensor: Tensor) -> int:
+    """Return how many values of a tensor's storage do not follow from structure."""
+    whole = _whole(tensor)
+    values = _values(whole)
+    if values <= FEWEST:
+        return values
+    if tensor.numel() == whole.numel() and tensor.ndim > 1 and not tensor.is_quantized:
+        values = min(values, free_values([real(tensor)]))  # rows and columns may follow a rule
+    return min(values, free_values([real(whole)])) if values else 0
+
+
+def _writable() -> list[tuple[int, int]]:
+    """Return the ranges of this process's memory that can be written."""
+    ranges = []
+    for line in _MAPS.read_text().splitlines():
+        span, rights = line.split(maxsplit=2)[:2]
+        if "w" in rights:
+            begin, _, end = span.partition("-")
+            ranges.append((int(begin, 16), int(end, 16)))
+    return ranges
+
+
+def _lies_in(table: Tensor, ranges: list[tuple[int, int]]) -> bool:
+    """Return whether a table can be written; a device's memory can."""
+    place = table.data_ptr()
+    return table.device.type != "cpu" or any(begin <= place < end for begin, end in ranges)
