@@ -32,6 +32,7 @@ _NOT_BELIEVED = (
     "other programs kept the machine busy; run it again when the machine is idle"
 )
 _NOTES = (
+    "counted-on-twin",
     "launch-bound",
     "runtime-per-flop",
 )  # findings that are no fault and that a reader of the table must know all the same

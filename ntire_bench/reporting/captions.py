@@ -228,7 +228,11 @@ def _not_countable(board: Board, *, brief: bool) -> Iterator[str]:
     teams = [row.entry for row in board.rows if row.status == "not countable"]
     if teams:
         names = [f"{display_name(entry)} ({few(entry.uncountable)})" for entry in teams]
-        how = " No cost is stated for these operators; state one, and run the team again."
+        lacking = [entry for entry in teams if entry.lacks_twin]
+        how = " No cost is stated for these operators; state one, and run the team again." * (
+            lacking != teams
+        )
+        how += " A kernel of a team's own is counted on its twin, which it must declare." * bool(lacking)
         yield f"No rank, FLOPs not known: {', '.join(names)}.{'' if brief else how}"
 
 
