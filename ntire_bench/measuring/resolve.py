@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from ntire_bench.audit.auditor import audit
 from ntire_bench.audit.literals import numbers_in, with_numbers
 from ntire_bench.audit.witness import agreement_of, disagreement, with_agreement
+from ntire_bench.errors import SubmissionError
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
@@ -21,7 +23,7 @@ from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import few, one_line
 
-__all__ = ["compare_elsewhere", "count", "describe", "file_sha256", "load", "recount"]
+__all__ = ["compare_elsewhere", "count", "describe", "file_sha256", "load", "numbers_written", "recount"]
 
 
 _MOST_NAMED = 3
@@ -116,12 +118,24 @@ def count(
             has_loop=side.submission.branch is not None,
             is_timed=is_timed,
         )
-        numbers = numbers_in(files.parse(side.submission.file))
-        costs, more = with_numbers(costs, numbers)
+        costs, more = with_numbers(costs, numbers_written(side.submission))
         for finding in (*findings, *more):
             side.note(finding)
     side.complexity = costs
     return costs
+
+
+def numbers_written(submission: Submission) -> int:
+    """Return how many numbers are written into the code of a submission: all files of a package."""
+    if submission.package is None:
+        return numbers_in(files.parse(submission.file))
+    total = 0
+    for name, path in package_files.files_of(submission.package).items():
+        if name.endswith(".py"):
+            # What is no Python cannot be imported either; if the network needs it, loading says so.
+            with contextlib.suppress(SubmissionError):
+                total += numbers_in(files.parse(path))
+    return total
 
 
 def compare_elsewhere(side: Side, run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]) -> None:
