@@ -189,9 +189,9 @@ def check(
     rules = protocols.load(protocol or protocols.DEFAULT_PROTOCOL)
     return workflow.check(
         submission,
-        sample.probe_lr(),
+        sample.probe_lr(rules.scale, rules.noise),
         rules,
-        truth=sample.probe_hr(),
+        truth=sample.probe_hr(rules.scale),
         device=device,
         isolation=isolation,
         allow_pickle=allow_pickle,
@@ -284,26 +284,36 @@ def render(
 
 
 def prepare(
-    hr_dir: PathLike, lr_dir: PathLike | None = None, *, scale: int = 4, replace: bool = False
+    hr_dir: PathLike,
+    lr_dir: PathLike | None = None,
+    *,
+    scale: int = 4,
+    replace: bool = False,
+    noise: float | None = None,
+    seed: int = 0,
 ) -> list[Path]:
     """Make the LR image of every HR PNG of a folder, as the challenge did with MATLAB's bicubic reduction.
 
     Args:
         hr_dir: Folder of 8-bit RGB PNG images.
-        lr_dir: Folder to write to; None for NAME_LR beside NAME_HR.
-        scale: 2, 3 or 4.
+        lr_dir: Folder to write to; None for NAME_LR beside NAME_HR, or NAME_noise50 with noise of 50.
+        scale: 2, 3 or 4; without effect with noise, which keeps the size.
         replace: Whether other LR images that are there may be replaced.
+        noise: Standard deviation of white Gaussian noise to add [8-bit levels]; None scales down instead.
+        seed: Of the noise.
 
     Returns:
-        The LR files, NAMEx4.png for NAME.png.
+        The LR files, NAMEx4.png for NAME.png, or NAME.png with noise.
 
     Raises:
         DatasetError: An image is not fit, or a file cannot be written; nothing is written then.
     """
     from ntire_bench.data import prepare as lr_images
 
-    target = lr_images.folder_beside(Path(hr_dir)) if lr_dir is None else Path(lr_dir)
-    return lr_images.prepare(Path(hr_dir), target, scale, replace=replace)
+    target = lr_images.folder_beside(Path(hr_dir), noise) if lr_dir is None else Path(lr_dir)
+    return lr_images.prepare(
+        Path(hr_dir), target, scale if noise is None else 1, replace=replace, noise=noise, seed=seed
+    )
 
 
 def psnr(
@@ -386,22 +396,25 @@ def _find(
 ) -> tuple[Catalogue, Submission]:
     """Return the submissions beside a model, and the model itself."""
     from ntire_bench.submissions import models_folder
+    from ntire_bench.submissions.submission import PACKAGE_FILE
 
     word = str(model)
     is_word = isinstance(model, (int, str)) and os.sep not in word and not word.endswith(".py")
     file = None if is_word else Path(model)  # type: ignore[arg-type]
+    if file is not None and file.name == PACKAGE_FILE:
+        file = file.parent
     folder = Path(models) if file is None else file.parent
     zoo = folder.parent / "model_zoo" if model_zoo is None else Path(model_zoo)
     catalogue = models_folder.find(folder, zoo)
     if file is None:
         return catalogue, catalogue.get(catalogue.id_of(word))
-    files = {item.file.name: id_ for id_, item in catalogue.submissions.items()}
-    files |= {item.file.name: id_ for id_, item in catalogue.problems.items()}
+    paths = {id_: item.file for id_, item in catalogue.entries.items()}
+    files = {(path.parent if path.name == PACKAGE_FILE else path).name: id_ for id_, path in paths.items()}
     if file.name in files:
         return catalogue, catalogue.get(files[file.name])
     raise UsageError(
         "this is no model file of a submission" if file.exists() else "there is no such model file",
         file=file,
-        expected="a file named teamNN_Name.py",
+        expected="a file named teamNN_Name.py, or a package teamNN_Name",
         remedy="rename it, or correct the path",
     )

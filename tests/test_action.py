@@ -103,6 +103,37 @@ def test_every_variable_of_a_step_is_set_and_every_input_is_used(action, root) -
         )
 
 
+def test_every_step_is_a_program_that_bash_reads(action) -> None:
+    for one in action["runs"]["steps"]:
+        if "run" in one:
+            read = subprocess.run(["bash", "-n"], input=one["run"], capture_output=True, text=True)
+            assert read.returncode == 0 and read.stderr == "", one["name"]
+
+
+def test_the_cache_is_kept_before_a_submission_runs_and_whatever_the_gate_says(action) -> None:
+    names = [one.get("name") for one in action["runs"]["steps"]]
+    keep = step(action, "Keep the environment in the cache")
+    assert names.index("Keep the environment in the cache") < names.index("Judge what changed")
+    assert keep["with"]["path"] == step(action, "Look for the environment in the cache")["with"]["path"]
+
+
+def test_another_system_is_told_before_anything_is_installed(action, root, tmp_path) -> None:
+    first = action["runs"]["steps"][0]
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", first["run"]],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PLACE": str(tmp_path / "p"),
+            "ACTION": str(root),
+            "RUNNER_OS": "macOS",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and done.stdout.startswith("::error::") and "macOS" in done.stdout
+    assert not (tmp_path / "p").exists()
+
+
 def test_the_workflow_of_this_repository_uses_the_action(action, root) -> None:
     workflow = yaml.safe_load((root / ".github/workflows/psnr-gate.yml").read_text(encoding="utf-8"))
     (job,) = workflow["jobs"].values()
@@ -118,6 +149,7 @@ def test_the_environment_is_cached_by_the_pinned_versions(action, root, tmp_path
         ["bash", "-e", "-o", "pipefail", "-c", place["run"]],
         env={
             "PATH": "/usr/bin:/bin",
+            "RUNNER_OS": "Linux",
             "PLACE": str(tmp_path / "p"),
             "ACTION": str(root),
             "GITHUB_OUTPUT": str(output),

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,6 +101,17 @@ def test_by_id_and_by_path_is_the_same_submission(place):
     # 3 x 48 weights of a 3x3 convolution and 48 biases are what the toy has, if it is not told otherwise.
     counted = sum(int(np.prod(value.shape)) for value in toys.state_dict().values())
     assert by_id.complexity.params == counted
+
+
+@pytest.mark.parametrize(
+    "word", ["models/team08_Pack", "models/team08_Pack/__init__.py", "Pack", "team08", 8]
+)
+def test_a_package_is_found_by_its_folder_and_by_its_first_file(place, word):
+    (place / "models/team08_Pack").mkdir()
+    (place / "models/team08_Pack/__init__.py").write_text('SUBMISSION = {"checkpoint": None}\n')
+    for wanted in {word, Path(word) if "/" in str(word) else word}:
+        _, found = api._find(wanted, "models", None)
+        assert found.label == "08_Pack"
 
 
 def test_what_is_wrong_is_one_plain_message(place):

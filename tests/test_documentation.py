@@ -79,6 +79,37 @@ def test_what_the_program_does_not_take_is_noticed(line: str) -> None:
         parsed(line)
 
 
+INLINE = [
+    pytest.param(" ".join(line.split()), id=f"{page.relative_to(ROOT)}: {' '.join(line.split())}")
+    for page in PAGES
+    for line in re.findall(r"`(ntire-bench [^`]+)`", _BLOCK.sub("", page.read_text(encoding="utf-8")))
+    if not re.search(r"\b[A-Z]{2,}\b", line)  # a word that stands for another
+]
+
+
+@pytest.mark.parametrize("line", INLINE)
+def test_a_command_within_a_sentence_is_taken(line: str) -> None:
+    parsed(line)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are called in addresses, on GitHub and in the site alike."""
+    headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    plain = [re.sub(r"[^\w\s-]", "", heading.lower()) for heading in headings]
+    return {re.sub(r"\s", "-", text.strip()) for text in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_something(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", _BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
 def test_there_are_lines_on_the_pages_for_each_reader() -> None:
     for name in ("participant", "organizer", "engineer"):
         assert list(blocks(ROOT / "docs" / f"{name}.md"))

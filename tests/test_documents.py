@@ -33,7 +33,7 @@ def documents(root: Path, readme: str) -> str:
 def test_every_command_is_in_the_table_of_commands_and_no_other(root: Path, readme: str) -> None:
     table = (root / "docs" / "commands.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `ntire-bench ([a-z]+)", table, flags=re.MULTILINE))
-    named = rows | set(re.findall(r"`(reference|zoo) [a-z]+", table))
+    named = rows | set(re.findall(r"`(data|reference|zoo) [a-z]+", table))
     assert named == set(main.commands)
     assert set(re.findall(r"ntire-bench ([a-z]+)", readme)) <= named
 
@@ -42,19 +42,24 @@ def test_every_option_in_the_documents_exists(root: Path, readme: str) -> None:
     readme += (root / "docs" / "commands.md").read_text(encoding="utf-8")
     runner = CliRunner()
     known = {"--help"}
-    for words in [[name] for name in main.commands] + [["zoo", "pull"], ["zoo", "list"]]:
+    for words in [[name] for name in main.commands] + [
+        ["zoo", "pull"],
+        ["zoo", "list"],
+        ["data", "manifest"],
+    ]:
         known |= set(re.findall(r"--[a-z-]+", runner.invoke(main, [*words, "--help"]).output))
     used = {option.replace("_", "-") for option in re.findall(r"`[^`]*?(--[a-z][a-z_-]+)", readme)}
     assert used <= known, used - known
 
 
 def test_protocols_in_the_documents_exist(documents: str) -> None:
-    assert set(re.findall(r"`(ntire20\d\d|sample|demo)`", documents)) == set(protocol.available())
+    assert set(re.findall(r"`(ntire20\d\d|sample|demo|dn50)`", documents)) == set(protocol.available())
 
 
-def test_the_row_in_the_readme_has_the_costs_of_the_baseline(readme: str) -> None:
+def test_the_table_of_the_demo_has_the_costs_of_the_baseline(root: Path) -> None:
     # 317,218 parameters and 19,674,859,520 FLOPs are test_model_rlfn's, against the released network.
-    (row,) = [line for line in readme.splitlines() if line.startswith(" 00_RLFN (baseline)")]
+    shown = (root / "docs" / "index.md").read_text(encoding="utf-8")
+    (row,) = [line for line in shown.splitlines() if line.startswith(" 00_RLFN (baseline)")]
     assert row.split()[7:10] == ["1.000", "0.317", "19.67"]  # after its ratio to itself
     assert row.count("7.39") == 4
 

@@ -88,6 +88,25 @@ def test_averaged_weights_are_taken_and_never_the_raw_ones_beside_them(load, dec
     assert {"state_key", "prefix"} & told(loaded).keys()
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "taken", "other"),
+    [
+        ([AVERAGED, RAW], "0", "1"),
+        ({"model": AVERAGED, "best": RAW}, "model", "best"),
+        ({"student": AVERAGED, "teacher": RAW}, "student", "teacher"),
+    ],
+    ids=["list", "best", "teacher"],
+)
+def test_weights_that_fit_as_well_are_named(load, checkpoint, taken, other):
+    (finding,) = load(toy(head=ONE), checkpoint=checkpoint).findings
+    assert finding.code == "other-weights-fit" and finding.severity == "info"
+    assert f"at {other}: those at {taken} are taken. Declare state_key" in finding.message
+    declared = f'SUBMISSION = {{"data_range": 1, "state_key": "{taken}"}}'
+    assert not load(toy(head=declared), checkpoint=checkpoint).findings
+    if other == "best":  # the same weights twice
+        assert not load(toy(head=ONE), checkpoint={**checkpoint, other: AVERAGED}).findings
+
+
 def test_a_block_called_ema_is_no_averaged_network(load):
     body = toy(head=ONE).replace("class Toy", _ATTENTION + "class Toy", 1)
     body = body.replace("self.tail = ", "self.ema = Ema(channels)\n        self.tail = ")

@@ -6,6 +6,6 @@ Others import nothing.
 """
 
 from ntire_bench.cli.group import main
-from ntire_bench.cli.run import DefaultId
+from ntire_bench.cli.options import DefaultId
 
 __all__ = ["DefaultId", "main"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ntire_bench.cli.newest import newest_record
-from ntire_bench.cli.options import json_flag, protocol_option, results_folder
+from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json
+from ntire_bench.cli.which_record import newest_record
 from ntire_bench.errors import UsageError
 from ntire_bench.text import few, one_line, relative
 
@@ -20,20 +20,30 @@ __all__ = ["accept"]
 @click.argument("team", metavar="ID")
 @click.argument("code", metavar="CODE")
 @click.option("--because", required=True, metavar="TEXT", help="Why; boards show it.")
+@click.option("--sign", "key", type=PATH, metavar="KEY", help="Sign it with this key; see keygen.")
 @protocol_option
 @results_folder
 @json_flag
 def accept(
-    team: str, code: str, because: str, protocol_name: str | None, results: Path, as_json: bool
+    team: str,
+    code: str,
+    because: str,
+    key: Path | None,
+    protocol_name: str | None,
+    results: Path,
+    as_json: bool,
 ) -> None:
     """Accept a finding of severity reject: the team takes its rank, and the table shows why.
 
     It holds for the team's files as they were measured last. A file beside the records says so; records are
-    never rewritten, and taking that file away takes the word back.
+    never rewritten, and taking that file away takes the word back. Where boards ask for
+    signatures (`leaderboard --verify`), only a signed word counts.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.records.accepted import Accepted, rejections, save_accepted
+    from ntire_bench.records.signing import PrivateKey
 
+    sign = None if key is None else PrivateKey(key).sign
     if not because.strip():
         raise UsageError("there is no reason", remedy="say why with --because TEXT")
     newest = newest_record(results, protocol_name, team)
@@ -50,6 +60,8 @@ def accept(
         code=code, because=one_line(because), created_utc=now, files=newest.record.submission.files
     )
     path = save_accepted(word, newest.path)
+    if sign is not None:
+        sign(path)
     if as_json:
         print_json({"written": relative(path), "record": relative(newest.path), "accepted": word})
         return

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ntire_bench.cli.options import options, taken_as
+from ntire_bench.cli.options import Command, options, taken_as
 
 if TYPE_CHECKING:
     from ntire_bench.ranking.anew import Changes
 
-__all__ = ["Otherwise", "otherwise_options"]
+__all__ = ["Otherwise", "otherwise_options", "threshold_option"]
 
 _WEIGHTS = "runtime=0.8,flops=0.1,params=0.1"
 
@@ -65,6 +66,17 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, value: object) -> d
     return found
 
 
+def threshold_option(text: str) -> Callable[[Command], Command]:
+    """Return the option --threshold SPLIT=DB, as the argument `thresholds`.
+
+    Args:
+        text: Its help.
+    """
+    return click.option(
+        "--threshold", "thresholds", multiple=True, callback=_numbers, metavar="SPLIT=DB", help=text
+    )
+
+
 otherwise_options = options(
     click.option(
         "--from",
@@ -75,14 +87,7 @@ otherwise_options = options(
     click.option(
         "--weights", callback=_numbers, metavar="TEXT", help=f"Rank by other weights, such as {_WEIGHTS}."
     ),
-    click.option(
-        "--threshold",
-        "thresholds",
-        multiple=True,
-        callback=_numbers,
-        metavar="SPLIT=DB",
-        help="Rank by another threshold, such as valid=26.9.",
-    ),
+    threshold_option("Rank by another threshold, such as valid=26.9."),
     click.option(
         "--costs",
         type=click.Choice(["audited", "official"]),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from ntire_bench.cli.newest import newest_record
 from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json, write
+from ntire_bench.cli.which_record import record_path
 from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
@@ -16,8 +16,8 @@ __all__ = ["audit"]
 
 
 @click.command()
-@click.argument("team", metavar="[ID]", required=False)
-@click.option("--record", "record_file", type=PATH, help="Report on this record instead of an ID's newest.")
+@click.argument("team", metavar="[ID|FILE]", required=False)
+@click.option("--record", "record_file", type=PATH, help="Report on this record: same as FILE.")
 @click.option("--output", "-o", type=PATH, help="Markdown file to write instead of standard output.")
 @protocol_option
 @results_folder
@@ -32,7 +32,8 @@ def audit(
 ) -> None:
     """Write the whole report of one team: what was checked, on what, what was found, and the evidence.
 
-    For an organizer to send. Nothing is run for it: all of it is in the record.
+    For an organizer to send. Nothing is run for it: all of it is in the record. ID is a team (5, 05_Net,
+    Net), an earlier version of one (5~1), or the file of a record.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.rules import rules_for
@@ -43,7 +44,7 @@ def audit(
 
     if (team is None) == (record_file is None):
         raise UsageError("what is to be reported is not clear", remedy="give one of: an ID, --record FILE")
-    path = record_file if team is None else newest_record(results, protocol_name, team).path
+    path = record_file if team is None else record_path(team, results, protocol_name)
     assert path is not None
     record = store.load(path)
     rules = rules_for(record, path, protocol_name)

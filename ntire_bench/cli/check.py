@@ -25,6 +25,7 @@ from ntire_bench.errors import UsageError
 from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
+    from ntire_bench.protocols.protocol import Protocol
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.submissions.submission import Submission
     from ntire_bench.workflows import check as checking
@@ -108,10 +109,12 @@ def check(
         chosen = declare.settled(known.get(id_), given)
         return checking.check(
             chosen,
-            sample.probe_lr(),
+            sample.probe_lr(rules.scale, rules.noise),
             rules,
-            truth=sample.probe_hr(),
-            audit_lr=sample.large_lr() if strict else None,  # the sample set's own images are all small
+            truth=sample.probe_hr(rules.scale),
+            audit_lr=sample.large_lr(rules.noise)
+            if strict
+            else None,  # the sample set's own images are all small
             tell=terminal.tell,
             **vars(machine),
         )
@@ -148,7 +151,7 @@ def check(
             submission = catalogue.get(id_)
             if keep:
                 declare.refuse_if_declared(submission)
-            data = _data(images, protocol_name) if strict else None
+            data = _data(images, protocol_name, rules) if strict else None
             found = checked(catalogue, settings)
             if data is not None:
                 found = with_rehearsal(found, declare.settled(submission, settings), data)
@@ -174,14 +177,14 @@ def check(
     sys.exit(1 if rejected else 0)
 
 
-def _data(images: Images, protocol_name: str | None) -> Data:
+def _data(images: Images, protocol_name: str | None, rules: Protocol) -> Data:
     """Check the images of --data-dir, or take the sample set, and choose the rules."""
     from ntire_bench.cli import terminal
     from ntire_bench.workflows.data import choose_data
     from ntire_bench.workflows.rehearse import sample_data
 
     if images.data_dir is None:
-        return sample_data(images.split_names)
+        return sample_data(images.split_names, rules)
     with terminal.progress_bar() as progress:
         return choose_data(
             images.split_names,

@@ -79,9 +79,9 @@ def compare(
 ) -> None:
     """Compare two evaluations: costs, PSNR image by image, and which one is faster.
 
-    A and B are teams (5, 05_Net), earlier versions of one (5~1 is the version before the newest), or files of
-    records. Runtimes are compared where both were measured on the same machine, images and baseline; with
-    --run both are measured now, in turns, which tells the closest differences.
+    A and B are teams (5, 05_Net, Net), earlier versions of one (5~1 is the version before the newest), or
+    files of records. Runtimes are compared where both were measured on the same machine, images and baseline;
+    with --run both are measured now, in turns, which tells the closest differences.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.comparing import compare as beside
@@ -96,8 +96,7 @@ def compare(
             raise UsageError("--run keeps no SR images that --plot could draw", remedy=remedy)
         found = side_by_side(a, b, effort, request)
     else:
-        paths = [record_path(text, results, request.protocol_name) for text in (a, b)]
-        one, other = (successful(path) for path in paths)
+        (one, other), paths = _two(a, b, results, request.protocol_name)
         found = beside(one, other, request.channel or one.psnr_channel)
         if plot is not None:
             _draw(found, one, plot, save_dirs, request.images)
@@ -122,6 +121,39 @@ def compare(
         terminal.tell(f"{name}: {relative(path)}")
     if plot is not None:
         terminal.tell(f"written: {relative(plot)}")
+
+
+def _two(
+    a: str, b: str, results: Path, protocol_name: str | None
+) -> tuple[tuple[Record, Record], list[Path]]:
+    """Return both evaluations, and where they are stored.
+
+    Of a baseline that has no record of its own, that is what was measured beside the other one.
+
+    Raises:
+        UsageError: One of them is not there.
+    """
+    from ntire_bench.ranking.comparing import baseline_as_record
+    from ntire_bench.submissions.spelling import is_called
+
+    found: list[Path | UsageError] = []
+    for text in (a, b):
+        try:
+            found.append(record_path(text, results, protocol_name))
+        except UsageError as error:
+            found.append(error)
+    first, second = found
+    if isinstance(first, UsageError) and isinstance(second, UsageError):
+        raise first
+    if isinstance(first, Path) and isinstance(second, Path):
+        return (successful(first), successful(second)), [first, second]
+    path, missing, text = (first, second, b) if isinstance(first, Path) else (second, first, a)
+    assert isinstance(path, Path) and isinstance(missing, UsageError)
+    own = successful(path)
+    base = baseline_as_record(own)
+    if base is None or not is_called(text, base.submission):
+        raise missing
+    return ((own, base) if path is first else (base, own)), [path, path]
 
 
 def _draw(found: Comparison, record: Record, plot: Path, save_dirs: tuple[Path, ...], images: Images) -> None:
@@ -205,9 +237,10 @@ def show(
 ) -> None:
     """Show the images of a stored evaluation one by one: PSNR, SSIM, runtime, and the baseline's beside them.
 
-    ID is a team (5, 05_Net), an earlier version of one (5~1), or the file of a record.
+    ID is a team (5, 05_Net, Net), an earlier version of one (5~1), or the file of a record.
     """
     from ntire_bench.cli import terminal, wording
+    from ntire_bench.records import operational
     from ntire_bench.records.version_1 import with_plain_runtimes
     from ntire_bench.reporting.images_text import ordered, rows_of, table_of
 
@@ -224,10 +257,10 @@ def show(
             }
         )
         return
-    terminal.show(table_of(record, rows))
+    terminal.show(table_of(record, rows, terminal.out().width))
     for line in (
         wording.record_line(record),
-        *(f"{f.severity}: [{f.code}] {f.message}" for f in record.findings),
+        *map(operational.told, record.findings),
     ):
         terminal.show(line)
     terminal.tell(f"record: {relative(path)}")

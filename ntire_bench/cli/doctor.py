@@ -136,7 +136,8 @@ def _run(effort: Effort, request: Request, results: Path, found: list[Estimate])
 def _problem(name: str, error: NtireBenchError) -> Part:
     from ntire_bench.workflows.doctor import Part
 
-    what = type(error)(error.what, file=error.file, expected=error.expected, found=error.found)
+    # Not of the error's own class: that of many problems with images takes other arguments.
+    what = NtireBenchError(error.what, file=error.file, expected=error.expected, found=error.found)
     return Part(name=name, state="problem", found=(str(what).rstrip("."),), remedy=error.remedy or "")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ntire_bench import interruption
+from ntire_bench.cli.anew import threshold_option
 from ntire_bench.cli.evaluation import Request, taken_as_request
 from ntire_bench.cli.gate_runs import Wanted, changed_ids, judge_fresh, judge_record
 from ntire_bench.cli.interrupted import interruptible
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gate"]
 
+_LEAST_ROUNDS = 2  # that have an interval
 _limits = options(
     click.option(
         "--max-params-growth", "params", type=SHARE, help="Most growth of the parameters, such as 2%."
@@ -65,6 +67,7 @@ _limits = options(
 )
 @click.option("--against", metavar="BASE", help="Compare IDs with their versions in this branch or commit.")
 @_limits
+@threshold_option("Judge by another threshold, such as valid=26.9.")
 @click.option(
     "--rounds",
     type=click.IntRange(1),
@@ -95,6 +98,7 @@ def gate(
     changed: str | None,
     against: str | None,
     limits: Limits,
+    thresholds: dict[str, float],
     rounds: int,
     junit: Path | None,
     results: Path | None,
@@ -118,8 +122,13 @@ def gate(
     if [bool(teams), record_file is not None, changed is not None].count(True) != 1:
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
-    base = changed or against
     _refuse_contradictions(record_file, changed, against, limits, request, results, save_dir)
+    if limits.runtime is not None and rounds < _LEAST_ROUNDS:
+        raise UsageError(
+            "one round gives no interval of the runtime, and its limit could not be decided",
+            found=f"--rounds {rounds} and --max-runtime-growth",
+            remedy=f"give --rounds {_LEAST_ROUNDS} or more, or leave --max-runtime-growth out",
+        )
     strays: list[str] = []
     judged: list[Judged] = []
 
@@ -127,9 +136,11 @@ def gate(
         return {"gates": [item.document() for item in judged], "strays": strays}
 
     if record_file is not None:
-        judged.append(judge_record(record_file, request))
+        judged.append(judge_record(record_file, request, thresholds))
     else:
         see_that_it_can_measure()
+        from ntire_bench.submissions.changed import base_commit
+
         # What changed in a checkout is asked of that checkout: no examples stand in for its folders.
         catalogue = open_catalogue(request.sources, examples=changed is None)
         wanted = list(dict.fromkeys(map(catalogue.id_of, teams)))
@@ -137,11 +148,13 @@ def gate(
             wanted, strays = changed_ids(changed, catalogue, request.sources)
             if not wanted:
                 terminal.tell("No submission changed.")
+        base = changed if changed is not None else against
         task = Wanted(
             catalogue=catalogue,
             ids=wanted,
-            base=base,
+            base=None if base is None else base_commit(base, request.sources.models),
             limits=limits,
+            thresholds=thresholds,
             rounds=rounds,
             baseline_too=changed is None,
             results=results,
@@ -213,7 +226,8 @@ def _report(judged: list[Judged], strays: list[str], junit: Path | None) -> None
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     for command in gate_reports.github_commands(judged, strays):
-        terminal.tell(command)  # standard output may be a JSON document; both are read
+        # Standard output may be a JSON document; both are read. A line of its own, however wide a console is.
+        click.echo(command, err=True)
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if page:
         try:

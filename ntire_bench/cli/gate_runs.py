@@ -6,7 +6,7 @@ import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +42,9 @@ class Wanted:
     Attributes:
         catalogue: What there is.
         ids: What to judge.
-        base: Branch, tag or commit whose version each is compared with; None compares with nothing.
+        base: Commit whose version each is compared with; None compares with nothing.
         limits: How much a change may cost.
+        thresholds: By split [dB], in place of the rules' own.
         rounds: Of the comparison.
         baseline_too: Whether a baseline that the thresholds follow is judged as any other; else it is left to
             a person.
@@ -56,6 +57,7 @@ class Wanted:
     ids: Sequence[int]
     base: str | None
     limits: Limits
+    thresholds: Mapping[str, float]
     rounds: int
     baseline_too: bool
     results: Path | None
@@ -63,8 +65,15 @@ class Wanted:
     save_dir: Path | None
 
 
-def judge_record(file: Path, request: Request) -> Judged:
-    """Judge a stored record, with what an organizer has accepted beside it."""
+def judge_record(file: Path, request: Request, thresholds: Mapping[str, float]) -> Judged:
+    """Judge a stored record, with what an organizer has accepted beside it.
+
+    Args:
+        file: The record.
+        request: What the user asks for.
+        thresholds: By split [dB], in place of the rules' own.
+    """
+    from ntire_bench.ranking.anew import changes_of
     from ntire_bench.ranking.gate import gate as judge
     from ntire_bench.ranking.rules import rules_for
     from ntire_bench.records import store
@@ -72,6 +81,7 @@ def judge_record(file: Path, request: Request) -> Judged:
 
     record = store.load(file)
     rules = rules_for(record, file, request.protocol_name)
+    rules = changes_of(None, thresholds).applied_to(rules)
     answer = judge(record, rules, request.channel or record.psnr_channel, _accepted_in(file.parent))
     return Judged(answer=answer, file=record.submission.file, seconds=0.0, record=relative(file))
 
@@ -114,6 +124,7 @@ def judge_fresh(wanted: Wanted, sources: Sources, request: Request) -> Iterator[
         request: What the user asks for.
     """
     from ntire_bench.cli import terminal
+    from ntire_bench.ranking.anew import changes_of
     from ntire_bench.ranking.gate import gate as judge
     from ntire_bench.ranking.gate import not_judged
     from ntire_bench.records import store
@@ -127,7 +138,7 @@ def judge_fresh(wanted: Wanted, sources: Sources, request: Request) -> Iterator[
         if folder is not None:
             store.check_writable(folder)
     data, options = images_and_options(request, _ONE_ROUND, save_dir=wanted.save_dir)
-    rules, channel = data.protocol, options.psnr_channel
+    rules, channel = changes_of(None, wanted.thresholds).applied_to(data.protocol), options.psnr_channel
     catalogue = without_namesakes(wanted.catalogue, rules.baseline.name)
     baseline = _baseline(catalogue, rules)
     with terminal.progress_bars() as progress:
@@ -140,7 +151,9 @@ def judge_fresh(wanted: Wanted, sources: Sources, request: Request) -> Iterator[
                 answer = not_judged(entry.label, rules, channel, reason)
             else:
                 try:
-                    record = evaluate(entry, baseline or entry, data.splits, rules, options, progress())
+                    record = evaluate(
+                        entry, baseline or entry, data.splits, data.protocol, options, progress()
+                    )
                 except SubmissionError as error:  # its files cannot be read
                     answer = not_judged(entry.label, rules, channel, str(error))
                 else:
@@ -168,13 +181,12 @@ def _growth(
     """Evaluate a submission beside the version that it changes, and compare both."""
     from ntire_bench.estimating.stopping import StopRule
     from ntire_bench.ranking.growth import growth_of, not_compared
-    from ntire_bench.submissions.base_version import base_commit, version_in
+    from ntire_bench.submissions.base_version import version_in
     from ntire_bench.workflows.evaluate import evaluate
 
     assert wanted.base is not None
     channel = options.psnr_channel
-    commit = base_commit(wanted.base, sources.models)
-    name = commit[:12]
+    commit, name = wanted.base, wanted.base[:12]
     undecided = ("there is nothing to compare with",) if wanted.limits.any else ()
     with tempfile.TemporaryDirectory(prefix="ntire_bench_base_") as folder:
         try:
@@ -214,5 +226,5 @@ def _baseline(catalogue: Catalogue, rules: Protocol) -> Submission | None:
         return baseline
     if catalogue.baseline_choice is not None or catalogue.baseline_folder is not None:
         choose(catalogue, rules.baseline.name)  # a wrong option is an error all the same
-        terminal.tell(f"The thresholds of {rules.name} are absolute: no baseline is run.")
+        terminal.tell(f"No threshold of {rules.name} follows a baseline: none is run.")
     return None

@@ -1,4 +1,4 @@
-"""The command `ntire-bench` with all its subcommands. They import what is heavy only when they run."""
+"""The command `ntire-bench`. Subcommands are imported when asked for, what is heavy when they run."""
 
 from __future__ import annotations
 
@@ -9,25 +9,9 @@ from typing import Any
 import click
 
 from ntire_bench import __version__, interruption
-from ntire_bench.cli.accept import accept
-from ntire_bench.cli.audit import audit
-from ntire_bench.cli.check import check
-from ntire_bench.cli.compare import compare, show
-from ntire_bench.cli.doctor import doctor
-from ntire_bench.cli.gate import gate
-from ntire_bench.cli.import_ import import_
-from ntire_bench.cli.intake import intake
+from ntire_bench.cli.commands import SECTIONS, Commands
 from ntire_bench.cli.interrupted import leave
-from ntire_bench.cli.keygen import keygen
-from ntire_bench.cli.leaderboard import leaderboard
-from ntire_bench.cli.listing import list_, prepare
-from ntire_bench.cli.new import new
 from ntire_bench.cli.output import tell_error
-from ntire_bench.cli.pack import factsheet, pack
-from ntire_bench.cli.reference import reference
-from ntire_bench.cli.run import run
-from ntire_bench.cli.stability import stability
-from ntire_bench.cli.weights import fuse, zoo
 from ntire_bench.errors import NtireBenchError, UsageError
 
 __all__ = ["main"]
@@ -58,6 +42,13 @@ class _Group(click.Group):
         ctx.meta[_JSON_WANTED] = "--json" in args
         _write_unicode()
         return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what there is to do, by who does it; nothing is imported for that."""
+        width = max(map(len, self.commands))
+        for title, places in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), place.about) for name, place in places.items()])
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
         """Run as a program does that was started with this function, not with `__main__`."""
@@ -93,7 +84,9 @@ class _Group(click.Group):
 
 
 @click.group(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashes}
+    cls=_Group,
+    commands=Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _dashes},
 )
 @click.version_option(__version__, prog_name="ntire-bench")
 def main() -> None:
@@ -102,26 +95,3 @@ def main() -> None:
     Put models/team05_NAME.py and its checkpoint model_zoo/team05_NAME.pth beside each other, then:
     ntire-bench check 5, ntire-bench run 5, ntire-bench leaderboard.
     """
-
-
-main.add_command(list_)
-main.add_command(leaderboard)
-main.add_command(prepare)
-main.add_command(new)
-main.add_command(doctor)
-main.add_command(check)
-main.add_command(run)
-main.add_command(show)
-main.add_command(compare)
-main.add_command(stability)
-main.add_command(accept)
-main.add_command(audit)
-main.add_command(keygen)
-main.add_command(gate)
-main.add_command(import_)
-main.add_command(reference)
-main.add_command(fuse)
-main.add_command(factsheet)
-main.add_command(pack)
-main.add_command(intake)
-main.add_command(zoo)

@@ -72,7 +72,9 @@ def intake(
         from ntire_bench.data import sample
         from ntire_bench.workflows.check import check
 
-        return check(submission, sample.probe_lr(), rules, tell=terminal.tell, **vars(machine))
+        return check(
+            submission, sample.probe_lr(rules.scale, rules.noise), rules, tell=terminal.tell, **vars(machine)
+        )
 
     with interruptible(
         lambda: f"{len(documents)} of {len(items)} taken in or refused.",
@@ -131,6 +133,7 @@ def _document(taken: Taken, page: Path) -> dict[str, Any]:
 def _show(taken: Taken, page: Path) -> None:
     """Print what became of an item, and where the sheet for its team is."""
     from ntire_bench.cli import terminal
+    from ntire_bench.records.operational import told
 
     style = None if taken.outcome in ("taken in", "there already") else "red"
     head = f"{taken.outcome}: {one_line(taken.item.name)}"
@@ -139,7 +142,8 @@ def _show(taken: Taken, page: Path) -> None:
         terminal.show(f"  {one_line(str(taken.reason))}")
     for finding in () if taken.check is None else taken.check.findings:
         if finding.severity != "info":
-            terminal.show(f"  {finding.severity}: [{finding.code}] {one_line(finding.message)}")
+            terminal.show(f"  {one_line(told(finding))}")
     if taken.left:
-        terminal.show(f"  not kept: {len(taken.left)} other files, which {relative(page)} names")
+        count = len(taken.left)
+        terminal.show(f"  not kept: {count} other file{'s' * (count != 1)}, named in {relative(page)}")
     terminal.tell(f"  {relative(page)}")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ntire_bench.cli.among import among_of, show_among
 from ntire_bench.cli.anew import Otherwise, otherwise_options
+from ntire_bench.cli.many import no_collection
 from ntire_bench.cli.options import (
     PATH,
     channel_option,
@@ -18,14 +20,16 @@ from ntire_bench.cli.options import (
     references_folder,
     results_folder,
 )
-from ntire_bench.cli.output import print_json, show_board, stored_board, write
+from ntire_bench.cli.output import print_json, put, show_board, stored_board, write
 from ntire_bench.cli.site import Comparison, comparison_options, refuse_comparison, write_site
+from ntire_bench.cli.which_record import team_of_records
 from ntire_bench.errors import UsageError
-from ntire_bench.text import relative
+from ntire_bench.text import few, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.ranking.board import Board
+    from ntire_bench.reporting.among import Among
     from ntire_bench.reporting.render import Format
 
 __all__ = ["leaderboard"]
@@ -68,7 +72,7 @@ __all__ = ["leaderboard"]
     metavar="KEY",
     help="Rank only records that are signed with this public key.",
 )
-@click.option("--team", type=click.IntRange(0), metavar="ID", help="With codabench: whose scores.")
+@click.option("--team", metavar="ID", help="With codabench: whose scores.")
 @click.option("--notes", is_flag=True, help="With md and latex: all notes too, not only what a paper needs.")
 @click.option(
     "--output",
@@ -78,6 +82,7 @@ __all__ = ["leaderboard"]
 )
 @comparison_options
 @json_flag
+@no_collection()
 def leaderboard(
     results: Path,
     protocol_name: str | None,
@@ -89,7 +94,7 @@ def leaderboard(
     device: str | None,
     otherwise: Otherwise,
     key: Path | None,
-    team: int | None,
+    team: str | None,
     notes: bool,
     output: Path | None,
     comparison: Comparison,
@@ -103,10 +108,15 @@ def leaderboard(
     """
     if team is not None and (fmt != "codabench" or reference or among):
         raise UsageError("--team goes with records and --format codabench", remedy="leave one of them out")
+    if reference and among:
+        remedy = "leave one of them out: --reference shows it alone, --among with own rows"
+        raise UsageError("--reference and --among both name a reference", remedy=remedy)
+    if notes and among:
+        remedy = "leave one of them out: notes on own records stand below `leaderboard` alone"
+        raise UsageError("--notes does not go with --among", remedy=remedy)
     if fmt != "site":
         refuse_comparison(comparison)
-    elif among:
-        raise UsageError("--among has no site", remedy="use another --format, or leave --among out")
+    both: Among | None = None
     given = {
         "--protocol": protocol_name,
         "--from": otherwise.records_of,
@@ -114,11 +124,14 @@ def leaderboard(
         "--device": device,
         "--verify": key,
     }
+    if among:
+        # A site has its own ranking by its own rules, and own rows among a reference's on one page.
+        asked = None if fmt == "site" else channel
+        both = among_of(among, references, results, protocol_name, asked, device, key, otherwise)
     if reference:
         board = _of_reference(references, reference, otherwise, [name for name in given if given[name]])
-    elif among:
-        _show_among(among, references, results, protocol_name, device, key, otherwise, fmt, output, as_json)
-        return
+    elif both is not None and fmt != "site":
+        board = both.own
     else:
         board = stored_board(
             results,
@@ -128,16 +141,18 @@ def leaderboard(
             key,
             records_of=otherwise.records_of,
             changes=otherwise.changes,
-            team=team,
+            team=None if team is None else team_of_records(team, results),
         )
-    if fmt == "codabench":
+    if both is not None and fmt != "site":
+        show_among(both, "json" if as_json else fmt, output)
+    elif fmt == "codabench":
         _write_codabench(board, output, as_json)
     elif fmt == "site":
-        write_site(board, output, comparison, as_json=as_json)
+        write_site(board, output, comparison, both, as_json=as_json)
     else:
         _show(board, "json" if as_json else fmt, output, notes=notes)
     if not board.rows:
-        _tell_what_to_do(board, results)
+        _tell_what_to_do(board, results, team)
         sys.exit(1)
 
 
@@ -155,43 +170,6 @@ def _of_reference(references: Path, name: str, otherwise: Otherwise, given: Sequ
             remedy="leave one of them out; --weights and --threshold go with it",
         )
     return board_named(references, name, otherwise.changes)
-
-
-def _show_among(
-    name: str,
-    references: Path,
-    results: Path,
-    protocol_name: str | None,
-    device: str | None,
-    key: Path | None,
-    otherwise: Otherwise,
-    fmt: str,
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    """Show own rows among a reference's, judged in its PSNR channel."""
-    from ntire_bench.cli import terminal
-    from ntire_bench.ranking.named import board_named
-    from ntire_bench.reporting.among import Among, TerminalAmong, render_among
-
-    other = board_named(references, name, otherwise.changes)
-    own = stored_board(
-        results,
-        protocol_name or other.protocol.name,
-        other.channel,
-        device,
-        key,
-        records_of=otherwise.records_of,
-        changes=otherwise.changes,
-    )
-    both = Among(name=name, own=own, reference=other)
-    if fmt == "table" and output is None and not as_json:
-        terminal.show(TerminalAmong(both))
-    else:
-        _put(render_among(both, "json" if as_json else fmt), output)
-    if not own.rows:
-        _tell_what_to_do(own, results)
-        sys.exit(1)
 
 
 def _write_codabench(board: Board, folder: Path | None, as_json: bool) -> None:
@@ -219,16 +197,6 @@ def _write_codabench(board: Board, folder: Path | None, as_json: bool) -> None:
         print_json({"files": [relative(folder / name) for name in texts], "scores": numbers})
 
 
-def _put(text: str, output: Path | None) -> None:
-    from ntire_bench.cli import terminal
-
-    if output is None:
-        click.echo(text.rstrip("\n"))
-    else:
-        write(output, text)
-        terminal.tell(f"written: {relative(output)}")
-
-
 def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> None:
     from ntire_bench.challenge_results import table
     from ntire_bench.cli import terminal
@@ -244,11 +212,12 @@ def _show(board: Board, fmt: Format, output: Path | None, *, notes: bool) -> Non
             terminal.tell(remark)
     unsaid = captions.left_unsaid(board)
     if fmt in ("md", "latex") and not notes and unsaid:
-        terminal.tell(f"Notes that are for the organizer and not in it: {unsaid} (--notes writes them too).")
-    _put(text, output)
+        are = "note for the organizer is" if unsaid == 1 else "notes for the organizer are"
+        terminal.tell(f"{unsaid} {are} left out; --notes writes all.")
+    put(text, output)
 
 
-def _tell_what_to_do(board: Board, results: Path) -> None:
+def _tell_what_to_do(board: Board, results: Path, team: str | None) -> None:
     """Say why there is nothing to rank, and what makes it rank something."""
     from ntire_bench.cli import terminal
     from ntire_bench.ranking.stored import protocols_with_records
@@ -257,9 +226,13 @@ def _tell_what_to_do(board: Board, results: Path) -> None:
     if not results.is_dir():
         terminal.tell(f"There is no folder {relative(results)}: nothing has been evaluated yet.")
     elif board.left_out:
-        count = len(board.left_out)
-        are = "records are" if count > 1 else "record is"
-        terminal.tell(f"{count} {are} left out; `ntire-bench leaderboard` says of each why.")
+        are = "records are" if len(board.left_out) > 1 else "record is"
+        why = [f"{item.team or relative(item.path)}: {item.reason.rstrip('.')}" for item in board.left_out]
+        terminal.tell(one_line(f"{len(why)} {are} left out: {few(why, 3, between='; ')}."))
+    elif team is not None:
+        terminal.tell(
+            f"There are no records of team {team} and {board.protocol.name} in {relative(results)}."
+        )
     else:
         terminal.tell(f"There are no records of {board.protocol.name} in {relative(results)}.")
     if others:

@@ -17,7 +17,7 @@ __all__ = ["new"]
 
 @click.command()
 @click.argument("team", metavar="ID")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="[NAME]", required=False)
 @click.option(
     "--reparam", is_flag=True, help="With branches for training that `fuse` merges into one convolution."
 )
@@ -26,7 +26,7 @@ __all__ = ["new"]
 @json_flag
 def new(
     team: str,
-    name: str,
+    name: str | None,
     reparam: bool,
     models: Path,
     model_zoo: Path,
@@ -35,32 +35,37 @@ def new(
 ) -> None:
     """Begin a submission: a commented model file that works, and a first checkpoint.
 
-    The first checkpoint gives the LR image enlarged bicubically. Nothing is overwritten. Where there is no
-    models/ and no model_zoo/ yet, the protocol's baseline is put beside it.
+    ID is the team's number (5, 05, team05); or ID and NAME in one (05_MyNet, models/team05_MyNet.py).
+    The first checkpoint gives the LR image enlarged bicubically; with --protocol dn50, for denoising, the
+    noisy image. Nothing is overwritten. Where there is no models/ and no model_zoo/ yet, the protocol's
+    baseline is put beside it.
     """
     see_that_it_can_measure()
     from ntire_bench.cli import terminal
     from ntire_bench.data import sample
     from ntire_bench.isolation.choose import isolation_for
     from ntire_bench.protocols import protocol
-    from ntire_bench.workflows.begin import begin, wanted_id
+    from ntire_bench.workflows.begin import begin, wanted
 
     rules = protocol.load(protocol_name or protocol.DEFAULT_PROTOCOL)
-    id_ = wanted_id(team)
+    id_, called = wanted(team, name)
     with interruptible(lambda: "nothing was written.", as_json=as_json, document=dict):
         begun = begin(
             id_,
-            name,
+            called,
             models,
             model_zoo,
-            sample.probe_lr(),
+            sample.probe_lr(rules.scale, rules.noise),
             rules,
             isolation=isolation_for("auto"),
             reparam=reparam,
             with_baseline=not is_given("models") and not is_given("model_zoo"),
         )
     item = begun.submission
-    following = [f"ntire-bench check {id_}", f"ntire-bench check {id_} --strict", f"ntire-bench run {id_}"]
+    by = "" if protocol_name is None else f" --protocol {protocol_name}"
+    following = [
+        f"ntire-bench {words}{by}" for words in (f"check {id_}", f"check {id_} --strict", f"run {id_}")
+    ]
     if reparam:
         following.insert(1, f"ntire-bench fuse {id_}")
     if as_json:

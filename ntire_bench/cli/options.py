@@ -20,6 +20,8 @@ from ntire_bench.estimating.defaults import MAX_ROUNDS, MAX_TIME_S
 __all__ = [
     "PATH",
     "RESULTS",
+    "Command",
+    "DefaultId",
     "Effort",
     "Images",
     "Machine",
@@ -126,7 +128,8 @@ json_flag = click.option("--json", "as_json", is_flag=True, help="One JSON docum
 protocol_option = click.option(
     "--protocol",
     "protocol_name",
-    help="Rules: ntire2024 (default), ntire2025, ntire2026, sample, demo, or a TOML file of your own.",
+    help="Rules: ntire2024 (default), ntire2025, ntire2026, dn50 (denoising), sample, demo, or a TOML file "
+    "of your own.",
 )
 channel_option = click.option(
     "--psnr-channel",
@@ -163,6 +166,13 @@ machine_options = options(
     ),
     taken_as("machine", Machine),
 )
+
+
+@dataclass(frozen=True)
+class DefaultId:
+    """The id that `run` takes where none is named: test_demo.py has one, as the challenge's has."""
+
+    id: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,14 @@ import click
 
 from ntire_bench import interruption
 from ntire_bench.errors import NtireBenchError, UsageError
+from ntire_bench.text import json_text, relative
 
 if TYPE_CHECKING:
     from ntire_bench.protocols.protocol import Channel
     from ntire_bench.ranking.anew import Changes
     from ntire_bench.ranking.board import Board
 
-__all__ = ["json_is_printed", "print_json", "show_board", "stored_board", "tell_error", "write"]
+__all__ = ["json_is_printed", "print_json", "put", "show_board", "stored_board", "tell_error", "write"]
 
 _PRINTED = "ntire_bench.json_is_printed"  # in a context's meta
 
@@ -66,9 +67,7 @@ def show_board(board: Board) -> None:
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any document
     """Print one JSON document on standard output, whole even where a signal comes meanwhile."""
-    import msgspec
-
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    text = json_text(document)
     with interruption.held():
         context = click.get_current_context(silent=True)
         if context is not None:
@@ -111,3 +110,14 @@ def write(path: Path, text: str) -> None:
         raise UsageError(
             "cannot be written", file=path, found=error.strerror or str(error), remedy=remedy
         ) from None
+
+
+def put(text: str, output: Path | None) -> None:
+    """Print a text, or write it to the file that the user named and say so."""
+    from ntire_bench.cli import terminal
+
+    if output is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        write(output, text)
+        terminal.tell(f"written: {relative(output)}")

@@ -54,7 +54,7 @@ def factsheet(
     """Write the table of numbers of a challenge's factsheet, from a stored evaluation.
 
     Parameters, FLOPs, activations, convolutions; PSNR, SSIM, memory and runtime of each split. ID is a team
-    (5, 05_Net), an earlier version of one (5~1), or the file of a record.
+    (5, 05_Net, Net), an earlier version of one (5~1), or the file of a record.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.records.version_1 import with_plain_runtimes
@@ -74,7 +74,7 @@ def factsheet(
 
 
 @click.command()
-@click.argument("id", type=click.IntRange(0))
+@click.argument("team", metavar="ID")
 @click.option("--output", "-o", type=PATH, help="Archive to write.  [default: teamID_NAME.zip]")
 @click.option("--images", "with_images", is_flag=True, help="Write the SR images too, as teamID_NAME_SR.zip.")
 @click.option(
@@ -91,7 +91,7 @@ def factsheet(
 @results_folder
 @json_flag
 def pack(
-    id: int,  # noqa: A002 - what a user reads in the usage line
+    team: str,
     output: Path | None,
     with_images: bool,
     save_dir: Path,
@@ -122,7 +122,8 @@ def pack(
 
     written: list[Packed] = []
     try:
-        submission = models_folder.find(models, model_zoo).get(id)
+        there = models_folder.find(models, model_zoo)
+        submission = there.get(there.id_of(team))
         packing.member_names(submission)
         name = rules_named(results, protocol_name).name if protocol_name else None
         stored = store.load_all(results, name)[0]
@@ -164,7 +165,9 @@ def _findings(submission: Submission, rules: Protocol, machine: Machine) -> tupl
     from ntire_bench.data import sample
     from ntire_bench.workflows.check import check
 
-    checked = check(submission, sample.probe_lr(), rules, tell=terminal.tell, **vars(machine))
+    checked = check(
+        submission, sample.probe_lr(rules.scale, rules.noise), rules, tell=terminal.tell, **vars(machine)
+    )
     terminal.tell_isolation(checked.isolation, machine.isolation)
     return checked.findings
 

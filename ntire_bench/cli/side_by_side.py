@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ntire_bench.cli.evaluation import Request, images_and_options
 from ntire_bench.cli.options import Effort, see_that_it_can_measure
 from ntire_bench.cli.sources import open_catalogue
-from ntire_bench.cli.which_record import team_id
+from ntire_bench.cli.which_record import versions_back
 from ntire_bench.errors import SubmissionError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def side_by_side(a: str, b: str, effort: Effort, request: Request) -> Comparison
     """Evaluate a submission with another one in the place of the baseline, and compare both.
 
     Args:
-        a: The first, by its id or label.
+        a: The first, as people write it.
         b: The second.
         effort: How long runtimes are measured.
         request: On what, by which rules, where.
@@ -34,10 +34,16 @@ def side_by_side(a: str, b: str, effort: Effort, request: Request) -> Comparison
     from ntire_bench.ranking.comparing import compare_session
     from ntire_bench.workflows.evaluate import evaluate
 
-    ids = [team_id(text) for text in (a, b)]
+    for text in (a, b):
+        if versions_back(text)[1]:
+            raise UsageError(
+                "an earlier version cannot be run: only its records are kept",
+                found=text,
+                remedy="leave --run out, or run `ntire-bench gate ID --against COMMIT`",
+            )
     catalogue = open_catalogue(request.sources)
     try:
-        one, other = map(catalogue.get, ids)
+        one, other = (catalogue.get(catalogue.id_of(text)) for text in (a, b))
         if one.is_same_as(other):
             raise UsageError("both are the same submission", found=one.label, remedy="name two")
         data, options = images_and_options(request, effort)

@@ -17,6 +17,7 @@ from ntire_bench.text import few, relative
 
 if TYPE_CHECKING:
     from ntire_bench.ranking.board import Board
+    from ntire_bench.reporting.among import Among
 
 __all__ = ["Comparison", "comparison_options", "refuse_comparison", "write_site"]
 
@@ -72,13 +73,16 @@ def refuse_comparison(comparison: Comparison) -> None:
             )
 
 
-def write_site(board: Board, folder: Path | None, comparison: Comparison, *, as_json: bool) -> None:
+def write_site(
+    board: Board, folder: Path | None, comparison: Comparison, among: Among | None, *, as_json: bool
+) -> None:
     """Write a board as a folder of pages, and say where it is; nothing where there is nothing to rank.
 
     Args:
         board: The ranking.
         folder: What --output names.
         comparison: SR images to compare.
+        among: The board's rows among those of a reference, for a page of their own.
         as_json: Whether a document is printed.
 
     Raises:
@@ -115,7 +119,7 @@ def write_site(board: Board, folder: Path | None, comparison: Comparison, *, as_
         terminal.progress_bar() as progress,
     ):
         written = site.write_site(
-            board, folder, made=datetime.now(timezone.utc), images=images, progress=progress
+            board, folder, made=datetime.now(timezone.utc), images=images, among=among, progress=progress
         )
     if as_json:
         print_json(
@@ -124,6 +128,7 @@ def write_site(board: Board, folder: Path | None, comparison: Comparison, *, as_
                 "complete": True,
                 "index": relative(written.index),
                 "team_pages": written.teams,
+                "among": None if among is None else relative(folder / "among.html"),
                 "compared_images": written.images,
                 "not_shown": list(written.problems),
             }

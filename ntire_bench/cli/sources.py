@@ -81,13 +81,14 @@ def open_catalogue(sources: Sources, *, examples: bool = True) -> Catalogue:
     Raises:
         UsageError: A folder is not there, or --challenge-root goes with --models or --model-zoo.
     """
-    from ntire_bench.submissions import baseline_choice, models_folder
-    from ntire_bench.submissions.checkout import find as checkouts
+    from ntire_bench.submissions import models_folder
 
     if sources.challenge_root is None:
         places = sources.models, sources.model_zoo
         catalogue = models_folder.find(*(_or_examples(*places) if examples else places))
     else:
+        from ntire_bench.submissions.checkout import find as checkouts
+
         for name in ("models", "model_zoo"):
             if is_given(name):
                 raise UsageError(
@@ -95,6 +96,10 @@ def open_catalogue(sources: Sources, *, examples: bool = True) -> Catalogue:
                     remedy="give one of them: a checkout has its own models and checkpoints",
                 )
         catalogue = checkouts.find(sources.challenge_root)
+    if sources.baseline_choice is None and sources.baseline_dir is None:
+        return catalogue
+    from ntire_bench.submissions import baseline_choice
+
     folder = None if sources.baseline_dir is None else baseline_choice.find_folder(sources.baseline_dir)
     return dataclasses.replace(catalogue, baseline_choice=sources.baseline_choice, baseline_folder=folder)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from ntire_bench.cli.newest import newest_record
 from ntire_bench.cli.options import PATH, json_flag, protocol_option, results_folder
 from ntire_bench.cli.output import print_json
+from ntire_bench.cli.which_record import record_path
 from ntire_bench.errors import UsageError
 from ntire_bench.text import relative
 
@@ -16,8 +16,8 @@ __all__ = ["stability"]
 
 
 @click.command()
-@click.argument("team", metavar="[ID]", required=False)
-@click.option("--record", "record_file", type=PATH, help="Show this record instead of an ID's newest.")
+@click.argument("team", metavar="[ID|FILE]", required=False)
+@click.option("--record", "record_file", type=PATH, help="Show this record: same as FILE.")
 @click.option("--plot", type=PATH, help="Draw a picture too: a .png, .svg or .pdf file.")
 @protocol_option
 @results_folder
@@ -32,7 +32,8 @@ def stability(
 ) -> None:
     """Show how steady the runtime of a stored evaluation is.
 
-    Samples over time, their distribution, and the interval against the number of rounds.
+    Samples over time, their distribution, and the interval against the number of rounds. ID is a team (5,
+    05_Net, Net), an earlier version of one (5~1), or the file of a record.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.estimating.stability import stability as examine
@@ -40,7 +41,7 @@ def stability(
     from ntire_bench.reporting.stability_text import draw
 
     if team is not None and record_file is None:
-        path = newest_record(results, protocol_name, team).path
+        path = record_path(team, results, protocol_name)
     elif record_file is not None and team is None:
         path = record_file
     else:

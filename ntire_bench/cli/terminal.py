@@ -8,7 +8,9 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import click
 
 from ntire_bench.errors import NtireBenchError
 from ntire_bench.text import one_line
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "err",
     "folded",
+    "is_redrawn",
     "out",
     "progress_bar",
     "progress_bars",
@@ -63,15 +66,27 @@ def _colours() -> Literal["auto"] | None:
 
 def show(what: str | RenderableType, *, style: str | None = None) -> None:
     """Print text or a table on standard output: what a command was asked for."""
-    _print(out(), what, style)
+    if isinstance(what, str) and _is_plain(sys.stdout):
+        click.echo(_CONTROL.sub("", what))
+    else:
+        _print(out(), what, style)
 
 
 def tell(text: str, *, style: str | None = None) -> None:
     """Print a line on standard error: what a user should know beside the output of a command."""
-    _print(err(), text, style)
+    if _is_plain(sys.stderr):
+        click.echo(_CONTROL.sub("", text), err=True)
+    else:
+        _print(err(), text, style)
 
 
-def _print(console: Console, what: str | RenderableType, style: str | None = None) -> None:
+def _is_plain(stream: TextIO) -> bool:
+    """Return whether text goes to a file or pipe as it is: rich, slow to import, is then not needed."""
+    forced = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # which rich hears
+    return not stream.isatty() and not any(os.environ.get(name) for name in forced)
+
+
+def _print(console: Console, what: str | RenderableType, style: str | None) -> None:
     """Print text or a table; text is folded on a terminal alone, so that files can be searched and copied.
 
     Control characters are taken out: a message may hold what a stranger's file wants a terminal to do.
@@ -125,6 +140,11 @@ def show_error(error: NtireBenchError) -> None:
     tell(f"Error: {error}", style="red")
 
 
+def is_redrawn() -> bool:
+    """Say whether what is drawn on standard error can be drawn anew, which takes escapes."""
+    return err().is_terminal and _colours() is not None
+
+
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Show a bar with the time left on standard error; nothing on a file or pipe, and under NO_COLOR.
@@ -139,6 +159,9 @@ def progress_bar() -> Iterator[Progress]:
 @contextlib.contextmanager
 def progress_bars() -> Iterator[Callable[[], Progress]]:
     """Show one bar after the other, each with a time of its own; see `progress_bar`.
+
+    None is shown where CI runs this, even if FORCE_COLOR asks for colours there: a log keeps every drawing,
+    and the escapes that take a bar away would stand before what is printed next, such as a command to GitHub.
 
     Yields:
         A function that begins a bar, and returns what to call as the work goes on.
@@ -159,7 +182,7 @@ def progress_bars() -> Iterator[Callable[[], Progress]]:
     with Bars(
         *columns,
         console=console,
-        disable=not console.is_terminal or _colours() is None,  # a bar is redrawn by escapes
+        disable=not console.is_terminal or _colours() is None or bool(os.environ.get("CI")),
         transient=True,
         refresh_per_second=2,
     ) as bars:

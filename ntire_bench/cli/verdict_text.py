@@ -85,7 +85,7 @@ def _against(found: Verdict, split: str, channel: str) -> str:
         if one.split == split and one.channel == channel and one.threshold_db is not None:
             word = "keeps" if one.passed else "below"
             return f", {word} the threshold of {one.threshold_db:.{_DIGITS}f} dB"
-    return ", no threshold is known"
+    return "" if not found.asks_for_psnr else ", no threshold is known"
 
 
 def _standing(place: Standing) -> Iterator[str]:

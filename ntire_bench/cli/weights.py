@@ -62,7 +62,12 @@ def fuse(
         isolation = isolation_for(machine.isolation, allow_pickle=machine.allow_pickle)
         terminal.tell_isolation(isolation, machine.isolation)
         reply = write_fused(
-            item, target, sample.probe_lr(), rules, device=machine.device, isolation=isolation
+            item,
+            target,
+            sample.probe_lr(rules.scale, rules.noise),
+            rules,
+            device=machine.device,
+            isolation=isolation,
         )
     except (SubmissionError, MeasurementError) as error:
         tell_error(error, as_json)
@@ -115,8 +120,9 @@ def zoo_pull(teams: tuple[str, ...], model_zoo: Path, as_json: bool) -> None:
     """
     from ntire_bench.cli import terminal
     from ntire_bench.errors import MeasurementError
+    from ntire_bench.submissions.fetching import pull
     from ntire_bench.submissions.shipped_examples import folders_without_own
-    from ntire_bench.submissions.zoo import find, pull
+    from ntire_bench.submissions.zoo import find
 
     wanted = list({item.id: item for item in map(find, teams)}.values())
     fetched: list[str] = []

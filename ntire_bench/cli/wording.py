@@ -9,12 +9,21 @@ from ntire_bench.text import giga, one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.records.record import Complexity, Record, Timing
+    from ntire_bench.records.store import Stored
     from ntire_bench.reporting.gate_reports import Judged
     from ntire_bench.submissions.branch import Branch
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.check import Check
 
-__all__ = ["SAMPLE", "branch_document", "catalogue_lines", "check_lines", "gate_lines", "record_line"]
+__all__ = [
+    "SAMPLE",
+    "branch_document",
+    "catalogue_lines",
+    "check_lines",
+    "done_line",
+    "gate_lines",
+    "record_line",
+]
 
 SAMPLE = "SAMPLE: not comparable with the challenge."
 
@@ -99,6 +108,7 @@ def _check_lines(found: Check) -> Iterator[str]:
     from msgspec import UNSET
 
     from ntire_bench.records.operational import word
+    from ntire_bench.records.scored_costs import lacks_twin, uncountable
 
     info, cost = found.submission, found.complexity
     yield info.label
@@ -111,8 +121,9 @@ def _check_lines(found: Check) -> Iterator[str]:
     for item in info.inferred:
         yield f"  inferred     {item.key} = {item.value}: {item.how}"
     size = "x".join(map(str, cost.input_shape[2:]))
-    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M)"
-    yield f"  FLOPs        {giga(cost.flops)} at {size}"
+    seen = ", of torch's operators; its kernel's are not known" * lacks_twin(cost)
+    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M){seen}"
+    yield f"  FLOPs        {giga(cost.flops)} at {size}{seen or ', not all of it' * bool(uncountable(cost))}"
     yield f"  activations  {cost.activations / 1e6:.2f} M in {cost.convs} convolutions at {size}"
     if cost.uncounted_ops:
         ops = ", ".join(
@@ -186,6 +197,25 @@ def record_line(record: Record) -> str:
     return f"{label}  {'; '.join(parts)}"
 
 
+def done_line(label: str, done: Stored) -> str:
+    """Say of a submission that --resume leaves out which record it has, and what a user may want to do.
+
+    Args:
+        label: Of the submission.
+        done: Its record.
+    """
+    from ntire_bench.records.accepted import rejections
+
+    record, told = done.record, [f"done already: {relative(done.path)}"]
+    standing = rejections(record, done.accepted)
+    if standing:
+        told.append(f"rejected, {', '.join(dict.fromkeys(finding.code for finding in standing))}")
+    elif record.timing is not None and record.timing.unstable:
+        again = f"ntire-bench run {record.submission.id}"
+        told.append(f"its runtime is unstable: {again} measures it again")
+    return _flat(f"{label}  {'; '.join(told)}")
+
+
 def _with_half(value: float, limits: tuple[float, float] | None) -> str:
     """Return a value with half of its interval.
 
@@ -213,7 +243,11 @@ def _rounds_line(timing: Timing) -> str:
 
 
 def gate_lines(item: Judged) -> Iterator[str]:
-    """Describe what the gate decided."""
+    """Describe what the gate decided, a line each."""
+    return map(_flat, _gate_lines(item))
+
+
+def _gate_lines(item: Judged) -> Iterator[str]:
     from ntire_bench.reporting.gate_reports import growth_lines
 
     answer = item.answer
@@ -225,7 +259,7 @@ def gate_lines(item: Judged) -> Iterator[str]:
     if answer.remark:
         yield f"Note: it {answer.remark}."
     for code, because in answer.accepted.items():
-        yield _flat(f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}.")
+        yield f"Note: {code} is accepted by the organizer, as {because.rstrip('.')}."
     for note in answer.notes:
         yield f"Note: {note}."
     if item.growth is not None:
@@ -235,5 +269,7 @@ def gate_lines(item: Judged) -> Iterator[str]:
             yield f"OVER A LIMIT  {answer.submission}: {text}"
         for text in item.growth.undecided:
             yield f"NOT DECIDED  {answer.submission}: {text}"
+        for text in item.growth.unproven:
+            yield f"NOT SHOWN  {answer.submission}: {text}"
     if answer.sample:
         yield SAMPLE

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ntire_bench.data import pixel_cache, sample
+from ntire_bench.data import manifest, pixel_cache, sample
 from ntire_bench.data.folder import CheckedImage, DatasetProblems, Problems, check_images, list_images
 from ntire_bench.data.images import Uint8, modcrop, read_bytes
+from ntire_bench.data.manifest import ManifestName
 from ntire_bench.data.nearby import PLACES
+from ntire_bench.data.noise import mark
 from ntire_bench.data.png import decode_png
 from ntire_bench.errors import DatasetError
 from ntire_bench.metrics.ssim import SSIM_WINDOW
 from ntire_bench.text import relative
 
-__all__ = ["DatasetProblems", "Pair", "Split", "load_splits", "read_hr", "read_lr"]
+__all__ = ["DatasetProblems", "Pair", "Progress", "Split", "load_splits", "lr_names", "read_hr", "read_lr"]
 
 _CHALLENGE = "DIV2K_LSDIR_"
 Progress = Callable[[int, int], None]
@@ -58,6 +61,8 @@ class Split:
         sha256: Fingerprint of all pairs' names and file contents; in the sample set of names and pixels,
             because its files are compressed by whichever Pillow a machine has.
         sample: True for the sample set, which is not comparable with the challenge.
+        manifest: The manifest beside the folders that its images are those of; None where there is none, or
+            it lacks this split.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Split:
     pairs: tuple[Pair, ...]
     sha256: str
     sample: bool
+    manifest: ManifestName | None = None
 
 
 def load_splits(
@@ -72,25 +78,30 @@ def load_splits(
     data_dir: Path | None,
     *,
     scale: int = 4,
+    noise: float | None = None,
     border: int = 4,
     folders: Mapping[str, str] | None = None,
     prefer_sample: bool = False,
+    compared: bool = True,
     progress: Progress | None = None,
 ) -> tuple[Split, ...]:
     """Find and check the pairs of some splits; every file is read once, none is decoded but the sample set's.
 
     Split K is the folder pair that `folders` names for it where either exists, else DIV2K_LSDIR_K_HR,
     DIV2K_LSDIR_K_LR, else K_HR, K_LR.
-    HR NAME.png belongs to LR NAMEx4.png, or NAME.png.
+    HR NAME.png belongs to LR NAMEx4.png, or NAME.png. At scale 1, with noise of sigma 50 say, the noisy image
+    NAMEnoise50.png or NAME.png is what is called LR here, and its folder may be called K_noise50 as well.
 
     Args:
         names: Split keys ("valid", "test", "Set5"); a repeated one counts once.
         data_dir: Folder that holds the folder pairs. None: the first of the working directory, its data/ and
             its parent that holds a challenge folder of `names`; where none does, the sample set.
         scale: HR size over LR size.
+        noise: At scale 1, the standard deviation of the LR images' noise [8-bit levels].
         border: Pixels that the metrics crop off every side; decides which images are too small.
         folders: Folder pairs of splits, without _HR and _LR.
         prefer_sample: Without a `data_dir`, take the sample set even where challenge folders are near.
+        compared: Whether images are compared with a manifest.json that lies in the folder.
         progress: Called with (files checked, files in all).
 
     Returns:
@@ -106,18 +117,22 @@ def load_splits(
     folders = folders or {}
     bases = {name: _bases(name, folders) for name in names}
     challenge = [base for name in names for base in bases[name] if base != name or name in folders]
-    root, is_sample = _locate(challenge, data_dir, prefer_sample)
+    lr_sides, suffix = lr_names(scale, noise)
+    root = _locate(challenge, ("HR", *lr_sides), data_dir, prefer_sample)
+    is_sample = root is None or sample.is_sample_dir(root)
+    root = root or sample.sample_dir(scale, noise)
     problems = Problems()
-    found: list[tuple[str, Path, dict[str, Path], dict[str, Path]]] = []
+    found: list[tuple[str, Path, Path, dict[str, Path], dict[str, Path]]] = []
     for name in names:
-        base = _folder_base(bases[name], root)
+        base = _folder_base(bases[name], ("HR", *lr_sides), root)
         if base is None:
-            problems.messages.append(_unknown_split(name, bases[name], root, is_sample))
+            problems.messages.append(_unknown_split(name, bases[name], lr_sides, root, is_sample))
             continue
-        hr_files, lr_files = (list_images(Path(f"{base}_{side}"), problems) for side in ("HR", "LR"))
-        found.append((name, base, hr_files, lr_files))
+        lr_dir = _lr_dir(base, lr_sides)
+        hr_files, lr_files = (list_images(folder, problems) for folder in (Path(f"{base}_HR"), lr_dir))
+        found.append((name, base, lr_dir, hr_files, lr_files))
 
-    total = sum(len(hr_files) + len(lr_files) for _, _, hr_files, lr_files in found)
+    total = sum(len(hr_files) + len(lr_files) for *_, hr_files, lr_files in found)
     done = 0
 
     def advance() -> None:
@@ -127,8 +142,8 @@ def load_splits(
             progress(done, total)
 
     splits = []
-    for name, base, hr_files, lr_files in found:
-        partners = _match(hr_files, lr_files, scale, Path(f"{base}_HR"), Path(f"{base}_LR"), problems)
+    for name, base, lr_dir, hr_files, lr_files in found:
+        partners = _match(hr_files, lr_files, suffix, Path(f"{base}_HR"), lr_dir, problems)
         hr_images = check_images(hr_files, problems, advance)
         lr_images = check_images(lr_files, problems, advance)
         pairs = []
@@ -141,7 +156,26 @@ def load_splits(
                 pairs.append(pair)
         splits.append(Split(name, base.name, tuple(pairs), _fingerprint(pairs, scale, is_sample), is_sample))
     problems.raise_if_any()
-    return tuple(splits)
+    return _with_manifest(splits, root) if compared and not is_sample else tuple(splits)
+
+
+def _with_manifest(splits: Sequence[Split], root: Path) -> tuple[Split, ...]:
+    """Compare splits with the manifest that lies in their folder, if there is one, and name it."""
+    known = manifest.beside(root)
+    if known is None:
+        return tuple(splits)
+    document, name = known
+    problems, named = Problems(), []
+    for split in splits:
+        wanted = document.splits.get(split.dataset)
+        if wanted is not None and wanted.dataset_sha256 != split.sha256:
+            remedy = "`ntire-bench data verify` says which differ: mend them, or take the manifest away"
+            what = f"the images of {split.dataset} are not those of the manifest"
+            expected, found = (f"fingerprint {of[:16]}" for of in (wanted.dataset_sha256, split.sha256))
+            problems.add(what, root / name.file, expected=expected, found=found, remedy=remedy)
+        named.append(split if wanted is None else dataclasses.replace(split, manifest=name))
+    problems.raise_if_any()
+    return tuple(named)
 
 
 def read_lr(pair: Pair) -> Uint8:
@@ -195,8 +229,25 @@ def _decode(path: Path, sha256: str | None) -> Uint8:
     return image
 
 
-def _locate(challenge: Sequence[str], data_dir: Path | None, prefer_sample: bool) -> tuple[Path, bool]:
-    """Return the folder that holds the folder pairs, and whether it is the sample set's."""
+def lr_names(scale: int, noise: float | None) -> tuple[tuple[str, ...], str]:
+    """Return what LR folders are called after NAME_, the likeliest first, and what LR files end in.
+
+    >>> lr_names(4, None), lr_names(1, 50.0)
+    ((('LR',), 'x4'), (('noise50', 'LR'), 'noise50'))
+    """
+    return (("LR",), f"x{scale}") if noise is None else ((mark(noise), "LR"), mark(noise))
+
+
+def _lr_dir(base: Path, sides: Sequence[str]) -> Path:
+    """Return the LR folder of a pair: the first that is there, else the one that would be made."""
+    folders = [Path(f"{base}_{side}") for side in sides]
+    return next((folder for folder in folders if os.path.lexists(folder)), folders[0])
+
+
+def _locate(
+    challenge: Sequence[str], sides: Sequence[str], data_dir: Path | None, prefer_sample: bool
+) -> Path | None:
+    """Return the folder that holds the folder pairs; None for the sample set's."""
     if data_dir is not None:
         if not os.path.isdir(data_dir):  # unlike Path.is_dir it never raises
             found = "a file" if os.path.exists(data_dir) else "nothing there"
@@ -204,11 +255,11 @@ def _locate(challenge: Sequence[str], data_dir: Path | None, prefer_sample: bool
             raise DatasetError(
                 "no such data folder", file=data_dir, expected="a folder", found=found, remedy=remedy
             )
-        return data_dir, sample.is_sample_dir(data_dir)
+        return data_dir
     for root in () if prefer_sample else PLACES:
-        if any(os.path.isdir(root / f"{base}_{side}") for base in challenge for side in ("HR", "LR")):
-            return root, False
-    return sample.sample_dir(), True
+        if any(os.path.isdir(root / f"{base}_{side}") for base in challenge for side in sides):
+            return root
+    return None
 
 
 def _bases(name: str, folders: Mapping[str, str]) -> list[str]:
@@ -220,41 +271,45 @@ def _bases(name: str, folders: Mapping[str, str]) -> list[str]:
     return [base for base in dict.fromkeys((folders.get(name), f"{_CHALLENGE}{name}", name)) if base]
 
 
-def _folder_base(bases: Sequence[str], root: Path) -> Path | None:
+def _folder_base(bases: Sequence[str], sides: Sequence[str], root: Path) -> Path | None:
     """Return the path of a split's folders without _HR and _LR, or None where neither exists."""
     for base in (root / name for name in bases):
-        if any(os.path.lexists(f"{base}_{side}") for side in ("HR", "LR")):
+        if any(os.path.lexists(f"{base}_{side}") for side in sides):
             return base
     return None
 
 
-def _unknown_split(name: str, bases: Sequence[str], root: Path, is_sample: bool) -> str:
+def _unknown_split(
+    name: str, bases: Sequence[str], lr_sides: Sequence[str], root: Path, is_sample: bool
+) -> str:
     try:
         folders = {entry for entry in os.listdir(root) if os.path.isdir(root / entry)}
     except OSError as error:
         remedy = "name a folder that this user may read"
         return str(DatasetError("cannot be listed", file=root, found=error.strerror, remedy=remedy))
-    stems = {folder[:-3] for folder in folders if folder.endswith("_HR") and f"{folder[:-3]}_LR" in folders}
+    hr_stems = {folder[:-3] for folder in folders if folder.endswith("_HR")}
+    stems = {stem for stem in hr_stems if any(f"{stem}_{side}" in folders for side in lr_sides)}
     there = ", ".join(sorted(stem.removeprefix(_CHALLENGE) for stem in stems)) or "none"
-    sides = [f"{base}_{side}" for base in bases for side in ("HR", "LR")]
+    sides = [f"{base}_{side}" for base in bases for side in ("HR", *lr_sides)]
     looked = f"{', '.join(sides[:-1])} or {sides[-1]}"
     if is_sample:
         where, remedy = "the sample set", "give the folder that holds them with --data_dir"
     else:
         where, remedy = relative(root), "name one of the splits that are there, or another --data_dir"
+    if "LR" in lr_sides[:1] and (noisy := sorted(folder for folder in folders if "_noise" in folder)):
+        remedy += f"; for noisy images ({noisy[0]}) add --protocol dn50"
     return f"Split {name!r}: no folder {looked} in {where}; found the splits: {there}. Remedy: {remedy}."
 
 
 def _match(
     hr_files: dict[str, Path],
     lr_files: dict[str, Path],
-    scale: int,
+    suffix: str,
     hr_dir: Path,
     lr_dir: Path,
     problems: Problems,
 ) -> dict[str, str]:
     """Return the LR stem that belongs to each HR stem; what has no partner, or two, becomes a problem."""
-    suffix = f"x{scale}"
     partners: dict[str, str] = {}
     taken: set[str] = set()
     for stem, path in hr_files.items():
@@ -269,7 +324,8 @@ def _match(
             both = " and ".join(lr_files[candidate].name for candidate in candidates)
             problems.add("two LR images", path, found=f"{both} in {relative(lr_dir)}", remedy="keep one")
         elif lr_files:  # else the LR folder itself is the problem, and is named already
-            expected = f"{path.stem}{suffix}.png in {relative(lr_dir)}"
+            end = "" if lr_dir.name.endswith(f"_{suffix}") else suffix  # a folder of noisy images says so
+            expected = f"{path.stem}{end}.png in {relative(lr_dir)}"
             remedy = "add it (`ntire-bench prepare` makes LR images), or take the HR image out"
             problems.add("HR image without its LR image", path, expected=expected, remedy=remedy)
     for stem, path in lr_files.items():
@@ -294,9 +350,8 @@ def _fit(
         expected = f"{width // scale}x{height // scale} (from {hr.width}x{hr.height} of {hr.path.name})"
         found = f"{lr.width}x{lr.height}"
         remedy = "make it anew from the HR image (`ntire-bench prepare`)"
-        problems.add(
-            f"LR size is not HR size / {scale}", lr.path, expected=expected, found=found, remedy=remedy
-        )
+        what = f"LR size is not HR size / {scale}" if scale > 1 else "LR image and HR image differ in size"
+        problems.add(what, lr.path, expected=expected, found=found, remedy=remedy)
     else:
         return Pair(name, lr.path, hr.path, height, width, lr.sha256, hr.sha256)
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shlex
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +15,12 @@ from pathlib import Path
 from ntire_bench.data.images import read_bytes
 from ntire_bench.data.png import verify_png
 from ntire_bench.errors import DatasetError
+from ntire_bench.text import relative
 
 __all__ = ["CheckedImage", "DatasetProblems", "Problems", "check_images", "cores", "list_images"]
 
 # Images that are not PNG are named as a problem; anything else in a folder (Thumbs.db, notes) is left alone.
+_MADE = re.compile(r"(?P<name>.+)_(LR|noise(?P<noise>[0-9.]+))")  # what `prepare` calls its folders
 _OTHER_IMAGES = frozenset(".avif .bmp .gif .jpeg .jpg .jp2 .ppm .tif .tiff .webp".split())
 
 
@@ -101,6 +105,11 @@ def list_images(folder: Path, problems: Problems) -> dict[str, Path]:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
         remedy = "add it, or name another folder"
+        made = _MADE.fullmatch(folder.name)
+        hr = folder.with_name(f"{made['name']}_HR") if made is not None else folder
+        if made is not None and hr.is_dir():
+            noise = f" --noise {made['noise']}" if made["noise"] else ""
+            remedy = f"make it with ntire-bench prepare {shlex.quote(relative(hr))}{noise}"
         problems.add("missing folder", folder, expected="a folder of PNG images", remedy=remedy)
         return {}
     except OSError as error:

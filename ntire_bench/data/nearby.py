@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,17 +14,19 @@ __all__ = ["PLACES", "FolderPair", "folder_pairs", "png_size"]
 PLACES = (Path(), Path("data"), Path(".."))  # where splits are looked for without --data-dir
 _HEADER = 24  # bytes of a PNG file up to its width and height
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_NOISY = re.compile(r"(.+)_(noise[0-9.]+)")
 _MOST_ENTRIES = 100_000  # of a folder; what has more is no set of images
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderPair:
-    """Two folders NAME_HR and NAME_LR.
+    """Two folders NAME_HR and NAME_LR, or NAME_HR and NAME_noise50.
 
     Attributes:
         base: Path of both, without _HR and _LR.
         hr: How many PNG files the first holds; None where it is not there.
         lr: The same of the second.
+        side: What the second is called after NAME_, "LR" or "noise50".
         hr_sizes: (height, width) [pixels] of each HR file whose header says so.
     """
 
@@ -31,6 +34,7 @@ class FolderPair:
     hr: int | None
     lr: int | None
     hr_sizes: tuple[tuple[int, int], ...]
+    side: str = "LR"
 
 
 def folder_pairs(root: Path) -> list[FolderPair]:
@@ -39,18 +43,22 @@ def folder_pairs(root: Path) -> list[FolderPair]:
         names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     except OSError:
         return []
-    bases = sorted({name[:-3] for name in names if name.endswith(("_HR", "_LR")) and len(name) > 3})
-    return [_pair(root / base) for base in bases]
+    noisy = {found[1]: found[2] for name in names if (found := _NOISY.fullmatch(name)) is not None}
+    bases = {name[:-3] for name in names if name.endswith(("_HR", "_LR")) and len(name) > 3}
+    # The noisy images of HR images that have LR images too are another data set of the same name.
+    pairs = [(base, "LR") for base in bases if base not in noisy or f"{base}_LR" in names]
+    return [_pair(root / base, side) for base, side in sorted([*pairs, *noisy.items()])]
 
 
-def _pair(base: Path) -> FolderPair:
-    hr, lr = (_png_files(Path(f"{base}_{side}")) for side in ("HR", "LR"))
+def _pair(base: Path, side: str) -> FolderPair:
+    hr, lr = (_png_files(Path(f"{base}_{end}")) for end in ("HR", side))
     sizes = (png_size(file) for file in hr or ())
     return FolderPair(
         base=base,
         hr=None if hr is None else len(hr),
         lr=None if lr is None else len(lr),
         hr_sizes=tuple(size for size in sizes if size is not None),
+        side=side,
     )
 
 

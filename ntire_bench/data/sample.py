@@ -1,6 +1,7 @@
 """The sample set: six photographs out of the installed scikit-image, for a first run without any download.
 
-Results on it are not comparable with the challenge's.
+There is one for each scale, and for each noise at scale 1. Results on it are not comparable with a
+challenge's.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from PIL import Image
 
 from ntire_bench.data.cache_dir import cache_dir
 from ntire_bench.data.images import Uint8, matlab_bicubic_down, modcrop, write_png
+from ntire_bench.data.noise import mark, noisy
 from ntire_bench.errors import DatasetError
 
 __all__ = ["VERSION", "is_made", "is_sample_dir", "large_lr", "probe_hr", "probe_lr", "sample_dir"]
 
 VERSION = "sample-v1"  # another choice of photographs or crops is another version
 _SCALE = 4
+_NOISY_SIDE = 256  # pixels a side of noisy images: about as much work as the LR images of the set for x4
+_PROBE_SIDE = {1: 128}  # LR pixels; 64 for other scales
+_SEED = 0  # of the noise
 
 # (split, name, file in scikit-image's data folder, pixels a side kept in the middle or None for all)
 _PHOTOGRAPHS: tuple[tuple[str, str, str, int | None], ...] = (
@@ -49,12 +54,16 @@ _SHA256 = {
 }
 
 
-def sample_dir() -> Path:
+def sample_dir(scale: int = _SCALE, noise: float | None = None) -> Path:
     """Return the folder of the sample set; it is made on first use.
 
     It holds valid_HR, valid_LR, test_HR and test_LR and lies in $NTIRE_BENCH_CACHE, else
     $XDG_CACHE_HOME/ntire_bench, else ~/.cache/ntire_bench. It is built beside its place and renamed, under a
     lock, so that it is never seen half made, and any number of processes may ask at once.
+
+    Args:
+        scale: HR size over LR size.
+        noise: At scale 1, the standard deviation of the noise of the LR images [8-bit levels].
 
     Returns:
         The folder.
@@ -63,21 +72,22 @@ def sample_dir() -> Path:
         DatasetError: The cache cannot be written, or scikit-image does not carry the photographs.
     """
     cache = cache_dir()
-    folder = cache / VERSION
-    if _is_complete(folder):
+    version = _version(scale, noise)
+    folder = cache / version
+    if _is_complete(folder, scale, noise):
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(cache / f"{VERSION}.lock"):
-            if _is_complete(folder):  # made by another process in the meantime
+        with _locked(cache / f"{version}.lock"):
+            if _is_complete(folder, scale, noise):  # made by another process in the meantime
                 return folder
-            for left_over in cache.glob(f".{VERSION}-*"):
+            for left_over in cache.glob(f".{version}.*"):
                 shutil.rmtree(left_over)
             if folder.exists():
                 shutil.rmtree(folder)
-            building = cache / f".{VERSION}-{secrets.token_hex(8)}"
+            building = cache / f".{version}.{secrets.token_hex(8)}"
             try:
-                _build(building)
+                _build(building, scale, noise)
                 building.rename(folder)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
@@ -92,54 +102,72 @@ def sample_dir() -> Path:
 
 
 def is_made() -> bool:
-    """Return whether the sample set lies in the cache already."""
+    """Return whether the sample set for x4 lies in the cache already."""
     try:
-        return _is_complete(cache_dir() / VERSION)
+        return _is_complete(cache_dir() / VERSION, _SCALE, None)
     except DatasetError:  # there is no place for one
         return False
 
 
 def is_sample_dir(folder: Path) -> bool:
-    """Return whether a folder is the sample set's, which need not have been made yet."""
+    """Return whether a folder is a sample set's, of any scale; it need not have been made yet."""
     try:
-        own = cache_dir() / VERSION
+        cache = cache_dir()
     except DatasetError:  # there is no place for one
         return False
-    return os.path.realpath(folder) == os.path.realpath(own)
+    place = os.path.realpath(folder)
+    name = os.path.basename(place)
+    return os.path.dirname(place) == os.path.realpath(cache) and f"{name}-".startswith(f"{VERSION}-")
 
 
-def probe_lr() -> Uint8:
+def probe_lr(scale: int = _SCALE, noise: float | None = None) -> Uint8:
     """Return one real LR photograph that is always at hand: the middle of the sample set's astronaut.
 
+    Args:
+        scale: HR size over LR size.
+        noise: At scale 1, the standard deviation of its noise [8-bit levels].
+
     Returns:
-        (64, 64, 3) uint8, RGB, C-contiguous.
+        (64, 64, 3) uint8, RGB, C-contiguous; (128, 128, 3) at scale 1.
 
     Raises:
         DatasetError: scikit-image does not carry the photograph.
 
-    >>> probe_lr().shape
-    (64, 64, 3)
+    >>> probe_lr().shape, probe_lr(1, 50).shape
+    ((64, 64, 3), (128, 128, 3))
     """
-    return np.ascontiguousarray(_centre(matlab_bicubic_down(_photograph("astronaut.png"), _SCALE), 64))
+    if noise is not None:
+        return noisy(probe_hr(scale), noise, _SEED, "probe")
+    reduced = matlab_bicubic_down(modcrop(_photograph("astronaut.png"), scale), scale)
+    return np.ascontiguousarray(_centre(reduced, _probe_side(scale)))
 
 
-def probe_hr() -> Uint8:
+def probe_hr(scale: int = _SCALE) -> Uint8:
     """Return the HR image of `probe_lr`.
 
+    Args:
+        scale: HR size over LR size.
+
     Returns:
-        (256, 256, 3) uint8, RGB, C-contiguous.
+        Sides `scale` times those of `probe_lr`, uint8, RGB, C-contiguous.
 
     Raises:
         DatasetError: scikit-image does not carry the photograph.
 
-    >>> probe_hr().shape
-    (256, 256, 3)
+    >>> probe_hr().shape, probe_hr(1).shape
+    ((256, 256, 3), (128, 128, 3))
     """
-    return np.ascontiguousarray(_centre(_photograph("astronaut.png"), 256))
+    photograph = modcrop(_photograph("astronaut.png"), scale)
+    side = _probe_side(scale)
+    top, left = ((length // scale - side) // 2 * scale for length in photograph.shape[:2])
+    return np.ascontiguousarray(photograph[top : top + side * scale, left : left + side * scale])
 
 
-def large_lr() -> Uint8:
+def large_lr(noise: float | None = None) -> Uint8:
     """Return a photograph of the size that most LR images of DIV2K have: part of the astronaut, not reduced.
+
+    Args:
+        noise: Standard deviation of noise that is added [8-bit levels]; None adds none.
 
     Returns:
         (339, 510, 3) uint8, RGB, C-contiguous.
@@ -150,26 +178,49 @@ def large_lr() -> Uint8:
     >>> large_lr().shape
     (339, 510, 3)
     """
-    return np.ascontiguousarray(_photograph("astronaut.png")[:339, :510])
+    large = np.ascontiguousarray(_photograph("astronaut.png")[:339, :510])
+    return large if noise is None else noisy(large, noise, _SEED, "large")
 
 
-def _files(folder: Path, split: str, name: str) -> tuple[Path, Path]:
-    return folder / f"{split}_HR" / f"{name}.png", folder / f"{split}_LR" / f"{name}x{_SCALE}.png"
+def _probe_side(scale: int) -> int:
+    return _PROBE_SIDE.get(scale, 64)
 
 
-def _is_complete(folder: Path) -> bool:
+def _version(scale: int, noise: float | None) -> str:
+    """Return the name of a sample set's folder.
+
+    >>> _version(4, None), _version(2, None), _version(1, 50.0)
+    ('sample-v1', 'sample-v1-x2', 'sample-v1-noise50')
+    """
+    if noise is not None:
+        return f"{VERSION}-{mark(noise)}"
+    return VERSION if scale == _SCALE else f"{VERSION}-x{scale}"
+
+
+def _files(folder: Path, split: str, name: str, scale: int, noise: float | None) -> tuple[Path, Path]:
+    lr = f"{name}x{scale}.png" if noise is None else f"{name}{mark(noise)}.png"
+    return folder / f"{split}_HR" / f"{name}.png", folder / f"{split}_LR" / lr
+
+
+def _is_complete(folder: Path, scale: int, noise: float | None) -> bool:
     return all(
-        os.path.isfile(path) for split, name, *_ in _PHOTOGRAPHS for path in _files(folder, split, name)
+        os.path.isfile(path)
+        for split, name, *_ in _PHOTOGRAPHS
+        for path in _files(folder, split, name, scale, noise)
     )
 
 
-def _build(folder: Path) -> None:
+def _build(folder: Path, scale: int, noise: float | None) -> None:
     for split, name, file, side in _PHOTOGRAPHS:
         photograph = _photograph(file)
-        hr = modcrop(photograph if side is None else _centre(photograph, side), _SCALE)
-        hr_path, lr_path = _files(folder, split, name)
+        side = side if noise is None else _NOISY_SIDE
+        hr = modcrop(photograph if side is None else _centre(photograph, side), scale)
+        hr_path, lr_path = _files(folder, split, name, scale, noise)
         write_png(hr_path, hr)
-        write_png(lr_path, matlab_bicubic_down(hr, _SCALE))
+        write_png(
+            lr_path,
+            matlab_bicubic_down(hr, scale) if noise is None else noisy(hr, noise, _SEED, name),
+        )
 
 
 def _photograph(file: str) -> Uint8:

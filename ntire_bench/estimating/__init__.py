@@ -4,6 +4,6 @@ bootstrap.py computes the numbers, stopping.py decides when to stop, steadiness.
 session, stability.py those of a stored record.
 
 Others import: bootstrap.Estimate, bootstrap.Samples, bootstrap.bootstrap, bootstrap.interval,
-bootstrap.runtime_ms, bootstrap.student_t, defaults, stability.Stability, stability.stability, steadiness,
-stopping.
+bootstrap.medians, bootstrap.runtime_ms, bootstrap.student_t, defaults, stability.Stability,
+stability.stability, steadiness, stopping.
 """

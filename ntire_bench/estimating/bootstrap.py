@@ -23,6 +23,7 @@ __all__ = [
     "Samples",
     "bootstrap",
     "interval",
+    "medians",
     "runtime_ms",
     "small_sample_factor",
     "student_t",
@@ -82,7 +83,7 @@ class Samples:
         for split, values in self.own.items():
             other = self.baseline[split]
             both = values * other
-            common = np.sqrt(both / (_medians(values) * _medians(other)))
+            common = np.sqrt(both / (medians(values)[:, None] * medians(other)[:, None]))
             own[split], baseline[split] = values / common, other / common
         return Samples(launches=self.launches, own=own, baseline=baseline)
 
@@ -110,6 +111,22 @@ class Estimate:
     half_width: float | None
 
 
+def medians(samples: Floats) -> Floats:
+    """Return the median of each row, as np.median does, which takes four times as long for small arrays.
+
+    Args:
+        samples: (images, rounds), all finite.
+
+    >>> medians(np.array([[3.0, 1.0, 2.0], [9.0, 1.0, 5.0]])), medians(np.array([[1.0, 4.0, 2.0, 9.0]]))
+    (array([2., 5.]), array([3.]))
+    """
+    upper = samples.shape[1] // 2
+    lower = upper if samples.shape[1] % 2 else upper - 1
+    parted = np.partition(samples, (lower, upper) if lower < upper else upper, axis=1)
+    result: Floats = parted[:, upper] if lower == upper else (parted[:, lower] + parted[:, upper]) / 2
+    return result
+
+
 def runtime_ms(samples: Floats) -> float:
     """Return the mean over images of the image's median over rounds [ms].
 
@@ -119,7 +136,7 @@ def runtime_ms(samples: Floats) -> float:
     >>> runtime_ms(np.array([[1.0, 2.0, 9.0], [4.0, 4.0, 4.0]]))
     3.0
     """
-    return float(np.median(samples, axis=1).mean())
+    return float(medians(samples).mean())
 
 
 def interval(resamples: Floats, estimate: float) -> tuple[float, float] | None:
@@ -230,7 +247,7 @@ class _Draws:
 
     @classmethod
     def of(cls, launches: Sequence[int], resamples: int, seed: int) -> _Draws:
-        if sum(launches) < 2:
+        if sum(launches) < 2 or resamples == 0:
             return cls(launches, [], [])
         random = np.random.default_rng(seed)
         ends = np.cumsum(launches)
@@ -278,7 +295,7 @@ def _resampled(drawn: _Draws, side: Mapping[str, Floats]) -> dict[str, Floats]:
 
 
 def _mean_of_medians(values: Floats) -> Callable[[Rounds], float]:
-    return lambda rounds: float(np.median(values[:, rounds], axis=1).mean())
+    return lambda rounds: float(medians(values[:, rounds]).mean())
 
 
 def _ratio_of(own: Mapping[str, Floats], baseline: Mapping[str, Floats]) -> Callable[[Rounds], float]:
@@ -289,8 +306,3 @@ def _ratio_of(own: Mapping[str, Floats], baseline: Mapping[str, Floats]) -> Call
 def _ratio(own: Mapping[str, float], base: Mapping[str, float]) -> float:
     # A team's runtime is the mean of its splits', so the ratio is that of the sums.
     return math.fsum(own.values()) / math.fsum(base.values())
-
-
-def _medians(values: Floats) -> Floats:
-    result: Floats = np.median(values, axis=1, keepdims=True)
-    return result

@@ -6,6 +6,9 @@ at random in LR, so that no crop is a copy, flip, shift or small change of one t
 what it gave then cannot be given again. Some images are one such rectangle, without a seam. The HR image is
 composed alike where an SR image is to be compared with it. Colours are not exchanged: an honest network may
 give nonsense for them.
+
+Where the LR image is the HR image with noise, HR crops are composed and get new noise of the same strength:
+scaling noisy crops would change its strength, which an honest network may be made for.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.data.dataset import Pair
+from ntire_bench.data.dataset import Pair, read_hr, read_lr
 
-__all__ = ["Block", "Composition", "Spot", "centre", "compose"]
+__all__ = ["Block", "Composition", "Spot", "centre", "compose", "lr_of"]
 
 Uint8 = npt.NDArray[np.uint8]
 
@@ -152,6 +155,28 @@ class Composition:
             image[block.top : block.top + block.height, block.left : block.left + block.width] = part
         return image
 
+    def noisy(self, read: Callable[[Pair], Uint8], sigma: float) -> Uint8:
+        """Return the LR image where it is the HR image with noise, uint8 HWC.
+
+        Args:
+            read: Returns the HR image of a pair.
+            sigma: Standard deviation of the noise [8-bit levels].
+        """
+        image = np.empty((self.height, self.width, 3), np.uint8)
+        for block in self.blocks:
+            part = block.recoloured(block.part(read(block.pair), 1))
+            random = np.random.default_rng(block.seed)
+            values = random.standard_normal(part.shape, dtype=np.float32)
+            values *= np.float32(sigma)
+            values += part
+            np.clip(values, 0, 255, out=values)
+            rows, columns = (
+                slice(block.top, block.top + block.height),
+                slice(block.left, block.left + block.width),
+            )
+            image[rows, columns] = np.rint(values, out=values)
+        return image
+
     def spot(self, random: np.random.Generator, read: Callable[[Pair, int], Uint8], scale: int) -> Spot:
         """Return a square to compare an SR image in, at a place drawn at random.
 
@@ -175,6 +200,19 @@ class Composition:
             left=scale * (block.left + left),
             hr=block.recoloured(part[rows, columns]),
         )
+
+
+def lr_of(composition: Composition, noise: float | None, read: Callable[[Pair], Uint8] = read_lr) -> Uint8:
+    """Return the LR image of a composition of pairs that lie on disk, uint8 HWC.
+
+    Args:
+        composition: Of checked pairs.
+        noise: At scale 1, the standard deviation of the LR images' noise [8-bit levels].
+        read: Returns the LR image of a pair; without effect with noise.
+    """
+    if noise is None:
+        return composition.lr(read)
+    return composition.noisy(lambda pair: read_hr(pair, 1), noise)
 
 
 def compose(

@@ -68,6 +68,7 @@ class Outputs:
         submission: Whose SR images are saved and checked.
         baseline: Whether there is a baseline besides.
         scale: Enlargement factor.
+        noise: At scale 1, the standard deviation of the LR images' noise [8-bit levels].
         border: Pixels cropped off before the metrics.
         ssim: Whether SSIM is computed.
         save_dir: Where SR images go, as TEAM/SPLIT/NAME.png; None to keep none.
@@ -83,6 +84,7 @@ class Outputs:
     submission: Submission
     baseline: bool
     scale: int
+    noise: float | None = None
     border: int
     ssim: bool
     save_dir: Path | None
@@ -93,7 +95,7 @@ class Outputs:
     gains: Gains = field(default_factory=Gains)
     quality: list[dict[tuple[str, str], Quality]] = field(init=False)
     kept: list[Kept] = field(default_factory=list)
-    _bicubic: Exact = field(default_factory=dict)  # where the gain is not over the baseline
+    _plain: Exact = field(default_factory=dict)  # where the gain is not over the baseline
     _launch: int = 0
     _once: bool = False  # whether the first launch runs every image once
     _seen: int = 0
@@ -198,7 +200,7 @@ class Outputs:
     def compare_unseen(self, run: Callable[[Uint8], Uint8], splits: Sequence[Split]) -> None:
         """Compare the gain on composed images, which a fresh process runs, if none was compared in rounds."""
         if not self.gains.squares:
-            self.gains, self._bicubic = unseen(run, splits, self.scale, self.border, self.random)
+            self.gains, self._plain = unseen(run, splits, self.scale, self.border, self.random, self.noise)
 
     def findings(self) -> list[Finding]:
         """Return the findings on SR images."""
@@ -213,14 +215,15 @@ class Outputs:
         if difference is not None:
             told["gain_difference_db"] = [round(difference.db, 3), round(difference.half_db, 3)]
             told["composed_squares"] = difference.squares
-            told["gain_over"] = "bicubic" if self._bicubic else "baseline"
+            plain = "bicubic" if self.scale > 1 else "blur"
+            told["gain_over"] = plain if self._plain else "baseline"
         return told
 
     def _exact_db(self) -> dict[tuple[str, str], tuple[float, float]]:
         """Return RGB PSNR on exact images: the submission's, and that which its gain is over."""
         own = self.quality[-1]
-        if self._bicubic:
-            return {key: (own[key].psnr_rgb_db, reference) for key, reference in self._bicubic.items()}
+        if self._plain:
+            return {key: (own[key].psnr_rgb_db, reference) for key, reference in self._plain.items()}
         if not self.baseline:
             return {}
         base = self.quality[0]

@@ -27,7 +27,7 @@ from ntire_bench.data.dataset import Split, read_lr
 from ntire_bench.machine.cpu_time import TICK_S
 from ntire_bench.machine.monitor import CpuShare, GpuTrace
 from ntire_bench.measuring.background import Background
-from ntire_bench.measuring.content import Composition, compose
+from ntire_bench.measuring.content import Composition, compose, lr_of
 from ntire_bench.measuring.outputs import Outputs, Shown
 from ntire_bench.measuring.side import Side, Timeline, blamed
 from ntire_bench.measuring.slow_calls import Usual, disturbed
@@ -90,6 +90,7 @@ class Rounds:
         sides: The submission last; before it the baseline, if that is another one.
         splits: Checked pairs.
         scale: Enlargement factor.
+        noise: At scale 1, the standard deviation of the LR images' noise [8-bit levels].
         device: "cuda" or "cpu".
         outputs: Gets every SR image.
         background: Runs what need not wait for a call.
@@ -114,6 +115,7 @@ class Rounds:
         splits: Sequence[Split],
         *,
         scale: int,
+        noise: float | None = None,
         device: str,
         outputs: Outputs,
         background: Background,
@@ -128,7 +130,8 @@ class Rounds:
         self.others: list[tuple[float, float]] = []
         self.repeated: Counter[str] = Counter()
         self.idle_turns: Counter[bool] = Counter()
-        self._scale, self._background, self._timeline, self._trace = scale, background, timeline, trace
+        self._scale, self._noise = scale, noise
+        self._background, self._timeline, self._trace = background, timeline, trace
         self._secret = secrets.token_bytes(16)
         self._random = np.random.default_rng(secrets.randbits(64))
         self._launch = -1
@@ -311,7 +314,7 @@ class Rounds:
         seed = int.from_bytes(digest, "big")
         size = pair.height // self._scale, pair.width // self._scale
         composition = compose(*size, split.pairs, self._scale, seed)
-        return _Content(index, composition.lr(read_lr), composition, seed)
+        return _Content(index, lr_of(composition, self._noise, read_lr), composition, seed)
 
     def _turns_of(
         self,

@@ -8,10 +8,10 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -46,6 +46,7 @@ Channel = Literal["y", "rgb"]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 _Decibel = Annotated[float, Meta(ge=0, le=100)]
 _Cost = Annotated[float, Meta(gt=0)]
+_Level = Annotated[float, Meta(gt=0, le=255)]
 _Count = Annotated[int, Meta(ge=1)]
 
 
@@ -55,14 +56,14 @@ class Thresholds:
 
     Attributes:
         kind: "absolute": the values are the thresholds [dB]. "below_baseline": they are how far [dB] the
-            thresholds lie below the baseline's PSNR on the same images and channel.
+            thresholds lie below the baseline's PSNR on the same images and channel. "none": there are none.
         decimals: Mean PSNR and threshold are rounded to this many decimals before they are compared.
         valid: For the split "valid" [dB]; None where there is none.
         test: For the split "test" [dB]; None where there is none.
         splits: For other splits, by name [dB].
     """
 
-    kind: Literal["absolute", "below_baseline"]
+    kind: Literal["absolute", "below_baseline", "none"]
     decimals: Annotated[int, Meta(ge=0, le=6)]
     valid: _Decibel | None = None
     test: _Decibel | None = None
@@ -90,7 +91,8 @@ class Thresholds:
         >>> Thresholds(kind="below_baseline", decimals=2, valid=0.06, test=0.08).of("valid", 30.0)
         29.94
         """
-        value = self.by_split.get(split)
+        # Asked for every row and split: `by_split` would be made anew each time.
+        value = {"valid": self.valid, "test": self.test}.get(split, self.splits.get(split))
         if value is None:
             return None
         if self.kind == "absolute":
@@ -177,7 +179,7 @@ class Protocol:
     Attributes:
         name: Name of the folder that its records go to; of a shipped one, of the file as well.
         title: The name that people read.
-        scale: Enlargement factor.
+        scale: Enlargement factor; 1 for denoising, where the input has the size of the HR image.
         border: Pixels cropped off every side before PSNR and SSIM.
         psnr_channel: Channel that thresholds are compared in by default.
         rounds: Default number of timed passes over all images.
@@ -187,6 +189,7 @@ class Protocol:
         baseline: The network that costs are divided by.
         sources: Where each constant comes from.
         datasets: The images that the thresholds are for; None where they are for any images.
+        noise: At scale 1, the standard deviation of the white Gaussian noise on the input [8-bit levels].
         ranks_unstable: Whether unstable runtimes, and those that are not believed, keep their ranks.
         sha256: Of the TOML file.
         text: Of the TOML file where it is a user's own; empty where it comes with this program.
@@ -194,7 +197,7 @@ class Protocol:
 
     name: str
     title: str
-    scale: Annotated[int, Meta(ge=2, le=4)]
+    scale: Annotated[int, Meta(ge=1, le=4)]
     border: Annotated[int, Meta(ge=0, le=64)]
     psnr_channel: Channel
     rounds: _Count
@@ -204,19 +207,33 @@ class Protocol:
     baseline: Baseline
     sources: dict[str, str] = field(default_factory=dict)
     datasets: Datasets | None = None
+    noise: _Level | None = None
     ranks_unstable: bool = False
     sha256: str = field(default="", metadata={toml.COMPUTED: True})
     text: str = field(default="", metadata={toml.COMPUTED: True})
 
     @property
     def fits_any_images(self) -> bool:
-        """Whether the thresholds follow from the baseline's PSNR, so that they hold for any images."""
-        return self.thresholds.kind == "below_baseline"
+        """Whether no threshold is for certain images: they follow the baseline's PSNR, or there are none."""
+        return self.thresholds.kind != "absolute"
+
+    @property
+    def asks_for_psnr(self) -> bool:
+        """Whether there are thresholds."""
+        return self.thresholds.kind != "none"
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that are judged: those that have a threshold, valid and test first."""
-        return tuple(self.thresholds.by_split)
+        """The splits that are judged, valid and test first.
+
+        They are those that have a threshold; where the rules ask for none, those whose images they name.
+
+        >>> load("ntire2024").splits, load("dn50").splits
+        (('valid', 'test'), ('valid', 'test'))
+        """
+        if self.asks_for_psnr:
+            return tuple(self.thresholds.by_split)
+        return tuple(self.folders) or ("valid", "test")
 
     @property
     def folders(self) -> Mapping[str, str]:
@@ -228,7 +245,7 @@ def available() -> list[str]:
     """Return the names of all protocols that come with this program, the default first.
 
     >>> available()
-    ['ntire2024', 'demo', 'ntire2025', 'ntire2026', 'sample']
+    ['ntire2024', 'demo', 'dn50', 'ntire2025', 'ntire2026', 'sample']
     """
     return sorted((p.stem for p in _FOLDER.glob("*.toml")), key=lambda name: (name != DEFAULT_PROTOCOL, name))
 
@@ -298,6 +315,9 @@ def shipped_with(sha256: str) -> Protocol | None:
     return next((rules for rules in map(load, available()) if rules.sha256 == sha256), None)
 
 
+_NO_SUCH_KEY = "there is no such key"
+
+
 def _named() -> str:
     return ", ".join(available())
 
@@ -310,11 +330,10 @@ def _parse(data: bytes, path: Path) -> Protocol:
             "the protocol is not TOML", file=path, expected="TOML", found=not_toml, remedy=remedy
         )
     wrong = list(toml.mistakes(Protocol, raw))
-    if not wrong:
-        protocol = toml.convert(Protocol, raw)
-        shipped = _FOLDER / f"{protocol.name}.toml"
-        is_shipped = protocol.name in available() and shipped.read_bytes() == data
-        wrong = list(_mistakes(protocol, is_shipped))
+    protocol = toml.convert(Protocol, _mended(raw, wrong) if wrong else raw)
+    shipped = _FOLDER / f"{protocol.name}.toml"
+    is_shipped = not wrong and protocol.name in available() and shipped.read_bytes() == data
+    wrong += _mistakes(protocol, is_shipped)
     if wrong:
         raise UsageError(
             f"{len(wrong)} mistake{'s' if len(wrong) > 1 else ''} in the protocol",
@@ -324,6 +343,27 @@ def _parse(data: bytes, path: Path) -> Protocol:
         )
     text = "" if is_shipped else data.decode()
     return dataclasses.replace(protocol, sha256=hashlib.sha256(data).hexdigest(), text=text)
+
+
+def _mended(raw: Mapping[str, Any], wrong: Sequence[str]) -> dict[str, Any]:
+    """Return a file's values with those of the wrong type replaced by a shipped protocol's.
+
+    So the values of the right types can be looked at too, and all mistakes are told at once.
+
+    Args:
+        raw: Of the file.
+        wrong: The mistakes in keys and types.
+    """
+    sound, _ = toml.parse((_FOLDER / f"{DEFAULT_PROTOCOL}.toml").read_bytes())
+    keys = {text.split(":")[0].split(".")[0] for text in wrong if _NO_SUCH_KEY not in text}
+    if "thresholds" in keys:  # the splits of the data sets are compared with these
+        keys.add("datasets")
+    if keys & {"scale", "noise"}:  # each is judged by the other
+        keys |= {"scale", "noise"}
+    if "name" in keys:
+        sound["name"] = "unnamed"
+    mended = {**raw, **{key: sound[key] for key in keys if key in sound}}
+    return {key: value for key, value in mended.items() if key in sound or key not in keys}
 
 
 def _mistakes(protocol: Protocol, is_shipped: bool) -> Iterator[str]:
@@ -338,16 +378,26 @@ def _mistakes(protocol: Protocol, is_shipped: bool) -> Iterator[str]:
         yield "baseline.name: empty"
     if wrong := protocol.weights.mistake():
         yield f"weights: {wrong}"
+    if protocol.scale == 1 and protocol.noise is None:
+        yield "noise: missing: at scale 1 the input is the HR image with noise, of so many 8-bit levels"
+    if protocol.scale != 1 and protocol.noise is not None:
+        yield f"noise: it goes with scale = 1, and the scale is {protocol.scale}"
     thresholds = protocol.thresholds
-    if not thresholds.by_split:
-        yield "thresholds: none is given: valid, test, or a split under [thresholds.splits]"
+    if protocol.asks_for_psnr and not thresholds.by_split:
+        yield (
+            "thresholds: none is given: valid, test, or a split under [thresholds.splits]; "
+            'kind = "none" where no PSNR is asked for'
+        )
+    for split in thresholds.by_split if not protocol.asks_for_psnr else ():
+        yield f'thresholds: {split} has a value, and kind = "none" has none'
     for split in thresholds.splits:
         if split in ("valid", "test"):
             yield f"thresholds.splits.{split}: write it as thresholds.{split}"
         elif not re.fullmatch(_NAME, split, re.ASCII):
             yield f"thresholds.splits.{split}: letters, digits and . _ + - are expected in a split's name"
     if protocol.datasets is not None:
-        yield from _mistakes_of_datasets(protocol.datasets, set(protocol.splits))
+        judged = set(protocol.splits) | (set() if protocol.asks_for_psnr else {"valid", "test"})
+        yield from _mistakes_of_datasets(protocol.datasets, judged)
 
 
 def _mistakes_of_datasets(datasets: Datasets, splits: set[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from ntire_bench.protocols.protocol import Protocol, Weights
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, WhichCosts
 from ntire_bench.ranking.ranks import Row
+from ntire_bench.text import one_line
 
 __all__ = ["Anew", "Changes", "Move", "changes_of", "compared", "with_baseline", "with_intervals"]
 
@@ -39,19 +40,21 @@ class Changes:
         """Return rules with these weights and thresholds.
 
         Raises:
-            UsageError: A split has no threshold in these rules, or theirs lie under the baseline's PSNR.
+            UsageError: These rules do not judge a split, or their thresholds lie under the baseline's PSNR.
         """
         thresholds = protocol.thresholds
-        if self.thresholds and thresholds.kind != "absolute":
+        if self.thresholds and thresholds.kind == "none":  # those that are given are all there are
+            thresholds = dataclasses.replace(thresholds, kind="absolute")
+        elif self.thresholds and thresholds.kind != "absolute":
             raise UsageError(
                 f"the thresholds of {protocol.name} lie below the baseline's PSNR",
                 expected="rules with thresholds in dB for --threshold",
                 remedy="write the rules you mean to a TOML file and name it with --protocol",
             )
-        if unknown := [split for split in self.thresholds if split not in thresholds.by_split]:
+        if unknown := [split for split in self.thresholds if split not in protocol.splits]:
             raise UsageError(
                 f"{protocol.name} judges no split {', '.join(unknown)}",
-                found=", ".join(thresholds.by_split),
+                found=", ".join(protocol.splits),
                 remedy="name one of these with --threshold, or write a TOML file for --protocol",
             )
         both = {**thresholds.by_split, **self.thresholds}
@@ -104,13 +107,13 @@ class Move:
     after: int | None
 
     def __str__(self) -> str:
-        """Return it in words.
+        """Return it in words, on one line: the name is a stranger's.
 
         >>> str(Move(team="05_A", before=3, after=1)), str(Move(team="07_B", before=2, after=None))
         ('05_A 3 to 1', '07_B 2 to no rank')
         """
         before, after = ("no rank" if rank is None else str(rank) for rank in (self.before, self.after))
-        return f"{self.team} {before} to {after}"
+        return f"{one_line(self.team)} {before} to {after}"
 
 
 @dataclass(frozen=True, kw_only=True)

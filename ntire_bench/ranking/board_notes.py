@@ -13,7 +13,7 @@ from ntire_bench.ranking.trust import is_verifiable
 from ntire_bench.records.operational import word
 from ntire_bench.records.record import Finding
 from ntire_bench.records.store import Stored
-from ntire_bench.text import one_line
+from ntire_bench.text import few, one_line
 
 __all__ = [
     "display_name",
@@ -32,6 +32,7 @@ _NOT_BELIEVED = (
     "other programs kept the machine busy; run it again when the machine is idle"
 )
 _NOTES = (
+    "counted-on-twin",
     "launch-bound",
     "runtime-per-flop",
 )  # findings that are no fault and that a reader of the table must know all the same
@@ -58,7 +59,8 @@ def remarks(row: Row) -> list[str]:
         texts.append(_NOT_BELIEVED)
     if entry.competes:
         texts += [f"not judged on {v.split}: {v.reason}" for v in row.verdicts if v.passed is None]
-    if not row.verdicts:
+    # Rules without a threshold judge splits without a verdict; these have a column.
+    if not row.verdicts and any(note.startswith("not judged") for note in entry.notes):
         known = entry.psnr_db.items()
         texts += [f"PSNR {value:.2f} dB on {split}" for split, value in known if value is not None]
     told = (*_NOTES, *((_CLOCKS,) if entry.attested is False else ()))
@@ -174,5 +176,9 @@ def other_channel_notes(rows: Sequence[Row], protocol: Protocol) -> list[str]:
         if names:
             own, other = ("Y", "RGB") if rows[0].entry.channel == "y" else ("RGB", "Y")
             state = "pass in" if status == "ranked" else "are below a threshold in"
-            notes.append(f"These {state} {own} and {becomes} in {other}: {', '.join(names)}.")
+            of_status = [row for row in rows if row.status == status]
+            if len(names) == len(of_status) > _MANY:
+                notes.append(f"All {len(names)} that {state} {own} {becomes} in {other}.")
+            else:
+                notes.append(f"These {state} {own} and {becomes} in {other}: {few(names, 8)}.")
     return notes

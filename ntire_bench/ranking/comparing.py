@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -146,6 +147,25 @@ def compare(a: Record, b: Record, channel: Channel) -> Comparison:
         channel,
         _runtime(a, b),
         list(_notes(a, b)),
+    )
+
+
+def baseline_as_record(record: Record) -> Record | None:
+    """Return what was measured beside a submission as an evaluation of its own; None where nothing was.
+
+    Args:
+        record: Successful.
+    """
+    base = record.baseline
+    if base is None:
+        return None
+    return dataclasses.replace(
+        record,
+        submission=base.submission,
+        complexity=base.complexity,
+        splits=base.splits,
+        findings=(),
+        score=None,
     )
 
 

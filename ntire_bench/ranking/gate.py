@@ -111,6 +111,10 @@ def gate(record: Record, protocol: Protocol, channel: Channel, accepted: Sequenc
         )
     entry = entry_from_record(record, protocol, channel, accepted)
     verdicts = judge(entry, protocol)
+    if not protocol.asks_for_psnr:
+        return unknown_because(
+            f"protocol {protocol.name} asks for no PSNR: give a threshold, such as --threshold valid=29.5"
+        )
     if not verdicts:
         return unknown_because(f"protocol {protocol.name} has no threshold for {', '.join(record.splits)}")
     unknown = [f"{verdict.split}: {verdict.reason}" for verdict in verdicts if verdict.passed is None]

@@ -27,6 +27,7 @@ class Growth:
         runtime: Which one is faster; None where nothing was compared.
         exceeded: One clause for each limit that is exceeded.
         undecided: One clause for each limit of which it cannot be told.
+        unproven: One clause for each limit that is shown neither to be kept nor exceeded; it counts as kept.
         note: Why nothing was compared; else empty.
     """
 
@@ -38,6 +39,7 @@ class Growth:
     runtime: Runtime | None = None
     exceeded: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -65,9 +67,10 @@ def not_compared(base: str, channel: Channel, why: str, *, undecided: tuple[str,
 def growth_of(record: Record, base: str, channel: Channel, limits: Limits) -> Growth:
     """Compare a submission with the version beside which it was evaluated.
 
-    A runtime exceeds its limit where the whole 95 % interval of the ratio does. Where there is none, or
-    the worker's clock did not fit this program's, the limit is not decided. A runtime that other programs
-    disturbed has a wide interval, which is answer enough.
+    A runtime exceeds its limit where the whole 95 % interval of the ratio does: a gate that fails by chance
+    is soon ignored. Where the limit lies inside of the interval, it counts as kept, and that this is not
+    shown is told. Where there is no interval, or the worker's clock did not fit this program's, the limit is
+    not decided. A runtime that other programs disturbed has a wide interval, which is answer enough.
 
     Args:
         record: Successful; the earlier version is in the place of the baseline.
@@ -79,15 +82,22 @@ def growth_of(record: Record, base: str, channel: Channel, limits: Limits) -> Gr
     params, flops = (_both(found, name) for name in ("parameters", "FLOPs"))
     over = list(_over("parameters", params, limits.params)) + list(_over("FLOPs", flops, limits.flops))
     undecided: list[str] = []
+    unproven: list[str] = []
     if limits.runtime is not None:
-        low = None if found.runtime.ci95 is None else found.runtime.ci95[0]
+        ratio, ci95, most = found.runtime.ratio, found.runtime.ci95, 1 + limits.runtime
         believed = record.timing is not None and record.timing.attested is not False
-        if low is None or found.runtime.ratio is None or not believed:
-            undecided.append(f"the runtime: {found.runtime.how}")
-        elif low > 1 + limits.runtime:
+        if ci95 is None or ratio is None or not believed:
+            why = found.runtime.how if believed else "its worker's clock is not believed"
+            undecided.append(f"the runtime: {why}")
+        elif ci95[0] > most:
             over.append(
-                f"the runtime grew by {found.runtime.ratio - 1:.1%}, at least {low - 1:.1%}, of which "
+                f"the runtime grew by {ratio - 1:.1%}, at least {ci95[0] - 1:.1%}, of which "
                 f"{limits.runtime:.1%} are allowed"
+            )
+        elif ci95[1] > most:
+            unproven.append(
+                f"the runtime's ratio is {ratio:.3f}, its 95 % interval {ci95[0]:.3f} to {ci95[1]:.3f}, and "
+                f"{most:g} is allowed: more --rounds, or a quieter machine, can tell"
             )
     if limits.psnr_db is not None:
         for split, (new, old) in found.mean_db.items():
@@ -106,6 +116,7 @@ def growth_of(record: Record, base: str, channel: Channel, limits: Limits) -> Gr
         runtime=found.runtime,
         exceeded=tuple(over),
         undecided=tuple(undecided),
+        unproven=tuple(unproven),
     )
 
 

@@ -89,7 +89,7 @@ def _row_without_rank(entry: Entry, protocol: Protocol) -> Row:
     verdicts = judge(entry, protocol)
     return Row(
         entry=entry,
-        status=_status(entry, verdicts, protocol.weights),
+        status=_status(entry, verdicts, protocol),
         score=_score_of(entry, protocol.weights),
         verdicts=verdicts,
     )
@@ -148,16 +148,22 @@ def _order(row: Row, weights: Weights) -> tuple[int, tuple[float, float], int, s
     return _STATUS_ORDER.index(row.status), _final_key(entry, weights), number, entry.name
 
 
-def _status(entry: Entry, verdicts: Sequence[Verdict], weights: Weights) -> Status:
+def _status(entry: Entry, verdicts: Sequence[Verdict], protocol: Protocol) -> Status:
     if not entry.competes:
         return "baseline"
     if entry.rejections:
         return "rejected"
     if any(verdict.passed is False for verdict in verdicts):
         return "below threshold"
-    if entry.uncountable and weights.flops > 0:
+    if (entry.uncountable and protocol.weights.flops > 0) or (
+        entry.lacks_twin and protocol.weights.params > 0
+    ):
         return "not countable"
-    complete = entry.costs is not None and entry.baseline is not None and verdicts
+    # Rules that ask for no PSNR still rank on their own splits alone.
+    judged = verdicts or (
+        not protocol.asks_for_psnr and any(split in entry.psnr_db for split in protocol.splits)
+    )
+    complete = entry.costs is not None and entry.baseline is not None and judged
     return "ranked" if complete and all(verdict.passed for verdict in verdicts) else "not judged"
 
 

@@ -21,6 +21,7 @@ def info_of(protocol: Protocol) -> ProtocolInfo:
         sha256=protocol.sha256,
         scale=protocol.scale,
         border=protocol.border,
+        noise=protocol.noise,
         rules=protocol.text or None,
     )
 
@@ -72,6 +73,7 @@ def differences(made_by: Protocol, ranked_by: Protocol) -> list[str]:
     """
     pairs = (
         ("scale", made_by.scale, ranked_by.scale),
+        ("noise", _levels(made_by.noise), _levels(ranked_by.noise)),
         ("border", made_by.border, ranked_by.border),
         ("cost input", _size(made_by.cost_input), _size(ranked_by.cost_input)),
     )
@@ -81,7 +83,7 @@ def differences(made_by: Protocol, ranked_by: Protocol) -> list[str]:
 def not_by(record: Record, protocol: Protocol) -> str:
     """Return why a record cannot be ranked by some rules; empty where it can.
 
-    It can by those it was made under, and by others of the same scale, border and cost input.
+    It can by those it was made under, and by others of the same scale, noise, border and cost input.
 
     Args:
         record: A successful evaluation.
@@ -95,20 +97,29 @@ def not_by(record: Record, protocol: Protocol) -> str:
     border = own.border if shipped is None else shipped.border
     if scale is None or border is None:
         return f"under another version of the rules of {own.name}"
-    if told := ", ".join(_differences(record, scale, border, protocol)):
+    noise = own.noise if shipped is None else shipped.noise
+    if told := ", ".join(_differences(record, scale, noise, border, protocol)):
         return f"under the rules of {own.name}: {told} as in those of {protocol.name}"
     if record.sample and not protocol.fits_any_images:
         return f"on the sample set, for which the thresholds of {protocol.name} are not meant"
     return ""
 
 
-def _differences(record: Record, scale: int, border: int, protocol: Protocol) -> Iterator[str]:
+def _differences(
+    record: Record, scale: int, noise: float | None, border: int, protocol: Protocol
+) -> Iterator[str]:
     if scale != protocol.scale:
         yield f"scale {scale}, not {protocol.scale}"
+    elif noise != protocol.noise:
+        yield f"noise {_levels(noise)}, not {_levels(protocol.noise)}"
     if border != protocol.border:
         yield f"border {border}, not {protocol.border}"
     if record.complexity is not None and record.complexity.input_shape != protocol.cost_input:
         yield f"cost input {_size(record.complexity.input_shape)}, not {_size(protocol.cost_input)}"
+
+
+def _levels(noise: float | None) -> str:
+    return "none" if noise is None else f"{noise:g}"
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -119,12 +130,12 @@ def require_alike(made_by: Protocol, ranked_by: Protocol) -> None:
     """Refuse to rank the records of some rules by others that measure otherwise.
 
     Raises:
-        UsageError: Scale, border or cost input differ.
+        UsageError: Scale, noise, border or cost input differ.
     """
     if told := differences(made_by, ranked_by):
         raise UsageError(
             f"the records of {made_by.name} cannot be ranked by {ranked_by.name}",
-            expected="the same scale, border and cost input",
+            expected="the same scale, noise, border and cost input",
             found=f"{', '.join(told)}",
             remedy=f"evaluate anew with --protocol, or change these keys of {ranked_by.name}",
         )

@@ -132,8 +132,11 @@ def judge(entry: Entry, protocol: Protocol) -> tuple[Verdict, ...]:
         protocol: Whose thresholds apply.
 
     Returns:
-        One verdict per judged split that the entry has; empty where it has none.
+        One verdict per judged split that the entry has; empty where it has none, and where the rules ask
+        for no PSNR.
     """
+    if not protocol.asks_for_psnr:
+        return ()
     return tuple(_judge_split(entry, protocol, split) for split in protocol.splits if split in entry.psnr_db)
 
 

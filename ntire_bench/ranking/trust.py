@@ -14,13 +14,14 @@ from pathlib import Path
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.rules import rules_of
 from ntire_bench.records import store
+from ntire_bench.records.accepted import Accepted, load_accepted
 from ntire_bench.records.record import Record
 from ntire_bench.records.signing import PublicKey
-from ntire_bench.records.store import Doubt, Stored
+from ntire_bench.records.store import Doubt, Problem, Stored
 
-__all__ = ["believed", "is_verifiable", "word_on"]
+__all__ = ["believed", "is_verifiable", "with_signed_words", "word_on"]
 
-_FILE = "records_that_follow_1"  # the number changes with what is checked
+_FILE = "records_that_follow_2"  # the number changes with what is checked
 _FIRST_VERSION = 2  # of records that store the calls as they were
 
 
@@ -67,6 +68,24 @@ def believed(
     found = [_with_doubt(item, protocol, known, key) for item in stored]
     known.keep()
     return found
+
+
+def with_signed_words(stored: Sequence[Stored], key: PublicKey) -> tuple[list[Stored], list[Problem]]:
+    """Leave out what an organizer is said to have accepted, where it is not signed: files can be sent in.
+
+    Args:
+        stored: As `store.load_all` read them.
+        key: What is not signed with it does not count.
+
+    Returns:
+        The same records with the words that count, and those that do not.
+    """
+    found: dict[Path, tuple[Accepted, ...]] = {}
+    problems: list[Problem] = []
+    for folder in dict.fromkeys(item.path.parent for item in stored if item.accepted):
+        found[folder], unsigned = load_accepted(folder, key.objection)
+        problems += [Problem(path=Path(error.file or folder), message=str(error)) for error in unsigned]
+    return [dataclasses.replace(item, accepted=found.get(item.path.parent, ())) for item in stored], problems
 
 
 def _with_doubt(item: Stored, protocol: Protocol, known: _Remembered, key: PublicKey | None) -> Stored:

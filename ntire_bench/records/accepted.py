@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def save_accepted(accepted: Accepted, record_path: str | os.PathLike[str]) -> Pa
         RecordError: It cannot be written.
     """
     folder = Path(record_path).parent / FOLDER
-    stem = f"{accepted.created_utc.replace(':', '').replace('-', '')}_{accepted.code}"
+    code = re.sub(r"[^\w-]", "_", accepted.code)  # of a record, which may be a stranger's
+    stem = f"{accepted.created_utc.replace(':', '').replace('-', '')}_{code}"
     path = folder / f"{stem}.json"
     temporary = folder / f".{secrets.token_hex(8)}.tmp"
     try:
@@ -68,12 +70,13 @@ def save_accepted(accepted: Accepted, record_path: str | os.PathLike[str]) -> Pa
 
 
 def load_accepted(
-    team_folder: str | os.PathLike[str],
+    team_folder: str | os.PathLike[str], objection: Callable[[Path], str | None] | None = None
 ) -> tuple[tuple[Accepted, ...], tuple[RecordError, ...]]:
     """Read what was accepted for a team.
 
     Args:
         team_folder: The folder of its records.
+        objection: Returns why a file does not count, as `signing.PublicKey.objection` does; None for all do.
 
     Returns:
         What was accepted, the oldest first, and what could not be read.
@@ -83,9 +86,19 @@ def load_accepted(
     for path in sorted(Path(team_folder).glob(f"{FOLDER}/*.json")):
         if path.name.startswith("."):
             continue
+        why = None if objection is None else objection(path)
+        if why is not None:
+            problem = RecordError(
+                "an organizer's word does not count, so the finding stands",
+                file=path,
+                found=why,
+                remedy="accept the finding again with `ntire-bench accept --sign KEY`",
+            )
+            problems.append(problem)
+            continue
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=Accepted))
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             problem = RecordError(
                 "an organizer's word cannot be read, so the finding stands",
                 file=path,

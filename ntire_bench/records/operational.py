@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ntire_bench.records.record import Finding
 
-__all__ = ["MACHINE", "is_operational", "word"]
+__all__ = ["MACHINE", "is_operational", "told", "word"]
 
 MACHINE = "machine"
 """What readers see in the place of a severity."""
@@ -30,3 +30,12 @@ def word(finding: Finding) -> str:
     'warning'
     """
     return MACHINE if is_operational(finding.code) and finding.severity != "reject" else finding.severity
+
+
+def told(finding: Finding) -> str:
+    """Return a finding in one sentence, as commands show it.
+
+    >>> told(Finding(code="runtime-unstable", severity="warning", message="others were busy"))
+    'machine: [runtime-unstable] others were busy'
+    """
+    return f"{word(finding)}: [{finding.code}] {finding.message}"

@@ -29,6 +29,7 @@ __all__ = [
     "Inference",
     "Isolation",
     "Launch",
+    "ManifestInfo",
     "Measurement",
     "ProtocolInfo",
     "Record",
@@ -51,8 +52,8 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "find", "load", "warm-up", "complexity", "run", "baseline"; of imported results
-            "import".
+        phase: "find", "load", "warm-up", "complexity", "run", "baseline"; "job" where a campaign's jobs were
+            lost; of imported results "import".
     """
 
     type: str
@@ -70,6 +71,7 @@ class ProtocolInfo:
         scale: Enlargement factor; None in records of versions that did not store it.
         border: Pixels cropped off every side before PSNR and SSIM; None alike.
         rules: Text of the TOML file; None where it comes with this program.
+        noise: At scale 1, standard deviation of the noise on the input [8-bit levels]; None for other scales.
     """
 
     name: str
@@ -77,6 +79,20 @@ class ProtocolInfo:
     scale: int | None = None
     border: int | None = None
     rules: str | None = None
+    noise: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestInfo:
+    """The manifest that the images were compared with: all are its own.
+
+    Attributes:
+        file: Its name, in the folder of the images.
+        sha256: Of the file.
+    """
+
+    file: str
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +175,11 @@ class Audit:
         wide: Values of parameters beyond their elements: of complex ones, and of 64 bits that are all used.
         hidden: Weights that are used where no operator is seen.
         uncountable: Operators that no cost is stated for: with any, `flops` is not all that is computed.
+        kernels: Kernels outside of torch's operators that were built, or are declared.
+        twin: The method or function that costs were counted on in their place, or "twin_args"; UNSET where
+            there is none, so that with kernels costs are not known.
+        twin_difference: How far the network is from it on crops: the most, and the root of the mean square
+            [grey levels, 0 to 255], and what the kernel computes in, which says how far it may be.
         bound: Parameters times LR pixels: FLOPs of a network that uses each weight once for every pixel.
         agreement: Share of SR values within one grey level of an ordinary call's; None if none was compared.
         seconds: What the audit took [s].
@@ -180,6 +201,9 @@ class Audit:
     wide: int | UnsetType = UNSET
     hidden: tuple[str, ...] | UnsetType = UNSET
     uncountable: tuple[str, ...] | UnsetType = UNSET
+    kernels: tuple[str, ...] | UnsetType = UNSET
+    twin: str | UnsetType = UNSET
+    twin_difference: tuple[float, float, str] | UnsetType = UNSET
     bound: int | UnsetType = UNSET
     agreement: float | None | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
@@ -533,6 +557,8 @@ class Record:
         wall_s: Seconds per phase, by name.
         timing: How well the runtime is known; None in records of versions that did not store it.
         imported: Set where the numbers are from a results file and were not measured here.
+        manifest: What the images of all splits were compared with; None where there was no manifest for one
+            of them, and in records of versions that knew none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -554,3 +580,4 @@ class Record:
     wall_s: dict[str, float] = field(default_factory=dict)
     timing: Timing | None = None
     imported: Imported | None = None
+    manifest: ManifestInfo | None = None

@@ -9,10 +9,11 @@ pages are in `assets/`.
 and `crops_plot`, the images of one `images_text`, the answers of a gate for other programs `gate_reports`, a
 team's numbers `factsheet`, what it is told of what it sent `feedback`.
 
-`among` puts own rows beside a reference's; `codabench` is what its scoring programs return.
+`among` puts own rows beside a reference's, which `among_formats` writes; `codabench` is what its scoring
+programs return.
 
-Others import: among, audit_report.audit_report, audit_report.markdown, captions, codabench, comparison_text,
-crops_plot.plot_crops, export, factsheet, feedback.sheet, gate_reports, images_text, layout,
-notebook.to_fragment, page.asset, picture.refuse_other_suffix, ranking_table, render, stability_plot.plot,
+Others import: among, among_formats, audit_report.audit_report, audit_report.markdown, captions, codabench,
+comparison_text, crops_plot.plot_crops, export, factsheet, feedback.sheet, gate_reports, images_text, layout,
+notebook.to_fragment, page, picture.refuse_other_suffix, ranking_table, render, stability_plot.plot,
 stability_text.
 """

@@ -6,7 +6,6 @@ all of it is in the record.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,10 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.ranking.scoring import judge
 from ntire_bench.records.accepted import Accepted
+from ntire_bench.records.operational import word
 from ntire_bench.records.record import Complexity, Finding, Record, Timing
 from ntire_bench.records.scored_costs import scored_flops, scored_params
+from ntire_bench.reporting.escape import markdown as as_text
 from ntire_bench.text import giga, one_line
 
 __all__ = ["Check", "Report", "audit_report", "markdown"]
@@ -26,7 +27,7 @@ __all__ = ["Check", "Report", "audit_report", "markdown"]
 _BELONG: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("PSNR", ("psnr", "gain", "memorized", "worse")),
     ("SR images", ("output",)),
-    ("FLOPs", ("flops", "threads-in-forward")),
+    ("FLOPs", ("flops", "threads-in-forward", "twin", "counted-on-twin")),
     ("Parameters", ("params", "parameters")),
     ("Clock", ("timing",)),
     ("Runtime", ("runtime", "launch-bound", "content", "flags", "time")),
@@ -123,13 +124,14 @@ def _verdict(record: Record, entry: Entry | None, protocol: Protocol) -> str:
     verdicts = judge(entry, protocol)
     if any(verdict.passed is False for verdict in verdicts):
         return f"Below a threshold: {'; '.join(f'{v.split}: {v.reason}' for v in verdicts if not v.passed)}."
-    if not verdicts or any(verdict.passed is None for verdict in verdicts):
+    if (not verdicts and protocol.asks_for_psnr) or any(verdict.passed is None for verdict in verdicts):
         return "Not judged: " + (
             "; ".join(f"{v.split}: {v.reason}" for v in verdicts) or "no threshold holds."
         )
     final = record.score.final if record.score is not None else None
     score = "its score exceeds the range of a number" if final is None else f"its final score is {final:.2f}"
-    return f"Keeps the thresholds; {score} (lower is better)."
+    kept = "Keeps the thresholds" if protocol.asks_for_psnr else "No PSNR is asked for"
+    return f"{kept}; {score} (lower is better)."
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:
@@ -149,6 +151,9 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     for name, split in record.splits.items():
         images = f"{split.images} images of {split.dataset} (fingerprint {split.dataset_sha256[:16]})"
         known.append((f"split {name}", images + (", the sample set" if record.sample else "")))
+    if record.manifest is not None:
+        named = f"{record.manifest.file} (SHA-256 {record.manifest.sha256[:16]}): all images are those of it"
+        known.append(("manifest", named))
     if record.baseline is not None:
         its = record.baseline.submission
         known.append(("baseline", f"{its.label} (SHA-256 {its.file_sha256[:16]})"))
@@ -186,7 +191,8 @@ def _psnr(record: Record, entry: Entry, protocol: Protocol) -> Check:
     monitor = record.timing.monitor if record.timing is not None else {}
     if "gain_difference_db" in monitor:
         found, half = monitor["gain_difference_db"]
-        over = "bicubic enlargement" if monitor.get("gain_over") == "bicubic" else "the baseline"
+        plain = {"bicubic": "bicubic enlargement", "blur": "a Gaussian blur"}
+        over = plain.get(str(monitor.get("gain_over")), "the baseline")
         evidence.append(
             f"gain over {over} on these images less that in {monitor.get('composed_squares', '?')} "
             f"squares of composed ones: {found:+.3f} dB, give or take {half:.3f}"
@@ -220,6 +226,12 @@ def _flops(costs: Complexity) -> Check:
         evidence.append(f"the pass that was counted gave {audit.agreement:.2%} of an ordinary call's values")
     shape = "x".join(map(str, costs.input_shape))
     what = "FLOPs by fvcore, and counted again where the operators run"
+    if audit.twin is not UNSET and audit.twin_difference is not UNSET:
+        most, rms, precision = audit.twin_difference
+        evidence.append(
+            f"counted on its twin, {one_line(audit.twin)}: on crops the network differs from it by up to "
+            f"{most:.2g} grey levels, {rms:.1g} in the mean (rms); it computes in {one_line(precision)}"
+        )
     return Check(
         name="FLOPs", what=what, on=f"an input of {shape} and undisclosed sizes", evidence=tuple(evidence)
     )
@@ -274,7 +286,7 @@ def _runtime(record: Record, timing: Timing) -> Check:
     evidence += [f"not stable: {reason}" for reason in timing.unstable]
     launches = len(timing.launches)
     in_launches = f"{launches} launch{'es' if launches != 1 else ''}"
-    on = f"{record.rounds} rounds in {in_launches}, in turns with the baseline"
+    on = f"{record.rounds} round{'s' * (record.rounds != 1)} in {in_launches}, in turns with the baseline"
     return Check(
         name="Runtime",
         what="how long a forward pass takes, and how well that is known",
@@ -372,7 +384,7 @@ def markdown(report: Report) -> str:
         if check.findings:
             lines += [
                 "",
-                *(f"- **{_text(f.code)}** ({f.severity}): {_text(f.message)}" for f in check.findings),
+                *(f"- **{_text(f.code)}** ({word(f)}): {_text(f.message)}" for f in check.findings),
             ]
         else:
             lines += ["", "Nothing was found."]
@@ -380,9 +392,4 @@ def markdown(report: Report) -> str:
 
 
 def _text(text: str) -> str:
-    r"""Return a text of one line that Markdown shows as it is.
-
-    >>> print(_text("a_b | <i> _c_ *"))
-    a_b \| \<i\> \_c\_ \*
-    """
-    return re.sub(r"([\\`*\[\]<>|#&]|(?<!\w)_|_(?!\w))", r"\\\1", one_line(text))
+    return as_text(one_line(text))

@@ -16,24 +16,30 @@ from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import Style
 from ntire_bench.text import few, giga, one_line, relative
 
-__all__ = ["captions", "for_paper", "left_unsaid"]
+__all__ = ["captions", "counted", "for_paper", "left_unsaid"]
 
 _BUSY = "Most likely other programs kept the machine busy"
 
 
-def captions(board: Board, style: Style = layout.PLAIN) -> list[str]:
+def captions(board: Board, style: Style = layout.PLAIN, *, brief: bool = False) -> list[str]:
     """Return all that stands below the table, one text per paragraph or item.
 
     Args:
         board: What is shown.
         style: How its cells are written: the signs that occur are explained.
+        brief: Whether what an organizer can do about it is left out, as readers cannot.
     """
-    return [*_facts(board, style, brief=False), *_notes(board)]
+    return [*_facts(board, style, brief=brief), *_notes(board)]
 
 
 def for_paper(board: Board, style: Style) -> list[str]:
     """Return what a reader of a paper needs: signs, what is scored, who has no rank; not what to do."""
     return _facts(board, style, brief=True)
+
+
+def counted(board: Board) -> list[str]:
+    """Return which FLOPs and parameters a board shows, in a sentence; nothing where no count is known."""
+    return [one_line(text) for text in _counted(board, brief=True)]
 
 
 def left_unsaid(board: Board) -> int:
@@ -59,7 +65,7 @@ def _facts(board: Board, style: Style, *, brief: bool) -> list[str]:
     texts += _not_countable(board, brief=brief)
     if board.source is not None:
         texts.append(f"Source: {board.source}.")
-    return texts
+    return [one_line(text) for text in texts]
 
 
 def _notes(board: Board) -> list[str]:
@@ -72,7 +78,7 @@ def _notes(board: Board) -> list[str]:
     texts += [f"Left out: {_left_out(item)}" for item in board.left_out if item.kind not in told]
     if board.superseded:
         texts.append(f"Other records of the same teams, not shown: {board.superseded}.")
-    return texts
+    return [one_line(text) for text in texts]
 
 
 def _signs(board: Board, style: Style, *, brief: bool) -> Iterator[str]:
@@ -222,7 +228,11 @@ def _not_countable(board: Board, *, brief: bool) -> Iterator[str]:
     teams = [row.entry for row in board.rows if row.status == "not countable"]
     if teams:
         names = [f"{display_name(entry)} ({few(entry.uncountable)})" for entry in teams]
-        how = " No cost is stated for these operators; state one, and run the team again."
+        lacking = [entry for entry in teams if entry.lacks_twin]
+        how = " No cost is stated for these operators; state one, and run the team again." * (
+            lacking != teams
+        )
+        how += " A kernel of a team's own is counted on its twin, which it must declare." * bool(lacking)
         yield f"No rank, FLOPs not known: {', '.join(names)}.{'' if brief else how}"
 
 

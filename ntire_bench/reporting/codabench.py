@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import msgspec
-
 from ntire_bench.errors import UsageError
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting.export import line
+from ntire_bench.text import json_text
 
 __all__ = ["DETAILS_FILE", "SCORES_FILE", "scores", "to_json"]
 
@@ -26,8 +25,8 @@ def scores(board: Board) -> dict[str, float]:
 
     `ranked` is 1 where the team may be ranked against others, else 0, and then there is no final score:
     whoever sorts by it must not rank a team that is below a threshold, is rejected, or whose runtime is
-    unstable. `passed` is 1 where every threshold that could be compared is kept. A number that is not known
-    or not finite has no key.
+    unstable. `passed` is 1 where every threshold that could be compared is kept, and where none is asked for.
+    A number that is not known or not finite has no key.
 
     Args:
         board: Of one team; of none where its evaluation failed.
@@ -54,7 +53,8 @@ def scores(board: Board) -> dict[str, float]:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     }
     told = {key: value for key, value in numbers.items() if ranked or key not in _OF_A_RANKED_ROW}
-    passed = bool(row.verdicts) and all(verdict.passed for verdict in row.verdicts)
+    judged = bool(row.verdicts) or not board.protocol.asks_for_psnr
+    passed = judged and all(verdict.passed for verdict in row.verdicts)
     return {"ranked": int(ranked), "passed": int(passed), **told}
 
 
@@ -66,4 +66,4 @@ def _is_ranked(board: Board, row: Row) -> bool:
 
 def to_json(numbers: dict[str, float]) -> str:
     """Return the text of scores.json."""
-    return msgspec.json.format(msgspec.json.encode(numbers), indent=2).decode() + "\n"
+    return json_text(numbers) + "\n"

@@ -17,6 +17,8 @@ _LEAST_LEVELS = 8  # of 255: smaller differences are not drawn larger than they 
 def plot_crops(crops: Sequence[Crop], names: tuple[str, str], channel: str, path: Path) -> None:
     """Draw a row for each crop: LR enlarged bicubically, both SR, HR, and how far both SR differ.
 
+    At scale 1, the noisy image takes the place of the enlarged one.
+
     Args:
         crops: At least one.
         names: What both are called.
@@ -41,7 +43,8 @@ def plot_crops(crops: Sequence[Crop], names: tuple[str, str], channel: str, path
         bicubic = np.asarray(Image.fromarray(crop.lr).resize((width, height), Image.Resampling.BICUBIC))
         gap = np.abs(crop.a.astype(np.int16) - crop.b.astype(np.int16)).max(axis=2)
         most = max(_LEAST_LEVELS, int(gap.max()))
-        titles = ["LR, bicubic", _titled(names[0], crop.a_db), _titled(names[1], crop.b_db), "HR"]
+        first = "LR, bicubic" if crop.lr.shape != crop.hr.shape else "noisy"
+        titles = [first, _titled(names[0], crop.a_db), _titled(names[1], crop.b_db), "HR"]
         for place, (image, title) in zip(
             row, zip((bicubic, crop.a, crop.b, crop.hr), titles, strict=True), strict=False
         ):

@@ -12,6 +12,7 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "·": r"$\cdot$",
     "↓": r"$\downarrow$",
     "±": r"$\pm$",
@@ -24,13 +25,28 @@ _LATEX = {
 }
 
 
-def markdown(text: str) -> str:
-    r"""Return a text that Markdown shows as it is.
+# What prints something else where it stands twice, or before another character, in an encoding of LaTeX.
+_LIGATURES = re.compile(r"-(?=-)|`(?=`)|'(?=')|,(?=,)|[?!](?=`)")
 
-    >>> markdown("a_b|c")
-    'a\\_b\\|c'
+
+def markdown(text: str) -> str:
+    r"""Return a text of one line that Markdown shows as it is: in a paragraph, a list or a cell of a table.
+
+    Addresses do not become links, nor dollars formulas, where a reader's program makes such of them.
+
+    >>> print(markdown("a_b|_c_ &lt; $x$"))
+    a_b\|\_c\_ \&lt; \$x\$
+    >>> print(markdown("1. www.a.b"), markdown("- http://a"))
+    1\. www\.a.b \- http\://a
     """
-    return re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", text)
+    shown = re.sub(r"([\\`*\[\]<>|~#&$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
+    shown = re.sub(r":(?=//)|(?<=\bwww)\.", lambda found: "\\" + found[0], shown, flags=re.IGNORECASE)
+    # Else the begin of a list, or a rule.
+    return re.sub(r"^(\d{0,9})(?:(?<=\d)[.)](?=\s|$)|(?<!\d)[-+=](?=[-=\s]|$))", _last_escaped, shown)
+
+
+def _last_escaped(found: re.Match[str]) -> str:
+    return f"{found[0][:-1]}\\{found[0][-1]}"
 
 
 def latex(text: str) -> str:
@@ -39,4 +55,5 @@ def latex(text: str) -> str:
     >>> latex("50 % a_b")
     '50 \\% a\\_b'
     """
-    return "".join(_LATEX.get(c, c) for c in re.sub("-(?=-)", "-\0", text)).replace("\0", "{}")
+    apart = _LIGATURES.sub(lambda found: found[0] + "\0", text.replace("\0", ""))
+    return "".join(_LATEX.get(c, c) for c in apart).replace("\0", "{}")

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import remarks
 from ntire_bench.ranking.entry import Entry
 from ntire_bench.ranking.ranks import Row
 from ntire_bench.records.record import Score
 from ntire_bench.reporting.spreadsheet import no_formula
-from ntire_bench.text import one_line
+from ntire_bench.text import json_text, one_line
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]
@@ -46,8 +44,8 @@ def frame(board: Board) -> pandas.DataFrame:
 def to_csv(board: Board) -> str:
     """Return `frame` as CSV; what is not known is empty."""
     table = frame(board)
-    for column in ("team", "tied_with", "remarks", "device", "device_class"):
-        table[column] = [no_formula(text) for text in table[column]]
+    for column in table.select_dtypes(include=["object", "string"]):
+        table[column] = [no_formula(cell) for cell in table[column]]
     return str(table.to_csv(index=False, lineterminator="\n"))
 
 
@@ -101,7 +99,7 @@ def document(board: Board) -> dict[str, Any]:
 
 def to_json(board: Board) -> str:
     """Return `document` as JSON text."""
-    return msgspec.json.format(msgspec.json.encode(document(board)), indent=2).decode() + "\n"
+    return json_text(document(board)) + "\n"
 
 
 def _class_document(board: Board) -> dict[str, Any] | None:
@@ -146,7 +144,7 @@ def line(board: Board, row: Row) -> dict[str, object]:
         "rank_runtime": row.rank_runtime,
         "rank_params": row.rank_params,
         "rank_flops": row.rank_flops,
-        "tied_with": "; ".join(row.tied),
+        "tied_with": "; ".join(map(one_line, row.tied)),
         "status": row.status,
         "remarks": "; ".join(remarks(row)),
         "protocol": board.protocol.name,

@@ -79,10 +79,12 @@ def notes_of(record: Record) -> list[str]:
     environment = record.environment
     notes = []
     if environment is not None:
+        rounds = f"{record.rounds} round{'' if record.rounds == 1 else 's'}"
+        known = any(result.runtime_ci95_ms is not None for result in record.splits.values())
         notes.append(
             f"Measured on {environment.device_name} with torch {environment.torch} by ntire_bench "
-            f"{environment.ntire_bench}, {record.created_utc[:10]}; {record.rounds} rounds; in parentheses "
-            "95 % intervals."
+            f"{environment.ntire_bench}, {record.created_utc[:10]}; {rounds}"
+            f"{'; in parentheses 95 % intervals' if known else ', which gives no interval'}."
         )
     images = [f"{result.images} of {result.dataset}" for result in record.splits.values()]
     notes.append(f"Images: {', '.join(images)}; border of the protocol {record.protocol.name} cropped off.")
@@ -139,7 +141,8 @@ def letter(record: Record) -> str:
     """
     info = record.submission
     edition = record.protocol.name.removeprefix("ntire")
-    challenge = f"NTIRE {edition} Efficient SR Challenge" if edition.isdigit() else "Efficient SR Challenge"
+    kind = "Image Denoising" if record.protocol.scale == 1 else "Efficient SR"
+    challenge = f"NTIRE {edition} {kind} Challenge" if edition.isdigit() else f"{kind} Challenge"
     best = "; ".join(
         f"{split} {result.psnr_rgb_db:.2f} dB"
         for split, result in record.splits.items()

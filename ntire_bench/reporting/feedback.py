@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ntire_bench.errors import NtireBenchError
+from ntire_bench.records.operational import word
 from ntire_bench.records.record import Complexity, Finding, SubmissionInfo
 from ntire_bench.records.scored_costs import scored_flops, scored_params
 from ntire_bench.reporting.escape import markdown
@@ -66,7 +67,9 @@ def _lines(
     if findings:
         yield from ("", "What was found:", "")
         for finding in findings:
-            yield f"- **{finding.severity}**, {_text(finding.code)}: {_text(finding.message)}"
+            yield f"- **{word(finding)}**, {_text(finding.code)}: {_text(finding.message)}"
+    elif info is None and outcome == "taken in":
+        yield from ("", "It was not run yet.")
     elif info is not None:
         yield from ("", "Nothing was found that an organizer would object to.")
     if left:

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 from ntire_bench.ranking.gate import Answer
 from ntire_bench.ranking.growth import Growth
 from ntire_bench.reporting.comparison_text import percent, runtime_line
-from ntire_bench.text import giga
+from ntire_bench.reporting.escape import markdown
+from ntire_bench.text import giga, one_line
 
 __all__ = ["Judged", "github_commands", "growth_lines", "junit", "summary"]
 
@@ -54,6 +55,13 @@ class Judged:
             found += [f"OVER A LIMIT: {text}" for text in self.growth.exceeded]
             found += [f"NOT DECIDED: {text}" for text in self.growth.undecided]
         return found
+
+    @property
+    def doubts(self) -> list[str]:
+        """What a person may want to look at although it passes, in sentences."""
+        unproven = () if self.growth is None else self.growth.unproven
+        remark = [f"It {self.answer.remark}"] if self.answer.remark else []
+        return [*remark, *(f"NOT SHOWN: {text}" for text in unproven)]
 
     def document(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -125,11 +133,17 @@ def _xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text)
 
 
+def _accepted(answer: Answer) -> list[str]:
+    """Say which findings an organizer has accepted: a reader must know by whose word it passes."""
+    return [f"{code} is accepted by the organizer, as {because}" for code, because in answer.accepted.items()]
+
+
 def _details(item: Judged) -> Iterator[str]:
     for verdict in item.answer.verdicts:
         yield f"PSNR on {verdict.channel.upper()}, {verdict.split}: {verdict.reason}"
-    if item.answer.remark:
-        yield f"It {item.answer.remark}."
+    yield from _accepted(item.answer)
+    for text in item.doubts:
+        yield f"{text}."
     yield from item.answer.notes
     if item.growth is not None:
         yield from growth_lines(item.growth, item.answer.submission)
@@ -173,7 +187,7 @@ def summary(judged: Sequence[Judged], strays: Sequence[str] = ()) -> str:
         ]
         lines += [_row(item) for item in judged]
     for item in judged:
-        told = [*item.problems, *([item.answer.remark] if item.answer.remark else []), *item.answer.notes]
+        told = [*item.problems, *_accepted(item.answer), *item.doubts, *item.answer.notes]
         if item.growth is not None and item.growth.note:
             told.append(f"not compared with {item.growth.base}: {item.growth.note}")
         lines += ["", *(f"- **{_md(item.answer.submission)}** {_md(text)}" for text in told)] if told else []
@@ -218,9 +232,7 @@ def _runtime(found: Growth) -> str:
 
 
 def _md(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is, in one cell of a table."""
-    escaped = re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return markdown(one_line(text))
 
 
 def github_commands(judged: Iterable[Judged], strays: Iterable[str] = ()) -> Iterator[str]:
@@ -233,8 +245,8 @@ def github_commands(judged: Iterable[Judged], strays: Iterable[str] = ()) -> Ite
     for item in judged:
         for text in item.problems:
             yield _command("error", item.file, item.answer.submission, text)
-        if item.answer.remark:
-            yield _command("warning", item.file, item.answer.submission, f"It {item.answer.remark}")
+        for text in item.doubts:
+            yield _command("warning", item.file, item.answer.submission, text)
     for path in strays:
         yield _command("error", path, path, "belongs to no submission: rename it, or take it out")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -87,42 +87,69 @@ def ordered(rows: Iterable[ImageRow], by: str) -> list[ImageRow]:
     return list(rows)
 
 
-def table_of(record: Record, rows: Sequence[ImageRow]) -> Table:
-    """Return rows as a table; columns of which nothing is known are left out."""
+def table_of(record: Record, rows: Sequence[ImageRow], width: int | None = None) -> Table:
+    """Return rows as a table; columns of which nothing is known are left out.
+
+    Args:
+        record: The evaluation.
+        rows: Of its images.
+        width: Columns of the terminal: what does not fit is left out, and a line below says so. None for all.
+    """
     from rich import box
     from rich.table import Table
 
-    both = any(row.baseline_runtime_ms is not None for row in rows)
-    ssim = any(row.ssim_y is not None for row in rows)
-    slow = any(row.slow_calls for row in rows)
+    columns = {
+        name: cells for name, cells in _columns(rows).items() if any(cell != _MISSING for cell in cells)
+    }
+    left_out = []
+    for name in _FIRST_TO_GO:
+        if width is not None and name in columns and _width(columns) > width:
+            left_out.append(name)
+            del columns[name]
     table = Table(box=box.SIMPLE, pad_edge=False, show_edge=False, title=one_line(record.submission.label))
     table.title_justify = "left"
-    for name, shown in (
-        ("image", True),
-        ("size", True),
-        ("PSNR [dB]", True),
-        ("over baseline", both),
-        ("SSIM", ssim),
-        ("ms", True),
-        ("baseline ms", both),
-        ("slow", slow),
-    ):
-        if shown:
-            table.add_column(name, justify="left" if name == "image" else "right", overflow="fold")
-    for row in rows:
-        gain = None
-        if row.psnr_db is not None and row.baseline_psnr_db is not None:
-            gain = row.psnr_db - row.baseline_psnr_db
-        base = row.baseline_runtime_ms
-        cells = [f"{row.split}/{row.name}", f"{row.width}x{row.height}"]
-        cells.append("inf" if row.psnr_db is None else f"{row.psnr_db:.3f}")
-        cells += [_MISSING if gain is None else f"{gain:+.3f}"] if both else []
-        cells += [_MISSING if row.ssim_y is None else f"{row.ssim_y:.4f}"] if ssim else []
-        cells.append(f"{row.runtime_ms:.2f}")
-        cells += [_MISSING if base is None else f"{base:.2f}"] if both else []
-        cells += [str(row.slow_calls)] if slow else []
+    if left_out:
+        table.caption = f"Too narrow for {', '.join(left_out)}: widen the window, or use --json."
+        table.caption_justify = "left"
+    for name in columns:
+        table.add_column(name, justify="left" if name == "image" else "right", overflow="fold")
+    for cells in zip(*columns.values(), strict=True):
         table.add_row(*cells)
     return table
+
+
+_FIRST_TO_GO = ("size", "slow", "baseline ms", "SSIM", "over baseline")
+_BETWEEN = 3  # characters between two columns
+
+
+def _columns(rows: Sequence[ImageRow]) -> dict[str, list[str]]:
+    """Return the cells of each column, by its name."""
+    slow = any(row.slow_calls for row in rows)
+    return {
+        "image": [f"{row.split}/{row.name}" for row in rows],
+        "size": [f"{row.width}x{row.height}" for row in rows],
+        "PSNR [dB]": ["inf" if row.psnr_db is None else f"{row.psnr_db:.3f}" for row in rows],
+        "over baseline": [_gain(row) for row in rows],
+        "SSIM": [_MISSING if row.ssim_y is None else f"{row.ssim_y:.4f}" for row in rows],
+        "ms": [f"{row.runtime_ms:.2f}" for row in rows],
+        "baseline ms": [
+            _MISSING if row.baseline_runtime_ms is None else f"{row.baseline_runtime_ms:.2f}" for row in rows
+        ],
+        "slow": [str(row.slow_calls) if slow else _MISSING for row in rows],
+    }
+
+
+def _gain(row: ImageRow) -> str:
+    if row.psnr_db is None or row.baseline_psnr_db is None:
+        return _MISSING
+    return f"{row.psnr_db - row.baseline_psnr_db:+.3f}"
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, (name, *cells))) for name, cells in columns.items()]
+    return sum(widths) + _BETWEEN * (len(widths) - 1)
 
 
 def _psnr(image: ImageResult, channel: Literal["y", "rgb"]) -> float | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
 from ntire_bench.ranking.ranks import Row
+from ntire_bench.text import one_line
 
 __all__ = [
     "COLUMNS",
@@ -212,7 +213,7 @@ def title(board: Board) -> str:
         parts[0] = f"SAMPLE: {parts[0]}"
     if board.source is not None:
         parts.append("published table")
-    return " · ".join(parts)
+    return one_line(" · ".join(parts))
 
 
 def below_threshold(row: Row) -> set[str]:

@@ -12,7 +12,16 @@ from ntire_bench.reporting import captions, layout
 from ntire_bench.reporting.escape import latex, markdown
 from ntire_bench.reporting.layout import Style
 
-__all__ = ["MARKDOWN", "to_latex", "to_markdown"]
+__all__ = [
+    "LATEX",
+    "MARKDOWN",
+    "below_group",
+    "group_of",
+    "latex_row",
+    "latex_table",
+    "to_latex",
+    "to_markdown",
+]
 
 _SUB_SCORES = ("score_runtime", "score_params", "score_flops")
 
@@ -23,6 +32,16 @@ MARKDOWN = Style(
     missing="–",
     note="†",
     escape=markdown,
+)
+LATEX = Style(
+    place=lambda place: f"$^{{({place})}}$",
+    below=lambda text: rf"\underline{{{text}}}",
+    missing="--",
+    note="",
+    escape=latex,
+    interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
+    tied=r"$^{\approx}$",
+    below_sign="underlined",
 )
 
 
@@ -54,40 +73,56 @@ def to_latex(board: Board, notes: bool = False) -> str:
         board: What is shown.
         notes: Whether what is said of single records, and of those left out, is there too.
     """
-    style = Style(
-        place=lambda place: f"$^{{({place})}}$",
-        below=lambda text: rf"\underline{{{text}}}",
-        missing="--",
+    style = replace(
+        LATEX,
         note=r"$^\dagger$" if notes else "",
-        escape=latex,
-        interval=lambda text: r"$\pm$" + text.replace("%", r"\%"),
-        tied=r"$^{\approx}$",
-        below_sign="underlined",
         best=lambda text: re.sub(r"^[^$]+", r"\\textbf{\g<0>}", text),
     )
     body = []
     keys = layout.columns_of(board)
     for _, rows in groupby(board.rows, key=lambda row: row.status):
         body.append(r"\midrule")
-        for row in rows:
-            # Outside of mathematics, LaTeX's default font encoding prints another character for >.
-            texts = layout.cells(board, row, keys, style)
-            body.append(" & ".join(text.replace(">1e", "$>$1e") for text in texts) + r" \\")
+        body += [latex_row(layout.cells(board, row, keys, style)) for row in rows]
     texts = captions.captions(board, style) if notes else captions.for_paper(board, style)
+    heads = [(group_of(key), below_group(key)) for key in keys]
+    return latex_table(layout.title(board), board.protocol.name, heads, body, texts)
+
+
+def latex_row(cells: Sequence[str]) -> str:
+    """Return one line of a LaTeX table, of cells that are written for LaTeX.
+
+    Outside of mathematics, LaTeX's default font encoding prints another character for >.
+    """
+    return " & ".join(text.replace(">1e", "$>$1e") for text in cells) + r" \\"
+
+
+def latex_table(
+    caption: str, label: str, heads: Sequence[tuple[str, str]], body: Sequence[str], texts: Sequence[str]
+) -> str:
+    r"""Return a whole LaTeX table, as wide as the page.
+
+    Args:
+        caption: Plain text.
+        label: What `\ref{tab:LABEL}` names; characters that a label cannot have are replaced.
+        heads: What stands above each column, (group, name), written for LaTeX; columns of one group share it.
+        body: Lines of LaTeX between the rules.
+        texts: What stands below, plain texts.
+    """
     lines = [
         r"% Needs \usepackage{booktabs} and \usepackage{graphicx}.",
         r"\begin{table*}",
         r"\centering",
-        rf"\caption{{{latex(layout.title(board))}}}",
-        rf"\label{{tab:{re.sub(r'[^A-Za-z0-9.-]', '-', board.protocol.name)}}}",
+        rf"\caption{{{latex(caption)}}}",
+        rf"\label{{tab:{re.sub(r'[^A-Za-z0-9.-]', '-', label)}}}",
         r"\resizebox{\textwidth}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * (len(keys) - 1)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
         r"\toprule",
-        *_head(keys),
+        *_head(heads),
         *body,
         r"\bottomrule",
         r"\end{tabular}}",
-        *(rf"\par\footnotesize {latex(text)}" for text in texts),
+        r"\par\smallskip\raggedright\footnotesize",
+        *(rf"\par {latex(text)}" for text in texts),
         r"\end{table*}",
     ]
     text = "\n".join(lines) + "\n"
@@ -98,28 +133,35 @@ def to_latex(board: Board, notes: bool = False) -> str:
     return text
 
 
-def _head(keys: Sequence[str]) -> list[str]:
+def _head(heads: Sequence[tuple[str, str]]) -> list[str]:
     """Return the two lines of a heading, and the rules below groups of several columns."""
-    above, rules, below = [], [], []
+    above, rules = [], []
     first = 1
-    for group, members in groupby(keys, key=_group):
+    for group, members in groupby(heads, key=lambda head: head[0]):
         count = len(list(members))
         above.append(rf"\multicolumn{{{count}}}{{c}}{{{group}}}" if count > 1 else group)
         if count > 1:
             rules.append(rf"\cmidrule(lr){{{first}-{first + count - 1}}}")
         first += count
-    for key in keys:
-        column = layout.column(key)
-        alone = {"team": "Team", "rank": "Rank", "ratio": "ratio", "params": "[M]", "flops": "[G]"}
-        sub_score = column.group if key in _SUB_SCORES else column.name
-        below.append(alone.get(key, latex(sub_score)))
+    below = [name for _, name in heads]
     return [" & ".join(above) + r" \\", " ".join(rules), " & ".join(below) + r" \\"]
 
 
-def _group(key: str) -> str:
+def below_group(key: str) -> str:
+    """Return what stands directly above a column, below its group.
+
+    >>> [below_group(key) for key in ("team", "psnr_valid", "flops", "score_flops", "final")]
+    ['Team', 'valid', '[G]', 'FLOPs', 'score']
+    """
+    column = layout.column(key)
+    alone = {"team": "Team", "rank": "Rank", "ratio": "ratio", "params": "[M]", "flops": "[G]"}
+    return alone.get(key, latex(column.group if key in _SUB_SCORES else column.name))
+
+
+def group_of(key: str) -> str:
     """Return what stands above a column.
 
-    >>> [_group(key) for key in ("team", "psnr_valid", "runtime", "ratio", "score_flops", "final")]
+    >>> [group_of(key) for key in ("team", "psnr_valid", "runtime", "ratio", "score_flops", "final")]
     ['', 'PSNR [dB]', 'Runtime [ms]', 'Runtime', 'Sub-track scores', 'Final']
     """
     if key.startswith("psnr_"):

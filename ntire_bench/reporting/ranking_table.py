@@ -6,6 +6,7 @@ import html
 import math
 import statistics
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.board_notes import display_name, remarks
@@ -13,7 +14,7 @@ from ntire_bench.ranking.ranks import Row
 from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import Style
 
-__all__ = ["bar_scale", "html_style", "lines"]
+__all__ = ["HTML", "bar_scale", "html_style", "lines", "sort_value"]
 
 # No bar is longer than this many times the median score: one outlier would make the others too short to see.
 _WIDEST = 2.0
@@ -102,15 +103,19 @@ def _class(name: str) -> str:
     return name if name in _FIRST else "detail" if name.startswith(_DETAILS) else ""
 
 
+HTML = Style(
+    place=lambda number: f"<sup>({number})</sup>",
+    below=lambda text: f"{text}↓",
+    missing="–",
+    note="",
+    escape=html.escape,
+)
+
+
 def html_style(row: Row) -> Style:
-    """Return how the cells of a row are written in HTML."""
-    return Style(
-        place=lambda number: f"<sup>({number})</sup>",
-        below=lambda text: f"{text}↓",
-        missing="–",
-        note='<sup title="{}">†</sup>'.format(html.escape("; ".join(remarks(row)), quote=True)),
-        escape=html.escape,
-    )
+    """Return how the cells of a row are written in HTML; a pointer on the dagger shows its remarks."""
+    told = html.escape("; ".join(remarks(row)), quote=True)
+    return replace(HTML, note=f'<sup title="{told}">†</sup>')
 
 
 def _row(board: Board, row: Row, place: int, scale: float, links: Mapping[str, str]) -> str:
@@ -139,11 +144,16 @@ def _row(board: Board, row: Row, place: int, scale: float, links: Mapping[str, s
 def _values(board: Board, row: Row) -> dict[str, str]:
     """Return what each column sorts by: the unrounded number, or nothing where there is none."""
     numbers = {key: layout.value(row, key) for key in layout.columns_of(board)}
-    texts = {
-        name: "" if value is None else repr(value).replace("inf", "Infinity")  # as JavaScript reads it
-        for name, value in numbers.items()
-    }
-    return {**texts, "team": display_name(row.entry)}
+    return {**{name: sort_value(value) for name, value in numbers.items()}, "team": display_name(row.entry)}
+
+
+def sort_value(value: float | None) -> str:
+    """Return a number as JavaScript reads it; nothing where there is none.
+
+    >>> sort_value(0.1), sort_value(math.inf), sort_value(None)
+    ('0.1', 'Infinity', '')
+    """
+    return "" if value is None else repr(value).replace("inf", "Infinity")
 
 
 def bar_scale(board: Board) -> float:

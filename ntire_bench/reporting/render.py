@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
 
-__all__ = ["Format", "TerminalBoard", "render"]
+__all__ = ["Format", "TerminalBoard", "for_console", "render", "style_of"]
 
 Format = Literal["table", "md", "csv", "json", "latex", "html", "challenge"]
 _SUPERSCRIPTS = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
@@ -86,6 +86,24 @@ def render(
     return writers[fmt](board)
 
 
+def style_of(options: ConsoleOptions) -> Style:
+    """Return how cells are written on a console; it may know ASCII alone."""
+    return _ASCII if options.ascii_only else _TERMINAL
+
+
+def for_console(text: str, options: ConsoleOptions) -> str:
+    """Return a text that a console can encode: it must not fail on a team's name.
+
+    Args:
+        text: Any.
+        options: Of the console.
+    """
+    if not options.ascii_only:
+        return text
+    plain = text.replace("·", "|").replace("±", "+-").replace("≈", "~")
+    return plain.encode("ascii", "replace").decode()
+
+
 @dataclass(frozen=True)
 class TerminalBoard:
     """A board that a rich console prints: as many columns as fit, then the captions.
@@ -100,21 +118,8 @@ class TerminalBoard:
         """Yield title, table and captions."""
         from rich.text import Text
 
-        style = _ASCII if options.ascii_only else _TERMINAL
-
-        def show(text: str) -> str:
-            # A console that cannot encode a team's name must not fail on it.
-            return (
-                text.replace("·", "|")
-                .replace("±", "+-")
-                .replace("≈", "~")
-                .encode("ascii", "replace")
-                .decode()
-                if options.ascii_only
-                else text
-            )
-
-        yield Text(show(layout.title(self.board)), style="bold")
+        style = style_of(options)
+        yield Text(for_console(layout.title(self.board), options), style="bold")
         if self.board.rows:
             # A long name is broken over lines before a column is left out for it.
             for keys, name_width in product(layout.widths_of(self.board), (24, 16, 12)):
@@ -128,7 +133,7 @@ class TerminalBoard:
             if less := layout.left_out_columns(self.board, keys):
                 yield Text(f"Too narrow for {less}: widen the window, or use another --format.", style="dim")
         for text in captions.captions(self.board, style):
-            yield Text(show(text))
+            yield Text(for_console(text, options))
 
     def _columns(self, keys: tuple[str, ...], style: Style) -> list[list[str]]:
         rows = [layout.cells(self.board, row, keys, style) for row in self.board.rows]

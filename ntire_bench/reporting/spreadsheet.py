@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 __all__ = ["no_formula"]
+
+_SEPARATORS = re.compile("([;\t\r\n])")  # at which one spreadsheet or another begins a cell
+_SIGNS = re.compile("EQUALS|PLUS|MINUS|COMMERCIAL AT")
 
 
 def no_formula(cell: object) -> object:
     """Return a cell that no spreadsheet takes for a formula, nor for several cells.
 
-    Some take fullwidth signs for the plain ones, and some begin a cell at every semicolon.
+    Some take fullwidth signs for the plain ones, and some begin a cell at every semicolon or tab.
 
     >>> no_formula("=1+1"), no_formula("05_Net"), no_formula(None)
     ("'=1+1", '05_Net', None)
@@ -19,7 +23,8 @@ def no_formula(cell: object) -> object:
     """
     if not isinstance(cell, str):
         return cell
-    return ";".join(f"'{part}" if _begins_a_formula(part) else part for part in cell.split(";"))
+    parts = _SEPARATORS.split(cell)
+    return "".join(f"'{part}" if _begins_a_formula(part) else part for part in parts)
 
 
 def _begins_a_formula(text: str) -> bool:
@@ -29,6 +34,8 @@ def _begins_a_formula(text: str) -> bool:
         if category[0] in "ZC" or category == "Mn":  # spaces, and what has no width
             continue
         plain = unicodedata.normalize("NFKC", character)[:1]
-        # All mathematical signs and dashes: which of them a spreadsheet takes for = or - is its own affair.
-        return plain in "=+-@" or unicodedata.category(plain) in ("Sm", "Pd")
+        # All mathematical signs and dashes, and what is called so: which of them a spreadsheet takes for = or
+        # - is its own affair.
+        kind, name = unicodedata.category(plain), unicodedata.name(plain, "")
+        return plain in "=+-@" or kind in ("Sm", "Pd") or (kind[0] == "S" and bool(_SIGNS.search(name)))
     return False

@@ -63,7 +63,9 @@ def draw(record: Record, found: Stability, width: int = 80) -> Iterator[str]:
     import numpy as np
 
     timing = record.timing
-    yield f"{record.submission.label}: {sum(found.launches)} rounds in {len(found.launches)} launches"
+    rounds, launches = sum(found.launches), len(found.launches)
+    of_both = f"{rounds} round{'s' * (rounds != 1)} in {launches} launch{'es' * (launches != 1)}"
+    yield f"{record.submission.label}: {of_both}"
     if timing is not None:
         reached = "no interval" if timing.half_width is None else f"±{timing.half_width:.2%}"
         if found.baseline_ms is None:  # of the baseline itself the ratio is 1; the interval is of its runtime

@@ -11,24 +11,11 @@ from ntire_bench.submissions.changed import git
 from ntire_bench.submissions.models_folder import find, id_of
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
 
-__all__ = ["base_commit", "version_in"]
+__all__ = ["version_in"]
 
 _MOST_FILES = 200  # of one id
 _TIMEOUT_S = 600  # Git LFS may have to fetch a checkpoint
 _PART = 1 << 20
-
-
-def base_commit(base: str, models: Path) -> str:
-    """Return the commit in which a branch left another one.
-
-    Args:
-        base: The other branch, a tag or a commit.
-        models: A folder of the checkout.
-
-    Raises:
-        UsageError: git knows no such commit.
-    """
-    return git(models, "merge-base", base, "HEAD").strip()
 
 
 def version_in(commit: str, id_: int, models: Path, model_zoo: Path, folder: Path) -> Submission | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Named", "Ruling", "called", "rule"]
+__all__ = ["Named", "Placed", "Ruling", "called", "rule"]
 
 _WORDS = re.compile(r"[\s_-]+")
 _ORGANIZERS_ID = 0  # the baseline's in the challenge's own code, and among this program's examples
@@ -32,6 +33,14 @@ class Named(Protocol):
         """Both, such as "00_RLFN"."""
 
 
+class Placed(Named, Protocol):
+    """One whose model file is there."""
+
+    @property
+    def file(self) -> Path:
+        """The model file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ruling:
     """What a name means among some submissions.
@@ -49,7 +58,7 @@ class Ruling:
     namesakes: tuple[int, ...] = ()
 
 
-def rule(name: str, submissions: Sequence[Named], *, checkout: bool) -> Ruling:
+def rule(name: str, submissions: Sequence[Placed], *, checkout: bool) -> Ruling:
     """Say which submission is the protocol's baseline, where no option names it.
 
     Args:
@@ -63,6 +72,11 @@ def rule(name: str, submissions: Sequence[Named], *, checkout: bool) -> Ruling:
         if _ORGANIZERS_ID in fitting:
             how = f"{name} is in its name, and its id is {_ORGANIZERS_ID}"
             return Ruling(id=_ORGANIZERS_ID, how=how, candidates=tuple(fitting))
+        # The denoising challenge's scripts call their SGN "RFDN_baseline", after those they were copied from.
+        first = next((item for item in submissions if item.id == _ORGANIZERS_ID), None)
+        if not fitting and first is not None and name.casefold() in _WORDS.split(first.file.stem.casefold()):
+            how = f"{name} is in its model file's name, and its id is {_ORGANIZERS_ID}"
+            return Ruling(id=_ORGANIZERS_ID, how=how, candidates=(_ORGANIZERS_ID,))
         return Ruling(id=None, candidates=tuple(fitting))
     if len(exact) == 1:
         if exact[0] == _ORGANIZERS_ID:

@@ -10,14 +10,38 @@ from ntire_bench.errors import UsageError
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.models_folder import id_of
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
+from ntire_bench.text import one_line
 
-__all__ = ["changed_since", "git"]
+__all__ = ["base_commit", "changed_since", "git"]
+
+
+def base_commit(base: str, models: Path) -> str:
+    """Return the commit in which a branch left another one.
+
+    Args:
+        base: The other branch, a tag or a commit.
+        models: A folder of the checkout.
+
+    Raises:
+        UsageError: It is empty, or git knows no such commit.
+    """
+    if not base.strip() or base.startswith("-"):
+        raise UsageError(
+            "BASE names no commit",
+            expected="a commit, branch or tag to compare with",
+            found=one_line(base) or "nothing",
+            remedy="name one: on GitHub, github.event.pull_request.base.sha of a pull request, "
+            "github.event.before of a push",
+        )
+    return git(models, "merge-base", base, "HEAD").strip()
 
 
 def changed_since(
     base: str, catalogue: Catalogue, models: Path, model_zoo: Path
 ) -> tuple[list[int], list[str]]:
     """Return the submissions whose model file, declaration or checkpoint changed since a commit.
+
+    What is not committed yet counts as well, as it is what would be run; what git ignores does not.
 
     Args:
         base: The commit, branch or tag that the branch started from.
@@ -67,11 +91,13 @@ def _in_folder(path: Path, models: Path, model_zoo: Path) -> Path:
 def _changed_files(base: str, models: Path, model_zoo: Path) -> list[Path]:
     if shutil.which("git") is None:
         raise UsageError("git is not installed", remedy="install it, or name the IDs")
+    commit = base_commit(base, models)
     top = Path(git(models, "rev-parse", "--show-toplevel").rstrip("\n"))
     folders = [str(folder.resolve()) for folder in (models, model_zoo)]
-    names = git(models, "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD", "--", *folders)
+    names = git(top, "diff", "--name-only", "--no-renames", "-z", commit, "--", *folders)
+    names += git(top, "ls-files", "--others", "--exclude-standard", "-z", "--", *folders)
     here = Path.cwd().resolve()
-    paths = [top / name for name in names.split("\0") if name]
+    paths = [top / name for name in dict.fromkeys(names.split("\0")) if name and "__pycache__" not in name]
     return [path.relative_to(here) if path.is_relative_to(here) else path for path in paths]
 
 
@@ -91,6 +117,9 @@ def git(folder: Path, *words: str) -> str:
     if done.returncode != 0:
         found = (done.stderr.strip().splitlines() or ["no message"])[0]
         raise UsageError(
-            "git cannot tell what changed", file=folder, found=found, remedy="run in a checkout that has BASE"
+            "git cannot tell what changed",
+            file=folder,
+            found=found,
+            remedy="run in a checkout that has BASE; a shallow one may lack it (fetch-depth: 0)",
         )
     return done.stdout

@@ -21,7 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["parse_settings", "read"]
+__all__ = ["kernel_declared", "parse_settings", "read"]
 
 _DEEPEST = 20  # of lists and dictionaries in each other
 _MOST = 2**63  # Python cannot even write out an integer of thousands of digits
@@ -57,6 +57,27 @@ def read(file: Path, tree: ast.Module) -> Declaration:
     return Declaration()
 
 
+def kernel_declared(found: Sequence[Path]) -> Declaration:
+    """Return what the model files of a checkout's branch declare of a kernel and its twin, and nothing else.
+
+    All else is said by the checkout's own test_demo.py. A SUBMISSION of another kind means something else.
+
+    Args:
+        found: The model files of the branch; the first that declares a kernel counts.
+    """
+    for file in found:
+        try:
+            if b"SUBMISSION" not in files.read(file):
+                continue
+            literal = _literal(file, files.parse(file)) or {}
+            wanted = {key: literal[key] for key in ("kernel", "twin") if key in literal}
+            if wanted:
+                return _validated(file, wanted, "SUBMISSION")
+        except SubmissionError:  # it is told by whoever needs the file
+            continue
+    return Declaration()
+
+
 def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -> Declaration:
     """Return a declaration with settings such as "data_range=1" or "args.deploy=true" added to it.
 
@@ -66,8 +87,7 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
         file: The model file, for messages.
 
     Raises:
-        UsageError: A setting is not KEY=VALUE, or there is no such key.
-        SubmissionError: The key has no such value.
+        UsageError: A setting is not KEY=VALUE, there is no such key, or the key has no such value.
     """
     values = {k: v for k, v in dataclasses.asdict(declared).items() if v is not None and k != "source"}
     for setting in settings:
@@ -83,7 +103,7 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
             near = difflib.get_close_matches(path[0], _keys(), n=1, cutoff=0.5)
             raise UsageError(
                 f"--set knows no key {path[0]}",
-                expected=", ".join(_keys()),
+                expected=", ".join(key for key in _keys() if key != "checkpoint"),
                 found=setting,
                 remedy=f"write {near[0]}={value}" if near else "choose one of these",
             )
@@ -101,7 +121,12 @@ def parse_settings(settings: Sequence[str], declared: Declaration, file: Path) -
         for part in path[:-1]:
             into = into.setdefault(part, {}) if isinstance(into, dict) else {}
         into[path[-1]] = read_value
-    return dataclasses.replace(_validated(file, values, "--set"), source=declared.source or "--set")
+    try:
+        changed = _validated(file, values, "--set")
+    except SubmissionError as error:  # what the files declare was found in order before
+        told = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
+        raise UsageError(error.what, file=error.file, **told) from None
+    return dataclasses.replace(changed, source=declared.source or "--set")
 
 
 def _literal(file: Path, tree: ast.Module) -> dict[str, Any] | None:
@@ -190,4 +215,13 @@ def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration
                 found=repr(value),
                 remedy="correct it",
             )
+    if result.twin is not None and (result.twin_args is not None or not result.twin.isidentifier()):
+        both = result.twin_args is not None
+        raise SubmissionError(
+            f"{source} declares {'twin and twin_args' if both else 'twin'}",
+            file=file,
+            expected="one of the two" if both else "the name of a method or function",
+            found="both" if both else repr(result.twin),
+            remedy="keep the one that gives the network in torch's operators" if both else "correct it",
+        )
     return result

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from ntire_bench.errors import SubmissionError
 from ntire_bench.submissions.models_folder import find, id_of
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, PACKAGE_FILE, Submission
-from ntire_bench.text import few, one_line
+from ntire_bench.text import few, one_line, relative
 
-__all__ = ["Sent", "recognized"]
+__all__ = ["Sent", "as_sent", "recognized"]
 
 _STEM = re.compile(r"(?:team)?(?P<id>\d{1,6})_(?P<name>[^/]+?)", re.IGNORECASE)
 _ENDINGS = (".zip", ".py", *CHECKPOINT_SUFFIXES)
@@ -116,11 +116,12 @@ def _named_by_archive(sent: Path, unpacked: Path, names: Sequence[str], place: P
     models = [name for name in names if name.endswith(".py") and PurePosixPath(name).name != PACKAGE_FILE]
     zoo = [name for name in names if _is_checkpoint(name)]
     if own is None or len(models) != 1 or len(zoo) > 1:
+        others = f"no Python file among {few(sorted(names), 4)}"
         raise SubmissionError(
             "holds no model file that is named as a submission",
             file=sent,
             expected="team{ID}_{Name}.py, or a folder of that name with an __init__.py",
-            found=one_line(few(sorted(models), 4)) or "no Python file",
+            found=one_line(few(sorted(models), 4) or others),
             remedy="name the model file and its checkpoint so",
         )
     stem = f"team{own[0]:02d}_{own[1]}"
@@ -168,17 +169,27 @@ def _sent(sent: Path, id_: int, names: Sequence[str], chosen: Sequence[str], pla
     try:
         submission = find(place / _MODELS, place / _ZOO).get(id_)
     except SubmissionError as error:
-        file = None if error.file is None else error.file.name
-        raise SubmissionError(
-            f"{file}: {error.what}" if file else error.what,
-            file=sent,
-            expected=_short(error.expected, place),
-            found=_short(error.found, place),
-            remedy=error.remedy,
-        ) from None
+        raise as_sent(error, sent, place) from None
     return Sent(submission, tuple(sorted(set(names) - set(chosen))))
 
 
-def _short(text: str | None, place: Path) -> str | None:
-    """Return a text without the temporary folder's path."""
-    return None if text is None else text.replace(f"{place}/", "")
+def as_sent(error: SubmissionError, sent: Path, place: Path) -> SubmissionError:
+    """Return an error of a file that was laid out as one of what was sent, which alone its team knows.
+
+    Args:
+        error: Of a file in `place`.
+        sent: What the team sent.
+        place: The temporary folder that it was laid out in.
+    """
+
+    def short(text: str) -> str:
+        for path in (str(place), relative(place), str(place.resolve())):
+            text = text.replace(f"{path}/", "")
+        return text
+
+    told = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
+    file = None if error.file is None else Path(error.file).name
+    name = "" if file in (None, sent.name) else f"{file}: "
+    return SubmissionError(
+        name + short(error.what), file=sent, **{key: text and short(text) for key, text in told.items()}
+    )

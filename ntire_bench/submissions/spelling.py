@@ -18,10 +18,10 @@ from ntire_bench.submissions.baseline_rule import Named
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES
 from ntire_bench.text import few, one_line, relative
 
-__all__ = ["Spelled", "resolve", "spelled"]
+__all__ = ["FILE_SUFFIXES", "Spelled", "is_called", "resolve", "spelled"]
 
 _STEM = re.compile(r"(?:team[ _-]?)?(?P<id>[0-9]{1,9})(?:[_-](?P<name>.+))?", re.IGNORECASE)
-_SUFFIXES = (".py", ".toml", *CHECKPOINT_SUFFIXES)
+FILE_SUFFIXES = (".py", ".toml", *CHECKPOINT_SUFFIXES)  # of the files that make a submission
 _SHOWN = 12
 
 _Item = TypeVar("_Item", bound=Named)
@@ -62,6 +62,13 @@ def spelled(text: str) -> Spelled:
     return Spelled(int(match["id"]), match["name"], folder)
 
 
+def is_called(text: str, item: Named) -> bool:
+    """Return whether a user's word may mean one submission."""
+    wanted = spelled(text)
+    whole = _named(_stem(_path(text)), [item])
+    return bool(whole) or (wanted.id == item.id and (wanted.name is None or _is(wanted.name, item)))
+
+
 def resolve(
     text: str,
     items: Sequence[_Item],
@@ -74,7 +81,8 @@ def resolve(
 
     Args:
         text: What the user wrote.
-        items: All there are, also those that cannot be tried.
+        items: All there are, also those that cannot be tried. Of records, several may have one id: a team may
+            have had another name before.
         place: The folder or file they lie in, for messages; None for none.
         models: The folder of their model files: the path of a file elsewhere is refused; None for none.
         remedy: What helps beside choosing one of these, such as adding a file.
@@ -90,20 +98,21 @@ def resolve(
         _refuse_elsewhere(text, wanted.folder, models)
     if wanted.id is not None:
         there = [item for item in items if item.id == wanted.id]
-        if wanted.name is None or not there or _is(wanted.name, there[0]):
+        name = wanted.name
+        if name is None or not there or any(_is(name, item) for item in there):
             return wanted.id
         whole = _named(_stem(_path(text)), items)  # NAME itself may begin with a number
-        if len(whole) == 1:
+        if len({item.id for item in whole}) == 1:
             return whole[0].id
         raise UsageError(
             f"the submission {wanted.id:02d} has another name",
             file=place,
             expected=one_line(text),
-            found=there[0].label,
+            found=few([item.label for item in there], _SHOWN),
             remedy=f"write {wanted.id}, or {there[0].label}",
         )
     named = _named(wanted.name or "", items)
-    if len(named) == 1:
+    if len({item.id for item in named}) == 1:
         return named[0].id
     if named:
         raise UsageError(
@@ -131,7 +140,7 @@ def _path(text: str) -> Path:
 
 
 def _stem(path: Path) -> str:
-    return path.stem if path.suffix.lower() in _SUFFIXES else path.name
+    return path.stem if path.suffix.lower() in FILE_SUFFIXES else path.name
 
 
 def _named(name: str, items: Sequence[_Item]) -> list[_Item]:

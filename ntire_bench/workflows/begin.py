@@ -26,9 +26,11 @@ from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
 from ntire_bench.text import one_line, relative
 from ntire_bench.wire.declaration import Declaration
 
-__all__ = ["Begun", "begin", "class_name", "wanted_id"]
+__all__ = ["Begun", "begin", "class_name", "wanted"]
 
 _TEMPLATES = PACKAGE / "submissions" / "templates"
+_FACTOR = "upscale: int = 4"  # as templates have it
+_BUFFER_SIDE = 2048  # HR pixels; sizes the buffer that the checkpoint comes back in: 12 MiB
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,59}")
 # Names that a template uses otherwise.
 _TAKEN = {"Block", "RepConv", "SUBMISSION", "Tensor", "annotations", "functional", "nn", "torch"}
@@ -47,24 +49,36 @@ class Begun:
     baseline: tuple[Path, ...] = ()
 
 
-def wanted_id(text: str) -> int:
-    """Return the team's number that a user writes, such as "5" or "team05".
+def wanted(team: str, name: str | None) -> tuple[int, str]:
+    """Return the number and the name that a user writes for a new submission.
+
+    Args:
+        team: The number, such as "5" or "team05"; or both, such as "05_MyNet" or "models/team05_MyNet.py".
+        name: The name; None where it was not written apart.
 
     Raises:
-        UsageError: It is none.
+        UsageError: One of them is missing, or two names are written.
 
-    >>> wanted_id("team05"), wanted_id("7")
-    (5, 7)
+    >>> wanted("5", "MyNet"), wanted("team05", "MyNet"), wanted("models/team05_MyNet.py", None)
+    ((5, 'MyNet'), (5, 'MyNet'), (5, 'MyNet'))
     """
-    wanted = spelled(text)
-    if wanted.id is None or wanted.name is not None or wanted.folder is not None:
+    first = spelled(team)
+    if first.id is None:
         raise UsageError(
-            "the first word is no number of a team",
+            "no number of a team is given" if name is None else "the first word is no number of a team",
             expected="a number of up to nine digits",
-            found=one_line(text, 80),
-            remedy="write ntire-bench new 5 MyNet",
+            found=one_line(team, 80),
+            remedy=f"write ntire-bench new 5 {'MyNet' if name else one_line(first.name or 'MyNet', 80)}",
         )
-    return wanted.id
+    if first.name is not None and name is not None and first.name != name:
+        raise UsageError(
+            "two names are given",
+            found=f"{one_line(first.name, 80)} and {one_line(name, 80)}",
+            remedy=f"write ntire-bench new {first.id} {one_line(name, 80)}",
+        )
+    if (name or first.name) is None:
+        raise UsageError("no name of the network is given", remedy=f"write ntire-bench new {first.id} MyNet")
+    return first.id, name or first.name or ""
 
 
 def class_name(name: str) -> str:
@@ -92,6 +106,8 @@ def begin(
 ) -> Begun:
     """Write a model file and its first checkpoint: the LR image enlarged bicubically, plus zeros.
 
+    At scale 1 it is the noisy image less zeros.
+
     The checkpoint is what a worker saves of the network: so the file is known to run.
 
     Args:
@@ -106,14 +122,16 @@ def begin(
         with_baseline: Whether the protocol's baseline is put beside it, where neither folder is there yet.
 
     Raises:
-        UsageError: The name is unfit, the id or a file is there already, or nothing can be written.
+        UsageError: The name is unfit, the id or a file is there already, or nothing can be written; or
+            there is no such template.
     """
     _refuse_name(name, protocol)
+    template = _template(protocol, reparam=reparam)
     stem = f"team{id_:02d}_{name}"
     file, checkpoint = models / f"{stem}.py", model_zoo / f"{stem}.pth"
     examples = folders_without_own(models, model_zoo) if with_baseline else None
     _refuse_taken(id_, models, model_zoo)
-    text = (_TEMPLATES / f"{'reparam' if reparam else 'plain'}.py.txt").read_text(encoding="utf-8")
+    text = template.read_text(encoding="utf-8").replace(_FACTOR, f"upscale: int = {protocol.scale}")
     cls = class_name(name)
     for word, value in (("CHECKPOINT", relative(checkpoint)), ("CLASS", cls), ("NAME", name)):
         text = text.replace(word, value)
@@ -131,7 +149,7 @@ def begin(
             with Worker(
                 submission,
                 scale=protocol.scale,
-                largest_lr=probe.shape[:2],
+                largest_lr=(_BUFFER_SIDE // protocol.scale, _BUFFER_SIDE // protocol.scale),
                 device="cpu",
                 isolation=isolation,
             ) as worker:
@@ -158,6 +176,19 @@ def begin(
         undo.pop_all()
     found = models_folder.find(models, model_zoo).get(id_)
     return Begun(submission=found, baseline=baseline)
+
+
+def _template(protocol: Protocol, *, reparam: bool) -> Path:
+    """Return the file that a model file is made of."""
+    if protocol.scale > 1:
+        return _TEMPLATES / f"{'reparam' if reparam else 'plain'}.py.txt"
+    if reparam:
+        raise UsageError(
+            "--reparam is there for networks that enlarge alone",
+            found=f"the rules of {protocol.name}, which are of denoising",
+            remedy="leave --reparam out",
+        )
+    return _TEMPLATES / "denoise.py.txt"
 
 
 def _refuse_name(name: str, protocol: Protocol) -> None:

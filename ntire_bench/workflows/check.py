@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from ntire_bench.records.record import Complexity, Environment, Finding, Isolati
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import giga
 
-__all__ = ["Check", "check", "compare_with_bicubic"]
+__all__ = ["Check", "check", "compare_with_plain"]
 
 # Makes 97x81 of the 64x64 probe. The probe's sides are multiples of 2, 4, ... 64. This size's are of none of
 # them, so running both shows which multiple a network asks for.
@@ -31,6 +32,10 @@ _ODD = ((0, 33), (0, 17))
 _LITTLE = 0.8  # 0.95 (RLFN) of its parameters times LR pixels is computed by a network of plain convolutions
 # Pillow's and torch's bicubic enlargement (a = -0.5 and -0.75) differ by 0.14 dB on this photograph.
 _WORSE_DB = 0.5
+_PLAIN = {
+    True: ("worse-than-bicubic", "a bicubic enlargement"),
+    False: ("worse-than-input", "the noisy image"),
+}
 _COUNTING = 2.3  # times the cost input's pixels: what counting and auditing SPAN runs, in six passes
 
 
@@ -77,8 +82,8 @@ def check(
         device: "auto", "cpu", "cuda", "cuda:N".
         isolation: One of `choose.ISOLATION_CHOICES`.
         allow_pickle: Whether its checkpoint may run code as it is loaded.
-        truth: Its HR image, uint8 HWC, to see whether the network enlarges it better than bicubic; it stays
-            in this process. None compares nothing.
+        truth: Its HR image, uint8 HWC, to see whether the network's is better than bicubic enlargement, or at
+            scale 1 than the probe; it stays in this process. None compares nothing.
         audit_lr: The LR image that its costs are audited with; None takes the probe. One that is larger than
             the cost input is run whole, as the images of a dataset are.
         tell: Called with a sentence where it will take long.
@@ -93,7 +98,7 @@ def check(
     image = probe if audit_lr is None else audit_lr
     largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
 
-    def start() -> Worker:
+    def start(*, twin: bool = False) -> Worker:
         return Worker(
             submission,
             scale=protocol.scale,
@@ -101,10 +106,12 @@ def check(
             device=device,
             isolation=level,
             untimed=True,
+            twin=twin,
+            tell=tell,
         )
 
     with start() as worker:
-        side = Side(submission, worker, False, info)
+        side = Side(submission, worker, False, info, start_twin=functools.partial(start, twin=True))
         found = environment.describe(worker.hello())
         can_fuse = load(side, probe)
         pixels = round(_COUNTING * protocol.cost_input[-2] * protocol.cost_input[-1])
@@ -113,10 +120,10 @@ def check(
         sizes = {image.shape[:2]: image for image in (probe, odd)}
         note_padding(side, {size: worker.warm_up(lr, 1).pad_to for size, lr in sizes.items()})
         if truth is not None:
-            compare_with_bicubic(side, probe, truth, protocol)
+            compare_with_plain(side, probe, truth, protocol)
         counted = count(side, protocol, image, is_timed=audit_lr is not None)
         compared = False
-        if _computes_little(counted):
+        if _computes_little(counted) and not submission.declaration.has_twin:
             with start() as other:
                 compared = _compare(side, other, probe)
         training_form = _training_form(side, probe, protocol) if can_fuse else []
@@ -162,10 +169,12 @@ def _compare(side: Side, other: Worker, probe: npt.NDArray[np.uint8]) -> bool:
     return side.witness is not None
 
 
-def compare_with_bicubic(
+def compare_with_plain(
     side: Side, probe: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], protocol: Protocol
 ) -> None:
     """Note it where a network gives a worse image of a photograph than bicubic enlargement.
+
+    At scale 1, it is compared with the noisy image that it was given.
 
     Args:
         side: Its worker has loaded the network; gets the finding.
@@ -175,16 +184,22 @@ def compare_with_bicubic(
     """
     if any(finding.code == "range-contradicted" for finding in side.findings):
         return  # the reason is known, and told
-    own = psnr(side.worker.run(probe).sr, truth, protocol.border)
-    bicubic = psnr(bicubic_up(probe, protocol.scale), truth, protocol.border)
-    if own.y_db >= bicubic.y_db - _WORSE_DB:
+    enlarges = protocol.scale > 1
+    code, plain = _PLAIN[enlarges]
+    channel = "Y" if enlarges else "RGB"
+    images = side.worker.run(probe).sr, bicubic_up(probe, protocol.scale) if enlarges else probe
+    own_db, plain_db = (
+        both.y_db if enlarges else both.rgb_db
+        for both in (psnr(one, truth, protocol.border) for one in images)
+    )
+    if own_db >= plain_db - _WORSE_DB:
         return
     message = (
-        f"its SR image of a photograph is worse than a bicubic enlargement: PSNR on Y {own.y_db:.2f} dB, "
-        f"against {bicubic.y_db:.2f} dB. Is the checkpoint trained, and this network's, and data_range right "
+        f"its SR image of a photograph is worse than {plain}: PSNR on {channel} {own_db:.2f} dB, "
+        f"against {plain_db:.2f} dB. Is the checkpoint trained, and this network's, and data_range right "
         f"({side.info.data_range:g} here)?"
     )
-    side.note(Finding(code="worse-than-bicubic", severity="warning", message=message))
+    side.note(Finding(code=code, severity="warning", message=message))
 
 
 def _training_form(side: Side, probe: npt.NDArray[np.uint8], protocol: Protocol) -> list[Finding]:

@@ -58,9 +58,10 @@ def choose_data(
         split_names,
         data_dir,
         scale=rules.scale,
+        noise=rules.noise,
         border=rules.border,
         folders=rules.folders,
-        prefer_sample=rules.fits_any_images,
+        prefer_sample=rules.thresholds.kind == "below_baseline",
         progress=progress,
     )
     data = Data(splits, rules)

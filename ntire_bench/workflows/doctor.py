@@ -178,9 +178,13 @@ def places(data_dir: Path | None, results: Path, save_dir: Path | None = None) -
 
 def _data(roots: Sequence[Path], *, named: bool) -> Part:
     pairs = [pair for root in roots for pair in nearby.folder_pairs(root)]
-    whole = [f"{relative(p.base)}: {_count(p.hr, 'pair')}" for p in pairs if p.hr and p.hr == p.lr]
+    whole = [
+        f"{relative(p.base)}: {_count(p.hr, 'pair')}{'' if p.side == 'LR' else f' of {p.side}'}"
+        for p in pairs
+        if p.hr and p.hr == p.lr
+    ]
     others = [
-        f"{relative(pair.base)}: {_files(pair.hr)} in _HR, {_files(pair.lr)} in _LR"
+        f"{relative(pair.base)}: {_files(pair.hr)} in _HR, {_files(pair.lr)} in _{pair.side}"
         for pair in pairs
         if not pair.hr or pair.hr != pair.lr
     ]

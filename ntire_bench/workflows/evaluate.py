@@ -18,7 +18,7 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.ranking.rules import info_of
-from ntire_bench.records.record import ErrorInfo, Finding, Measurement, Record, Timing
+from ntire_bench.records.record import ErrorInfo, Finding, ManifestInfo, Measurement, Record, Timing
 from ntire_bench.submissions.submission import Submission
 
 __all__ = ["Options", "evaluate", "timestamp"]
@@ -86,8 +86,16 @@ def evaluate(
         isolation=isolation if session.environment else None,
         wall_s=session.wall_s,
         timing=session.timing,
+        manifest=_manifest(splits),
     )
     return _scored(record, protocol)
+
+
+def _manifest(splits: Sequence[Split]) -> ManifestInfo | None:
+    """Return the one manifest that all images are those of; None where there is none for a split."""
+    names = {split.manifest for split in splits}
+    name = names.pop() if len(names) == 1 else None
+    return None if name is None else ManifestInfo(file=name.file, sha256=name.sha256)
 
 
 def timestamp() -> str:

@@ -33,7 +33,9 @@ def speed_here(baseline: Submission, data: Data, options: Options, results: Path
     """
     stored, scale = store.load_all(results, data.protocol.name)[0], data.protocol.scale
     known = speed_of_records(stored, options, baseline, scale)
-    return known or timed_speed(baseline, options, isolation_of(options, data.splits), scale)
+    return known or timed_speed(
+        baseline, options, isolation_of(options, data.splits), scale, data.protocol.noise
+    )
 
 
 def foresee(

@@ -22,7 +22,7 @@ from ntire_bench.wire.messages import MOST_DIFFERENCE, FuseReply
 
 __all__ = ["default_output", "write_fused"]
 
-_BUFFER_SIDE = 1024  # LR pixels; sizes the buffer the checkpoint comes back in: 48 MiB at x4
+_BUFFER_SIDE = 4096  # HR pixels; sizes the buffer the checkpoint comes back in: 48 MiB
 
 
 def default_output(submission: Submission, model_zoo: Path) -> Path:
@@ -56,7 +56,7 @@ def write_fused(
         SubmissionError: There is nothing to merge, it fails, or the result does not load.
         UsageError: The file cannot be written.
     """
-    side = (_BUFFER_SIDE, _BUFFER_SIDE)
+    side = (_BUFFER_SIDE // protocol.scale, _BUFFER_SIDE // protocol.scale)
     with Worker(
         submission, scale=protocol.scale, largest_lr=side, device=device, isolation=isolation
     ) as worker:

@@ -15,7 +15,7 @@ from ntire_bench.errors import NtireBenchError, SubmissionError, UsageError
 from ntire_bench.measuring.resolve import describe
 from ntire_bench.submissions import package_files
 from ntire_bench.submissions.models_folder import find
-from ntire_bench.submissions.sent import Sent, recognized
+from ntire_bench.submissions.sent import Sent, as_sent, recognized
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.submissions.unpack import Bounds, unpack
 from ntire_bench.text import relative
@@ -105,7 +105,7 @@ def intake(
             except SubmissionError as error:
                 yield Taken(item=item, outcome="refused", reason=error)
                 continue
-            yield _settled(item, found, models, model_zoo, trial, replace)
+            yield _settled(item, found, place, models, model_zoo, trial, replace)
 
 
 def _unpacked(item: Path, target: Path, bounds: Bounds | None) -> list[str]:
@@ -121,6 +121,7 @@ def _unpacked(item: Path, target: Path, bounds: Bounds | None) -> list[str]:
 def _settled(
     item: Path,
     found: Sent,
+    place: Path,
     models: Path,
     model_zoo: Path,
     trial: Callable[[Submission], Check] | None,
@@ -132,6 +133,7 @@ def _settled(
     before = _with_id(models, model_zoo, submission.id)
     if before is not None and not replace:
         if isinstance(before, Submission) and describe(before).files == describe(submission).files:
+            known["label"] = before.label  # the same files may have been sent under another name
             return Taken(outcome="there already", files=_files(before), **known)  # type: ignore[arg-type]
         reason = SubmissionError(
             f"the id {submission.id:02d} is taken",
@@ -145,20 +147,13 @@ def _settled(
         try:
             checked = trial(submission)
         except SubmissionError as error:
-            reason = _as_sent(error, item)
+            reason = as_sent(error, item, place)
             return Taken(outcome="does not run", reason=reason, **known)  # type: ignore[arg-type]
     with interruption.held():
         if before is not None:
             _take_out(models, model_zoo, submission.id)
         files = _put(submission, models, model_zoo)
     return Taken(outcome="taken in", check=checked, files=files, **known)  # type: ignore[arg-type]
-
-
-def _as_sent(error: SubmissionError, item: Path) -> SubmissionError:
-    """Return an error of a file in a temporary folder as one of what was sent."""
-    name = "" if error.file is None else f"{error.file.name}: "
-    told = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
-    return SubmissionError(f"{name}{error.what}", file=item, **told)
 
 
 def _with_id(models: Path, model_zoo: Path, id_: int) -> Submission | SubmissionError | None:

@@ -14,19 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from ntire_bench.data.dataset import Split, read_hr
 from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.measuring.resolve import describe
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking.gate import gate
-from ntire_bench.records import store
+from ntire_bench.records import operational, store
 from ntire_bench.records.record import Finding, Record
 from ntire_bench.source import files
 from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import few, relative
+from ntire_bench.text import few, json_text, relative
 from ntire_bench.workflows.crops import measured_sr
 
 __all__ = ["Packed", "member_names", "pack", "pack_images", "record_of", "refuse_rejected", "remarks"]
@@ -93,9 +91,10 @@ def remarks(submission: Submission, record: Record, rules: Protocol, found: Sequ
             f"{relative(checkpoint)}: the submission guide names {', '.join(_GUIDE_SUFFIXES)} as endings "
             "of a checkpoint."
         )
-    told += [f"{one.severity}: [{one.code}] {one.message}" for one in found if one.severity != "info"]
+    told += [operational.told(one) for one in found if one.severity != "info"]
     answer = gate(record, rules, record.psnr_channel)
-    if answer.outcome != "pass":
+    has_gate = rules.asks_for_psnr or record.protocol.sha256 != rules.sha256
+    if answer.outcome != "pass" and has_gate:
         failing = "; ".join(f"{v.split}: {v.reason}" for v in answer.verdicts if not v.passed)
         told.append(f"It would not pass the gate ({answer.outcome}): {answer.reason or failing}.")
     elif answer.remark:
@@ -162,7 +161,7 @@ def pack(submission: Submission, target: Path, texts: Mapping[str, str], record:
         "measured_utc": record.created_utc,
         "files": dict(sorted(hashes.items())),
     }
-    manifest = msgspec.json.format(msgspec.json.encode(listed), indent=2).decode() + "\n"
+    manifest = json_text(listed) + "\n"
     sums = "".join(f"{value}  {name}\n" for name, value in sorted(hashes.items()))
     more = {**texts, "SHA256SUMS": sums, "submission.json": manifest}
     _write(target, own, more)

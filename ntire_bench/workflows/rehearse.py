@@ -88,14 +88,27 @@ def rehearse(
     return Rehearsed(record=record, protocol=rules)
 
 
-def sample_data(names: Sequence[str] = ("valid",)) -> Data:
-    """Return some splits of the sample set and its own rules.
+def sample_data(names: Sequence[str] = ("valid",), rules: Protocol | None = None) -> Data:
+    """Return some splits of the sample set, and rules that hold for it.
+
+    Args:
+        names: Of the splits.
+        rules: Those that are asked for. At scale 1 they hold here where they ask for no PSNR, as the sample
+            set's own rules are for enlargement. None, and all others, take the sample set's.
 
     Raises:
         DatasetError: The sample set cannot be made, or has no such split.
     """
-    rules = protocols.load(protocols.SAMPLE_PROTOCOL)
-    splits = load_splits(names, None, scale=rules.scale, border=rules.border, prefer_sample=True)
+    if rules is None or rules.scale > 1:
+        rules = protocols.load(protocols.SAMPLE_PROTOCOL)
+    elif not rules.fits_any_images:
+        raise UsageError(
+            f"the thresholds of {rules.name} are not meant for the sample set",
+            remedy="name a folder of images with --data-dir, or use --protocol dn50",
+        )
+    splits = load_splits(
+        names, None, scale=rules.scale, noise=rules.noise, border=rules.border, prefer_sample=True
+    )
     return Data(splits, rules)
 
 

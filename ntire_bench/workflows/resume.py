@@ -10,6 +10,7 @@ from ntire_bench.machine import environment, installed
 from ntire_bench.measuring.options import Options
 from ntire_bench.measuring.outputs import sr_path
 from ntire_bench.measuring.resolve import describe
+from ntire_bench.ranking.trust import believed
 from ntire_bench.records import store
 from ntire_bench.records.record import LAUNCHES, Environment, Record, SubmissionInfo
 from ntire_bench.submissions.submission import Submission
@@ -26,13 +27,14 @@ def already_done(
     data: Data,
     options: Options,
     baseline: SubmissionInfo,
-) -> Path | None:
+) -> store.Stored | None:
     """Return the record that makes an evaluation unnecessary, or None.
 
-    Such a record has succeeded. It is of the same files of submission and baseline, rules and images, and of
-    the class that an evaluation would be of now (see `of_this_class`); it was measured in isolation that is
-    enough, and has as many rounds. It holds SSIM where that is asked for; where SR images are to be kept,
-    they are there.
+    Such a record has succeeded, and is believed: both clocks fitted, and its figures follow from each other.
+    One that is rejected, or whose runtime is unstable, is done: measured again it may well be the same. It is
+    of the same files of submission and baseline, rules and images, and of the class that an evaluation would
+    be of now (see `of_this_class`); it was measured in isolation that is enough, and has as many rounds. It
+    holds SSIM where that is asked for; where SR images are to be kept, they are there.
 
     Args:
         submission: What is to be evaluated.
@@ -53,6 +55,7 @@ def already_done(
         there = {name: result.dataset_sha256 for name, result in record.splits.items()}
         if (
             record.status == "ok"
+            and (record.timing is None or record.timing.attested is not False)
             and (record.submission.id, record.submission.name) == (submission.id, submission.name)
             and record.submission.files == files
             and base is not None
@@ -64,8 +67,9 @@ def already_done(
             and record.environment is not None
             and of_this_class(record.environment, options)
             and _isolated_enough(record, options.isolation)
+            and believed([item], data.protocol, None)[0].doubt is None
         ):
-            return item.path
+            return item
     return None
 
 

@@ -114,7 +114,9 @@ def speed_of_records(
     )
 
 
-def timed_speed(baseline: Submission, options: Options, isolation: Isolation, scale: int) -> Speed:
+def timed_speed(
+    baseline: Submission, options: Options, isolation: Isolation, scale: int, noise: float | None = None
+) -> Speed:
     """Start the baseline in a worker, time a few calls, and take others to be as fast.
 
     Args:
@@ -122,12 +124,13 @@ def timed_speed(baseline: Submission, options: Options, isolation: Isolation, sc
         options: Device and threads.
         isolation: Level that the worker runs at.
         scale: HR size over LR size.
+        noise: At scale 1, the standard deviation of the LR images' noise [8-bit levels].
 
     Raises:
         NtireBenchError: No worker comes up, or the baseline does not run in it.
     """
     begin = time.perf_counter()
-    probe, large = sample.probe_lr(), sample.large_lr()
+    probe, large = sample.probe_lr(scale, noise), sample.large_lr(noise)
     with Worker(
         baseline,
         scale=scale,

@@ -26,11 +26,13 @@ class Verdict:
     """What an evaluation says of a submission.
 
     Attributes:
-        outcome: "pass" where the PSNR thresholds are kept and nothing was found for which it is rejected;
+        outcome: "pass" where the PSNR thresholds are kept, if any are asked for, and nothing was found for
+            which it is rejected;
             "below", "rejected"; "not judged" where no threshold is known for these images.
         because: Why it is not "pass"; else empty.
         sample: Whether it was evaluated on the sample set, which is not comparable with the challenge.
         protocol: Name of the rules.
+        asks_for_psnr: Whether they have thresholds.
         psnr_db: Mean PSNR by split and channel, "y" or "rgb"; None where SR equals HR.
         answer: The comparison with the thresholds, in both channels.
         baseline: Label of the baseline that ran beside; None where the submission ran alone.
@@ -45,6 +47,7 @@ class Verdict:
     because: str = ""
     sample: bool
     protocol: str
+    asks_for_psnr: bool = True
     psnr_db: dict[str, dict[str, float | None]]
     answer: Answer
     baseline: str | None
@@ -77,9 +80,10 @@ def verdict(record: Record, protocol: Protocol, findings: Sequence[Finding]) -> 
     """
     answer = gate(record, protocol, record.psnr_channel)
     rejected = [finding for finding in findings if finding.severity == "reject"]
-    outcome: Outcome = "rejected" if rejected else answer.outcome
+    unasked = not protocol.asks_for_psnr and record.status == "ok"
+    outcome: Outcome = "rejected" if rejected else "pass" if unasked else answer.outcome
     because = "; ".join(f"{one.code}: {one.message}" for one in rejected) or (
-        "" if answer.outcome == "pass" else answer.reason
+        "" if outcome == "pass" else answer.reason
     )
     if outcome == "below":
         because = "; ".join(f"{one.split}: {one.reason}" for one in answer.verdicts if one.passed is False)
@@ -91,6 +95,7 @@ def verdict(record: Record, protocol: Protocol, findings: Sequence[Finding]) -> 
         because=because,
         sample=record.sample,
         protocol=protocol.name,
+        asks_for_psnr=protocol.asks_for_psnr,
         psnr_db={
             name: {"y": split.psnr_y_db, "rgb": split.psnr_rgb_db} for name, split in record.splits.items()
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import os
@@ -151,12 +152,25 @@ def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path):
         "\ufeff =1",
         "\xa0=1",
         "\u0301=1",
+        "\ua78a1",  # a short equals sign among letters
+        "\U0001f7f01",  # heavy signs, as pictures
+        "\u2795" + "1",
+        "\u30a0" + "1",  # a double hyphen
     ],
 )
 def test_what_looks_like_a_sign_begins_no_formula(cell):
     assert no_formula(cell) == f"'{cell}"
-    # A spreadsheet that parts cells at semicolons begins another one there.
+    # A spreadsheet that parts cells at semicolons, or tabs, begins another one there.
     assert no_formula(f"a;{cell}") == f"a;'{cell}"
+    assert no_formula(f"a\t{cell}") == f"a\t'{cell}"
+
+
+def test_an_organizers_own_words_and_names_are_no_formula_either(tmp_path):
+    """All columns of text: rules may be called so too."""
+    record = make_record(5, "Net")
+    board = leaderboard.build([Stored(path=tmp_path / "r.json", record=record)], protocol.load())
+    named = dataclasses.replace(board, protocol=dataclasses.replace(board.protocol, name="=own"))
+    assert ",'=own," in render.render(named, "csv")
 
 
 @pytest.mark.parametrize("cell", ["05_Net", "reject (b): x = 1; a - b", "Ünet", "超分", "(a)", "", "1.5"])

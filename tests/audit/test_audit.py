@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ntire_bench.audit import literals, rules
 from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.data import sample
-from ntire_bench.measuring import resolve
+from ntire_bench.measuring.numbers_in_code import numbers_written
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
 from ntire_bench.records.record import Audit, Complexity
@@ -418,8 +418,8 @@ def test_numbers_in_all_files_of_a_package_count(tmp_path: Path) -> None:
     whole = Submission(
         id=5, name="Net", file=file, checkpoint=None, declaration=Declaration(), has_build_model=False
     )
-    assert resolve.numbers_written(whole) == 5
-    assert resolve.numbers_written(dataclasses.replace(whole, file=folder / "parts" / "table.py")) == 3
+    assert numbers_written(whole) == 5
+    assert numbers_written(dataclasses.replace(whole, file=folder / "parts" / "table.py")) == 3
 
 
 def test_what_torch_packs_counts_by_its_values() -> None:

@@ -52,17 +52,28 @@ def test_a_version_before_is_of_other_files(call, results):
     )
 
 
+@pytest.mark.parametrize("word", ["0", "team00", "RLFN", "00_RLFN", "models/team00_RLFN.py"])
+def test_a_baseline_without_a_record_of_its_own_is_the_one_that_was_measured_beside(call, results, word):
+    document = json.loads(call("compare", "5", word, "--json", "--results", results).stdout)
+    assert document["runtime"]["ratio"] == pytest.approx(0.8)
+    assert document["runtime"]["how"] == "side by side, in one session"
+    assert document["b"]["label"] == "00_RLFN" and document["records"][0] == document["records"][1]
+    other = json.loads(call("compare", word, "net", "--json", "--results", results).stdout)
+    assert other["runtime"]["ratio"] == pytest.approx(1 / 0.8) and other["a"]["label"] == "00_RLFN"
+    assert other["mean_db"]["valid"] == document["mean_db"]["valid"][::-1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["compare", "5", "9"], "there is no successful record of 9"),
-        (["compare", "5", "7"], "there is no successful record of 7"),  # it failed
-        (["compare", "5", "x!"], "this names no record"),
+        (["compare", "5", "9"], "there is no successful record of 09"),
+        (["compare", "5", "7"], "there is no successful record of 07"),  # it failed
+        (["compare", "5", "x!"], "there is no submission x!"),
         (["compare", "5", "gone.json"], "the record cannot be read"),
-        (["show", "5_Other"], "there is no successful record of 5_Other"),
+        (["show", "5_Other"], "the submission 05 has another name"),
         (["compare", "5", "6", "--plot", "a.gif"], "the suffix names no format"),
         (["compare", "5", "6", "--plot", "a.png", "--run"], "--run keeps no SR images"),
-        (["compare", "5~1", "6", "--run"], "this names no submission"),
+        (["compare", "5~1", "6", "--run"], "an earlier version cannot be run"),
         (["compare", "5", "6", "--plot", "a.png", "--data-dir", "nowhere"], "no such data folder"),
     ],
 )

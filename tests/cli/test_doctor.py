@@ -9,7 +9,9 @@ import re
 import pytest
 import torch
 from commands import COLOUR, process
+from pairs import smooth
 
+from ntire_bench.data.images import write_png
 from ntire_bench.isolation import advice, choose
 from ntire_bench.records.record import Isolation
 
@@ -45,6 +47,16 @@ def test_what_is_not_there_is_a_problem_with_a_remedy(call, tmp_path):
     assert (
         "a: 1 PNG file in _HR, no folder in _LR" in call("doctor", "--no-run", "--data-dir", tmp_path).stdout
     )
+
+
+def test_images_of_another_split_are_a_problem_of_the_run_and_no_traceback(call, tmp_path):
+    for side in ("HR", "noise50"):
+        (tmp_path / f"DIV2K_valid_{side}").mkdir()
+        write_png(tmp_path / f"DIV2K_valid_{side}" / "1.png", smooth(1))
+    result = call("doctor", "--data-dir", tmp_path)
+    assert result.exit_code == 1
+    assert "DIV2K_valid: 1 pair of noise50" in result.stdout
+    assert "x worker" in result.stdout and "add --protocol dn50" in result.stdout
 
 
 def test_the_remedy_is_what_the_kernel_forbids(tmp_path):

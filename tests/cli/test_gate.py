@@ -113,7 +113,7 @@ def test_a_stored_record_becomes_junit_and_a_step_summary(call, record_file, tmp
     assert "::error file=models/team07_Example.py,title=07_Example::BELOW: valid: 20.00 dB" in result.stderr
     suite = ElementTree.parse(tmp_path / "out/junit.xml").getroot().find("testsuite")
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("1", "1")
-    assert "| 07\\_Example | BELOW |" in (tmp_path / "summary.md").read_text()
+    assert "| 07_Example | BELOW |" in (tmp_path / "summary.md").read_text()
     monkeypatch.delenv("GITHUB_ACTIONS")
     assert "::error" not in call("gate", "--record", path).stderr
 
@@ -125,6 +125,12 @@ def test_a_stored_record_becomes_junit_and_a_step_summary(call, record_file, tmp
         (["1", "--max-params-growth", "two", "--against", "HEAD"], "'two' is no share: write 2% or 0.02"),
         (["--changed", "a", "--against", "b"], "--changed and --against are both given"),
         (["--record", "x.json", "--results", "r"], "--record judges what was measured before"),
+        (["--changed", ""], "BASE names no commit"),
+        (
+            ["1", "--against", "HEAD", "--rounds", 1, "--max-runtime-growth", "5%"],
+            "one round gives no interval of the runtime",
+        ),
+        (["1", "--against", ""], "BASE names no commit"),
     ],
 )
 def test_options_that_do_not_go_together(call, words, said):
@@ -175,6 +181,7 @@ def test_a_change_does_not_bring_an_organizers_word_of_its_own(call, here, tmp_p
     record = make_record(1, "Good", psnr={"valid": (28.0, 26.95)}, findings=(finding,))
     monkeypatch.setattr(module, "evaluate", lambda *_, **__: record)
     monkeypatch.setattr(sys.modules["ntire_bench.cli.gate"], "changed_ids", lambda *_: ([1], []))
+    monkeypatch.setattr("ntire_bench.submissions.changed.base_commit", lambda *_: "main")
     monkeypatch.setattr(gate_runs, "_growth", lambda *_: not_compared("main", "y", "it is new"))
     images = here / "images"
     sources = ("--models", here / "models", "--model-zoo", here / "model_zoo")

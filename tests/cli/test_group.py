@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from ntire_bench.cli import group
+from ntire_bench.cli.commands import SECTIONS
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in sorted(group.main.commands))], ids=" ".join)
@@ -27,12 +28,13 @@ def test_a_group_alone_shows_its_help(call):
 
 def test_every_command_has_json(call):
     names = (
-        "accept audit check compare doctor factsheet fuse gate import intake keygen leaderboard list "
-        "new pack prepare reference run show stability zoo".split()
+        "accept audit check compare data doctor factsheet fuse gate import intake jobs keygen leaderboard "
+        "list new pack prepare reference run show stability status zoo".split()
     )
     assert sorted(group.main.commands) == names
-    names = [name for name in names if name not in ("reference", "zoo")]  # groups
-    for name in [*names, "reference add", "reference list", "zoo list", "zoo pull"]:
+    names = [name for name in names if name not in ("data", "reference", "zoo")]  # groups
+    groups = ["data manifest", "data verify", "reference add", "reference list", "zoo list", "zoo pull"]
+    for name in [*names, *groups]:
         assert "--json" in call(*name.split(), "--help").stdout, name
 
 
@@ -56,6 +58,31 @@ def test_options_are_known_with_underscores_and_dashes(command, options):
     normalize = found.make_context(command, [], parent=context, resilient_parsing=True).token_normalize_func
     for option in options:
         assert f"--{normalize(option[2:])}" in known, option
+
+
+def test_help_has_every_command_in_a_line_of_its_own(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = call("--help").stdout.splitlines()
+    for places in SECTIONS.values():
+        for name, place in places.items():
+            (line,) = [line for line in lines if line.split()[:1] == [name]]
+            assert line.split(None, 1)[1] == place.about and len(line) < 80
+            assert group.main.commands[name].name == name
+    assert {name for places in SECTIONS.values() for name in places} == set(group.main.commands)
+
+
+def test_list_imports_no_more_than_it_needs(place):
+    """What takes long to import is what other commands need: modules, not seconds, are looked at here."""
+    command = (
+        "import atexit, sys; from ntire_bench.cli import main\n"
+        "slow = {'rich', 'http.client', 'numpy', 'ntire_bench.cli.run'}\n"
+        "atexit.register(lambda: print(sorted(slow & sys.modules.keys())))\n"
+        "main(['list'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=place, capture_output=True, text=True, check=True
+    )
+    assert "01_Good" in done.stdout and done.stdout.endswith("[]\n")
 
 
 def test_a_reader_who_goes_away_is_no_traceback(place):

@@ -53,5 +53,5 @@ def test_without_a_trial_nothing_is_run(call, tmp_path, monkeypatch):
     toys.write_toy(tmp_path / "inbox/x", 6, "Bad", body=toys.RAISES)
     result = call("intake", "inbox", "--no-check", "--feedback", "sheets")
     assert result.exit_code == 0 and "taken in: x  06_Bad" in result.stdout
-    assert (tmp_path / "sheets/x.md").read_text().startswith("# 06\\_Bad: taken in")
+    assert (tmp_path / "sheets/x.md").read_text().startswith("# 06_Bad: taken in")
     assert call("intake", "nowhere", "--no-check").exit_code == 2

@@ -143,5 +143,5 @@ def test_papers_hold_no_notes_unless_asked(show: Show) -> None:
     for fmt in ("md", "latex"):
         paper, full = show("--format", fmt), show("--format", fmt, "--notes")
         assert "Isolation" not in paper.stdout and "Isolation" in full.stdout
-        assert "--notes writes them too" in paper.stderr and full.stderr == ""
+        assert "--notes writes all" in paper.stderr and full.stderr == ""
     assert RULES.title in show("--format", "latex").stdout

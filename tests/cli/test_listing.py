@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -49,6 +50,18 @@ class _Opens:
         return open, (self.path, "w")
 
 
+def test_a_name_that_is_not_unicode_ends_neither_the_list_nor_its_json(call, tmp_path):
+    places = ["--models", tmp_path / "models", "--model_zoo", tmp_path / "model_zoo"]
+    (tmp_path / "models").mkdir()
+    try:
+        (tmp_path / "models" / os.fsdecode(b"team43_\xff.py")).write_text("")
+    except OSError:
+        pytest.skip("this file system takes Unicode names alone")
+    assert "its name is not Unicode" in call("list", *places).stdout
+    document = json.loads(call("list", *places, "--json").stdout)
+    assert "team43_\\udcff.py" in document["ignored"][0]
+
+
 def test_list_executes_nothing(call, tmp_path):
     marker = tmp_path / "executed"
     toys.write_toy(
@@ -74,7 +87,7 @@ def test_leaderboard_formats(call, results, fmt):
     result = call("leaderboard", "--results", results, "--format", fmt)
     assert result.exit_code == 0 and not COLOUR.search(result.stdout)
     # The note on how the submissions were isolated is for the organizer, not for a paper.
-    unsaid = "Notes that are for the organizer and not in it: 1 (--notes writes them too).\n"
+    unsaid = "1 note for the organizer is left out; --notes writes all.\n"
     assert result.stderr == (unsaid if fmt in ("md", "latex") else "")
     assert all(name in result.stdout for name in ("RLFN", "Ann", "Bob"))
     assert "SAMPLE" not in result.stdout

@@ -77,14 +77,20 @@ def test_the_form_to_train_is_merged_by_fuse(call, tmp_path):
     ("words", "told"),
     [
         (["x", "MyNet"], "the first word is no number of a team"),
-        (["05_MyNet", "MyNet"], "the first word is no number of a team"),
+        (
+            ["05_MyNet", "Other"],
+            "two names are given; found MyNet and Other. Remedy: ",
+        ),
+        (["MyNet"], "no number of a team is given"),
+        (["models/MyNet.py"], "no number of a team is given"),
         (["5", "my net"], "this is no name for a network"),
         (["5", "../x"], "this is no name for a network"),
         (["5", "MyNet.py"], "this is no name for a network"),
         (["5", "RLFN"], "this is the name of the baseline"),
         (["5", "rlfn"], "this is the name of the baseline"),
         (["5", "EFDN", "--protocol", "ntire2025"], "this is the name of the baseline"),
-        (["5"], "Missing argument 'NAME'"),
+        (["5"], "no name of the network is given. Remedy: write ntire-bench new 5 MyNet"),
+        ([], "Missing argument 'ID'"),
     ],
     ids=" ".join,
 )
@@ -92,6 +98,20 @@ def test_wrong_use_writes_nothing(call, tmp_path, words, told):
     result = call("new", *words)
     assert result.exit_code == 2 and told in result.stderr and "Remedy: " in result.stderr
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("word", ["05_MyNet", "5_MyNet", "team05_MyNet", "models/team05_MyNet.py"])
+def test_id_and_name_may_be_one_word(call, tmp_path, monkeypatch, word):
+    asked = []
+
+    def begin(id_, name, *_: object, **__: object):
+        asked.append((id_, name))
+        raise LookupError
+
+    monkeypatch.setattr("ntire_bench.workflows.begin.begin", begin)
+    with pytest.raises(LookupError):
+        call("new", word)
+    assert asked == [(5, "MyNet")] and files(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from challenge_files import model, write_json
+from html_pages import Page
 from imported_results import call, published
 from record_factory import make_environment, make_record
 
@@ -67,7 +68,14 @@ def test_a_name_that_is_taken_is_refused() -> None:
         (["--reference", "none"], "there is no reference 'none'; found ntire2024"),
         (["--among", "none"], "there is no reference 'none'"),
         (["--reference", "ntire2024", "--protocol", "ntire2025"], "--protocol does not go with --reference"),
-        (["--among", "ntire2024", "--format", "latex"], "choose one of table, md, csv, json"),
+        (
+            ["--among", "ntire2024", "--format", "challenge"],
+            "choose one of table, md, csv, json, latex, html",
+        ),
+        (["--among", "ntire2024", "--format", "codabench", "-o", "out"], "files are of one team"),
+        (["--among", "ntire2024", "--format", "md", "--notes"], "--notes does not go with --among"),
+        (["--among", "ntire2024", "--psnr-channel", "y"], "ntire2024 is judged in RGB"),
+        (["--among", "ntire2024", "--reference", "ntire2024"], "both name a reference"),
     ],
 )
 def test_wrong_use_is_one_message(words: list[str], told: str) -> None:
@@ -118,6 +126,24 @@ def test_a_reader_of_both_is_told_which_machine_each_is_of() -> None:
     assert re.search(r"12\.00 +10\.00 +\S+ +1 *$", line), line  # nothing in the reference's columns
     document = json.loads(call("leaderboard", "--among", "ntire2024", "--json").stdout)
     assert document["own"]["psnr_channel"] == document["reference"]["psnr_channel"] == "rgb"
+
+
+def test_what_is_published_has_both_too(tmp_path: Path) -> None:
+    """LaTeX for a paper, a page of one file: own rows stand out, and the machines stay apart."""
+    store.save(make_record(1, "Mi</td>ne", flops=9_800_000_000), Path("leaderboard/results"))
+    latex = call("leaderboard", "--among", "ntire2024", "--format", "latex").stdout
+    assert r"\label{tab:ntire2024-among-ntire2024}" in latex and r"\multicolumn{3}{c}{Here}" in latex
+    (own,) = [line for line in latex.splitlines() if "01\\_Mi" in line]
+    assert own.startswith(r"\textbf{01\_Mi\textless{}/td\textgreater{}ne} & 26.93 & ")
+    assert own.endswith(r"& 1 &  &  &  \\")
+    done = call("leaderboard", "--among", "ntire2024", "--format", "html", "-o", "both.html")
+    assert done.exit_code == 0 and done.stdout == ""
+    page = Page(Path("both.html").read_text(encoding="utf-8"))
+    rows = {row[0]: row[1:] for row in page.rows}
+    assert rows["01_Mi</td>ne"][-3:] == ["", "", ""] and rows["01_Mi</td>ne"][-4] == "1"
+    assert rows["XiaomiMM"][-6:] == ["", "", "", "5.59", "2.61", "1"]  # Table 1 of the report
+    assert "are not to be compared" in page.text and "Source of ntire2024" in page.text
+    assert [held["class"] for tag, held in page.seen if tag == "tr" and held.get("class")] == ["own"] * 2
 
 
 def test_among_with_no_own_rows_is_exit_1() -> None:

@@ -35,7 +35,7 @@ def test_a_published_table_as_a_site(call, tmp_path):
         (["--format", "site", "-o", "out", "--sr-dir", "sr"], "no folder of these is named"),
         (["--format", "site", "-o", "out", "--data-dir", "data"], "--data-dir serves the comparison"),
         (["--format", "html", "--sr-dir", "sr"], "--sr-dir is for the pages of a site"),
-        (["--among", "ntire2024", "--format", "site", "-o", "out"], "--among has no site"),
+        (["--among", "ntire2024", "--format", "site", "-o", "out"], "both name a reference"),
         (["--data-dir", "data"], "--data-dir is for the pages of a site"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import click
 import pytest
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from ntire_bench.reporting import render
 
 def test_a_new_bar_takes_the_place_of_the_one_before(monkeypatch):
     """Whatever their descriptions say: here they begin with the same words."""
+    monkeypatch.delenv("CI", raising=False)
     screen = Console(file=io.StringIO(), force_terminal=True, markup=False, width=100)
     monkeypatch.setattr(terminal, "err", lambda: screen)
     with terminal.progress_bars() as begin:
@@ -27,10 +29,21 @@ def test_a_new_bar_takes_the_place_of_the_one_before(monkeypatch):
     assert not any("1/2" in drawn and "/7" in drawn for drawn in shown.split("\r"))
 
 
+def test_where_ci_runs_it_there_is_no_bar_though_colours_are_asked_for(monkeypatch, capsys):
+    """A command such as ::error begins its line, or GitHub does not hear it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("CI", "true")
+    with terminal.progress_bar() as progress:
+        progress("working", 1, 2)
+    click.echo("::error::no", err=True)
+    assert capsys.readouterr().err == "::error::no\n"
+
+
 @pytest.mark.parametrize("plain", [True, False])
 def test_no_color_takes_all_escapes_away(monkeypatch, capsys, plain):
     """Not only colours: bold too, and the bars, which are redrawn by escapes."""
     for name, value in {
+        "CI": "",
         "FORCE_COLOR": "1",
         "TERM": "xterm-256color",
         "NO_COLOR": "1" if plain else "",

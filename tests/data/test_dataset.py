@@ -350,7 +350,9 @@ def test_all_faults_of_all_splits_at_once(data: Path) -> None:
 @pytest.mark.parametrize("side", ["HR", "LR"])
 def test_missing_folder(data: Path, side: str) -> None:
     (data / f"{VALID}_{side}").rename(data / "elsewhere")
-    assert f"{VALID}_{side}: missing folder" in one_problem_of(data)
+    told = one_problem_of(data)
+    assert f"{VALID}_{side}: missing folder" in told
+    assert ("make it with ntire-bench prepare" in told) == (side == "LR")
 
 
 @pytest.mark.parametrize("side", ["HR", "LR"])
@@ -467,7 +469,7 @@ def test_sample_fingerprint_is_of_pixels(cache: Path) -> None:
 def test_incomplete_sample_set_is_made_anew(cache: Path) -> None:
     folder = sample.sample_dir()
     (folder / "test_LR" / "rocketx4.png").unlink()
-    (cache / ".sample-v1-left-over").mkdir()
+    (cache / ".sample-v1.left-over").mkdir()
     assert sample.sample_dir() == folder
     assert (folder / "test_LR" / "rocketx4.png").is_file()
     assert sorted(os.listdir(cache)) == ["sample-v1", "sample-v1.lock"]

@@ -14,6 +14,7 @@ from ntire_bench.estimating.bootstrap import (
     Samples,
     bootstrap,
     interval,
+    medians,
     runtime_ms,
     small_sample_factor,
     student_t,
@@ -43,6 +44,12 @@ def test_the_point_estimates_are_medians_then_means():
     # A team's runtime is the mean of both splits: ((2 + 4) / 2 + 3) / 2 over (2 + 4) / 2.
     assert found.ratio == pytest.approx(3.0 / 3.0)
     assert runtime_ms(samples.own["valid"]) == 3.0
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3, 8, 17])
+def test_medians_are_those_of_numpy_to_the_last_bit(rounds):
+    samples = np.random.default_rng(rounds).lognormal(2, 1, (50, rounds))
+    assert np.array_equal(medians(samples), np.median(samples, axis=1))
 
 
 def test_the_interval_of_rounds_is_that_of_an_independent_bootstrap():

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ntire_bench.measuring.claims import Claims, medians_agree, none_are_short, sums_agree
+from ntire_bench.measuring.claims import (
+    Claims,
+    images_agree,
+    medians_agree,
+    none_are_short,
+    sums_agree,
+)
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Change = Callable[[Floats, Floats], None]
@@ -92,3 +98,42 @@ def test_calls_that_were_slow_by_both_clocks_are_no_lies() -> None:
         seen.flat[::5] *= 3
 
     assert verdicts(claims(30, 4, slow)) == (True, True, True)
+
+
+def late(share: float, seed: int) -> Change:
+    """Return what has so many calls come back up to half as late, as where other programs want the cores."""
+
+    def change(claimed: Floats, seen: Floats) -> None:
+        random = np.random.default_rng(seed)
+        seen *= np.where(random.random(seen.shape) < share, random.uniform(1.25, 1.5, seen.shape), 1)
+
+    return change
+
+
+def test_late_calls_on_single_images_are_no_lies_on_a_busy_machine() -> None:
+    """Of a hundred images with five calls, one in eight late, some image has three late ones."""
+    found = [claims(100, 5, late(0.12, seed), seed) for seed in range(30)]
+    every_call = np.ones(5, dtype=bool)
+    by_all_calls = [
+        all(medians_agree(of.of(image, every_call), tolerance=2.0) for image in range(100)) for of in found
+    ]
+    assert np.mean(by_all_calls) < 0.5  # by chance alone
+    assert all(images_agree(of) and verdicts(of) == (True, True, True) for of in found)
+
+
+def of_one_image(claimed: Floats, seen: Floats) -> None:
+    claimed[7] *= 0.75
+
+
+def of_many_images_and_late(claimed: Floats, seen: Floats) -> None:
+    """Claim too little of every third image, and be late there so that it looks disturbed."""
+    claimed[2::3] *= 0.75
+    seen[2::3] *= 1.25
+
+
+@pytest.mark.parametrize("rounds", [5, 12])
+def test_too_little_that_is_claimed_of_single_images_is_found(rounds: int) -> None:
+    found = claims(100, rounds, of_one_image)
+    assert not images_agree(found) and sums_agree(found)
+    assert not sums_agree(claims(100, rounds, of_many_images_and_late))
+    assert images_agree(claims(100, rounds))

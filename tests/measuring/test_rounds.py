@@ -329,6 +329,8 @@ def test_a_launch_is_judged_by_its_own_calls_and_can_be_forgotten(decoded):
     worker = cast(FakeWorker, team.worker)
     done = session([side("base", []), team], [split(6)], (1, 1))
     worker.excess_ms = 50.0
+    for timings in done.timings:
+        timings.overheads.append(Overhead.nothing())
     done.begin_launch(1)
     with Background(0) as background:
         done._background = background
@@ -338,13 +340,16 @@ def test_a_launch_is_judged_by_its_own_calls_and_can_be_forgotten(decoded):
     done.drop_launch(1)
     assert done.repeated == {"clocks": 6} and done.launch_fits(1) and done.own.attested("cpu")
     assert [len(timings.calls["valid"]) for timings in done.timings] == [2, 2]
+    assert [len(timings.overheads) for timings in done.timings] == [2, 2]  # one for each launch that counts
 
 
-@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize(
+    ("alone", "others", "expected"), [(True, 0.0, []), (False, 0.0, ["reject"]), (False, 0.5, ["warning"])]
+)
 def test_longer_calls_on_exact_images_are_a_finding_where_another_side_tells_what_is_the_machines(
-    decoded, monkeypatch, alone
+    decoded, monkeypatch, alone, others, expected
 ):
-    """Alone, the same times may be those of a machine that was busy whenever exact images came."""
+    """Alone, or beside other programs, the machine may have been busy whenever exact images came."""
     team = side("team", [])
     worker = cast(FakeWorker, team.worker)
     given = worker.run
@@ -356,9 +361,10 @@ def test_longer_calls_on_exact_images_are_a_finding_where_another_side_tells_wha
 
     monkeypatch.setattr(worker, "run", run)
     sides = [team] if alone else [side("base", []), team]
-    conclude(session(sides, [split(4)], (4, 4)), (4, 4))
-    found = [one.severity for one in team.findings if one.code == "content-dependent"]
-    assert found == ([] if alone else ["reject"])
+    done = session(sides, [split(4)], (4, 4))
+    done.others = [(1.0, others)]
+    conclude(done, (4, 4))
+    assert [one.severity for one in team.findings if one.code == "content-dependent"] == expected
 
 
 @pytest.mark.parametrize(("waits", "found"), [(0.02, False), (0.4, True)])

@@ -59,6 +59,11 @@ def test_a_copy_of_a_shipped_file_is_that_protocol(tmp_path: Path) -> None:
         ("scale = 4", "", "scale: missing"),
         ("scale = 4", 'scale = "4"', "scale: expected `int`, got `str`: '4'"),
         ("scale = 4", "scale = 8", "scale: expected `int` <= 4"),
+        ("scale = 4", "scale = 0", "scale: expected `int` >= 1"),
+        ("scale = 4", "scale = 1", "noise: missing: at scale 1"),
+        ("scale = 4", "scale = 4\nnoise = 50", "noise: it goes with scale = 1, and the scale is 4"),
+        ("scale = 4", "scale = 1\nnoise = 0", "noise: expected `float` > 0"),
+        ('kind = "absolute"', 'kind = "none"', 'thresholds: Night has a value, and kind = "none" has none'),
         ("border = 4", "boarder = 4", "border: missing; boarder: there is no such key (border?)"),
         ("border = 4", "border = -1", "border: expected `int` >= 0"),
         ('psnr_channel = "y"', 'psnr_channel = "Y"', "psnr_channel: invalid enum value 'Y'"),
@@ -99,6 +104,42 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, old: str, new: str, tol
     assert told in mistakes(write_rules(tmp_path, (old, new)))
 
 
+def test_rules_of_denoising_and_rules_without_a_threshold(tmp_path: Path) -> None:
+    rules = protocols.load(write_rules(tmp_path, ("scale = 4", "scale = 1\nnoise = 25")))
+    assert (rules.scale, rules.noise, rules.splits) == (1, 25, ("Night", "Fog"))
+    nothing = ("Night = 28.50\nFog = 27.00", ""), ('kind = "absolute"', 'kind = "none"')
+    rules = protocols.load(write_rules(tmp_path, *nothing))
+    assert not rules.asks_for_psnr and rules.splits == ("valid", "test")
+    named = ("[baseline]", '[datasets.splits]\nFog = "Fog_2027"\n[baseline]')
+    assert protocols.load(write_rules(tmp_path, *nothing, named)).splits == ("Fog",)
+
+
+def test_values_are_judged_beside_keys_and_types(tmp_path: Path) -> None:
+    told = mistakes(
+        write_rules(
+            tmp_path,
+            ("rounds = 5", 'rounds = "5"'),
+            ("runtime = 0.5", "runtime = 0.6\nspeed = 1"),
+            ("Night = 28.50", '"Ni ght" = 28.50'),
+            ('name = "mine2027"', 'name = "a/b"'),
+        )
+    )
+    assert "5 mistakes in the protocol" in told
+    for text in (
+        "rounds: expected `int`",
+        "weights.speed: there is no such key",
+        "weights: ",
+        "name: letters",
+    ):
+        assert text in told
+    assert "thresholds.splits.Ni ght: letters" in told
+    # What stands in for a value of the wrong type is not judged.
+    noise = mistakes(write_rules(tmp_path, ("scale = 4", "scale = 1\nnoise = 0"), name="noise.toml"))
+    assert "1 mistake in the protocol" in noise and "noise: expected" in noise
+    one = mistakes(write_rules(tmp_path, ("runtime = 0.5", 'runtime = "a"'), name="other.toml"))
+    assert "1 mistake in the protocol" in one
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     told = mistakes(write_rules(tmp_path, ("scale = 4", "scale = true"), ("[weights]", "[weighting]")))
     assert "3 mistakes in the protocol" in told
@@ -116,3 +157,10 @@ def test_folders_and_counts_of_images_by_split(tmp_path: Path) -> None:
     rules = protocols.load(write_rules(tmp_path, ("[baseline]", more)))
     assert rules.folders == {"Night": "Night_2027"} and rules.datasets is not None
     assert (rules.datasets.images_of("Night"), rules.datasets.images_of("Fog")) == (50, None)
+
+
+def test_the_example_of_the_documentation_is_in_order(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "PROTOCOLS.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    rules = protocols.load(tmp_path / "mine.toml")
+    assert rules.splits == ("valid", "Night", "Fog") and rules.thresholds.by_split["Fog"] == 25.0

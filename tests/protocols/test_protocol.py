@@ -59,7 +59,10 @@ def test_each_is_consistent_in_itself(name):
     assert rules.name == name
     weights = rules.weights
     assert weights.runtime + weights.flops + weights.params == pytest.approx(1.0, abs=1e-12)
-    assert (rules.scale, rules.border, rules.psnr_channel) == (4, 4, "y")
+    if name == "dn50":  # NTIRE image denoising challenge: test_demo.py compares R, G and B; sigma 50
+        assert (rules.scale, rules.border, rules.psnr_channel, rules.noise) == (1, 4, "rgb", 50)
+    else:
+        assert (rules.scale, rules.border, rules.psnr_channel, rules.noise) == (4, 4, "y", None)
     assert rules.cost_input == (1, 3, 256, 256)
     assert rules.rounds >= 1
     assert rules.sha256 == hashlib.sha256((PROTOCOLS / f"{name}.toml").read_bytes()).hexdigest()
@@ -82,6 +85,14 @@ def test_sample_threshold_hangs_on_the_baseline_as_in_2024():
     assert thresholds.of("test", 27.07) == 26.99
     assert thresholds.of("valid") is None  # unknown until the baseline has been measured
     assert thresholds.of("Set5", 30.0) is None
+
+
+def test_denoising_asks_for_no_psnr_and_judges_the_splits_that_it_names():
+    rules = protocol.load("dn50")
+    assert not rules.asks_for_psnr and rules.fits_any_images
+    assert rules.splits == ("valid", "test") and rules.thresholds.of("valid") is None
+    assert rules.folders == {"valid": "DIV2K_valid", "test": "LSDIR_DIV2K_test"}
+    assert all(protocol.load(name).asks_for_psnr for name in protocol.available() if name != "dn50")
 
 
 def test_absolute_threshold_does_not_ask_for_the_baseline():

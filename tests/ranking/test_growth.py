@@ -39,6 +39,15 @@ def test_a_runtime_is_over_its_limit_where_its_whole_interval_is() -> None:
     assert told == "the runtime grew by 10.0%, at least 8.0%, of which 5.0% are allowed"
 
 
+def test_a_limit_inside_of_the_interval_counts_as_kept_and_is_told() -> None:
+    for ratio in (1.04, 1.06):  # 1.02 to 1.06, and 1.04 to 1.08
+        found = growth_of(session(ratio, 0.02), "base", "y", Limits(runtime=0.05))
+        (told,) = found.unproven
+        assert found.exit_code == 0 and f"ratio is {ratio:.3f}" in told and "1.05 is allowed" in told
+    for ratio in (1.02, 1.08):  # wholly below, and wholly above
+        assert growth_of(session(ratio, 0.02), "base", "y", Limits(runtime=0.05)).unproven == ()
+
+
 def test_without_an_interval_a_limit_on_the_runtime_is_not_decided() -> None:
     record = session(1.0, 0.02)
     assert record.timing is not None
@@ -47,7 +56,8 @@ def test_without_an_interval_a_limit_on_the_runtime_is_not_decided() -> None:
     assert found.exit_code == 2 and "one round" in found.undecided[0]
     assert growth_of(once, "base", "y", Limits(params=0.05)).exit_code == 0
     other_clock = dataclasses.replace(record, timing=dataclasses.replace(record.timing, attested=False))
-    assert growth_of(other_clock, "base", "y", Limits(runtime=0.05)).exit_code == 2
+    doubted = growth_of(other_clock, "base", "y", Limits(runtime=0.05))
+    assert doubted.exit_code == 2 and "clock is not believed" in doubted.undecided[0]
     shaky = dataclasses.replace(record, timing=dataclasses.replace(record.timing, unstable=("busy",)))
     assert growth_of(shaky, "base", "y", Limits(runtime=0.05)).exit_code == 0
 

@@ -15,9 +15,11 @@ from ntire_bench.protocols import protocol as protocols
 from ntire_bench.ranking import board as leaderboard
 from ntire_bench.ranking.gate import gate
 from ntire_bench.ranking.ranks import rank
+from ntire_bench.ranking.stored import board_of_records
 from ntire_bench.records import store
 from ntire_bench.records.accepted import load_accepted
 from ntire_bench.records.record import Finding, Record
+from ntire_bench.records.signing import PrivateKey, PublicKey, make_keys, signature_path
 from ntire_bench.reporting import page, papers
 
 RULES = protocols.load("ntire2024")
@@ -129,6 +131,34 @@ def test_a_word_that_cannot_be_read_is_told_and_does_not_count(results: Path) ->
     assert any("so the finding stands" in item.reason for item in shown.left_out)
 
 
+def test_a_word_counts_where_it_is_signed_if_signatures_are_asked_for(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends in records could send a file `accepted/x.json` with them."""
+    monkeypatch.setenv("NTIRE_BENCH_CACHE", str(tmp_path / "cache"))
+    private, public = make_keys(tmp_path / "keys" / "organizer")
+    for item in store.load_all(results)[0]:
+        PrivateKey(private).sign(item.path)
+
+    def status() -> tuple[str, str]:
+        shown = board_of_records(results, "ntire2024", key=public)
+        told = " ".join(item.reason for item in shown.left_out)
+        return {row.entry.name: row.status for row in shown.rows}["B"], told
+
+    assert accept(results, "2", "memorized", "--because", "x")[0] == 0
+    found, told = status()
+    assert found == "rejected" and "word does not count, so the finding stands" in told
+    assert "found it is not signed" in told and "accept --sign KEY" in told
+    words = ("2", "memorized", "--because", "x", "--sign", str(private))
+    assert accept(results, *words)[0] == 0
+    assert status()[0] == "ranked"
+    _, other = make_keys(tmp_path / "keys" / "other")
+    assert accept(results, *words[:-1], str(tmp_path / "none"))[0] == 2
+    (signed,) = [path for path in results.rglob("accepted/*.json") if signature_path(path).exists()]
+    problems = load_accepted(signed.parent.parent, PublicKey(other).objection)[1]
+    assert sorted("another key" in str(problem) for problem in problems) == [False, True]
+
+
 def test_version_1_keeps_its_rules(results: Path) -> None:
     old = dataclasses.replace(found(timed(4, "Old", 0.3, 0.01), REJECT), schema_version=1)
     store.save(old, results)
@@ -147,3 +177,22 @@ def test_the_gate_rejects_and_hears_the_organizer(results: Path) -> None:
     accept(results, "2", "memorized", "--because", "x")
     assert gate(record, RULES, "y", load_accepted(path.parent)[0]).outcome == "pass"
     assert CliRunner().invoke(main, ["gate", "--record", str(path)]).exit_code == 0
+
+
+def test_a_kernel_without_a_twin_has_no_rank_where_parameters_are_scored_either(results: Path) -> None:
+    record = uncounted(timed(3, "C", 0.5, 0.01))
+    assert record.complexity is not None
+    audit = dataclasses.replace(record.complexity.audit, uncountable=("gate",), kernels=("gate",))
+    costs = dataclasses.replace(record.complexity, audit=audit)
+    store.save(dataclasses.replace(record, complexity=costs), results)
+    shown = board(results)
+    entries = [row.entry for row in shown.rows]
+
+    def status(runtime: float, params: float) -> str:
+        weights = dataclasses.replace(RULES.weights, runtime=runtime, flops=0.0, params=params)
+        rows = rank(entries, dataclasses.replace(RULES, weights=weights))
+        return {row.entry.name: row.status for row in rows}["C"]
+
+    assert (status(0.85, 0.15), status(1.0, 0.0)) == ("not countable", "ranked")
+    text = papers.to_markdown(shown, notes=True).replace("\\", "")
+    assert "03_C (gate). A kernel of a team's own is counted on its twin, which it must declare." in text

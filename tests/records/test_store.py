@@ -64,7 +64,7 @@ def test_keys_follow_the_contract(tmp_path: Path) -> None:
     document = json.loads(store.save(make_record(), tmp_path).read_text())
     assert next(iter(document)) == "schema_version"
     assert document["status"] == "ok" and document["error"] is None
-    assert document["protocol"].keys() == {"name", "sha256", "scale", "border", "rules"}
+    assert document["protocol"].keys() == {"name", "sha256", "scale", "border", "rules", "noise"}
     assert {
         "id",
         "name",
@@ -392,6 +392,7 @@ def test_records_of_version_2_always_load() -> None:
     # Every key of the file is one of the record's, and has its value.
     again = json.loads(msgspec.json.encode(record))
     assert again == document
+    assert record.manifest is None and record.protocol.noise is None  # keys that were added since
     for splits in (record.splits, record.baseline.splits):
         for split in splits.values():
             for image in split.per_image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from xml.etree import ElementTree
 
 import pytest
@@ -68,6 +69,20 @@ def test_junit_counts_failures_and_errors_as_its_cases_have_them(several) -> Non
     assert cases[2].find("error").text == "NOT JUDGED: it does not load"
 
 
+def test_a_limit_that_is_not_shown_to_be_kept_is_a_warning_everywhere() -> None:
+    growth = Growth(base="abc", channel="y", psnr_db={}, unproven=("the ratio is 1.02",))
+    item = judged(growth=growth)
+    assert item.exit_code == 0 and item.problems == []
+    assert list(github_commands([item])) == [
+        "::warning file=models/team05_Net.py,title=05_Net::NOT SHOWN: the ratio is 1.02"
+    ]
+    assert "- **05_Net** NOT SHOWN: the ratio is 1.02" in summary([item])
+    case = ElementTree.fromstring(junit([item])).find("testsuite/testcase")
+    assert [child.tag for child in case] == ["system-out"]
+    assert "NOT SHOWN: the ratio is 1.02." in case.find("system-out").text
+    assert item.document()["growth"]["unproven"] == ("the ratio is 1.02",)
+
+
 def test_a_strangers_name_breaks_no_document() -> None:
     item = judged("rejected", name=NASTY, reason="a\x00b\ud800 <script> | `x`")
     case = ElementTree.fromstring(junit([item])).find("testsuite/testcase")
@@ -86,6 +101,16 @@ def test_the_summary_is_a_table_with_what_a_change_costs(several) -> None:
     assert "OVER A LIMIT" in rows[0] and "103 (+3.0 %)" in rows[0] and "-0.100 dB" in rows[0]
     assert "NOT JUDGED" in rows[2] and "PASS" in rows[3]
     assert "belongs to no submission" in html and "No submission changed" in summary([])
+
+
+def test_by_whose_word_it_passes_is_told_everywhere() -> None:
+    item = judged(name="05_Net")
+    answer = dataclasses.replace(item.answer, accepted={"memorized": "it is <known>"})
+    item = dataclasses.replace(item, answer=answer)
+    told = "memorized is accepted by the organizer, as it is "
+    case = ElementTree.fromstring(junit([item])).find("testsuite/testcase")
+    assert told + "<known>" in case.find("system-out").text
+    assert told + "\\<known\\>" in summary([item])
 
 
 def test_github_is_told_the_file_of_each_problem(several) -> None:

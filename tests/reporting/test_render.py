@@ -93,8 +93,8 @@ def test_narrow_tables_keep_every_rank() -> None:
 def test_markup_in_a_name_is_shown_as_it_is() -> None:
     got = board(make_record(1, "[red]x|y_z\x1b[2J"))
     assert "[red]x|y_z [2J" in render.render(got, "table", width=160)
-    assert r"\[red\]x\|y\_z" in render.render(got, "md")
-    assert r"01\_{[}red]x|y\_z" in render.render(got, "latex")
+    assert r"\[red\]x\|y_z" in render.render(got, "md")
+    assert r"01\_{[}red]x\textbar{}y\_z" in render.render(got, "latex")
     for fmt in ("table", "md", "latex", "csv", "json", "html"):
         assert "\x1b" not in render.render(got, fmt)  # type: ignore[arg-type]
 

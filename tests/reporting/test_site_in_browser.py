@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from site_records import NASTY, board_in, records, site_record, write_sr_images
 
+from ntire_bench.ranking.board import board_from_reference
 from ntire_bench.reporting import render
+from ntire_bench.reporting.among import Among
 from ntire_bench.reporting.site.crops import SrImages
 from ntire_bench.reporting.site.site import write_site
 
@@ -32,7 +34,9 @@ def place(tmp_path_factory) -> Path:
     of = write_sr_images(place, [*records(), site_record(4, "Zed", 6.0)])
     board = board_in(place / "results", of)
     images = SrImages(sr_dir=place / "sr", data_dir=place / "data", most=2)
-    write_site(board, place / "site", made=datetime(2026, 11, 28), images=images, progress=lambda *_: None)
+    among = Among(name="ntire2024", own=board, reference=board_from_reference("ntire2024"))
+    options: dict[str, Any] = {"images": images, "among": among, "progress": lambda *_: None}
+    write_site(board, place / "site", made=datetime(2026, 11, 28), **options)
     (place / "one.html").write_text(render.render(board, "html"), encoding="utf-8")
     return place
 
@@ -144,11 +148,33 @@ def test_plots_are_drawn_and_a_point_leads_to_its_team(show):
     # A point a team; the PSNR of one would press the others into a line, and is told in words.
     for chart, points in (("quality", 4), ("costs", 5)):
         assert page.locator(f"[data-chart={chart}] .mark-symbol.role-mark path").count() == points
-    assert "not drawn: 03_Low (26.50 dB on valid)" in page.locator("#plots").inner_text()
+    assert "not drawn: 03_Low (26.50 dB on valid, 26.60 dB on test)" in page.locator("#plots").inner_text()
     page.locator("[data-chart=costs] .mark-symbol.role-mark path").first.click(force=True)
     page.wait_for_url(re.compile(r"/teams/[^/]+\.html$"))
     drawn(page)
     assert page.locator("[data-chart=rounds] .mark-line path").count() >= 2
+
+
+def test_points_are_reached_by_keyboard(show):
+    page = show("site/index.html")
+    drawn(page)
+    page.locator("[data-chart=quality]").focus()
+    told = []
+    for key in ("ArrowRight", "ArrowRight", "End", "Home"):
+        page.keyboard.press(key)
+        told.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    # Runtimes on valid: 5, 6, 8 and the baseline's 10, each 1.4 times.
+    assert ["01_Ann", "04_Zed", "RLFN", "01_Ann"] == [
+        next(name for name in ("01_Ann", "04_Zed", "RLFN") if f"Team: {name}" in text.replace("00_", ""))
+        for text in told
+    ]
+    tooltip = page.locator("#vg-tooltip-element")
+    assert "7.000" in tooltip.inner_text() and "visible" in tooltip.get_attribute("class")
+    page.keyboard.press("Escape")
+    assert "visible" not in tooltip.get_attribute("class")
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/teams/01_Ann\.html$"))
 
 
 def test_the_split_of_a_plot_can_be_chosen(show):
@@ -196,12 +222,22 @@ def test_sides_are_chosen_and_kept_for_the_next_image(show):
 
 
 @pytest.mark.parametrize("width", [360, 800])
-@pytest.mark.parametrize("name", ["one.html", "site/index.html", "site/teams/01_Ann.html"])
+@pytest.mark.parametrize("name", ["one.html", "site/index.html", "site/among.html", "site/teams/01_Ann.html"])
 def test_a_narrow_window_is_not_scrolled_sideways(show, name, width):
     page = show(name, width=width)
     if name != "one.html":
         drawn(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_own_rows_among_a_reference_sort_by_either_machine(show):
+    page = show("site/among.html")
+    assert ranks(page)[0] == "XJU_100th Ann"  # the fewest FLOPs of the report's table
+    for heading, first in (("ntire2024 Rank", "XiaomiMM"), ("here Rank", "01_Ann")):
+        page.get_by_role("button", name=re.compile(heading.replace(" ", r"\s+"))).click()
+        assert ranks(page)[0] == first
+    page.get_by_role("link", name="01_Ann").click()
+    page.wait_for_url(re.compile(r"/teams/01_Ann\.html$"))
 
 
 def brightness(page: Any, of: str, what: str) -> float:

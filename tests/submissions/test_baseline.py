@@ -37,7 +37,7 @@ def named(*labels: str) -> list[SimpleNamespace]:
     """Return submissions of these labels, by id."""
     parts = [label.split("_", 1) for label in labels]
     items = [
-        SimpleNamespace(id=int(id_), name=name, label=label)
+        SimpleNamespace(id=int(id_), name=name, label=label, file=Path(f"models/team{id_}_net.py"))
         for (id_, name), label in zip(parts, labels, strict=True)
     ]
     return sorted(items, key=lambda item: item.id)
@@ -85,6 +85,16 @@ def test_among_the_branches_of_a_checkout(labels, id_, candidates):
     found = rule("EFDN", named(*labels), checkout=True)
     assert (found.id, found.candidates, found.namesakes) == (id_, candidates, ())
     assert bool(found.how) == (id_ is not None)
+
+
+def test_the_first_branch_may_be_called_after_another_network_than_its_file():
+    """As in the denoising challenge: 00_RFDN_baseline is built of models/team00_SGN.py."""
+    there = named("00_RFDN_baseline", "07_B")
+    there[0].file, there[1].file = Path("models/team00_SGN.py"), Path("models/team07_SGN.py")
+    assert rule("SGN", there, checkout=True).id == 0
+    assert rule("SGN", there[1:], checkout=True).id is None  # the organizer's id alone has this
+    assert rule("SGN", [*there, *named("41_SGN")], checkout=True).id is None  # another has the name
+    assert rule("SGN", there, checkout=False).id is None
 
 
 def test_what_a_user_calls_a_submission():
@@ -256,7 +266,7 @@ def test_a_namesake_is_a_failed_record_of_its_own(call, tmp_path, images):
     assert "takes the name of the baseline" in gates[1]["reason"] and gates[0]["outcome"] == "pass"
     chosen = call("gate", 41, "--data-dir", images, "--baseline", 0)  # then anybody may have the name
     assert chosen.exit_code == 0 and chosen.stdout.startswith("PASS  41_rlfn")
-    assert "The thresholds of ntire2024 are absolute: no baseline is run." in chosen.stderr
+    assert "No threshold of ntire2024 follows a baseline: none is run." in chosen.stderr
     assert call("gate", 41, "--data-dir", images, "--baseline", 77).exit_code == 2
 
 

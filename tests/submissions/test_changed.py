@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ntire_bench.errors import SubmissionError, UsageError
-from ntire_bench.submissions.base_version import base_commit, version_in
-from ntire_bench.submissions.changed import changed_since
+from ntire_bench.submissions.base_version import version_in
+from ntire_bench.submissions.changed import base_commit, changed_since
 from ntire_bench.submissions.models_folder import find
 
 
@@ -105,6 +105,25 @@ def test_a_base_that_is_not_there_is_no_pass(checkout: Path) -> None:
     models, model_zoo = checkout / "models", checkout / "model_zoo"
     with pytest.raises(UsageError, match="git cannot tell"):
         changed_since("nowhere", find(models, model_zoo), models, model_zoo)
+
+
+@pytest.mark.parametrize("base", ["", " ", "--output=x"])
+def test_a_base_that_is_empty_is_no_pass(checkout: Path, base: str) -> None:
+    """As it is where a workflow takes the base of a pull request and runs on a push."""
+    models, model_zoo = checkout / "models", checkout / "model_zoo"
+    with pytest.raises(UsageError, match="BASE names no commit"):
+        changed_since(base, find(models, model_zoo), models, model_zoo)
+
+
+def test_what_is_not_committed_yet_counts(checkout: Path) -> None:
+    put(checkout, "models/team05_A.py", content="x = 1\n")
+    put(checkout, "models/team09_New.py", "model_zoo/team09_New.pth", "models/team10_Ignored.py")
+    put(checkout, "models/__pycache__/team06_B.cpython-311.pyc", "models/Net.py")
+    put(checkout, ".gitignore", content="team10*\n")
+    git(checkout, "add", "models/team05_A.py")
+    models, model_zoo = checkout / "models", checkout / "model_zoo"
+    ids, strays = changed_since("base", find(models, model_zoo), models, model_zoo)
+    assert ids == [5, 9] and [Path(stray).name for stray in strays] == ["Net.py"]
 
 
 def test_outside_a_checkout_is_no_pass(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ntire_bench.errors import MeasurementError, UsageError
-from ntire_bench.submissions import zoo
+from ntire_bench.submissions import fetching, zoo
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -34,8 +34,8 @@ class Site:
     requests: list[tuple[str, str | None]] = field(default_factory=list)
 
     @property
-    def hosts(self) -> zoo.Hosts:
-        return zoo.Hosts(listing=f"{self.address}/repos", raw=f"{self.address}/raw")
+    def hosts(self) -> fetching.Hosts:
+        return fetching.Hosts(listing=f"{self.address}/repos", raw=f"{self.address}/raw")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_file_is_found_by_its_content_and_fetched(site: Site, item: zoo.Published, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    path = zoo.pull(item, tmp_path / "zoo", hosts=site.hosts, progress=lambda *p: seen.append(p))
+    path = fetching.pull(item, tmp_path / "zoo", hosts=site.hosts, progress=lambda *p: seen.append(p))
     assert path == tmp_path / "zoo" / "team05_X.pth"
     assert path.read_bytes() == CONTENT
     assert names(tmp_path / "zoo") == ["team05_X.pth"]
@@ -116,20 +116,20 @@ def test_a_file_is_found_by_its_content_and_fetched(site: Site, item: zoo.Publis
 
 def test_what_is_there_is_not_fetched_again(site: Site, item: zoo.Published, tmp_path: Path) -> None:
     (tmp_path / item.file_name).write_bytes(CONTENT)
-    zoo.pull(item, tmp_path, hosts=site.hosts)
+    fetching.pull(item, tmp_path, hosts=site.hosts)
     assert site.requests == []
 
 
 def test_a_broken_download_is_gone_on_with(site: Site, item: zoo.Published, tmp_path: Path) -> None:
     site.break_after = 100_000
     with pytest.raises(MeasurementError, match="run the same command again"):
-        zoo.pull(item, tmp_path, hosts=site.hosts)
+        fetching.pull(item, tmp_path, hosts=site.hosts)
     assert not (tmp_path / item.file_name).exists()
     (part,) = tmp_path.iterdir()
     have = part.stat().st_size
     assert 0 < have <= 100_000
     assert part.read_bytes() == CONTENT[:have]
-    zoo.pull(item, tmp_path, hosts=site.hosts)
+    fetching.pull(item, tmp_path, hosts=site.hosts)
     assert site.requests[-1][1] == f"bytes={have}-"
     assert names(tmp_path) == [item.file_name]
     assert (tmp_path / item.file_name).read_bytes() == CONTENT
@@ -138,9 +138,9 @@ def test_a_broken_download_is_gone_on_with(site: Site, item: zoo.Published, tmp_
 def test_a_server_without_ranges_is_begun_anew(site: Site, item: zoo.Published, tmp_path: Path) -> None:
     site.break_after = 100_000
     with pytest.raises(MeasurementError):
-        zoo.pull(item, tmp_path, hosts=site.hosts)
+        fetching.pull(item, tmp_path, hosts=site.hosts)
     site.ranges = False
-    zoo.pull(item, tmp_path, hosts=site.hosts)
+    fetching.pull(item, tmp_path, hosts=site.hosts)
     assert (tmp_path / item.file_name).read_bytes() == CONTENT
 
 
@@ -151,7 +151,7 @@ def test_a_wrong_hash_is_refused_and_nothing_replaced(
     (tmp_path / item.file_name).write_bytes(b"the old one")
     site.files = dict.fromkeys(site.files, other)
     with pytest.raises(MeasurementError) as caught:
-        zoo.pull(item, tmp_path, hosts=site.hosts)
+        fetching.pull(item, tmp_path, hosts=site.hosts)
     assert "nothing was replaced" in str(caught.value)
     assert item.sha256 in str(caught.value)
     assert names(tmp_path) == [item.file_name]
@@ -161,14 +161,14 @@ def test_a_wrong_hash_is_refused_and_nothing_replaced(
 def test_a_file_that_is_nowhere_is_said(site: Site, item: zoo.Published, tmp_path: Path) -> None:
     site.trees = dict.fromkeys(site.trees, [])
     with pytest.raises(MeasurementError) as caught:
-        zoo.pull(item, tmp_path, hosts=site.hosts)
+        fetching.pull(item, tmp_path, hosts=site.hosts)
     assert "first/repo or second/repo" in str(caught.value)
 
 
 def test_no_network_is_a_plain_message(item: zoo.Published, tmp_path: Path) -> None:
-    hosts = zoo.Hosts(listing="http://127.0.0.1:1/repos", raw="http://127.0.0.1:1/raw")
+    hosts = fetching.Hosts(listing="http://127.0.0.1:1/repos", raw="http://127.0.0.1:1/raw")
     with pytest.raises(MeasurementError, match="cannot be fetched"):
-        zoo.pull(item, tmp_path / "model_zoo", hosts=hosts)
+        fetching.pull(item, tmp_path / "model_zoo", hosts=hosts)
     assert not list(tmp_path.iterdir())  # an empty folder would stand in the way of the shipped examples
 
 

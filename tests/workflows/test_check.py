@@ -14,7 +14,7 @@ from ntire_bench.data import sample
 from ntire_bench.data.images import matlab_bicubic_down
 from ntire_bench.protocols import protocol
 from ntire_bench.records.record import Finding
-from ntire_bench.workflows.check import check, compare_with_bicubic
+from ntire_bench.workflows.check import check, compare_with_plain
 
 RULES = protocol.load()
 DECLARATION = 'SUBMISSION = {"model": "Toy", "data_range": 1}'
@@ -71,7 +71,7 @@ def test_a_worse_image_than_bicubic_is_a_finding(kind: str, told: bool, contradi
         findings=findings,
         note=findings.append,
     )
-    compare_with_bicubic(side, sample.probe_lr(), sample.probe_hr(), RULES)  # type: ignore[arg-type]
+    compare_with_plain(side, sample.probe_lr(), sample.probe_hr(), RULES)  # type: ignore[arg-type]
     new = [one for one in findings if one.code == "worse-than-bicubic"]
     assert len(new) == (told and not contradicted)
     assert all(one.severity == "warning" and "data_range right (1 here)" in one.message for one in new)

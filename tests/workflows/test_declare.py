@@ -148,7 +148,7 @@ def test_settings(tmp_path):
 )
 def test_settings_that_are_none(tmp_path, setting, message):
     write_toy(tmp_path)
-    with pytest.raises((UsageError, SubmissionError), match=message):
+    with pytest.raises(UsageError, match=message):  # of the command line, not of the submission
         declare.settled(found(tmp_path), (setting,))
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
 import toys
 
-from ntire_bench.errors import UsageError
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.measuring.resolve import describe
 from ntire_bench.submissions.models_folder import find
+from ntire_bench.submissions.submission import Submission
+from ntire_bench.text import relative
+from ntire_bench.workflows.check import Check
 from ntire_bench.workflows.intake import Taken, intake, items_of
 
 
@@ -146,6 +150,48 @@ def test_what_has_no_checkpoint_is_refused_in_the_words_of_what_was_sent(place: 
     text = str(take(place)["net.zip"].reason)
     assert "team05_Net.py: has no checkpoint" in text and "ntire_bench_intake_" not in text
     assert not (place / "models").exists()
+
+
+@pytest.mark.parametrize("cwd", ["work", "work/deep"])
+def test_no_message_names_the_temporary_folder(
+    place: Path, monkeypatch: pytest.MonkeyPatch, cwd: str
+) -> None:
+    """Neither as it is, nor relative to where the command runs."""
+    (place / "temporary").mkdir()
+    (place / cwd).mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "temporary"))
+    monkeypatch.chdir(place / cwd)
+    toys.write_toy(place / "own", 6, "Net", body=toys.DECLARED)
+    zipped(place, "none.zip", place / "own/models")
+
+    def trial(submission: Submission) -> Check:
+        where = relative(submission.file)
+        raise SubmissionError(f"{where} fails", file=submission.file, found=where, remedy=f"look at {where}")
+
+    toys.write_toy(place / "other", 7, "Fails", body=toys.DECLARED)
+    zipped(place, "fails.zip", place / "other")
+    done = intake(items_of(place / "inbox"), place / "models", place / "model_zoo", trial=trial)
+    said = {taken.item.name: str(taken.reason) for taken in done}
+    assert "has no checkpoint" in said["none.zip"] and "model_zoo/team06_Net.pth" in said["none.zip"]
+    assert said["fails.zip"].count("models/team07_Fails.py") == 3
+    assert not any("temporary" in text or "ntire_bench_intake" in text for text in said.values())
+
+
+def test_the_same_files_under_another_name_are_called_as_they_lie_there(place: Path) -> None:
+    toys.write_toy(place / "own", 5, "Net", body=toys.DECLARED)
+    zipped(place, "a.zip", place / "own")
+    for path in list((place / "own").glob("*/team05_*")):
+        path.rename(path.with_name(f"team05_Renamed{path.suffix}"))
+    zipped(place, "b.zip", place / "own")
+    done = take(place)
+    assert (done["b.zip"].outcome, done["b.zip"].label) == ("there already", "05_Net")
+
+
+def test_an_archive_in_an_archive_is_named(place: Path) -> None:
+    (place / "own").mkdir()
+    (place / "own/inner.zip").write_bytes(b"PK")
+    zipped(place, "team05_Net.zip", place / "own")
+    assert "no Python file among inner.zip" in str(take(place)["team05_Net.zip"].reason)
 
 
 def test_an_inbox_must_be_a_folder(place: Path) -> None:

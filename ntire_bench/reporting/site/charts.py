@@ -102,9 +102,7 @@ def team_charts() -> dict[str, dict[str, Any]]:
     data = alt.Chart(alt.NamedData("gain"))
     zero = alt.Chart(alt.Data(values=[{}])).mark_rule(color="var(--dim)").encode(y=alt.datum(0))
     gain = data.mark_circle(size=45, opacity=0.75, color=_OWN).encode(
-        x=alt.X(
-            "base:Q", title="PSNR of the baseline [dB]: hard images at the left", scale=alt.Scale(zero=False)
-        ),
+        x=alt.X("base:Q", title="PSNR of the baseline [dB]", scale=alt.Scale(zero=False)),
         y=alt.Y("gain:Q", title="Gain over the baseline [dB]"),
         tooltip=[
             alt.Tooltip("image:N", title="Image"),

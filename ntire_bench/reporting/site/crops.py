@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.records.record import ImageResult, Record
 from ntire_bench.reporting.site.telling import SQUARE, errors_by_square, most_telling, window_at
-from ntire_bench.text import relative
+from ntire_bench.text import one_line, relative
 
 if TYPE_CHECKING:
     from ntire_bench.data.images import Uint8
@@ -68,6 +68,7 @@ def make_crops(
     where: SrImages,
     *,
     scale: int,
+    noise: float | None = None,
     border: int,
     channel: str,
     progress: Callable[[int, int], None],
@@ -81,6 +82,7 @@ def make_crops(
         slugs: What a team's files are called, by label.
         where: The images.
         scale: HR size over LR size.
+        noise: At scale 1, the standard deviation of the LR images' noise [8-bit levels].
         border: Pixels that the metrics crop off every side.
         channel: "y" or "rgb", the PSNR that is judged.
         progress: Called with (images done, images in all).
@@ -114,7 +116,7 @@ def make_crops(
             crops,
             f"{len(crops.images) + 1:02d}",
             split,
-            _hr_path(where, dataset, name),
+            _hr_path(where, dataset, name, scale, noise),
             kept[key],
             channel,
             scale,
@@ -150,12 +152,12 @@ def _is_name(text: str) -> bool:
     return text not in ("", ".", "..") and not set(text) & set("/\\\0")
 
 
-def _hr_path(where: SrImages, dataset: str, name: str) -> Path:
+def _hr_path(where: SrImages, dataset: str, name: str, scale: int, noise: float | None) -> Path:
     root = where.data_dir
     if root is None:
         from ntire_bench.data.sample import sample_dir  # which not every system can make
 
-        root = sample_dir()
+        root = sample_dir(scale, noise)
     folder = root / f"{dataset}_HR"
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() == ".png"]
@@ -222,7 +224,7 @@ def _add(
             "height": height,
             "hr": cut(hr, "HR"),
             "sides": [
-                {"team": side.label, "file": cut(sr, side.slug), "psnr": _psnr(side, channel)}
+                {"team": one_line(side.label), "file": cut(sr, side.slug), "psnr": _psnr(side, channel)}
                 for side, sr in shown
             ],
         }

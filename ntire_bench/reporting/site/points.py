@@ -14,7 +14,7 @@ __all__ = ["cost_points", "front_of", "labelled", "quality_points"]
 # The PSNR of a team without a rank that is further below the ranked ones than this is told and not drawn: it
 # would press the others into one line.
 _FAR_DB = 0.3
-# A threshold further below the lowest point than this is not drawn, for the same reason.
+# A threshold further from all points than this is not drawn, for the same reason.
 _THRESHOLD_DB = 0.3
 _NEAR = (0.2, 0.05)  # two labels nearer than this, as a share of the plot's width and height, would overlap
 
@@ -36,7 +36,7 @@ def quality_points(
         the others, in words.
     """
     found: list[dict[str, Any]] = []
-    beyond: list[str] = []
+    beyond: dict[str, list[str]] = {}
     splits = list(dict.fromkeys(split for row in board.rows for split in row.entry.psnr_db))
     kept_splits = []
     for split in splits:
@@ -46,15 +46,18 @@ def quality_points(
         kept_splits.append(split)
         ranked = [point["psnr"] for point in points if point["kind"] != "no rank"]
         lowest = min(ranked or [point["psnr"] for point in points]) - _FAR_DB
-        beyond += [f"{p['team']} ({p['psnr']:.2f} dB on {split})" for p in points if p["psnr"] < lowest]
+        for point in points:
+            if point["psnr"] < lowest:
+                beyond.setdefault(point["team"], []).append(f"{point['psnr']:.2f} dB on {split}")
         points = [point for point in points if point["psnr"] >= lowest]
         least = min(point["psnr"] for point in points) - _THRESHOLD_DB
+        most = max(point["psnr"] for point in points) + _THRESHOLD_DB
         for point in points:
-            if point["threshold"] is not None and point["threshold"] < least:
+            if point["threshold"] is not None and not least <= point["threshold"] <= most:
                 point["threshold"] = None
         _mark(points, "runtime", "psnr", higher_is_better=True)
         found += points
-    return found, kept_splits, beyond
+    return found, kept_splits, [f"{team} ({', '.join(told)})" for team, told in beyond.items()]
 
 
 def cost_points(board: Board, links: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from importlib.util import find_spec
@@ -20,7 +20,9 @@ from ntire_bench.records import store
 from ntire_bench.records.record import NO_ID, Record
 from ntire_bench.records.store import Stored
 from ntire_bench.reporting import captions, export, layout, ranking_table
-from ntire_bench.reporting.page import asset
+from ntire_bench.reporting.among import Among, captions_of, title
+from ntire_bench.reporting.among_formats import html_lines, render_among
+from ntire_bench.reporting.page import asset, days_of, without_folders
 from ntire_bench.reporting.site import charts, points, team
 from ntire_bench.reporting.site.crops import Crops, SrImages, make_crops
 from ntire_bench.reporting.site.folder import check_folder, slugs_of, write_files
@@ -60,7 +62,13 @@ class _Team:
 
 
 def write_site(
-    board: Board, folder: Path, *, made: datetime, images: SrImages | None = None, progress: Progress
+    board: Board,
+    folder: Path,
+    *,
+    made: datetime,
+    images: SrImages | None = None,
+    among: Among | None = None,
+    progress: Progress,
 ) -> Site:
     """Write a board as a folder of pages.
 
@@ -69,6 +77,7 @@ def write_site(
         folder: A new or empty folder, or that of an earlier site, which is replaced.
         made: When, for the pages to say.
         images: SR images to compare; None for no comparison.
+        among: The board's rows among those of a reference, for a page of their own; None for no such page.
         progress: Called with what is being done, how much is done, and how much there is in all.
 
     Raises:
@@ -79,10 +88,7 @@ def write_site(
     """
     _see_that_it_can_draw()
     check_folder(folder)
-    # Where the records lie on this machine is nobody else's business.
-    board = replace(
-        board, left_out=tuple(replace(item, path=Path(item.path).name) for item in board.left_out)
-    )
+    board = without_folders(board)
     if not board.rows:
         raise UsageError(
             f"no record of {board.protocol.name} can be ranked: a site would be empty",
@@ -98,6 +104,7 @@ def write_site(
             slugs,
             images,
             scale=board.protocol.scale,
+            noise=board.protocol.noise,
             border=board.protocol.border,
             channel=board.channel,
             progress=lambda done, total: progress("SR images", done, total),
@@ -107,9 +114,12 @@ def write_site(
     files["data/leaderboard.csv"] = export.to_csv(board).encode()
     files["data/leaderboard.json"] = export.to_json(board).encode()
     pages = _environment()
-    common = _common(board, made, crops)
+    common = _common(board, made, crops, among)
     links = {label: f"teams/{slugs[label]}.html" for label in teams}
     files["index.html"] = _index(pages, board, common, links)
+    if among is not None:
+        files["among.html"] = _among(pages, common, among, links)
+        files["data/among.csv"] = render_among(among, "csv").encode()
     order = list(teams)
     for number, (label, one) in enumerate(teams.items()):
         progress("pages", number, len(teams))
@@ -195,21 +205,20 @@ def _number(value: float | None, decimals: int) -> str:
     return "–" if value is None else f"{value:.{decimals}f}"
 
 
-def _common(board: Board, made: datetime, crops: Crops) -> dict[str, Any]:
+def _common(board: Board, made: datetime, crops: Crops, among: Among | None) -> dict[str, Any]:
     """Return what every page shows."""
-    days = sorted(f"{item.created:%Y-%m-%d}" for item in board.records)
-    measured = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else None
     heading, _, about = layout.title(board).partition(" · ")
     return {
         "heading": heading,
         "about": about,
-        "measured": None if board.imported else measured,
+        "measured": days_of(board),
         "made": f"{made:%Y-%m-%d}",
         "version": __version__,
         "protocol": board.protocol,
         "device": board.device_class,
         "channel": board.channel,
         "crops": bool(crops.images),
+        "among": None if among is None else among.name,
     }
 
 
@@ -230,8 +239,22 @@ def _index(pages: Environment, board: Board, common: Mapping[str, Any], links: M
         beyond=beyond,
         counts=counts,
         winner=None if winner is None else display_name(winner.entry),
-        notes=captions.captions(board),
+        notes=captions.captions(board, brief=True),
         records=bool(links),
+    )
+    return str(text).encode()
+
+
+def _among(pages: Environment, common: Mapping[str, Any], among: Among, links: Mapping[str, str]) -> bytes:
+    from markupsafe import Markup
+
+    text = pages.get_template("among.html.j2").render(
+        **{**common, "crops": False},
+        root="",
+        title=title(among),
+        table=Markup("\n".join(html_lines(among, links))),
+        notes=captions_of(among),
+        data={},
     )
     return str(text).encode()
 

@@ -9,7 +9,7 @@ import torch
 from ntire_bench.errors import SubmissionError
 from ntire_bench.records.record import Finding, Inference
 from ntire_bench.worker.loading import trial_run
-from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, LEAST_DB, RANGES, TrialRun
+from ntire_bench.worker.loading.trial_run import CLEAR_LEAD_DB, RANGES, TrialRun
 from ntire_bench.worker.network.pixels import to_tensor
 from ntire_bench.worker.network.upscaler import Upscaler
 
@@ -31,7 +31,9 @@ def infer_data_range(
     First choice is the range at which the SR image, reduced bicubically, is the LR image again (see
     `trial_run.run`). The SR image of a network that adds a residual to an enlarged input may do so at both
     ranges. Then it is the range at which the network recovers detail: at which it enlarges the LR image,
-    reduced once more, clearly better than bicubic does, and better than at the other range.
+    reduced once more, clearly better than bicubic does, and better than at the other range. At scale 1
+    both images are reduced before they are compared, and the second question is at which range it takes noise
+    away.
 
     Args:
         upscaler: A loaded network; its padding may be found out on the way.
@@ -47,7 +49,10 @@ def infer_data_range(
     trial = trial or trial_run.run(upscaler, probe)
     if trial.failure is not None and not trial.images:
         raise trial.failure
-    what = f"PSNR of an LR image and its SR image reduced bicubically: {trial.told()}"
+    scale = upscaler.scale
+    what = (
+        f"PSNR of an LR image and its SR image{', both' * (scale == 1)} reduced bicubically: {trial.told()}"
+    )
     low, high = (trial.likeness[data_range] for data_range in RANGES)
     if trial.works and len(trial.images) == 2 and _equal(trial):
         return _settled(upscaler, RANGES[0], f"both ranges give the same image ({trial.told()})")
@@ -59,7 +64,8 @@ def infer_data_range(
         gains = _gains(upscaler, probe)
         best, other = sorted(gains, key=lambda key: -gains[key])
         gained = ", ".join(f"{gain:+.2f} dB at range {key:g}" for key, gain in gains.items())
-        detail = f"PSNR over bicubic on the LR image reduced once more: {gained}"
+        over = "over bicubic on the LR image reduced once more"
+        detail = f"PSNR {over if scale > 1 else 'over the input on a smooth image with noise'}: {gained}"
         ahead, lead = gains[best] - gains[other], trial.likeness[best] - trial.likeness[other]
         if gains[best] >= _LEAST_GAIN_DB and (
             (ahead >= _LEAST_GAIN_DB and lead > -_LEAST_LEAD_DB) or (ahead > 0 and lead >= _LEAST_LEAD_DB)
@@ -71,7 +77,7 @@ def infer_data_range(
     raise SubmissionError(
         "its input range cannot be determined",
         file=upscaler.file,
-        expected=f"an SR image that reduces to the LR image (over {LEAST_DB:g} dB) at range 1 or 255, "
+        expected=f"an SR image that reduces to the LR image (over {trial.least_db:g} dB) at range 1 or 255, "
         "and clearly less so at the other",
         found=found,
         remedy=remedy,
@@ -95,14 +101,14 @@ def contradicted(
     """
     declared = upscaler.data_range
     trial = trial or trial_run.run(upscaler, probe, (declared,))
-    if declared not in trial.images or trial.likeness[declared] >= LEAST_DB:
+    if declared not in trial.images or trial.likeness[declared] >= trial.least_db:
         return None
     with torch.inference_mode():
         output = upscaler.checked(to_tensor(probe, declared).to(upscaler.device))
     message = (
         f"{source} declares data_range {declared:g}, and the SR image at that range does not fit the LR one: "
         f"reduced bicubically, its PSNR with it is {trial.likeness[declared]:.1f} dB (of networks that work, "
-        f"over {LEAST_DB:g} dB), and its values go from {output.min():.4g} to {output.max():.4g}"
+        f"over {trial.least_db:g} dB), and its values go from {output.min():.4g} to {output.max():.4g}"
     )
     other = RANGES[1] if declared == RANGES[0] else RANGES[0]
     against = trial_run.run(upscaler, probe, (other,))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import torch
+
 from ntire_bench.records.record import Finding, Inference
 from ntire_bench.text import few
 from ntire_bench.wire.declaration import Declaration
@@ -78,6 +80,23 @@ def findings_on(fit: Fit, states: Sequence[StateDict], *, strictly: bool) -> Ite
             )
             yield Finding(code="averaged-not-taken", severity="warning", message=message)
             return
+    if strictly and (other := _as_good(fit.state, states)) is not None:
+        places = [one.where or "its top" for one in (other, fit.state)]
+        message = (
+            f"the checkpoint holds other weights that fit the network as well, at {places[0]}: those at "
+            f"{places[1]} are taken. Declare state_key or prefix to choose"
+        )
+        yield Finding(code="other-weights-fit", severity="info", message=message)
+
+
+def _as_good(taken: StateDict, states: Sequence[StateDict]) -> StateDict | None:
+    """Return another state dict with the same names and shapes, and other weights; None for none."""
+    for state in states:
+        if (state.key, state.prefix) == (taken.key, taken.prefix) or state.shapes != taken.shapes:
+            continue
+        if any(not torch.equal(state.tensors[name], tensor) for name, tensor in taken.tensors.items()):
+            return state
+    return None
 
 
 def not_strict(state: StateDict) -> str:

@@ -17,12 +17,18 @@ from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.network.pixels import to_tensor
 from ntire_bench.worker.network.upscaler import Upscaler
 
-__all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "RANGES", "TrialRun", "detail_gain_db", "run"]
+__all__ = ["CLEAR_LEAD_DB", "LEAST_DB", "LEAST_DENOISED_DB", "RANGES", "TrialRun", "detail_gain_db", "run"]
 
 # Published x4 networks (AGDN, EFDN, ESPAN, LKDN, RLFN, SPAN on Set5 and three photographs): 48 to 68 dB at
 # their own range, 15 dB or more above the other.
 LEAST_DB = 25.0
+# At scale 1 the input is noisy. Reduced, what is left of noise of 50 levels is 33 dB, and less where much is
+# black or white, as noise is clipped there; a network that is not trained gives 10 dB and less. Being closer
+# still is no merit: the input itself is closest.
+LEAST_DENOISED_DB = 15.0
+_DENOISED_DB = 22.0
 CLEAR_LEAD_DB = 8.0
+_DENOISED_REDUCTION = 8  # of both images at scale 1, so that hardly any noise is left
 RANGES = (1.0, 255.0)
 _SAME = 0.5 / 255  # of white; merged branches differ by far less, other computations by more
 
@@ -36,6 +42,7 @@ class TrialRun:
             the network fails.
         images: The SR image in [0, 1], by range.
         failure: The error at the first range at which it fails; None where it does not.
+        least_db: The likeness of a network that works, at least.
         count: Runs the network once more and counts its operations. It is called at most once, and only where
             costs are compared.
     """
@@ -43,6 +50,7 @@ class TrialRun:
     likeness: dict[float, float] = field(default_factory=dict)
     images: dict[float, torch.Tensor] = field(default_factory=dict)
     failure: SubmissionError | None = None
+    least_db: float = LEAST_DB
     count: Callable[[], int | None] = lambda: None
 
     @functools.cached_property
@@ -63,7 +71,7 @@ class TrialRun:
     @property
     def works(self) -> bool:
         """Whether it gives an SR image of this LR image at one of the ranges."""
-        return self.best_db >= LEAST_DB
+        return self.best_db >= self.least_db
 
     def same(self, other: TrialRun) -> bool:
         """Whether both give the same image at each range."""
@@ -84,14 +92,23 @@ def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, .
 
     The LR image is the bicubic reduction of its HR image, so the SR image of a network that works must reduce
     to it closely. Comparing the SR image with the bicubic enlargement would not do: that counts against a
-    network that recovers detail, and some networks come closer to the enlargement at the wrong range.
+    network that recovers detail, and some networks come closer to the enlargement at the wrong range. At
+    scale 1 the input is noisy, and both images are reduced, which leaves hardly any noise.
 
     Args:
         upscaler: A loaded network. Its padding may be found out on the way; its range is left as it was.
         probe: A real LR image, uint8 HWC.
         ranges: The values of white to try.
     """
-    trial, before = TrialRun(), upscaler.data_range
+    trial, before = (
+        TrialRun(least_db=LEAST_DB if upscaler.scale > 1 else LEAST_DENOISED_DB),
+        upscaler.data_range,
+    )
+    given = to_tensor(probe, 1.0).double()
+    reduction = upscaler.scale
+    if upscaler.scale == 1:
+        reduction = _DENOISED_REDUCTION
+        given = _reduced(given, reduction)
     for data_range in ranges:
         upscaler.data_range = data_range
         try:
@@ -101,7 +118,8 @@ def run(upscaler: Upscaler, probe: npt.NDArray[np.uint8], ranges: tuple[float, .
             trial.likeness[data_range] = -math.inf
             continue
         trial.images[data_range] = sr
-        trial.likeness[data_range] = _psnr_db(_reduced(sr, upscaler.scale), to_tensor(probe, 1.0).double())
+        found = _psnr_db(_reduced(sr, reduction), given)
+        trial.likeness[data_range] = found if upscaler.scale > 1 else min(found, _DENOISED_DB)
     upscaler.data_range = before
     if trial.images:
         trial.count = functools.partial(_flops, upscaler, probe)
@@ -112,7 +130,9 @@ def detail_gain_db(upscaler: Upscaler, probe: npt.NDArray[np.uint8], data_range:
     """Return how much better than bicubic a network enlarges the reduced LR image, by PSNR [dB].
 
     The LR image serves as the HR image: it is reduced once more, then enlarged by the network and
-    bicubically, and both results are compared with it.
+    bicubically, and both results are compared with it. At scale 1 it is how much closer the network's image
+    is to a clean one than its input: the LR image made smooth serves as the clean one, and gets as much noise
+    as was taken from it.
 
     Args:
         upscaler: A network that works.
@@ -120,17 +140,32 @@ def detail_gain_db(upscaler: Upscaler, probe: npt.NDArray[np.uint8], data_range:
         data_range: The value of white.
     """
     scale, before = upscaler.scale, upscaler.data_range
-    height, width = (side // scale * scale for side in probe.shape[:2])
+    multiple = scale if scale > 1 else _DENOISED_REDUCTION
+    height, width = (side // multiple * multiple for side in probe.shape[:2])
     truth = to_tensor(probe[:height, :width], 1.0).double()
-    small = (_reduced(truth, scale).clamp(0, 1) * 255).round()
+    if scale > 1:
+        small = (_reduced(truth, scale).clamp(0, 1) * 255).round()
+        plain = functional.interpolate(small / 255, scale_factor=scale, mode="bicubic").clamp(0, 1)
+    else:
+        truth, small = _smooth_and_noisy(truth)
+        plain = small / 255
     lr = small[0].permute(1, 2, 0).to(torch.uint8).numpy()
     upscaler.data_range = data_range
     try:
         own = _psnr_db(_sr(upscaler, lr), truth, border=scale)
     finally:
         upscaler.data_range = before
-    bicubic = functional.interpolate(small / 255, scale_factor=scale, mode="bicubic").clamp(0, 1)
-    return own - _psnr_db(bicubic, truth, border=scale)
+    return own - _psnr_db(plain, truth, border=scale)
+
+
+def _smooth_and_noisy(noisy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a smooth version of a noisy image in [0, 1], and that with new noise in 8-bit levels."""
+    down = _reduced(noisy, _DENOISED_REDUCTION)
+    smooth = functional.interpolate(down, scale_factor=_DENOISED_REDUCTION, mode="bicubic").clamp(0, 1)
+    sigma = (noisy - smooth).std()
+    generator = torch.Generator().manual_seed(0)
+    again = smooth + sigma * torch.randn(smooth.shape, generator=generator, dtype=smooth.dtype)
+    return smooth, (again.clamp(0, 1) * 255).round()
 
 
 def _flops(upscaler: Upscaler, lr: npt.NDArray[np.uint8]) -> int | None:

@@ -20,7 +20,13 @@ __all__ = ["NAMES", "merging_methods"]
 NAMES = ("fuse", "switch_to_deploy", "switch_deploy", "reparameterize", "reparameterise", "rep")
 """What authors call it, the likeliest first; on the network, else on each of its blocks."""
 
-_OTHER = re.compile(r"(merge|fuse|reparam)\w*")
+# As in merge_branches, fuseConvs, re_parameterize, switchToDeploy, convert_to_inference, to_deploy, deploy.
+_FORM = r"(deploy|inference)"
+_OTHER = re.compile(
+    rf"_?(merge\w*|fuse\w*|collapse|re_?param\w*|((switch|convert|change|turn|set)_?)?(to|2)_?{_FORM}\w*|"
+    rf"(switch|convert)_?{_FORM}|deploy)",
+    re.IGNORECASE,
+)
 
 
 def merging_methods(network: nn.Module) -> list[Callable[[], object]]:
@@ -50,6 +56,7 @@ def _of_blocks(module: nn.Module, seen: set[nn.Module]) -> Iterator[Callable[[],
 def _methods(module: nn.Module) -> list[Callable[[], object]]:
     """Return a module's own methods of such a name; a submodule of that name is none."""
     others = [name for name in dir(type(module)) if _OTHER.fullmatch(name) and name not in NAMES]
+    others.sort(key=lambda name: name.startswith("_"))  # a helper is a method of the method that is meant
     # Looking at a property runs it, and it may raise.
     names = [name for name in (*NAMES, *others) if not _is_property(type(module), name)]
     found = [getattr(module, name, None) for name in names]

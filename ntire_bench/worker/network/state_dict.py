@@ -44,10 +44,11 @@ _TRAINERS = re.compile(r"\w*(model|module|net|network|generator|student|ema|arch
 _OF_SEVERAL = ("net_g.", "netG.", "generator.", "student.", "model.", "network.", "net.", "ema_model.")
 # As in state_dict_ema, and in modelEMA.
 _AVERAGED = re.compile(
-    r"((^|[_.])(ema|swa|averaged?)|(?-i:(?<=[a-z])(EMA|Ema|SWA|Swa)))([_.]|$)", re.IGNORECASE
+    r"((^|[_.])(ema|swa|averaged?|avg|moving|polyak)|(?-i:(?<=[a-z])(EMA|Ema|SWA|Swa)))([_.]|$)",
+    re.IGNORECASE,
 )
 # As in student_net.head.weight.
-_STUDENT = re.compile(r"\w*(student|ema|swa|averaged?|generator)\w*\.", re.IGNORECASE)
+_STUDENT = re.compile(r"\w*(student|ema|swa|averaged?|avg|moving|polyak|generator)\w*\.", re.IGNORECASE)
 _SCALARS = (bool, int, float, str, np.number)
 _FEW = 8
 # Buffers that the FLOP counter thop leaves in a network it has seen, and torch's AveragedModel around one.

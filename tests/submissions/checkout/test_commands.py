@@ -63,8 +63,10 @@ def test_run_goes_on_after_a_branch_that_fails(call, challenge_root, images, tmp
 
     again = call("run", *ids, "--challenge-root", challenge_root, *options, "--resume", "--json")
     document = json.loads(again.stdout)
-    assert len(document["already_done"]) == 1  # the failed one is tried again
-    assert [item["record"]["submission"]["id"] for item in document["records"]] == [checkout.POINTER]
+    # The failed one is tried again, and what is not believed as the machine was busy.
+    tried = [checkout.TILED] * (not done["timing"]["attested"]) + [checkout.POINTER]
+    assert len(document["already_done"]) == 2 - len(tried)
+    assert sorted(item["record"]["submission"]["id"] for item in document["records"]) == sorted(tried)
 
 
 @pytest.mark.slow

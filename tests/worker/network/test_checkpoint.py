@@ -213,6 +213,20 @@ def test_averaged_weights_go_before_raw_ones(tmp_path):
     assert same(found[0].tensors)
 
 
+@pytest.mark.parametrize(
+    "key", ["ema", "modelEMA", "swa_model", "moving_avg", "model_avg", "polyak", "net_average"]
+)
+def test_every_name_of_averaged_weights_goes_before_raw_ones(tmp_path, key):
+    raw = {name: tensor + 1 for name, tensor in STATE.items()}
+    for inside in (STATE, {"decay": 0.99, "shadow": STATE}):
+        found = states({"model": raw, key: inside}, tmp_path)
+        assert found[0].averaged and same(found[0].tensors)
+    beside = {f"net.{name}": tensor for name, tensor in raw.items()}
+    beside |= {f"{key}.{name}": tensor for name, tensor in STATE.items()}
+    (part,) = [one for one in states(beside, tmp_path) if one.averaged_beside_raw]
+    assert same(part.tensors)
+
+
 def test_torchs_averaged_model_is_unwrapped_wherever_it_lies(tmp_path):
     """`AveragedModel` keeps a count beside the network, which is under "module."."""
     network = torch.nn.Conv2d(3, 4, 3)
