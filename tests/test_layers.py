@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, str] = {
     "submissions": "source wire",
     "isolation": "machine records",
     "worker": "records source wire",
-    "client": "isolation machine records submissions wire",
+    "client": "data isolation machine records submissions wire",
     "audit": "client records wire",
     "ranking": "claims data estimating protocols records",
     "challenge_results": "protocols ranking records",

@@ -17,7 +17,7 @@ from ntire_bench.records.scored_costs import PARAMS_LEAST, PARAMS_MARGIN
 from ntire_bench.text import few
 from ntire_bench.wire.observation import Observation
 
-__all__ = ["constants_of", "judge"]
+__all__ = ["conduct", "constants_of", "judge"]
 
 HIDDEN_FROM = 1000  # elements that no operator made; fewer hide no work worth the name
 
@@ -36,7 +36,7 @@ def judge(evidence: Evidence) -> tuple[Audit, list[Finding]]:
         *on_flops,
         *disagreement(evidence.agreement),
         *_params_findings(evidence, params),
-        *_conduct(evidence),
+        *conduct(evidence.observed()),
         *uncalled_modules(evidence, doubtful=bool(on_flops)),
     ]
     figures = Audit(
@@ -75,7 +75,10 @@ def _hidden_work(evidence: Evidence) -> list[Finding]:
     observed = evidence.observed()
     foreign = max(seen.foreign for seen in observed)
     unwritten = max(seen.unwritten for seen in [*observed, evidence.whole])
-    remedy = "compute everything with torch's operators, in the thread that calls forward"
+    remedy = (
+        "compute everything with torch's operators, in the thread that calls forward, or declare the kernel "
+        "and its twin (docs/kernels.md)"
+    )
     reasons = []
     if foreign > HIDDEN_FROM:
         reasons.append(
@@ -211,10 +214,9 @@ def _params_findings(evidence: Evidence, params: _Params) -> list[Finding]:
     return findings
 
 
-def _conduct(evidence: Evidence) -> list[Finding]:
+def conduct(observed: Sequence[Observation]) -> list[Finding]:
     """Return findings on what forward does besides computing."""
     findings = []
-    observed = evidence.observed()
     threads = max(seen.threads for seen in observed)
     if threads:
         message = (

@@ -108,6 +108,7 @@ def _check_lines(found: Check) -> Iterator[str]:
     from msgspec import UNSET
 
     from ntire_bench.records.operational import word
+    from ntire_bench.records.scored_costs import lacks_twin, uncountable
 
     info, cost = found.submission, found.complexity
     yield info.label
@@ -120,8 +121,9 @@ def _check_lines(found: Check) -> Iterator[str]:
     for item in info.inferred:
         yield f"  inferred     {item.key} = {item.value}: {item.how}"
     size = "x".join(map(str, cost.input_shape[2:]))
-    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M)"
-    yield f"  FLOPs        {giga(cost.flops)} at {size}"
+    seen = ", of torch's operators; its kernel's are not known" * lacks_twin(cost)
+    yield f"  parameters   {cost.params:,} ({cost.params / 1e6:.3f} M){seen}"
+    yield f"  FLOPs        {giga(cost.flops)} at {size}{seen or ', not all of it' * bool(uncountable(cost))}"
     yield f"  activations  {cost.activations / 1e6:.2f} M in {cost.convs} convolutions at {size}"
     if cost.uncounted_ops:
         ops = ", ".join(

@@ -130,6 +130,11 @@ class Sandbox:
         """Have all its processes stand still in the body, where that can be had; see `Spawned.paused`."""
         return self._spawned.paused()
 
+    def printed(self) -> bytes:
+        """Return the last 256 KiB that its processes have printed so far."""
+        self._drainer.join(0.2)  # what was printed before a reply may still be in the pipe
+        return b"".join(self._output)
+
     @property
     def killed(self) -> bool:
         """Whether a signal has ended the process."""

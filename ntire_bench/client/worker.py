@@ -15,16 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.client import answers
+from ntire_bench.client.kernel_builds import KernelBuild, build_of
 from ntire_bench.client.sandbox import Sandbox, TookTooLongError
 from ntire_bench.errors import MeasurementError, NtireBenchError, SubmissionError, UsageError
+from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.isolation.limits import tensors_share_bytes
 from ntire_bench.machine.environment import compute_threads
-from ntire_bench.records.record import Isolation
+from ntire_bench.records.record import Isolation, SubmissionInfo
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.messages import (
     Counted,
     FuseReply,
+    Kernels,
     LoadReply,
     LoadRequest,
     Slow,
@@ -79,6 +82,8 @@ class Worker:
             a CPU.
         isolation: What `isolation.isolation_for` returned; None for the best there is.
         hidden: Folders it must not see, even inside what it may read.
+        twin: Whether it runs the twin of a network that has a kernel: what was built is out of its sight.
+        tell: Called with a sentence before kernels are built, which may take minutes.
         untimed: Whether nothing is timed in it: then it computes with all cores, unless OMP_NUM_THREADS says
             otherwise, and its idle threads sleep, so that they take no core from anybody.
     """
@@ -94,6 +99,8 @@ class Worker:
         isolation: Isolation | None = None,
         hidden: Sequence[Path] = (),
         untimed: bool = False,
+        twin: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._submission = submission
         self._scale = scale
@@ -103,6 +110,16 @@ class Worker:
         self._slow: Slow | None = None
         # Landlock knows folders as a whole: with something hidden in one, it could not be listed any more.
         walled = isolation is not None and isolation.level in ("L2", "L3")
+        self._twin = twin
+        self._builds: KernelBuild | None = None
+        self._not_built: SubmissionError | None = None
+        concealed = [*hidden, *(submission.unhashed if walled else ())]
+        isolation = isolation_for("auto") if isolation is None else isolation
+        try:
+            self._builds = self._built(isolation, device, concealed, tell)
+        except SubmissionError as error:
+            self._not_built = error  # raised when it is to be loaded: then it is this submission's turn
+        built = [] if twin or self._builds is None else [self._builds.files]
         size = 3 * max(largest_lr[0] * largest_lr[1], _AUDIT_PIXELS)
         self._sandbox = Sandbox(
             submission.file,
@@ -110,8 +127,8 @@ class Worker:
             sr_bytes=size * scale * scale,
             device=device,
             isolation=isolation,
-            readable=submission.readable,
-            hidden=[*hidden, *(submission.unhashed if walled else ())],
+            readable=[*submission.readable, *built],
+            hidden=concealed,
             workdir=submission.workdir,
             sleeping=untimed,
         )
@@ -180,26 +197,77 @@ class Worker:
             told["gpu_unbounded"] = unseen
         return told
 
-    def load(self, probe: npt.NDArray[np.uint8]) -> LoadReply:
-        """Load the submission; `probe` is a real LR image, uint8 HWC, to find the input range with."""
+    def _built(
+        self, isolation: Isolation, device: str, hidden: Sequence[Path], tell: Callable[[str], None]
+    ) -> KernelBuild | None:
+        branch = self._submission.branch
+        load = self._request(None, twin=False) if branch is None else None
+        request = None if branch is None else branch.request(self._submission.id, self._submission.file)
+        return build_of(
+            self._submission,
+            load,
+            request,
+            scale=self._scale,
+            device=device,
+            isolation=isolation,
+            hidden=hidden,
+            tell=tell,
+        )
+
+    @property
+    def builds(self) -> KernelBuild | None:
+        """What was built of the submission's kernels; None where there was nothing to build."""
+        return self._builds
+
+    def _request(self, kernels: Kernels | None, *, twin: bool) -> LoadRequest:
         submission = self._submission
-        self._sandbox.expect_strange_code()
-        if submission.branch is not None:
-            return self._load_checkout(submission.branch)
-        request = LoadRequest(
+        declared = submission.declaration
+        args = {**declared.args, **(declared.twin_args or {})} if twin else declared.args
+        return LoadRequest(
             file=submission.file.resolve(),
             name=submission.name,
             checkpoint=None if submission.checkpoint is None else submission.checkpoint.resolve(),
-            declaration=dataclasses.replace(submission.declaration, args={}),
-            args=self._literal(submission.declaration.args),
+            declaration=dataclasses.replace(declared, args={}, twin_args=None),
+            args=self._literal(args),
+            kernels=kernels,
+            twin=twin,
         )
+
+    def load(self, probe: npt.NDArray[np.uint8], resolved: SubmissionInfo | None = None) -> LoadReply:
+        """Load the submission.
+
+        Args:
+            probe: A real LR image, uint8 HWC, to find the input range with.
+            resolved: How it was resolved in another process, so that its range and tile need not be found;
+                None to find out.
+        """
+        submission = self._submission
+        if self._not_built is not None:
+            raise self._not_built
+        self._sandbox.expect_strange_code()
+        kernels = None if self._builds is None else self._builds.kernels
+        if submission.branch is not None:
+            return self._load_checkout(submission.branch, kernels)
+        request = self._request(kernels, twin=self._twin)
+        if resolved is not None:
+            as_known = dataclasses.replace(
+                request.declaration,
+                data_range=resolved.data_range,
+                tile=resolved.tile,
+                pad_to=resolved.pad_to,
+            )
+            request = dataclasses.replace(request, declaration=as_known)
         height, width = self._put(probe)
         size = {"height": height, "width": width}
         reply = self._call("load", LOAD_TIMEOUT_S, request=plain(request), scale=self._scale, **size)
         return self._loaded(reply)
 
-    def _load_checkout(self, branch: Branch) -> LoadReply:
-        request = branch.request(self._submission.id, self._submission.file)
+    def _load_checkout(self, branch: Branch, kernels: Kernels | None) -> LoadReply:
+        request = dataclasses.replace(
+            branch.request(self._submission.id, self._submission.file),
+            kernels=kernels,
+            twin=self._submission.declaration.twin if self._twin else None,
+        )
         reply = self._call("load_checkout", LOAD_TIMEOUT_S, request=plain(request), scale=self._scale)
         return self._loaded(reply)
 
@@ -218,6 +286,21 @@ class Worker:
         height, width = self._put(lr)
         reply = self._call("audit", CALL_TIMEOUT_S, height=height, width=width)
         return self._take(height, width), self._checked(lambda: answers.observation(reply))
+
+    def exact(self, lr: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Run an LR image (uint8 HWC) once, and return its SR image before it is rounded.
+
+        Returns:
+            (3, rH, rW), 1.0 is white. Four times the bytes of a rounded one must fit the SR buffer.
+        """
+        height, width = self._put(lr)
+        shape = (3, height * self._scale, width * self._scale)
+        count = math.prod(shape)
+        if 4 * count > len(self._sandbox.sr):
+            raise ValueError(f"an SR image of {shape} in float32 does not fit the buffer")
+        self._call("exact", CALL_TIMEOUT_S, height=height, width=width)
+        pixels = np.frombuffer(self._sandbox.sr, np.float32, count).reshape(shape)
+        return np.array(pixels, np.float32)  # a copy: the worker can still write to the buffer
 
     def parameters(self) -> int:
         """Return the number of parameters as it is now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Workers:
         threads: CPU threads that each computes with; see `Worker`.
         isolation: What `isolation.isolation_for` returned; None for the best there is.
         hidden: Folders that they must not see, even inside what they may read.
+        tell: Called with a sentence before kernels are built, which may take minutes.
 
     Attributes:
         workers: In the order of the sides.
@@ -45,6 +46,7 @@ class Workers:
         threads: int | None = None,
         isolation: Isolation | None = None,
         hidden: Sequence[Path] = (),
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.workers: list[Worker] = []
         self._hello: dict[int, dict[str, Any]] = {}
@@ -59,6 +61,7 @@ class Workers:
                     threads=threads,
                     isolation=isolation,
                     hidden=hidden,
+                    tell=tell,
                 )
                 self.workers.append(self._stack.enter_context(worker))
         except BaseException:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ntire_bench.client.worker import Worker
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
 from ntire_bench.estimating.stopping import StopRule
@@ -14,7 +15,7 @@ from ntire_bench.protocols.protocol import Channel
 from ntire_bench.records.record import Isolation
 from ntire_bench.submissions.submission import Submission
 
-__all__ = ["Options", "isolation_of", "sides_of", "start_workers"]
+__all__ = ["Options", "isolation_of", "sides_of", "start_twin", "start_workers"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,23 @@ def start_workers(
         threads=options.threads,
         isolation=isolation_of(options, splits),
         hidden=sorted({pair.hr_path.parent for split in splits for pair in split.pairs}),
+        tell=options.tell,
+    )
+
+
+def start_twin(submission: Submission, *, splits: Sequence[Split], scale: int, options: Options) -> Worker:
+    """Start a process that runs a submission's twin."""
+    sizes = [(pair.height // scale, pair.width // scale) for split in splits for pair in split.pairs]
+    return Worker(
+        submission,
+        scale=scale,
+        largest_lr=max(sizes, key=lambda size: size[0] * size[1]),
+        device=options.device,
+        threads=options.threads,
+        isolation=isolation_of(options, splits),
+        hidden=sorted({pair.hr_path.parent for split in splits for pair in split.pairs}),
+        untimed=True,
+        twin=True,
     )
 
 

@@ -66,11 +66,14 @@ class Window:
     left: int
     pixels: Uint8
 
+    def of(self, sr: Uint8) -> Uint8:
+        """Return the same part of another SR image."""
+        side = self.pixels.shape
+        return sr[self.top : self.top + side[0], self.left : self.left + side[1]]
+
     def differs(self, sr: Uint8) -> bool:
         """Say whether an SR image differs here, by more than a level in more than 0.1 % of the values."""
-        side = self.pixels.shape
-        other = sr[self.top : self.top + side[0], self.left : self.left + side[1]]
-        close = np.abs(other.astype(np.int16) - self.pixels) <= _SAME_LEVELS
+        close = np.abs(self.of(sr).astype(np.int16) - self.pixels) <= _SAME_LEVELS
         return bool(close.mean() < _SAME_SHARE)
 
 

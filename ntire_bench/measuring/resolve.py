@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.auditor import audit
-from ntire_bench.audit.literals import numbers_in, with_numbers
+from ntire_bench.audit.literals import with_numbers
+from ntire_bench.audit.twin import on_twin, with_twin, without_twin
 from ntire_bench.audit.witness import agreement_of, disagreement, with_agreement
+from ntire_bench.client.worker import Worker
+from ntire_bench.errors import SubmissionError
+from ntire_bench.measuring.numbers_in_code import numbers_written
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
 from ntire_bench.source import files
 from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import few, one_line
+from ntire_bench.text import few, one_line, relative
 
-__all__ = ["compare_elsewhere", "count", "describe", "file_sha256", "load", "recount"]
+__all__ = [
+    "compare_elsewhere",
+    "count",
+    "describe",
+    "file_sha256",
+    "kernels_of",
+    "load",
+    "load_twin",
+    "recount",
+]
 
 
 _MOST_NAMED = 3
+_PROBE_SIDE = 64  # LR pixels of the made-up image that a twin is loaded with: its range is known
 
 
 def describe(submission: Submission) -> SubmissionInfo:
@@ -73,7 +88,7 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
         model=reply.model,
         data_range=reply.data_range,
         tile=reply.tile,
-        inferred=(*reply.inferred, *chosen),
+        inferred=(*reply.inferred, *chosen, *_told_of_kernels(side)),
     )
     for finding in reply.findings:
         side.note(finding)
@@ -92,6 +107,21 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
     return reply.can_fuse
 
 
+def _told_of_kernels(side: Side) -> list[Inference]:
+    """Return what was built for a side, and what could not be."""
+    builds = side.worker.builds
+    if builds is None:
+        return []
+    how = f"built in {builds.seconds:.0f} s behind the same walls; log: {relative(builds.log)}"
+    told = [Inference(key="kernel", value=one_line(name), how=how) for name in builds.names]
+    for name, why in builds.built.failed.items():
+        not_built = (
+            f"not built ({one_line(why, 300)}), and the network does without; log: {relative(builds.log)}"
+        )
+        told.append(Inference(key="kernel", value=one_line(name), how=not_built))
+    return told
+
+
 def count(
     side: Side, protocol: Protocol, image: npt.NDArray[np.uint8] | None = None, *, is_timed: bool = True
 ) -> Complexity:
@@ -104,23 +134,96 @@ def count(
             own and is not audited.
         is_timed: Whether images of its size are timed, so that it is run under observation.
     """
-    counted = side.worker.complexity(protocol.cost_input)
-    if image is None or side.is_baseline:
-        costs = dataclasses.replace(counted.costs, audit=Audit(counter=counted.costs.audit.counter))
+    declared = side.submission.declaration
+    if declared.has_twin and side.start_twin is not None:
+        with side.start_twin() as twin:
+            load_twin(side, twin)
+            with _twins_own():
+                costs = _audited(side, twin, protocol, image, is_timed=is_timed)
+            if image is not None and not side.is_baseline:
+                precision = declared.kernel or "float32"
+                found, findings, side.witness = on_twin(side.worker, twin, image, precision, whole=is_timed)
+                for finding in findings:
+                    side.note(finding)
+                how = declared.twin or "twin_args"
+                costs, note = with_twin(costs, how, found, precision, kernels_of(side))
+                side.note(note)
     else:
-        costs, findings, side.witness = audit(
-            side.worker,
-            counted,
-            image,
-            tile=side.info.tile,
-            has_loop=side.submission.branch is not None,
-            is_timed=is_timed,
-        )
-        numbers = numbers_in(files.parse(side.submission.file))
-        costs, more = with_numbers(costs, numbers)
-        for finding in (*findings, *more):
-            side.note(finding)
+        costs = _audited(side, side.worker, protocol, image, is_timed=is_timed)
     side.complexity = costs
+    return costs
+
+
+def kernels_of(side: Side) -> tuple[str, ...]:
+    """Return the names of the kernels that were built for a side."""
+    return () if side.worker.builds is None else side.worker.builds.names
+
+
+def load_twin(side: Side, twin: Worker) -> None:
+    """Have a process load a side's twin.
+
+    Args:
+        side: Whose network is loaded and resolved.
+        twin: As `Side.start_twin` gives it.
+
+    Raises:
+        SubmissionError: It does not load.
+    """
+    twin.hello()
+    generator = np.random.default_rng(0)
+    probe = generator.integers(64, 192, (_PROBE_SIDE, _PROBE_SIDE, 3), dtype=np.uint8)
+    with _twins_own():
+        twin.load(probe, resolved=side.info)
+
+
+@contextlib.contextmanager
+def _twins_own() -> Iterator[None]:
+    """Say of an error that it is the twin's."""
+    try:
+        yield
+    except SubmissionError as error:
+        raise SubmissionError(
+            f"its twin cannot be run: {error.what}",
+            file=error.file,
+            expected=error.expected,
+            found=error.found,
+            remedy=error.remedy or "have the twin compute the same in torch's operators",
+        ) from error
+
+
+def _audited(
+    side: Side,
+    worker: Worker,
+    protocol: Protocol,
+    image: npt.NDArray[np.uint8] | None,
+    *,
+    is_timed: bool,
+) -> Complexity:
+    """Count and audit costs in a process of a side's: its own, or its twin's."""
+    counted = worker.complexity(protocol.cost_input)
+    has_kernel = worker is side.worker and bool(kernels_of(side) or side.submission.declaration.kernel)
+    if side.is_baseline and has_kernel:
+        raise SubmissionError(
+            "has a kernel of its own and no twin, so its costs are not known",
+            file=side.submission.file,
+            expected="a baseline whose costs others can be divided by",
+            remedy='declare its twin (docs/kernels.md), such as twin = "forward_reference"',
+        )
+    if image is None or side.is_baseline:
+        return dataclasses.replace(counted.costs, audit=Audit(counter=counted.costs.audit.counter))
+    costs, findings, side.witness = audit(
+        worker,
+        counted,
+        image,
+        tile=side.info.tile,
+        has_loop=side.submission.branch is not None,
+        is_timed=is_timed,
+    )
+    costs, more = with_numbers(costs, numbers_written(side.submission))
+    if has_kernel:
+        costs, findings = without_twin(costs, findings, kernels_of(side))
+    for finding in (*findings, *more):
+        side.note(finding)
     return costs
 
 
@@ -143,6 +246,8 @@ def compare_elsewhere(side: Side, run: Callable[[npt.NDArray[np.uint8]], npt.NDA
 
 def recount(side: Side) -> None:
     """Count the parameters again after all images were run, and note it if their number has changed."""
+    if side.submission.declaration.has_twin and side.start_twin is not None:
+        return  # they are the twin's, in a process that runs no other images
     now = side.worker.parameters()
     if side.complexity is not None and now != side.complexity.params:
         message = (

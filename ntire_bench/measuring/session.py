@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ntire_bench.audit.twin import rounded_differs
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Pair, Split, read_lr
 from ntire_bench.errors import MeasurementError, SubmissionError
@@ -35,7 +36,7 @@ from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
 from ntire_bench.measuring.conclude import conclude
 from ntire_bench.measuring.content import centre, compose, lr_of
-from ntire_bench.measuring.options import Options, sides_of, start_workers
+from ntire_bench.measuring.options import Options, sides_of, start_twin, start_workers
 from ntire_bench.measuring.outputs import Outputs
 from ntire_bench.measuring.plan import Plan
 from ntire_bench.measuring.replays import dithered
@@ -129,6 +130,7 @@ class Session:
         self._splits, self._protocol, self._options = splits, protocol, options
         # An image of each size, and its split.
         self._sizes = {(pair.height, pair.width): (split, pair) for split in splits for pair in split.pairs}
+        self._start_twin = functools.partial(start_twin, splits=splits, scale=protocol.scale, options=options)
         self._timeline = Timeline(progress, submission.label)
         start = functools.partial(start_workers, submission, baseline, splits, protocol.scale, options)
         self._ahead = Ahead(start, workers, start_next)
@@ -154,6 +156,7 @@ class Session:
                 with self._timed("metrics"):
                     rounds.finish()
                 self._compare_with_fresh(rounds.outputs)
+                self._compare_with_twin(rounds.outputs)
                 with self._timed("metrics"):
                     self._conclude(rounds, trace, ready.device)
         finally:
@@ -252,6 +255,8 @@ class Session:
             for submission, worker in baseline:
                 self.sides.append(Side(submission, worker, True, resolve.describe(submission)))
             self.sides.append(Side(*own, False, self.info))
+            for side in self.sides:
+                side.start_twin = functools.partial(self._start_twin, side.submission)
         hellos = []
         for number, (side, worker) in enumerate(zip(self.sides, workers.workers, strict=True)):
             side.worker = worker
@@ -384,6 +389,28 @@ class Session:
             except (SubmissionError, MeasurementError) as error:  # all that was measured is kept
                 message = f"no SR image of a fresh process to compare with, as that failed: {error}"
                 self.sides[-1].note(Finding(code="not-compared", severity="warning", message=message))
+
+    def _compare_with_twin(self, outputs: Outputs) -> None:
+        """Have the twin run some of the timed LR images: what was timed must be what was counted."""
+        side = self.sides[-1]
+        declared = side.submission.declaration
+        if not declared.has_twin or side.start_twin is None:
+            return
+        with self._timed("compare"), side.start_twin() as twin:
+            try:
+                resolve.load_twin(side, twin)
+                for kept in outputs.kept:
+                    twin.warm_up(kept.shown.lr, 1)  # finds out what its input must be padded to
+                    sr = twin.run(kept.shown.lr).sr
+                    pairs = [(window.pixels, window.of(sr)) for window in kept.windows]
+                    own, others = (np.stack(each) for each in zip(*pairs, strict=True))
+                    precision = declared.kernel or "float32"
+                    for finding in rounded_differs(own, others, precision, "in timed calls"):
+                        if all(known.code != finding.code for known in side.findings):
+                            side.note(finding)
+            except (SubmissionError, MeasurementError) as error:
+                message = f"no SR image of the twin to compare timed calls with, as that failed: {error}"
+                side.note(Finding(code="not-compared", severity="warning", message=message))
 
     def _pads(self) -> bool:
         """Say whether a network's input is padded as was found out, not declared."""

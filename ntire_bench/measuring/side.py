@@ -37,6 +37,7 @@ class Side:
         complexity: Its costs; None until they are counted.
         witness: What it gave while its costs were audited, to compare another process with; None before.
         splits: Its results by split, once all rounds are done.
+        start_twin: Starts a process that runs its twin, where costs are to be counted on one.
     """
 
     submission: Submission
@@ -47,6 +48,7 @@ class Side:
     complexity: Complexity | None = None
     witness: Witness | None = None
     splits: dict[str, SplitResult] = field(default_factory=dict)
+    start_twin: Callable[[], Worker] | None = None
 
     def foreseen(self, pixels: int, what: str) -> str | None:
         """Return a sentence on how long a slow network will take; None where that is short.

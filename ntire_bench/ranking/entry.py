@@ -24,7 +24,7 @@ from ntire_bench.records.record import (
     SplitResult,
     SubmissionInfo,
 )
-from ntire_bench.records.scored_costs import scored_flops, scored_params, uncountable
+from ntire_bench.records.scored_costs import lacks_twin, scored_flops, scored_params, uncountable
 from ntire_bench.records.version_1 import with_plain_runtimes
 
 __all__ = [
@@ -85,7 +85,8 @@ class Entry:
         ssim_y: Mean SSIM on Y by split; empty where it was not asked for.
         runtime_by_split_ms: Mean runtime per image by split.
         costs: The team's; None where they were not measured.
-        uncountable: Operators whose FLOPs are not known, so that the team's are not.
+        uncountable: Operators and kernels whose FLOPs are not known, so that the team's are not.
+        lacks_twin: Whether it has a kernel without a twin, so that its parameters are not known either.
         baseline: The baseline's over the same splits in the same session; None where there are none.
         runtime_ratio: Runtime over the baseline's as the session has it, which is what scores (see `ratio`);
             None where none was stored.
@@ -122,6 +123,7 @@ class Entry:
     runtime_by_split_ms: Mapping[str, float] = field(default_factory=dict)
     costs: Costs | None
     uncountable: tuple[str, ...] = ()
+    lacks_twin: bool = False
     baseline: Costs | None
     runtime_ratio: float | None = None
     baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
@@ -244,6 +246,7 @@ def entry_from_record(
         runtime_by_split_ms={split: result.runtime_ms for split, result in record.splits.items()},
         costs=costs,
         uncountable=uncountable(complexity),
+        lacks_twin=lacks_twin(complexity),
         baseline=baseline,
         runtime_ratio=ratio,
         baseline_psnr_db=_psnr(baseline_splits, channel),

@@ -155,7 +155,9 @@ def _status(entry: Entry, verdicts: Sequence[Verdict], protocol: Protocol) -> St
         return "rejected"
     if any(verdict.passed is False for verdict in verdicts):
         return "below threshold"
-    if entry.uncountable and protocol.weights.flops > 0:
+    if (entry.uncountable and protocol.weights.flops > 0) or (
+        entry.lacks_twin and protocol.weights.params > 0
+    ):
         return "not countable"
     # Rules that ask for no PSNR still rank on their own splits alone.
     judged = verdicts or (

@@ -19,6 +19,7 @@ from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.ranking import scoring
 from ntire_bench.ranking.entry import entry_from_record
 from ntire_bench.records.record import Measurement, Record, SplitResult, Timing
+from ntire_bench.records.scored_costs import scored_flops, uncountable
 
 __all__ = ["contradiction"]
 
@@ -45,9 +46,15 @@ def _contradictions(record: Record, protocol: Protocol) -> Iterator[str]:
     yield from _of_splits("splits", record.splits, record.rounds)
     if record.baseline is not None:
         yield from _of_splits("baseline.splits", record.baseline.splits, record.rounds)
+        if set(record.splits) != set(record.baseline.splits):
+            names = [" and ".join(sorted(splits)) for splits in (record.splits, record.baseline.splits)]
+            yield f"splits holds {names[0] or 'none'}, and baseline.splits {names[1] or 'none'}"
+    if _has_brackets(record) and (record.timing is None or record.timing.attested is None):
+        yield "timing.attested is missing, and follows from brackets_ms"
     if record.timing is not None:
         yield from _of_timing(record, record.timing)
     yield from _of_score(record, protocol)
+    yield from _of_costs(record)
 
 
 def _of_splits(where: str, splits: Mapping[str, SplitResult], rounds: int) -> Iterator[str]:
@@ -87,9 +94,52 @@ def _of_timing(record: Record, timing: Timing) -> Iterator[str]:
             yield from _differs(f"timing.split_ratios.{split}", ratio, found.split_ratios.get(split))
     if timing.ratio_ci95 is not None and not timing.ratio_ci95[0] <= timing.ratio <= timing.ratio_ci95[1]:
         yield f"timing.ratio_ci95 holds {timing.ratio_ci95}, and the ratio is {timing.ratio}"
+    if record.baseline is not None and not _is_baseline(record, record.baseline) and timing.ratio_ci95:
+        low, high = timing.ratio_ci95
+        yield from _differs("timing.half_width", timing.half_width, (high - low) / 2 / timing.ratio)
     if timing.attested:
         for where, splits in sides.items():
             yield from _of_clocks(where, splits, [launch.rounds for launch in timing.launches])
+
+
+def _of_costs(record: Record) -> Iterator[str]:
+    """Yield where an audit's figures contradict the official counts, or have no finding."""
+    found = {"complexity": record.complexity}
+    found["baseline.complexity"] = None if record.baseline is None else record.baseline.complexity
+    for where, costs in found.items():
+        if costs is None:
+            continue
+        least = (
+            (f"{where}.audit.flops", costs.audit.flops, costs.flops),
+            (f"{where}.audit.params", costs.audit.params, costs.params),
+            (f"{where}.flops", costs.flops, costs.audit.traced_products),
+        )
+        for place, holds, follows in least:
+            if isinstance(holds, int) and isinstance(follows, int) and holds < follows:
+                yield f"{place} holds {holds}, and at least {follows} follows from the rest"
+    if record.complexity is None:
+        return
+    codes = {finding.code for finding in record.findings}
+    if uncountable(record.complexity) and "flops-not-countable" not in codes:
+        yield "findings lack flops-not-countable, which follows from complexity.audit.uncountable"
+    if scored_flops(record.complexity) > record.complexity.flops and not any(map(_is_on_flops, codes)):
+        yield "findings lack what makes complexity.audit.flops higher than complexity.flops"
+    hidden = record.complexity.audit.hidden
+    if isinstance(hidden, tuple) and hidden and "flops-hidden-weights" not in codes:
+        yield "findings lack flops-hidden-weights, which follows from complexity.audit.hidden"
+
+
+def _has_brackets(record: Record) -> bool:
+    """Whether the parent's clock is stored: whoever stores it has stored what follows from it as well."""
+    return any(image.brackets_ms for split in record.splits.values() for image in split.per_image)
+
+
+def _is_on_flops(code: str) -> bool:
+    return code.startswith("flops-")
+
+
+def _is_baseline(record: Record, baseline: Measurement) -> bool:
+    return baseline.submission == record.submission
 
 
 def _sides(record: Record) -> dict[str, Mapping[str, SplitResult]]:
@@ -98,7 +148,7 @@ def _sides(record: Record) -> dict[str, Mapping[str, SplitResult]]:
 
 
 def _samples(record: Record, baseline: Measurement, timing: Timing) -> Samples:
-    same = baseline.submission == record.submission
+    same = _is_baseline(record, baseline)
     return Samples(
         launches=tuple(launch.rounds for launch in timing.launches),
         own={name: _calls(split) for name, split in record.splits.items()},
@@ -112,8 +162,8 @@ def _calls(split: SplitResult) -> Floats:
 
 def _of_clocks(where: str, splits: Mapping[str, SplitResult], launches: Sequence[int]) -> Iterator[str]:
     """Yield where calls are far from what the parent's clock had, though the record says that both agreed."""
-    claimed: list[float] = []
-    seen: list[float] = []
+    claimed: list[Floats] = []
+    seen: list[Floats] = []
     unsure: list[float] = []
     for split in splits.values():
         for image in split.per_image:
@@ -121,12 +171,15 @@ def _of_clocks(where: str, splits: Mapping[str, SplitResult], launches: Sequence
             if (len(image.brackets_ms), len(image.overhead_ms)) != (calls, len(launches)):
                 yield f"{where}: brackets_ms or overhead_ms of {image.name} fit neither rounds nor launches"
                 return
-            claimed += image.runtime_samples_ms
-            seen += list(np.array(image.brackets_ms) - np.repeat(image.overhead_ms, launches))
             unsure += [*image.overhead_ms, *image.overhead_spread_ms]
+        if split.per_image:
+            overhead = np.array([image.overhead_ms for image in split.per_image], dtype=np.float64)
+            brackets = np.array([image.brackets_ms for image in split.per_image], dtype=np.float64)
+            claimed.append(_calls(split).ravel())
+            seen.append((brackets - np.repeat(overhead, launches, axis=1)).ravel())
     if not claimed:
         return
-    own, parents = float(np.median(claimed)), float(np.median(seen))
+    own, parents = (float(medians(np.concatenate(side)[None, :])[0]) for side in (claimed, seen))
     # On a busy machine the overhead may have been several milliseconds when it was measured, and less later.
     doubt = _CLOCK_MS + _OVERHEADS * float(np.median(unsure))
     if abs(own - parents) > _CLOCK_SHARE * max(own, parents) + doubt:
@@ -138,12 +191,17 @@ def _of_clocks(where: str, splits: Mapping[str, SplitResult], launches: Sequence
 
 def _of_score(record: Record, protocol: Protocol) -> Iterator[str]:
     baseline, complexity = record.baseline, record.complexity
-    if record.score is None or baseline is None or complexity is None:
+    if baseline is None or complexity is None:
         return
     try:
-        ratio = entry_from_record(record, protocol, record.psnr_channel).ratio
+        entry = entry_from_record(record, protocol, record.psnr_channel)
+        ratio = entry.ratio
     except RecordError as error:  # it is left out for this reason
         yield str(error)
+        return
+    if record.score is None:
+        if _has_brackets(record) and entry.costs is not None and entry.baseline is not None:
+            yield "score is missing, and follows from the costs of both sides"
         return
     if ratio is None:
         return

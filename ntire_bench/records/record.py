@@ -175,6 +175,11 @@ class Audit:
         wide: Values of parameters beyond their elements: of complex ones, and of 64 bits that are all used.
         hidden: Weights that are used where no operator is seen.
         uncountable: Operators that no cost is stated for: with any, `flops` is not all that is computed.
+        kernels: Kernels outside of torch's operators that were built, or are declared.
+        twin: The method or function that costs were counted on in their place, or "twin_args"; UNSET where
+            there is none, so that with kernels costs are not known.
+        twin_difference: How far the network is from it on crops: the most, and the root of the mean square
+            [grey levels, 0 to 255], and what the kernel computes in, which says how far it may be.
         bound: Parameters times LR pixels: FLOPs of a network that uses each weight once for every pixel.
         agreement: Share of SR values within one grey level of an ordinary call's; None if none was compared.
         seconds: What the audit took [s].
@@ -196,6 +201,9 @@ class Audit:
     wide: int | UnsetType = UNSET
     hidden: tuple[str, ...] | UnsetType = UNSET
     uncountable: tuple[str, ...] | UnsetType = UNSET
+    kernels: tuple[str, ...] | UnsetType = UNSET
+    twin: str | UnsetType = UNSET
+    twin_difference: tuple[float, float, str] | UnsetType = UNSET
     bound: int | UnsetType = UNSET
     agreement: float | None | UnsetType = UNSET
     seconds: float | UnsetType = UNSET

@@ -9,7 +9,15 @@ from msgspec import UNSET
 
 from ntire_bench.records.record import Complexity
 
-__all__ = ["FLOPS_MARGIN", "PARAMS_LEAST", "PARAMS_MARGIN", "scored_flops", "scored_params", "uncountable"]
+__all__ = [
+    "FLOPS_MARGIN",
+    "PARAMS_LEAST",
+    "PARAMS_MARGIN",
+    "lacks_twin",
+    "scored_flops",
+    "scored_params",
+    "uncountable",
+]
 
 FLOPS_MARGIN = 0.02
 PARAMS_MARGIN = 0.02
@@ -40,6 +48,17 @@ def uncountable(complexity: Complexity) -> tuple[str, ...]:
     """
     found = complexity.audit.uncountable
     return () if found is UNSET else found
+
+
+def lacks_twin(complexity: Complexity) -> bool:
+    """Return whether a kernel has no twin: then its parameters are not known either.
+
+    >>> from ntire_bench.records.record import Audit
+    >>> costs = dict(params=1, flops=1, activations=0, convs=0, input_shape=(1, 3, 256, 256))
+    >>> lacks_twin(Complexity(audit=Audit(kernels=("gate",)), **costs)), lacks_twin(Complexity(**costs))
+    (True, False)
+    """
+    return complexity.audit.kernels is not UNSET and complexity.audit.twin is UNSET
 
 
 def scored_params(complexity: Complexity) -> int:

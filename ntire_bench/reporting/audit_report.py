@@ -27,7 +27,7 @@ __all__ = ["Check", "Report", "audit_report", "markdown"]
 _BELONG: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("PSNR", ("psnr", "gain", "memorized", "worse")),
     ("SR images", ("output",)),
-    ("FLOPs", ("flops", "threads-in-forward")),
+    ("FLOPs", ("flops", "threads-in-forward", "twin", "counted-on-twin")),
     ("Parameters", ("params", "parameters")),
     ("Clock", ("timing",)),
     ("Runtime", ("runtime", "launch-bound", "content", "flags", "time")),
@@ -226,6 +226,12 @@ def _flops(costs: Complexity) -> Check:
         evidence.append(f"the pass that was counted gave {audit.agreement:.2%} of an ordinary call's values")
     shape = "x".join(map(str, costs.input_shape))
     what = "FLOPs by fvcore, and counted again where the operators run"
+    if audit.twin is not UNSET and audit.twin_difference is not UNSET:
+        most, rms, precision = audit.twin_difference
+        evidence.append(
+            f"counted on its twin, {one_line(audit.twin)}: on crops the network differs from it by up to "
+            f"{most:.2g} grey levels, {rms:.1g} in the mean (rms); it computes in {one_line(precision)}"
+        )
     return Check(
         name="FLOPs", what=what, on=f"an input of {shape} and undisclosed sizes", evidence=tuple(evidence)
     )

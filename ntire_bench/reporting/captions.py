@@ -16,7 +16,7 @@ from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import Style
 from ntire_bench.text import few, giga, one_line, relative
 
-__all__ = ["captions", "for_paper", "left_unsaid"]
+__all__ = ["captions", "counted", "for_paper", "left_unsaid"]
 
 _BUSY = "Most likely other programs kept the machine busy"
 
@@ -35,6 +35,11 @@ def captions(board: Board, style: Style = layout.PLAIN, *, brief: bool = False) 
 def for_paper(board: Board, style: Style) -> list[str]:
     """Return what a reader of a paper needs: signs, what is scored, who has no rank; not what to do."""
     return _facts(board, style, brief=True)
+
+
+def counted(board: Board) -> list[str]:
+    """Return which FLOPs and parameters a board shows, in a sentence; nothing where no count is known."""
+    return [one_line(text) for text in _counted(board, brief=True)]
 
 
 def left_unsaid(board: Board) -> int:
@@ -223,7 +228,11 @@ def _not_countable(board: Board, *, brief: bool) -> Iterator[str]:
     teams = [row.entry for row in board.rows if row.status == "not countable"]
     if teams:
         names = [f"{display_name(entry)} ({few(entry.uncountable)})" for entry in teams]
-        how = " No cost is stated for these operators; state one, and run the team again."
+        lacking = [entry for entry in teams if entry.lacks_twin]
+        how = " No cost is stated for these operators; state one, and run the team again." * (
+            lacking != teams
+        )
+        how += " A kernel of a team's own is counted on its twin, which it must declare." * bool(lacking)
         yield f"No rank, FLOPs not known: {', '.join(names)}.{'' if brief else how}"
 
 

@@ -3,6 +3,6 @@
 Nothing here runs a submission: a model file is read as a syntax tree, and no checkpoint is opened.
 
 Others import: base_version, baseline_choice, branch.Branch, catalogue.Catalogue, changed,
-declaration, fetching.pull, models_folder, package_files, sent, shipped_examples.Folders,
+declaration, fetching.pull, kernel_sources, models_folder, package_files, sent, shipped_examples.Folders,
 shipped_examples.folders_without_own, spelling, submission, unpack, zoo.
 """

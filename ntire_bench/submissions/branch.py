@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from ntire_bench.wire.messages import BranchRequest
 
 __all__ = ["Branch"]
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Digest
+
+# Python, and what kernels are compiled of.
+_CODE = frozenset(".py .pyx .c .cc .cpp .cxx .cu .cuh .h .hpp .hxx .inl .cl".split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +77,11 @@ class Branch:
     def sources_sha256(self) -> str:
         """Return a hash that changes with all that the branch may be made of.
 
-        That is all Python files of the checkout, and the checkpoints that the branch names. Where none of
-        the checkpoints is there, the sizes and times of all files in model_zoo/ take their place.
+        That is all code of the checkout, and the checkpoints that the branch names. Where none of the
+        checkpoints is there, the sizes and times of all files in model_zoo/ take their place.
         """
-        code = [file for file in self.root.rglob("*.py") if not _hidden(file.relative_to(self.root))]
         named = [file for file in self.checkpoints if files.is_file(file)]
-        digest = hashlib.sha256()
-        for file in filter(Path.is_file, sorted([*code, *named])):
-            try:
-                own = files.sha256(file)
-            except SubmissionError:  # whoever needs it will tell that it cannot be read
-                own = ""
-            digest.update(f"{file.relative_to(self.root)}\0{own}\n".encode(errors="replace"))
+        digest = self._digest([*self._code(), *named])
         zoo = self.root / "model_zoo"
         for file in sorted(zoo.rglob("*")) if not named and zoo.is_dir() else ():
             if file.is_file():
@@ -89,6 +89,24 @@ class Branch:
                 line = f"{file.relative_to(self.root)}\0{state.st_size} {state.st_mtime_ns}\n"
                 digest.update(line.encode(errors="replace"))
         return digest.hexdigest()
+
+    def code_sha256(self) -> str:
+        """Return a hash that changes with the code of the checkout alone."""
+        return self._digest(self._code()).hexdigest()
+
+    def _code(self) -> list[Path]:
+        found = (file for file in self.root.rglob("*") if file.suffix in _CODE)
+        return [file for file in found if not _hidden(file.relative_to(self.root))]
+
+    def _digest(self, those: Iterable[Path]) -> Digest:
+        digest = hashlib.sha256()
+        for file in filter(Path.is_file, sorted(those)):
+            try:
+                own = files.sha256(file)
+            except SubmissionError:  # whoever needs it will tell that it cannot be read
+                own = ""
+            digest.update(f"{file.relative_to(self.root)}\0{own}\n".encode(errors="replace"))
+        return digest
 
 
 def _hidden(path: Path) -> bool:

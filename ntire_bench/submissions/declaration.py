@@ -21,7 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["parse_settings", "read"]
+__all__ = ["kernel_declared", "parse_settings", "read"]
 
 _DEEPEST = 20  # of lists and dictionaries in each other
 _MOST = 2**63  # Python cannot even write out an integer of thousands of digits
@@ -54,6 +54,27 @@ def read(file: Path, tree: ast.Module) -> Declaration:
                 "is not TOML", file=toml, found=str(error), remedy="mend the file"
             ) from None
         return _validated(toml, declared, toml.name)
+    return Declaration()
+
+
+def kernel_declared(found: Sequence[Path]) -> Declaration:
+    """Return what the model files of a checkout's branch declare of a kernel and its twin, and nothing else.
+
+    All else is said by the checkout's own test_demo.py. A SUBMISSION of another kind means something else.
+
+    Args:
+        found: The model files of the branch; the first that declares a kernel counts.
+    """
+    for file in found:
+        try:
+            if b"SUBMISSION" not in files.read(file):
+                continue
+            literal = _literal(file, files.parse(file)) or {}
+            wanted = {key: literal[key] for key in ("kernel", "twin") if key in literal}
+            if wanted:
+                return _validated(file, wanted, "SUBMISSION")
+        except SubmissionError:  # it is told by whoever needs the file
+            continue
     return Declaration()
 
 
@@ -194,4 +215,13 @@ def _validated(file: Path, declared: dict[Any, Any], source: str) -> Declaration
                 found=repr(value),
                 remedy="correct it",
             )
+    if result.twin is not None and (result.twin_args is not None or not result.twin.isidentifier()):
+        both = result.twin_args is not None
+        raise SubmissionError(
+            f"{source} declares {'twin and twin_args' if both else 'twin'}",
+            file=file,
+            expected="one of the two" if both else "the name of a method or function",
+            found="both" if both else repr(result.twin),
+            remedy="keep the one that gives the network in torch's operators" if both else "correct it",
+        )
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["TILE_OVERLAP", "Declaration", "toml_value"]
 
@@ -26,6 +26,11 @@ class Declaration:
         tile: Side of the tiles that the image is run in [LR pixels].
         pad_to: The sides of the input are padded to a multiple of this [LR pixels].
         output: Which one of several returned things is the SR image: its place or key.
+        kernel: What a kernel of its own, outside of torch's operators, computes in: "float32", or "half" for
+            16 bits; None where it declares none.
+        twin: Name of a method of the network or of its blocks, or of a function of the file, that computes
+            the same in torch's operators: what costs are counted on.
+        twin_args: Arguments that, in place of those of `args`, build the same network without its kernel.
         source: Where this was declared; "" if nothing was.
     """
 
@@ -39,7 +44,15 @@ class Declaration:
     tile: int | None = None
     pad_to: int | None = None
     output: int | str | None = None
+    kernel: Literal["float32", "half"] | None = None
+    twin: str | None = None
+    twin_args: dict[str, Any] | None = None
     source: str = ""
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether it says how the same is computed in torch's operators."""
+        return self.twin is not None or self.twin_args is not None
 
 
 def toml_value(value: Any) -> str:  # noqa: ANN401 - what a TOML file can hold

@@ -9,7 +9,7 @@ the parent, `client.answers` makes a reply of it and checks that it can be true.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -26,10 +26,14 @@ __all__ = [
     "SCRIPT",
     "SELECT_MODEL",
     "BranchRequest",
+    "BuildRequest",
+    "Built",
+    "BuiltFile",
     "Counted",
     "ErrorReply",
     "Flags",
     "FuseReply",
+    "Kernels",
     "LoadReply",
     "LoadRequest",
     "Parameters",
@@ -71,6 +75,25 @@ _Request = TypeVar("_Request")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """What was built of a submission's kernels, and where that lies.
+
+    Attributes:
+        folder: Of the built files, to read only; a process that runs the twin does not see it.
+        setups: Folders that have a setup.py, and the folder in `folder` that holds what it built.
+        extensions: What torch.utils.cpp_extension was asked for by name, and the file in `folder`.
+        failed: What could not be built, by the same names, and why.
+        loaded: Why the network could not be loaded when they were built; None where it could.
+    """
+
+    folder: Path
+    setups: dict[str, str] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    loaded: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadRequest:
     """Which submission is to be loaded: a model file, and what belongs to it.
 
@@ -80,6 +103,8 @@ class LoadRequest:
         checkpoint: The checkpoint; None for a network without one.
         declaration: What the submission declares of itself, without its `args`.
         args: Those, as Python writes them: JSON would make a list of a tuple.
+        kernels: What was built of it; None where nothing was to be built.
+        twin: Whether the twin is to run in place of the network as it is.
     """
 
     file: Path
@@ -87,6 +112,8 @@ class LoadRequest:
     checkpoint: Path | None
     declaration: Declaration
     args: str
+    kernels: Kernels | None = None
+    twin: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +129,8 @@ class BranchRequest:
         attribute: The attribute of that parameter that is the number; None where the parameter itself is.
         as_text: Whether the number is given as text.
         checkpoints: The checkpoint files that the branch is known to name.
+        kernels: What was built of it; None where nothing was to be built.
+        twin: Name of the method that is to run in place of forward; None for none.
     """
 
     id: int
@@ -112,6 +141,52 @@ class BranchRequest:
     attribute: str | None
     as_text: bool
     checkpoints: tuple[Path, ...]
+    kernels: Kernels | None = None
+    twin: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """Whose kernels are to be built. They are what setup.py builds, and what loading the network asks for.
+
+    Attributes:
+        load: How it is loaded; None for a branch.
+        branch: The branch; None for a file of models/.
+        setups: Folders that have a setup.py with extensions.
+        scale: Enlargement factor.
+    """
+
+    load: LoadRequest | None
+    branch: BranchRequest | None
+    setups: tuple[Path, ...]
+    scale: int
+
+
+@dataclass(frozen=True)
+class BuiltFile:
+    """A file that was built: its path with slashes, and its size [bytes]."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What a build gave.
+
+    Attributes:
+        files: All of them, in the order in which they lie in the SR buffer.
+        setups: See `Kernels`.
+        extensions: Alike.
+        failed: Alike.
+        loaded: Why the network could not be loaded afterwards; None where it could.
+    """
+
+    files: tuple[BuiltFile, ...]
+    setups: dict[str, str]
+    extensions: dict[str, str]
+    failed: dict[str, str]
+    loaded: str | None = None
 
 
 @dataclass(frozen=True)

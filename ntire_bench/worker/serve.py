@@ -24,6 +24,8 @@ from ntire_bench.wire import channel
 from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import (
     BranchRequest,
+    BuildRequest,
+    Built,
     Counted,
     ErrorReply,
     Flags,
@@ -41,8 +43,10 @@ from ntire_bench.wire.messages import (
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.checkout.load import load as load_branch
 from ntire_bench.worker.costs import count, fusion, reachable
+from ntire_bench.worker.loading import kernel_build, kernels
 from ntire_bench.worker.loading.load import Loaded, load
 from ntire_bench.worker.network import checkpoint, device, timing
+from ntire_bench.worker.network.pixels import to_tensor
 from ntire_bench.worker.network.transfer import transfer_for
 from ntire_bench.worker.network.upscaler import Upscaler
 
@@ -98,21 +102,48 @@ class _Worker:
     def load(self, request: dict[str, Any], scale: int, height: int, width: int) -> LoadReply:
         wanted = received(request, LoadRequest)
         self.declared = wanted.declaration
+        if wanted.kernels is not None:
+            (kernels.stand_in if wanted.twin else kernels.serve)(wanted.kernels)
         reachable.begin()
-        self.loaded = load(
+        self.loaded = self._load(wanted, scale, self._image(height, width).copy())
+        return self._loaded_reply(can_fuse=not self.loaded.merged and fusion.can_fuse(self._upscaler.network))
+
+    def _load(self, wanted: LoadRequest, scale: int, probe: np.ndarray[Any, np.dtype[np.uint8]]) -> Loaded:
+        return load(
             wanted.file,
             wanted.name,
             wanted.checkpoint,
             dataclasses.replace(wanted.declaration, args=ast.literal_eval(wanted.args)),
             scale=scale,
             device=self.device,
-            probe=self._image(height, width).copy(),
+            probe=probe,
             allow_pickle=self.allow_pickle,
+            twin=wanted.declaration.twin if wanted.twin else None,
         )
-        return self._loaded_reply(can_fuse=not self.loaded.merged and fusion.can_fuse(self._upscaler.network))
+
+    def build(self, request: dict[str, Any]) -> Built:
+        wanted = received(request, BuildRequest)
+
+        def load_it(probe: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+            if wanted.load is not None:
+                loaded = self._load(wanted.load, wanted.scale, probe)
+            elif wanted.branch is not None:
+                loaded = load_branch(
+                    wanted.branch, scale=wanted.scale, device=self.device, allow_pickle=self.allow_pickle
+                )
+            else:
+                raise RuntimeError("nothing to load")
+            with torch.inference_mode():  # some kernels are compiled when they are first called
+                loaded.upscaler.checked(to_tensor(probe, loaded.upscaler.data_range).to(self.device))
+
+        outcome = kernel_build.build(wanted, load_it)
+        self._give(b"".join(file.read_bytes() for file in outcome.contents), "what is built of its kernels")
+        return outcome.reply
 
     def load_checkout(self, request: dict[str, Any], scale: int) -> LoadReply:
         wanted = received(request, BranchRequest)
+        if wanted.kernels is not None:
+            (kernels.serve if wanted.twin is None else kernels.stand_in)(wanted.kernels)
         reachable.begin()
         self.loaded = load_branch(wanted, scale=scale, device=self.device, allow_pickle=self.allow_pickle)
         return self._loaded_reply(can_fuse=False)  # a branch is measured as its checkout runs it
@@ -161,15 +192,24 @@ class _Worker:
         self._give(content)
         return Saved(len(content))
 
-    def _give(self, content: bytes) -> None:
+    def exact(self, height: int, width: int) -> None:
+        """Run an LR image once, and hand its SR image over as float32."""
+        image = self._tensor(self._upscaler, height, width)
+        with torch.inference_mode():
+            output = self._upscaler.checked(image)
+        self._give(output.float().div(self._upscaler.data_range).cpu().contiguous().numpy().tobytes())
+
+    def _give(self, content: bytes, what: str = "a checkpoint that this program writes") -> None:
         """Hand bytes over in the SR buffer."""
+        if not content:
+            return
         if len(content) > len(self.sr):
             raise SubmissionError(
-                "is too large for a checkpoint that this program writes",
-                file=self._upscaler.file,
+                f"is too large for {what}",
+                file=None if self.loaded is None else self._upscaler.file,
                 expected=f"at most {len(self.sr):,} bytes",
                 found=f"{len(content):,}",
-                remedy="write it with torch.save in a script of your own",
+                remedy="make it smaller; a checkpoint can be written with torch.save in a script of your own",
             )
         self.sr[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ def check(
     image = probe if audit_lr is None else audit_lr
     largest = (max(odd.shape[0], image.shape[0]), max(odd.shape[1], image.shape[1]))
 
-    def start() -> Worker:
+    def start(*, twin: bool = False) -> Worker:
         return Worker(
             submission,
             scale=protocol.scale,
@@ -105,10 +106,12 @@ def check(
             device=device,
             isolation=level,
             untimed=True,
+            twin=twin,
+            tell=tell,
         )
 
     with start() as worker:
-        side = Side(submission, worker, False, info)
+        side = Side(submission, worker, False, info, start_twin=functools.partial(start, twin=True))
         found = environment.describe(worker.hello())
         can_fuse = load(side, probe)
         pixels = round(_COUNTING * protocol.cost_input[-2] * protocol.cost_input[-1])
@@ -120,7 +123,7 @@ def check(
             compare_with_plain(side, probe, truth, protocol)
         counted = count(side, protocol, image, is_timed=audit_lr is not None)
         compared = False
-        if _computes_little(counted):
+        if _computes_little(counted) and not submission.declaration.has_twin:
             with start() as other:
                 compared = _compare(side, other, probe)
         training_form = _training_form(side, probe, protocol) if can_fuse else []

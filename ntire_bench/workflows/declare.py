@@ -23,7 +23,7 @@ __all__ = ["proven", "refuse_if_declared", "settled", "text"]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _INFERRED = ("state_key", "prefix", "output", "strict")  # and args.*; the rest are fields of SubmissionInfo
 # What no declaration can say: it depends on this machine, or on the checkpoint as it is.
-_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out", "converted", "padded_sizes", "merged"}
+_INFERRED_ANYWAY = {"stand_in", "cuda", "left_out", "converted", "padded_sizes", "merged", "kernel"}
 
 
 def settled(submission: Submission, settings: Sequence[str]) -> Submission:
@@ -96,7 +96,7 @@ def text(found: SubmissionInfo, declaration: Declaration) -> str:
                 values[item.key] = item.value
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError, AttributeError):
             raise _not_writable(found, f"{item.key} = {item.value[:80]}") from None
-    for key in ("state_key", "prefix", "tile", "pad_to", "output"):
+    for key in ("state_key", "prefix", "tile", "pad_to", "output", "kernel", "twin", "twin_args"):
         declared = getattr(declaration, key)
         values.update({key: declared} if declared is not None else {})
     values.update({} if declaration.strict else {"strict": False})

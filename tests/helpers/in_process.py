@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import torch
 
+from ntire_bench.client.kernel_builds import KernelBuild
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols import protocol
@@ -35,6 +36,23 @@ class InProcess:
     """What the audit asks of `client.Worker`, answered here, through JSON as by a worker."""
 
     upscaler: Upscaler
+    builds: KernelBuild | None = None
+
+    def __enter__(self) -> InProcess:
+        """As a worker's; nothing is to be closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    def hello(self) -> None:
+        """Has nothing to wait for."""
+
+    def load(self, *_: object, **__: object) -> None:
+        """It is loaded."""
+
+    def exact(self, lr: np.ndarray) -> np.ndarray:
+        return (self._run(lr)[0] / self.upscaler.data_range).numpy()
 
     def complexity(self, input_shape: tuple[int, int, int, int]) -> Counted:
         return through_json(count.measure(self.upscaler, input_shape), Counted)

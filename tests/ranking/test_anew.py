@@ -22,7 +22,7 @@ from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.rules import info_of
 from ntire_bench.ranking.stored import board_of_records, protocols_with_records
 from ntire_bench.records import store
-from ntire_bench.records.record import Audit, Record
+from ntire_bench.records.record import Audit, Finding, Record
 from ntire_bench.reporting import captions
 
 
@@ -98,7 +98,9 @@ def test_official_costs_are_those_of_the_challenge(tmp_path: Path) -> None:
     plain, more = make_record(1, "A", flops=11 * 10**9), make_record(2, "B", flops=10**10)
     assert more.complexity is not None
     audit = Audit(flops=12 * 10**9, params=more.complexity.params)
-    more = dataclasses.replace(more, complexity=dataclasses.replace(more.complexity, audit=audit))
+    costs = dataclasses.replace(more.complexity, audit=audit)
+    why = Finding(code="flops-undercounted", severity="warning", message="more than fvcore counts")
+    more = dataclasses.replace(more, complexity=costs, findings=(why,))
     keep(tmp_path, plain, more)
     audited, official = (
         board_of_records(tmp_path),

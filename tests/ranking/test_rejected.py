@@ -177,3 +177,22 @@ def test_the_gate_rejects_and_hears_the_organizer(results: Path) -> None:
     accept(results, "2", "memorized", "--because", "x")
     assert gate(record, RULES, "y", load_accepted(path.parent)[0]).outcome == "pass"
     assert CliRunner().invoke(main, ["gate", "--record", str(path)]).exit_code == 0
+
+
+def test_a_kernel_without_a_twin_has_no_rank_where_parameters_are_scored_either(results: Path) -> None:
+    record = uncounted(timed(3, "C", 0.5, 0.01))
+    assert record.complexity is not None
+    audit = dataclasses.replace(record.complexity.audit, uncountable=("gate",), kernels=("gate",))
+    costs = dataclasses.replace(record.complexity, audit=audit)
+    store.save(dataclasses.replace(record, complexity=costs), results)
+    shown = board(results)
+    entries = [row.entry for row in shown.rows]
+
+    def status(runtime: float, params: float) -> str:
+        weights = dataclasses.replace(RULES.weights, runtime=runtime, flops=0.0, params=params)
+        rows = rank(entries, dataclasses.replace(RULES, weights=weights))
+        return {row.entry.name: row.status for row in rows}["C"]
+
+    assert (status(0.85, 0.15), status(1.0, 0.0)) == ("not countable", "ranked")
+    text = papers.to_markdown(shown, notes=True).replace("\\", "")
+    assert "03_C (gate). A kernel of a team's own is counted on its twin, which it must declare." in text

@@ -113,6 +113,56 @@ def finding(document: Document) -> None:
     document["findings"] = []
 
 
+def official_flops(document: Document) -> None:
+    """What `--costs official` ranks by; the score is by the audit's, and stays."""
+    document["complexity"]["flops"] = 10
+
+
+def audited_flops(document: Document) -> None:
+    document["complexity"]["audit"]["flops"] = 10
+
+
+def audited_params(document: Document) -> None:
+    document["complexity"]["audit"]["params"] = 10
+
+
+def no_score(document: Document) -> None:
+    """Costs that no score contradicts any more."""
+    document["score"] = None
+    document["complexity"]["params"] = 10
+
+
+def no_timing(document: Document) -> None:
+    document["timing"] = document["score"] = None
+
+
+def no_word_on_clocks(document: Document) -> None:
+    document["timing"]["attested"] = None
+
+
+def one_split_alone(document: Document) -> None:
+    document["splits"].pop("test")
+
+
+def narrow_interval(document: Document) -> None:
+    ratio = document["timing"]["ratio"]
+    document["timing"]["ratio_ci95"] = [ratio * 0.999, ratio * 1.001]
+
+
+def countable(document: Document) -> None:
+    document["complexity"]["audit"]["uncountable"] = ["team::scan"]
+
+
+def hidden_weights(document: Document) -> None:
+    document["complexity"]["audit"]["hidden"] = ["tail.weight"]
+
+
+def finding_on_flops(document: Document) -> None:
+    """The audit's count is scored, and nothing says why."""
+    costs = document["complexity"]
+    costs["flops"] = costs["audit"]["traced_products"] = 1_000_000
+
+
 def fast_and_alike(document: Document) -> None:
     """All calls a tenth, with every figure that follows from them; the parent's clock stays."""
     for image in images(document):
@@ -142,6 +192,17 @@ FORGED: list[tuple[Callable[[Document], None], str]] = [
     (parameters, "score.params"),
     (flops, "score.flops"),
     (finding, "findings lack runtime-unstable"),
+    (official_flops, "complexity.flops holds 10, and at least 9833807872 follows"),
+    (audited_flops, "complexity.audit.flops holds 10, and at least"),
+    (audited_params, "complexity.audit.params holds 10, and at least"),
+    (no_score, "score is missing"),
+    (no_timing, "timing.attested is missing"),
+    (no_word_on_clocks, "timing.attested is missing"),
+    (one_split_alone, "baseline.splits test and valid"),
+    (narrow_interval, "timing.half_width"),
+    (countable, "findings lack flops-not-countable"),
+    (hidden_weights, "findings lack flops-hidden-weights"),
+    (finding_on_flops, "findings lack what makes complexity.audit.flops higher"),
     (fast_and_alike, "brackets_ms, which timing.attested says"),
 ]
 

@@ -24,8 +24,8 @@ from ntire_bench.submissions.branch import Branch
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.checkout import branches
 from ntire_bench.submissions.checkout.walk import Reading, Selector
+from ntire_bench.submissions.declaration import kernel_declared
 from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES, Submission
-from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.messages import SCRIPT, SELECT_MODEL
 
 __all__ = ["find"]
@@ -122,7 +122,7 @@ def _submission(root: Path, selector: Selector, reading: Reading) -> Submission:
         name=_name(reading.id, title, files),
         file=files[0] if files else root / SCRIPT,
         checkpoint=there[0] if there else None,
-        declaration=Declaration(),
+        declaration=kernel_declared(files),
         has_build_model=False,
         branch=branch,
     )

@@ -29,6 +29,7 @@ from ntire_bench.worker.loading import own_files
 from ntire_bench.worker.loading.cuda_on_cpu import answer_on_cpu
 from ntire_bench.worker.loading.load import Loaded
 from ntire_bench.worker.loading.trial_image import reduced
+from ntire_bench.worker.loading.twin import run_twin
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 __all__ = ["load"]
@@ -77,6 +78,8 @@ def load(request: BranchRequest, *, scale: int, device: torch.device, allow_pick
     except (Exception, SystemExit) as error:
         raise explain(error, request, reads, device) from error
     ready(given.model, request.file, device)
+    if request.twin is not None:
+        run_twin(given.model, request.twin, None, request.file)
     upscaler = _upscaler(given, request, scale, device, step)
     inferred = [
         *notes.returned(given.name, given.data_range, given.tile),

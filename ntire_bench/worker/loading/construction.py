@@ -34,6 +34,7 @@ from ntire_bench.worker.loading.rivals import Variant, Workbench, choose
 from ntire_bench.worker.loading.sr_output import settle_output
 from ntire_bench.worker.loading.trial_image import TrialImage, trial_image
 from ntire_bench.worker.loading.trial_run import RANGES, TrialRun
+from ntire_bench.worker.loading.twin import run_twin
 from ntire_bench.worker.network.state_dict import StateDict
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
@@ -54,6 +55,7 @@ class Construction:
         scale: Enlargement factor.
         device: Where the network is to lie.
         probe: A real LR image, uint8 HWC, to try the network on; becomes a part of it for a slow network.
+        twin: The method or function that is to run in place of forward; None for the network as it is.
         trial_image: That part, and how slow the network is; None until a network has been built.
         inferred: All that was found out rather than declared; grows in `build`.
         findings: What a reader of the result must know; grows in `build`.
@@ -68,6 +70,7 @@ class Construction:
     scale: int
     device: torch.device
     probe: npt.NDArray[np.uint8]
+    twin: str | None = None
     inferred: list[Inference] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     trial_image: TrialImage | None = None
@@ -268,6 +271,8 @@ class Construction:
 
     def _upscaler(self, network: nn.Module) -> Upscaler:
         ready(network, self.file, self.device)
+        if self.twin is not None:
+            run_twin(network, self.twin, self.module, self.file)
         declaration = self.declaration
         upscaler = Upscaler(
             network,

@@ -58,6 +58,7 @@ def load(
     device: torch.device,
     probe: npt.NDArray[np.uint8],
     allow_pickle: bool = False,
+    twin: str | None = None,
 ) -> Loaded:
     """Build the network of a submission and load its checkpoint.
 
@@ -70,6 +71,7 @@ def load(
         device: Where the network is to lie.
         probe: A real LR image, uint8 HWC, to find the input range with.
         allow_pickle: Whether the checkpoint may run code as it is loaded.
+        twin: The method or function that is to run in place of forward; None for the network as it is.
 
     Raises:
         SubmissionError: The file does not run, no class takes the checkpoint, or the range cannot be told.
@@ -81,7 +83,9 @@ def load(
     if checkpoint is not None:
         content = read(checkpoint, allow_pickle=allow_pickle)
         states = state_dicts(content, checkpoint, declaration.state_key, declaration.prefix)
-    construction = Construction(module, file, name, checkpoint, states, declaration, scale, device, probe)
+    construction = Construction(
+        module, file, name, checkpoint, states, declaration, scale, device, probe, twin
+    )
     upscaler, model = construction.build()
     inferred = [*construction.inferred, *missing_packages.used(module)]
     if answered:
