@@ -29,19 +29,23 @@ _HALF_LEVEL = 0.5 / 255  # of the range
 _MAPS = Path("/proc/self/maps")
 
 
-def undeclared_constants(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> int:
+def undeclared_constants(
+    upscaler: Upscaler, image: Tensor, statistics: Collection[int], sr: Tensor | None = None
+) -> int:
     """Return how many values in memory change the SR image, and are neither parameters nor structure.
 
     Args:
         upscaler: The loaded network.
         image: Float 1CHW in [0, data_range]; small, as it is run once for each table.
         statistics: Where the storages begin that are running statistics of norms and nothing else.
+        sr: What the network gave just now, which is kept by the caller.
 
     Returns:
         Values of 32 bits; 0 where there are at most a thousand.
     """
+    ours = [image] if sr is None else [image, sr]
     writable = _writable()
-    tables = [one for one in _tables(upscaler, image, statistics) if _lies_in(one, writable)]
+    tables = [one for one in _tables(upscaler, ours, statistics) if _lies_in(one, writable)]
     if sum(map(_values, map(_whole, tables))) <= _LEAST:
         return 0
     # The small ones together: a network may have a thousand of them.
@@ -91,10 +95,10 @@ def begin() -> None:
     gc.freeze()
 
 
-def _tables(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> list[Tensor]:
+def _tables(upscaler: Upscaler, ours: Sequence[Tensor], statistics: Collection[int]) -> list[Tensor]:
     """Return tensors in whose storages constants may lie, one for each storage."""
     declared = Declared(upscaler.network)
-    own = {0, *map(_start, (image, *factors_of(upscaler.network).samples()))}
+    own = {0, *map(_start, (*ours, *factors_of(upscaler.network).samples()))}
     found: dict[int, Tensor] = {}
     for tensor in _tensors():
         start = _start(tensor)
