@@ -22,7 +22,7 @@ test-all: test
 	$(BIN)/pytest -m timing tests/attacks/test_conduct.py
 
 # What the best level of isolation that this machine has is in the way of, or is shown by; no more than that.
-ISOLATION := tests/isolation tests/attacks/test_conduct.py \
+ISOLATION := tests/isolation tests/attacks/test_conduct.py tests/attacks/test_every_level.py \
              tests/cli/test_run.py tests/cli/test_check.py tests/cli/test_gate.py tests/cli/test_wrong_use.py \
              tests/workflows/test_fuse.py::test_merged_weights_are_the_sum_of_the_branches \
              tests/submissions/checkout/test_commands.py::test_check_loads_a_branch_in_its_worker

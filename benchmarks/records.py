@@ -1,8 +1,9 @@
 """How long a leaderboard of many records takes: the first time, when all are checked, and the second.
 
 Writes so many records of made-up numbers that follow from each other, of 100 images on each of two splits,
-and runs the command on them three times: with an empty cache, with what it has remembered, and once more.
-Beside it the standard library parses the same files and does nothing with them.
+and runs the command on them three times: with an empty cache, with what it has remembered and the index that
+it has written, and once more. The same with `status`. Beside it the standard library parses the same files
+and does nothing with them.
 
     python benchmarks/records.py [--records 1000] [--images 100] [--rounds 5]
 """
@@ -28,10 +29,13 @@ for path in pathlib.Path(sys.argv[1]).rglob("*.json"):
 """
 
 
-def _seconds(words: list[str], **environment: str) -> float:
-    begin = time.perf_counter()
+def _seconds(words: list[str], **environment: str) -> str:
+    """Run a command, and return how long it took and what processor time it used, in words."""
+    begin, before = time.perf_counter(), os.times()
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
-    return time.perf_counter() - begin
+    took_s, after = time.perf_counter() - begin, os.times()
+    used_s = after.children_user - before.children_user + after.children_system - before.children_system
+    return f"{took_s:.2f} s ({used_s:.2f} s of processor time)"
 
 
 @click.command()
@@ -54,18 +58,11 @@ def main(records: int, images: int, rounds: int) -> None:
             (team / "20261120T105331.123456Z.json").write_text(record)
         size = len(text) * records / 2**20
         print(f"{records} records of 2 x {images} images and {rounds} rounds, {size:.0f} MiB")
-        words = [
-            sys.executable,
-            "-m",
-            "ntire_bench",
-            "leaderboard",
-            "--results",
-            str(work / "many"),
-            "--json",
-        ]
-        for what in ("first, all checked", "second", "third"):
-            print(f"leaderboard, {what}: {_seconds(words, NTIRE_BENCH_CACHE=str(work / 'cache')):.2f} s")
-        print(f"json.loads alone: {_seconds([sys.executable, '-c', _PARSE, str(work / 'many')]):.2f} s")
+        for command in ("leaderboard", "status"):
+            words = [sys.executable, "-m", "ntire_bench", command, "--results", str(work / "many"), "--json"]
+            for what in ("first", "second", "third"):
+                print(f"{command}, {what}: {_seconds(words, NTIRE_BENCH_CACHE=str(work / 'cache'))}")
+        print(f"json.loads alone: {_seconds([sys.executable, '-c', _PARSE, str(work / 'many')])}")
 
 
 if __name__ == "__main__":

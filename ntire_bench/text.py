@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 __all__ = ["few", "giga", "json_text", "one_line", "plain", "relative"]
 
@@ -85,7 +86,8 @@ def json_text(document: object) -> str:
     r"""Return a document as indented JSON, without a last line break.
 
     Strangers' texts stay what they are for programs, and do nothing to a terminal: control characters, line
-    separators and marks that turn the direction of writing are written as escapes of JSON.
+    separators and marks that turn the direction of writing are written as escapes of JSON. What is not
+    Unicode, as a file's name may be on Linux, is written with a backslash.
 
     >>> print(json_text({"name": "a\u202eb\x9b31m"}))
     {
@@ -94,8 +96,25 @@ def json_text(document: object) -> str:
     """
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    try:
+        encoded = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_as_unicode(msgspec.to_builtins(document)))
+    text = msgspec.json.format(encoded, indent=2).decode()
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _as_unicode(value: Any) -> Any:  # noqa: ANN401 - a document of any shape
+    r"""Return a document without lone surrogates, which stand for bytes that are not Unicode.
+
+    >>> _as_unicode({"names": ["a\udcff"]})
+    {'names': ['a\\udcff']}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_unicode(key): _as_unicode(item) for key, item in value.items()}
+    return [_as_unicode(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 # What JSON may hold as it is, and what a terminal would act on.

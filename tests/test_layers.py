@@ -33,21 +33,23 @@ MAY_IMPORT: dict[str, str] = {
     "data": "metrics",
     "wire": "records",
     "machine": "records",
+    "claims": "machine records",
     "estimating": "records",
     "submissions": "source wire",
     "isolation": "machine records",
     "worker": "records source wire",
     "client": "data isolation machine records submissions wire",
     "audit": "client records wire",
-    "ranking": "data estimating protocols records",
+    "ranking": "claims data estimating protocols records",
     "challenge_results": "protocols ranking records",
     "reporting": "challenge_results data estimating metrics protocols ranking records",
     "measuring": "audit client data estimating isolation machine metrics protocols records source "
     "submissions",
-    "workflows": "client data estimating isolation machine measuring metrics protocols ranking records "
-    "source submissions wire",
-    "cli": "challenge_results data estimating isolation measuring protocols ranking records reporting "
-    "submissions workflows",
+    "fleet": "claims machine protocols ranking records",
+    "workflows": "claims client data estimating isolation machine measuring metrics protocols ranking "
+    "records source submissions wire",
+    "cli": "challenge_results claims data estimating fleet isolation measuring protocols ranking records "
+    "reporting submissions workflows",
 }
 # The same between a folder, by its name alone, and the folders in it.
 MAY_IMPORT_INSIDE: dict[str, str] = {

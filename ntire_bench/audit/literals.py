@@ -50,8 +50,8 @@ def with_numbers(costs: Complexity, numbers: int) -> tuple[Complexity, list[Find
     if numbers <= least or total - audited <= PARAMS_LEAST:
         return costs, []
     message = (
-        f"parameters() has {costs.params:,} elements, and {numbers:,} numbers are written into the model "
-        f"file; {total:,} is scored; put weights into the checkpoint"
+        f"parameters() has {costs.params:,} elements, and {numbers:,} numbers are written into the "
+        f"code; {total:,} is scored; put weights into the checkpoint"
     )
     changed = dataclasses.replace(costs, audit=dataclasses.replace(costs.audit, params=total))
     return changed, [Finding(code="params-in-code", severity="warning", message=message)]

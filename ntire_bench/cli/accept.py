@@ -36,7 +36,8 @@ def accept(
     """Accept a finding of severity reject: the team takes its rank, and the table shows why.
 
     It holds for the team's files as they were measured last. A file beside the records says so; records are
-    never rewritten, and taking that file away takes the word back.
+    never rewritten, and taking that file away takes the word back. Where boards ask for
+    signatures (`leaderboard --verify`), only a signed word counts.
     """
     from ntire_bench.cli import terminal
     from ntire_bench.records.accepted import Accepted, rejections, save_accepted

@@ -39,6 +39,8 @@ SECTIONS: dict[str, dict[str, Place]] = {
     },
     "A challenge": {
         "leaderboard": Place("leaderboard", "rank the records, in any format; published tables"),
+        "status": Place("status", "how far a campaign on many machines is"),
+        "jobs": Place("jobs", "the command of each evaluation, for any scheduler"),
         "intake": Place("intake", "take in what teams sent, with a sheet for each"),
         "audit": Place("audit", "the whole report of one team, to send"),
         "accept": Place("accept", "an organizer's word on a finding"),

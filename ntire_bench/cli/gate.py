@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gate"]
 
+_LEAST_ROUNDS = 2  # that have an interval
 _limits = options(
     click.option(
         "--max-params-growth", "params", type=SHARE, help="Most growth of the parameters, such as 2%."
@@ -122,6 +123,12 @@ def gate(
         remedy = "give one of: IDs, --record FILE, --changed BASE"
         raise UsageError("what is to be judged is not clear", remedy=remedy)
     _refuse_contradictions(record_file, changed, against, limits, request, results, save_dir)
+    if limits.runtime is not None and rounds < _LEAST_ROUNDS:
+        raise UsageError(
+            "one round gives no interval of the runtime, and its limit could not be decided",
+            found=f"--rounds {rounds} and --max-runtime-growth",
+            remedy=f"give --rounds {_LEAST_ROUNDS} or more, or leave --max-runtime-growth out",
+        )
     strays: list[str] = []
     judged: list[Judged] = []
 

@@ -51,7 +51,7 @@ def import_(
         raise UsageError(
             "a results file does not say by which rules it is to be ranked",
             file=file,
-            remedy=f"add --protocol {', '.join(protocol.available())}",
+            remedy=f"add --protocol {', '.join(protocol.available())} or a TOML file",
         )
     rules = protocol.load(protocol_name)
     read = results_file.read(file)

@@ -11,6 +11,7 @@ import click
 
 from ntire_bench.cli.among import among_of, show_among
 from ntire_bench.cli.anew import Otherwise, otherwise_options
+from ntire_bench.cli.many import no_collection
 from ntire_bench.cli.options import (
     PATH,
     channel_option,
@@ -81,6 +82,7 @@ __all__ = ["leaderboard"]
 )
 @comparison_options
 @json_flag
+@no_collection()
 def leaderboard(
     results: Path,
     protocol_name: str | None,

@@ -16,6 +16,7 @@ from ntire_bench.cli.evaluation import (
     refuse_unknown,
     taken_as_request,
 )
+from ntire_bench.cli.given import asked_for
 from ntire_bench.cli.interrupted import interruptible, same_with
 from ntire_bench.cli.options import (
     PATH,
@@ -26,45 +27,62 @@ from ntire_bench.cli.options import (
     image_options,
     json_flag,
     machine_options,
+    options,
     protocol_option,
     results_folder,
     see_that_it_can_measure,
 )
 from ntire_bench.cli.output import print_json, show_board, stored_board
 from ntire_bench.cli.sources import open_catalogue, sources_and_baseline, tell_baseline
+from ntire_bench.cli.spread import Spread, run_spread, spread_options
 from ntire_bench.errors import MeasurementError, SubmissionError, UsageError
 from ntire_bench.text import relative
 
 if TYPE_CHECKING:
+    from ntire_bench.claims.turn import Turn
     from ntire_bench.ranking.board import Board
+    from ntire_bench.records.record import Record
     from ntire_bench.records.store import Stored
     from ntire_bench.submissions.catalogue import Catalogue
     from ntire_bench.workflows.campaign import Evaluated
     from ntire_bench.workflows.estimate import Estimate
 
-__all__ = ["run"]
+__all__ = ["run", "run_options", "wanted_ids"]
 
 _SAVE_DIR = "results"  # as in the challenge's scripts
 
 
-@click.command()
-@click.argument("teams", nargs=-1, metavar="[ID]...")
-@click.option("--model-id", "model_ids", metavar="ID", multiple=True, help="Same as ID.")
-@click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is.")
-@click.option("--resume", is_flag=True, help="Leave out what an earlier run has done and is believed.")
-@image_options
-@click.option("--save-dir", type=PATH, help="Keep SR images, in this folder.")
-@click.option(
-    "--save-images", is_flag=True, help=f"Keep SR images, in {_SAVE_DIR}/ unless --save-dir is given."
+# What an evaluation is; `jobs` has them too.
+run_options = options(
+    click.argument("teams", nargs=-1, metavar="[ID]..."),
+    click.option("--model-id", "model_ids", metavar="ID", multiple=True, help="Same as ID."),
+    click.option("--all", "everything", is_flag=True, help="Evaluate every submission there is."),
+    image_options,
+    click.option("--save-dir", type=PATH, help="Keep SR images, in this folder."),
+    click.option(
+        "--save-images", is_flag=True, help=f"Keep SR images, in {_SAVE_DIR}/ unless --save-dir is given."
+    ),
+    click.option("--ssim", is_flag=True, help="Compute SSIM too."),
+    click.option(
+        "--sign", "key", type=PATH, metavar="KEY", help="Sign each record with this key; see keygen."
+    ),
+    effort_options,
+    protocol_option,
+    channel_option,
+    machine_options,
+    sources_and_baseline,
+    results_folder,
 )
-@click.option("--ssim", is_flag=True, help="Compute SSIM too.")
-@click.option("--sign", "key", type=PATH, metavar="KEY", help="Sign each record with this key; see keygen.")
-@effort_options
-@protocol_option
-@channel_option
-@machine_options
-@sources_and_baseline
-@results_folder
+
+
+@click.command()
+@run_options
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Leave out what an earlier run has done and is believed, and what somebody else does now.",
+)
+@spread_options
 @json_flag
 @taken_as_request
 def run(
@@ -79,42 +97,70 @@ def run(
     effort: Effort,
     request: Request,
     results: Path,
+    spread: Spread,
     as_json: bool,
 ) -> None:
     """Evaluate submissions, store a record of each, and print the leaderboard.
+
+    With --engine, each is evaluated by a job of its own; what is done is left out, as by --resume.
 
     Exit status: 0 all succeeded, 1 one failed or is rejected, one that --resume leaves out too, 2 wrong use
     or unfit images; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     see_that_it_can_measure()
+    from ntire_bench.claims.desk import Desk
     from ntire_bench.cli import terminal, wording
     from ntire_bench.ranking.device_class import class_of
     from ntire_bench.records import store
     from ntire_bench.records.signing import PrivateKey
     from ntire_bench.reporting.export import document
     from ntire_bench.workflows import campaign
+    from ntire_bench.workflows.claimed import Claims
     from ntire_bench.workflows.foresee import foresee
 
     if save_images and save_dir is None:
         save_dir = Path(_SAVE_DIR)
+    settings = spread.settings()
     catalogue = open_catalogue(request.sources)
-    wanted = _wanted(catalogue, [*teams, *model_ids], everything)
+    wanted = wanted_ids(catalogue, [*teams, *model_ids], everything)
     refuse_unknown(catalogue, wanted)
     for folder in (results, save_dir):  # before anything is measured that could not be kept
         if folder is not None:
             store.check_writable(folder)
     sign = PrivateKey(key).sign if key is not None else None
-    data, options = images_and_options(request, effort, ssim=ssim, save_dir=save_dir)
+    if settings.engine is not None:
+        good = run_spread(
+            catalogue,
+            wanted,
+            request,
+            results,
+            settings,
+            cancel=spread.cancel,
+            as_json=as_json,
+            board=functools.partial(_board_like, results, request),
+        )
+        sys.exit(0 if good else 1)
+    data, how = images_and_options(request, effort, ssim=ssim, save_dir=save_dir)
     if everything:
-        foreseen = functools.partial(foresee, catalogue, wanted, data, options, results, resume=resume)
+        foreseen = functools.partial(foresee, catalogue, wanted, data, how, results, resume=resume)
         _tell_estimate(foreseen, results, save_dir)
 
     evaluated: list[campaign.Evaluated] = []
     passed_over: list[Stored] = []
+    elsewhere: list[dict[str, str]] = []
 
     def skipped(label: str, done: Stored) -> None:
         passed_over.append(done)
         terminal.tell(wording.done_line(label, done))
+
+    def busy(label: str, turn: Turn) -> None:
+        claim = turn.claim
+        elsewhere.append({"team": label, "node": claim.node, "since": claim.start_utc})
+        terminal.tell(f"{label}  is being evaluated on {claim.node} since {claim.start_utc}: left out")
+
+    def lost(label: str) -> None:
+        elsewhere.append({"team": label, "node": "", "since": ""})
+        terminal.tell(f"{label}  was taken over by another machine, as nothing was heard: nothing is stored")
 
     def board() -> Board:
         known = [item.record.environment for item in evaluated if not item.record.error]
@@ -126,6 +172,7 @@ def run(
         return {
             "records": [{"path": relative(item.path), "record": item.record} for item in evaluated],
             "already_done": [relative(item.path) for item in passed_over],
+            "elsewhere": elsewhere,
             "leaderboard": document(board()),
         }
 
@@ -133,13 +180,14 @@ def run(
         counted = f"{len(evaluated) + len(passed_over)} of {len(wanted)} evaluations made and kept"
         return f"{counted}. Go on with: {same_with('--resume')}"
 
+    claims = Claims(Desk(results), asked_for(click.get_current_context()), busy, lost) if resume else None
     with interruptible(told, as_json=as_json, document=what_there_is):
         with terminal.progress_bars() as progress:
             for item in campaign.run(
                 catalogue,
                 wanted,
                 data,
-                options,
+                how,
                 results,
                 resume=resume,
                 progress=progress,
@@ -147,6 +195,7 @@ def run(
                 inferred=tell_baseline,
                 kept=evaluated.append,
                 sign=sign,
+                claims=claims,
             ):
                 style = "red" if item.record.error else None
                 terminal.tell(wording.record_line(item.record), style=style)
@@ -160,6 +209,16 @@ def run(
     looked_at: list[Evaluated | Stored] = [*evaluated, *passed_over]
     rejected = any(map(_is_rejected, looked_at))
     sys.exit(1 if failed or rejected else 0)
+
+
+def _board_like(results: Path, request: Request, record: Record | None) -> Board:
+    """Return the leaderboard of records like one: of its rules, and measured as it was."""
+    from ntire_bench.ranking.device_class import class_of
+
+    rules = request.protocol_name or (None if record is None else record.protocol.name)
+    environment = None if record is None else record.environment
+    measured_on = None if environment is None else str(class_of(environment))
+    return stored_board(results, rules, request.channel, measured_on)
 
 
 def _is_rejected(item: Evaluated | Stored) -> bool:
@@ -189,7 +248,7 @@ def _tell_estimate(foreseen: Callable[[], Estimate | None], results: Path, save_
         terminal.tell(line)
 
 
-def _wanted(catalogue: Catalogue, named: Sequence[str], everything: bool) -> list[int]:
+def wanted_ids(catalogue: Catalogue, named: Sequence[str], everything: bool) -> list[int]:
     """Return the ids that are to be evaluated, each once.
 
     Args:

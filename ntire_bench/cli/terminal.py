@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "err",
     "folded",
+    "is_redrawn",
     "out",
     "progress_bar",
     "progress_bars",
@@ -137,6 +138,11 @@ def tell_isolation(found: Isolation, wanted: str) -> None:
 def show_error(error: NtireBenchError) -> None:
     """Print the one message of an error."""
     tell(f"Error: {error}", style="red")
+
+
+def is_redrawn() -> bool:
+    """Say whether what is drawn on standard error can be drawn anew, which takes escapes."""
+    return err().is_terminal and _colours() is not None
 
 
 @contextlib.contextmanager

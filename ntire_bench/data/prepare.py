@@ -29,8 +29,16 @@ def folder_beside(hr_dir: Path, noise: float | None = None) -> Path:
     ('DIV2K_LSDIR_valid_LR', 'mine_LR')
     >>> folder_beside(Path("data/DIV2K_valid_HR"), 50).name
     'DIV2K_valid_noise50'
+
+    Raises:
+        DatasetError: The folder is the topmost one.
     """
     side = "LR" if noise is None else mark(noise)
+    if hr_dir.name in ("", ".."):  # of ".", say
+        hr_dir = Path(os.path.abspath(hr_dir))
+    if not hr_dir.name:
+        remedy = "name the folder for the LR images with --output"
+        raise DatasetError("there is no folder beside this one", file=hr_dir, remedy=remedy)
     return hr_dir.with_name(f"{hr_dir.name.removesuffix('_HR')}_{side}")
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.auditor import audit
-from ntire_bench.audit.literals import numbers_in, with_numbers
+from ntire_bench.audit.literals import with_numbers
 from ntire_bench.audit.twin import on_twin, with_twin, without_twin
 from ntire_bench.audit.witness import agreement_of, disagreement, with_agreement
 from ntire_bench.client.worker import Worker
 from ntire_bench.errors import SubmissionError
+from ntire_bench.measuring.numbers_in_code import numbers_written
 from ntire_bench.measuring.side import Side
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Audit, Complexity, Finding, Inference, SubmissionInfo
@@ -218,8 +219,7 @@ def _audited(
         has_loop=side.submission.branch is not None,
         is_timed=is_timed,
     )
-    numbers = numbers_in(files.parse(side.submission.file))
-    costs, more = with_numbers(costs, numbers)
+    costs, more = with_numbers(costs, numbers_written(side.submission))
     if has_kernel:
         costs, findings = without_twin(costs, findings, kernels_of(side))
     for finding in (*findings, *more):

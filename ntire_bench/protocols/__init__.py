@@ -1,4 +1,4 @@
 """The rules of a challenge's editions: TOML files, and `protocol`, which reads them.
 
-Others import: protocol.
+Others import: protocol, toml.
 """

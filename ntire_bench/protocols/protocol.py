@@ -91,7 +91,8 @@ class Thresholds:
         >>> Thresholds(kind="below_baseline", decimals=2, valid=0.06, test=0.08).of("valid", 30.0)
         29.94
         """
-        value = self.by_split.get(split)
+        # Asked for every row and split: `by_split` would be made anew each time.
+        value = {"valid": self.valid, "test": self.test}.get(split, self.splits.get(split))
         if value is None:
             return None
         if self.kind == "absolute":

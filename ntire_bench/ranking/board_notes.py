@@ -59,7 +59,8 @@ def remarks(row: Row) -> list[str]:
         texts.append(_NOT_BELIEVED)
     if entry.competes:
         texts += [f"not judged on {v.split}: {v.reason}" for v in row.verdicts if v.passed is None]
-    if not row.verdicts:
+    # Rules without a threshold judge splits without a verdict; these have a column.
+    if not row.verdicts and any(note.startswith("not judged") for note in entry.notes):
         known = entry.psnr_db.items()
         texts += [f"PSNR {value:.2f} dB on {split}" for split, value in known if value is not None]
     told = (*_NOTES, *((_CLOCKS,) if entry.attested is False else ()))

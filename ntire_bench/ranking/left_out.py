@@ -34,6 +34,7 @@ Kind = Literal[
     "other rules",
     "contradictory",
     "unsigned",
+    "other node",
     "unusable",
     "unreadable",
 ]
@@ -71,7 +72,8 @@ def unusable(item: Stored, protocol: Protocol) -> LeftOut | None:
         phase, message = (record.error.phase, record.error.message) if record.error else ("?", "no message")
         return _left_out(item, "failed", f"failed ({phase}) on {day(item)}: {message}")
     if item.doubt is not None:
-        return _left_out(item, item.doubt.kind, f"not believed: {item.doubt.reason}")
+        why = item.doubt.reason if item.doubt.kind == "other node" else f"not believed: {item.doubt.reason}"
+        return _left_out(item, item.doubt.kind, why)
     if why := not_by(record, protocol):
         return _left_out(item, "other rules", f"measured on {day(item)} {why}")
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from ntire_bench.claims.nodes import left_out_records
 from ntire_bench.data.cache_dir import cache_dir
 from ntire_bench.errors import DatasetError, UsageError
 from ntire_bench.protocols import protocol as protocols
@@ -14,10 +16,11 @@ from ntire_bench.ranking.board import Board, build
 from ntire_bench.ranking.rules import differences, kept_rules, require_alike
 from ntire_bench.ranking.trust import believed, with_signed_words
 from ntire_bench.records import store
+from ntire_bench.records.index import load_indexed, secret_of
 from ntire_bench.records.signing import PublicKey
-from ntire_bench.records.store import Stored
+from ntire_bench.records.store import Doubt, Problem, Stored
 
-__all__ = ["board_of_records", "protocols_with_records", "rules_named"]
+__all__ = ["board_of_records", "protocols_with_records", "read_records", "rules_named"]
 
 
 def protocols_with_records(results: Path) -> list[str]:
@@ -29,6 +32,17 @@ def protocols_with_records(results: Path) -> list[str]:
     names = {folder.name for folder in results.glob("*/") if any(folder.glob("*/*.json"))}
     shipped = [name for name in protocols.available() if name in names]
     return [*shipped, *sorted(names - set(shipped))]
+
+
+def read_records(results: Path, name: str) -> tuple[list[Stored], list[Problem]]:
+    """Return the records of some rules, without the lists of single images, by the index beside them.
+
+    Args:
+        results: The results folder.
+        name: Of the rules.
+    """
+    cache = _cache()
+    return load_indexed(results, name, None if cache is None else secret_of(cache))
 
 
 def rules_named(results: Path, name: str) -> Protocol:
@@ -98,7 +112,7 @@ def board_of_records(
             remedy="name one of these with --from, or another folder with --results",
         )
     source = records_of or _source(results, having, named)
-    stored, problems = store.load_all(results, source)
+    stored, problems = read_records(results, source)
     made_by = _rules_of(source, stored)
     if made_by is None and named is not None and named.name == source:
         made_by = named
@@ -116,10 +130,21 @@ def board_of_records(
     if public is not None:
         stored, unsigned = with_signed_words(stored, public)
         problems = [*problems, *unsigned]
-    trusted = believed(stored, made_by, _cache(), public)
+    trusted = _without_odd_nodes(believed(stored, made_by, _cache(), public), results)
     return build(
         trusted, changes.applied_to(rules), channel, device, problems, made_by=made_by, which=changes.which
     )
+
+
+def _without_odd_nodes(stored: list[Stored], results: Path) -> list[Stored]:
+    """Return the same records, with a doubt on those of nodes that are not as fast as their class."""
+    left_out = left_out_records(results)
+    return [
+        dataclasses.replace(item, doubt=Doubt("other node", left_out[item.path]))
+        if item.path in left_out
+        else item
+        for item in stored
+    ]
 
 
 def _rules_of(name: str, stored: Iterable[Stored]) -> Protocol | None:

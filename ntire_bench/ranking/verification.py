@@ -162,8 +162,8 @@ def _calls(split: SplitResult) -> Floats:
 
 def _of_clocks(where: str, splits: Mapping[str, SplitResult], launches: Sequence[int]) -> Iterator[str]:
     """Yield where calls are far from what the parent's clock had, though the record says that both agreed."""
-    claimed: list[float] = []
-    seen: list[float] = []
+    claimed: list[Floats] = []
+    seen: list[Floats] = []
     unsure: list[float] = []
     for split in splits.values():
         for image in split.per_image:
@@ -171,12 +171,15 @@ def _of_clocks(where: str, splits: Mapping[str, SplitResult], launches: Sequence
             if (len(image.brackets_ms), len(image.overhead_ms)) != (calls, len(launches)):
                 yield f"{where}: brackets_ms or overhead_ms of {image.name} fit neither rounds nor launches"
                 return
-            claimed += image.runtime_samples_ms
-            seen += list(np.array(image.brackets_ms) - np.repeat(image.overhead_ms, launches))
             unsure += [*image.overhead_ms, *image.overhead_spread_ms]
+        if split.per_image:
+            overhead = np.array([image.overhead_ms for image in split.per_image], dtype=np.float64)
+            brackets = np.array([image.brackets_ms for image in split.per_image], dtype=np.float64)
+            claimed.append(_calls(split).ravel())
+            seen.append((brackets - np.repeat(overhead, launches, axis=1)).ravel())
     if not claimed:
         return
-    own, parents = float(np.median(claimed)), float(np.median(seen))
+    own, parents = (float(medians(np.concatenate(side)[None, :])[0]) for side in (claimed, seen))
     # On a busy machine the overhead may have been several milliseconds when it was measured, and less later.
     doubt = _CLOCK_MS + _OVERHEADS * float(np.median(unsure))
     if abs(own - parents) > _CLOCK_SHARE * max(own, parents) + doubt:

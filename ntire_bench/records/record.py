@@ -52,8 +52,8 @@ class ErrorInfo:
     Attributes:
         type: Name of the exception class.
         message: The message a user reads.
-        phase: "find", "load", "warm-up", "complexity", "run", "baseline"; of imported results
-            "import".
+        phase: "find", "load", "warm-up", "complexity", "run", "baseline"; "job" where a campaign's jobs were
+            lost; of imported results "import".
     """
 
     type: str

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -24,7 +24,19 @@ from ntire_bench.records.accepted import Accepted, load_accepted
 from ntire_bench.records.record import SCHEMA_VERSION, Measurement, Record, SplitResult
 from ntire_bench.records.version_1 import with_plain_runtimes
 
-__all__ = ["Doubt", "Problem", "Stored", "check_writable", "load", "load_all", "save", "team_folder"]
+__all__ = [
+    "Doubt",
+    "Problem",
+    "Stored",
+    "check_writable",
+    "load",
+    "load_all",
+    "load_hashed",
+    "load_head",
+    "load_team",
+    "save",
+    "team_folder",
+]
 
 _RESTORE = "restore the file from a backup or delete it, and evaluate the submission again"
 _OLDEST_VERSION = 1
@@ -38,11 +50,12 @@ class Doubt:
     """Why a record is not ranked although it can be read.
 
     Attributes:
-        kind: "contradictory" (its figures do not follow from each other) or "unsigned".
+        kind: "contradictory" (its figures do not follow from each other), "unsigned", or "other node" (its
+            node's runtimes are not those of its class).
         reason: In one line.
     """
 
-    kind: Literal["contradictory", "unsigned"]
+    kind: Literal["contradictory", "unsigned", "other node"]
     reason: str
 
 
@@ -69,7 +82,7 @@ class Stored:
         """When the evaluation began, UTC."""
         return _as_time(self.record.created_utc)
 
-    @property
+    @cached_property
     def order(self) -> tuple[datetime, int, str]:
         """A key that sorts records from the oldest to the newest.
 
@@ -218,6 +231,25 @@ def load(path: str | os.PathLike[str]) -> Record:
     return _decode(Path(path), _read(Path(path)), _WHOLE)
 
 
+def load_head(path: str | os.PathLike[str]) -> Record:
+    """Read one record without the lists of single images, as `load_all` does; see `load`.
+
+    Raises:
+        RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
+    """
+    return load_hashed(Path(path))[0]
+
+
+def load_hashed(path: Path) -> tuple[Record, str]:
+    """Read one record as `load_head` does, and return the SHA-256 of its file too.
+
+    Raises:
+        RecordError: The file cannot be read, is not JSON, lacks a key or is of another version.
+    """
+    data = _read(path)
+    return _decode(path, data, _HEADS, _without_images), hashlib.sha256(data).hexdigest()
+
+
 def load_all(
     results_dir: str | os.PathLike[str], protocol: str | None = None
 ) -> tuple[list[Stored], list[Problem]]:
@@ -232,24 +264,38 @@ def load_all(
         the largest part of a file, and no leaderboard needs it; `load` reads it. Runtimes of version 1 are
         medians of the calls as they were (see `with_plain_runtimes`).
     """
-    root = Path(results_dir)
     pattern = "*/*/*.json" if protocol is None else f"{_as_name(protocol)}/*/*.json"
+    return _load(Path(results_dir).glob(pattern))
+
+
+def load_team(
+    results_dir: str | os.PathLike[str], protocol: str, label: str
+) -> tuple[list[Stored], list[Problem]]:
+    """Read every record of one team; see `load_all`.
+
+    Args:
+        results_dir: The folder that was given to `save`.
+        protocol: Name of the rules.
+        label: The team's, "05_Net".
+    """
+    return _load(team_folder(results_dir, protocol, label).glob("*.json"))
+
+
+def _load(paths: Iterable[Path]) -> tuple[list[Stored], list[Problem]]:
     stored: list[Stored] = []
     problems: list[Problem] = []
     accepted: dict[Path, tuple[Accepted, ...]] = {}
-    for path in sorted(root.glob(pattern)):
+    for path in sorted(paths):
         if path.name.startswith("."):
             continue
         if path.parent not in accepted:
             accepted[path.parent], unread = load_accepted(path.parent)
             problems += [Problem(path=Path(error.file or path), message=str(error)) for error in unread]
         try:
-            data = _read(path)
-            record = _decode(path, data, _HEADS, _without_images)
+            record, sha256 = load_hashed(path)
         except RecordError as error:
             problems.append(Problem(path=path, message=str(error)))
         else:
-            sha256 = hashlib.sha256(data).hexdigest()
             stored.append(Stored(path=path, record=record, accepted=accepted[path.parent], sha256=sha256))
     return stored, problems
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ntire_bench.ranking.board import Board
 from ntire_bench.ranking.ranks import Row
-from ntire_bench.reporting import layout
+from ntire_bench.reporting import captions, layout
 from ntire_bench.reporting.export import document
 from ntire_bench.reporting.layout import Style
 from ntire_bench.text import one_line
@@ -162,6 +162,7 @@ def captions_of(among: Among, style: Style = layout.PLAIN) -> list[str]:
         texts.append(f"Own rows are of {anew.rules} and ranked by {own.name} here.")
     if own.name != other.name:
         texts.append(f"Own rows are ranked by {own.name}, those of {among.name} by {other.name}.")
+    texts += [f"Own rows: {text}" for text in captions.counted(among.own)]
     if told := list(_signs(among, style)):
         texts.append(f"{'; '.join(told)}.")
     if among.reference.source is not None:

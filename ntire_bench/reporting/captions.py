@@ -16,24 +16,30 @@ from ntire_bench.reporting import layout
 from ntire_bench.reporting.layout import Style
 from ntire_bench.text import few, giga, one_line, relative
 
-__all__ = ["captions", "for_paper", "left_unsaid"]
+__all__ = ["captions", "counted", "for_paper", "left_unsaid"]
 
 _BUSY = "Most likely other programs kept the machine busy"
 
 
-def captions(board: Board, style: Style = layout.PLAIN) -> list[str]:
+def captions(board: Board, style: Style = layout.PLAIN, *, brief: bool = False) -> list[str]:
     """Return all that stands below the table, one text per paragraph or item.
 
     Args:
         board: What is shown.
         style: How its cells are written: the signs that occur are explained.
+        brief: Whether what an organizer can do about it is left out, as readers cannot.
     """
-    return [*_facts(board, style, brief=False), *_notes(board)]
+    return [*_facts(board, style, brief=brief), *_notes(board)]
 
 
 def for_paper(board: Board, style: Style) -> list[str]:
     """Return what a reader of a paper needs: signs, what is scored, who has no rank; not what to do."""
     return _facts(board, style, brief=True)
+
+
+def counted(board: Board) -> list[str]:
+    """Return which FLOPs and parameters a board shows, in a sentence; nothing where no count is known."""
+    return [one_line(text) for text in _counted(board, brief=True)]
 
 
 def left_unsaid(board: Board) -> int:

@@ -141,7 +141,8 @@ def letter(record: Record) -> str:
     """
     info = record.submission
     edition = record.protocol.name.removeprefix("ntire")
-    challenge = f"NTIRE {edition} Efficient SR Challenge" if edition.isdigit() else "Efficient SR Challenge"
+    kind = "Image Denoising" if record.protocol.scale == 1 else "Efficient SR"
+    challenge = f"NTIRE {edition} {kind} Challenge" if edition.isdigit() else f"{kind} Challenge"
     best = "; ".join(
         f"{split} {result.psnr_rgb_db:.2f} dB"
         for split, result in record.splits.items()

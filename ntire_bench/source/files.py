@@ -87,13 +87,16 @@ def _parts(path: Path, most: int) -> Iterator[bytes]:
             if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError("is a directory")
             if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-                found = f"{status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a device or a pipe"
+                found, remedy = "a device or a pipe", "put an ordinary file in its place"
+                if stat.S_ISREG(status.st_mode):
+                    found = f"{status.st_size:,} bytes"
+                    remedy = "put weights into the checkpoint, and nothing into it that is not needed"
                 raise SubmissionError(
                     "is not read",
                     file=path,
                     expected=f"an ordinary file of at most {most:,} bytes",
                     found=found,
-                    remedy="put weights into the checkpoint, and nothing into it that is not needed",
+                    remedy=remedy,
                 )
             left = status.st_size
             while left > 0 and (part := file.read(min(left, _PART))):

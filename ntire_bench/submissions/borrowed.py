@@ -1,4 +1,8 @@
-"""Whose checkpoint a submission runs with, by the name of the file: another team's is told, not refused."""
+"""Whose checkpoint a submission runs with: another team's is told, not refused.
+
+That is one whose name begins with another's id, as checkpoints in model_zoo/ do, or that lies in a folder of
+such a name. Of files of other names, nobody can say whose they were first.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from ntire_bench.submissions.submission import Submission
 
 __all__ = ["with_owners"]
 
-_OF_TEAM = re.compile(r"(?:team)?(\d{2,})_", re.IGNORECASE)  # as files of submissions begin
+_OF_TEAM = re.compile(r"(?:team(\d+)|(\d{2,}))[_.-]", re.IGNORECASE)  # as files of submissions begin
+_FOLDER_OF_TEAM = re.compile(r"team(\d+)(?:[_.-]|$)", re.IGNORECASE)
 
 
 def with_owners(submissions: Mapping[int, Submission], labels: Mapping[int, str]) -> dict[int, Submission]:
@@ -32,6 +37,9 @@ def with_owners(submissions: Mapping[int, Submission], labels: Mapping[int, str]
 def _owner(submission: Submission, labels: Mapping[int, str]) -> str:
     if submission.checkpoint is None:
         return ""
-    names = submission.checkpoint.name, submission.checkpoint.resolve().name
-    ids = [int(match[1]) for match in map(_OF_TEAM.match, names) if match]
+    found = []
+    for path in (submission.checkpoint.absolute(), submission.checkpoint.resolve()):
+        # Folders of model_zoo may be called after teams; the one that all lie in is called as a user likes.
+        found += [_OF_TEAM.match(path.name), _FOLDER_OF_TEAM.match(path.parent.name)]
+    ids = [int(next(filter(None, match.groups()))) for match in found if match]
     return next((labels[id_] for id_ in ids if id_ != submission.id and id_ in labels), "")

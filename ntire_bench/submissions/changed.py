@@ -117,6 +117,9 @@ def git(folder: Path, *words: str) -> str:
     if done.returncode != 0:
         found = (done.stderr.strip().splitlines() or ["no message"])[0]
         raise UsageError(
-            "git cannot tell what changed", file=folder, found=found, remedy="run in a checkout that has BASE"
+            "git cannot tell what changed",
+            file=folder,
+            found=found,
+            remedy="run in a checkout that has BASE; a shallow one may lack it (fetch-depth: 0)",
         )
     return done.stdout

@@ -5,6 +5,6 @@ The commands in cli/ and the Python API only parse, call these, and print. `camp
 `verdict` for --strict. `doctor` says what a machine gives; `foresee` what a campaign takes (`speed`,
 `estimate`). `crops` finds where SR images of two submissions differ.
 
-Others import: begin, campaign, check, crops, data, declare, doctor, estimate, evaluate, foresee, fuse,
-intake, options, pack, rehearse, verdict.
+Others import: begin, campaign, check, claimed, crops, data, declare, doctor, estimate, evaluate, foresee,
+fuse, intake, lost_job, options, pack, rehearse, verdict.
 """

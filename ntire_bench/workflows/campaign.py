@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench import interruption
+from ntire_bench.claims.held import Held
+from ntire_bench.claims.nodes import left_out_records
 from ntire_bench.client.workers import Workers
 from ntire_bench.errors import SubmissionError
 from ntire_bench.measuring.options import start_workers
@@ -21,6 +24,7 @@ from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission, Unusable
 from ntire_bench.text import relative
+from ntire_bench.workflows.claimed import Claims
 from ntire_bench.workflows.data import Data
 from ntire_bench.workflows.evaluate import Options, evaluate, timestamp
 from ntire_bench.workflows.resume import already_done
@@ -56,6 +60,7 @@ def run(
     inferred: Callable[[Submission], None] | None = None,
     kept: Callable[[Evaluated], None] | None = None,
     sign: Callable[[Path], object] | None = None,
+    claims: Claims | None = None,
 ) -> Iterator[Evaluated]:
     """Evaluate submissions one after the other and store each record before the next begins.
 
@@ -71,6 +76,8 @@ def run(
         inferred: Called with the baseline, where neither an option nor its name alone says which one it is.
         kept: Called with each evaluation before a signal can end the command: what is stored is known.
         sign: Called with the path of each record as soon as it is stored.
+        claims: Takes each submission before it is evaluated, on a folder that machines share; None where
+            nobody else evaluates into it, or everything is to be evaluated whatever others do.
 
     Yields:
         One per evaluation, with a failed record where a submission cannot be tried.
@@ -88,52 +95,115 @@ def run(
     wanted = [
         baseline if isinstance(item, Submission) and item.is_same_as(baseline) else item for item in wanted
     ]
-    if resume:
-        wanted = list(_not_yet_done(wanted, baseline, data, options, results, skipped))
-    with _Starter(wanted, baseline, data, options) as starter:
+    base = describe(baseline)
+
+    def done(item: Submission | Unusable) -> store.Stored | None:
+        if not resume or not isinstance(item, Submission):
+            return None
+        # A team's own records alone: a job evaluates one of many.
+        stored = _counting(store.load_team(results, data.protocol.name, item.label)[0], results)
+        return already_done(item, stored, data, options, base)
+
+    if claims is None:
+        wanted = [item for item in wanted if not _is_skipped(item, done(item), skipped)]
+    made = _Maker(baseline, data, options, progress)
+    with _Starter(wanted, baseline, data, options) as starter, contextlib.ExitStack() as stack:
+        mine = _all_are
+        if claims is not None:
+            stack.callback(claims.close)
+            mine = functools.partial(claims.take, done=done, skipped=skipped)
         for item in wanted:
-            if isinstance(item, Submission):
-                try:
-                    record = evaluate(
-                        item,
-                        baseline,
-                        data.splits,
-                        data.protocol,
-                        options,
-                        progress() if progress is not None else None,
-                        workers=starter.workers_of(item),
-                        start_next=functools.partial(starter.start_after, item),
-                    )
-                except SubmissionError as error:  # its files cannot be read
-                    record = _unusable(Unusable(item.id, item.name, item.file, error), data, options)
-            else:
-                record = _unusable(item, data, options)
-            with interruption.held():
-                evaluated = Evaluated(item.label, record, store.save(record, results))
-                if sign is not None:
-                    sign(evaluated.path)
-                if kept is not None:
-                    kept(evaluated)
+            if not mine(item):
+                continue
+            with contextlib.nullcontext() if claims is None else claims.of(item) as claim:
+                record = made.record(item, starter, mine, claim)
+                with interruption.held():
+                    if claims is not None and claim is not None and not claim.storing():
+                        claims.lost(item.label)
+                        continue
+                    evaluated = Evaluated(item.label, record, store.save(record, results))
+                    if sign is not None:
+                        sign(evaluated.path)
+                    if claim is not None:
+                        claim.done(evaluated.path.relative_to(results).as_posix(), record.status)
+                    if kept is not None:
+                        kept(evaluated)
             yield evaluated
 
 
-def _not_yet_done(
-    items: Iterable[Submission | Unusable],
-    baseline: Submission,
-    data: Data,
-    options: Options,
-    results: Path,
+def _all_are(item: Submission | Unusable) -> bool:
+    """Return that a submission is this process's to evaluate: nobody else is asked."""
+    return True
+
+
+def _is_skipped(
+    item: Submission | Unusable,
+    there: store.Stored | None,
     skipped: Callable[[str, store.Stored], None] | None,
-) -> Iterator[Submission | Unusable]:
-    """Yield what has no record yet, and tell `skipped` of the rest."""
-    base = describe(baseline)
-    stored = store.load_all(results, data.protocol.name)[0]
-    for item in items:
-        done = already_done(item, stored, data, options, base) if isinstance(item, Submission) else None
-        if done is None:
-            yield item
-        elif skipped is not None:
-            skipped(item.label, done)
+) -> bool:
+    """Return whether a submission has a record that makes its evaluation unnecessary, and tell `skipped`."""
+    if there is not None and skipped is not None:
+        skipped(item.label, there)
+    return there is not None
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes the record of each submission.
+
+    Attributes:
+        baseline: What they are measured beside.
+        data: Images and rules.
+        options: Of the evaluations.
+        progress: See `run`.
+    """
+
+    baseline: Submission
+    data: Data
+    options: Options
+    progress: Callable[[], Progress] | None
+
+    def record(
+        self,
+        item: Submission | Unusable,
+        starter: _Starter,
+        mine: Callable[[Submission | Unusable], bool],
+        claim: Held | None,
+    ) -> Record:
+        """Return the record of a submission, a failed one where it cannot be tried."""
+        if not isinstance(item, Submission):
+            return _unusable(item, self.data, self.options)
+        shown = self.progress() if self.progress is not None else None
+        try:
+            return evaluate(
+                item,
+                self.baseline,
+                self.data.splits,
+                self.data.protocol,
+                self.options,
+                shown if claim is None else _told(claim, shown),
+                workers=starter.workers_of(item),
+                start_next=functools.partial(starter.start_after, item, mine),
+            )
+        except SubmissionError as error:  # its files cannot be read
+            return _unusable(Unusable(item.id, item.name, item.file, error), self.data, self.options)
+
+
+def _told(claim: Held, shown: Progress | None) -> Progress:
+    """Return a progress that notes it in the claim too, for others to see."""
+
+    def step(what: str, done: int, total: int) -> None:
+        claim.progress(what.partition(": ")[2] or what, done, total)
+        if shown is not None:
+            shown(what, done, total)
+
+    return step
+
+
+def _counting(stored: Iterable[store.Stored], results: Path) -> list[store.Stored]:
+    """Return the records that are not left out because of the node that they were measured on."""
+    left_out = left_out_records(results)
+    return [item for item in stored if item.path not in left_out]
 
 
 class _Starter:
@@ -160,10 +230,15 @@ class _Starter:
         for workers in self._started.values():
             workers.close()
 
-    def start_after(self, item: Submission) -> Workers | None:
-        """Start the workers of the submission after `item`; None where there is none that can be tried."""
+    def start_after(self, item: Submission, mine: Callable[[Submission | Unusable], bool]) -> Workers | None:
+        """Start the workers of the submission after `item`; None where there is none that can be tried.
+
+        Args:
+            item: What is being evaluated.
+            mine: Says whether a submission is this process's to evaluate.
+        """
         following = self._following.get(item.id)
-        if not isinstance(following, Submission):
+        if not isinstance(following, Submission) or not mine(following):
             return None
         workers = start_workers(
             following, self._baseline, self._data.splits, self._data.protocol.scale, self._options

@@ -256,6 +256,7 @@ def test_every_finding_is_documented() -> None:
         ("models", "19_is_tracing", "flops-undercounted"),
         ("models", "22_waiting_thread", "flops-opaque"),
         ("models", "23_globals", "params-undeclared"),
+        ("models", "23_places", "params-undeclared"),
         ("controls", "in_place", None),
     ],
 )

@@ -16,11 +16,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from ntire_bench.audit import literals, rules
 from ntire_bench.audit.evidence import Agreement, Evidence, Look
 from ntire_bench.data import sample
+from ntire_bench.measuring.numbers_in_code import numbers_written
 from ntire_bench.protocols import protocol
 from ntire_bench.ranking import entry as entries
 from ntire_bench.records.record import Audit, Complexity
 from ntire_bench.source import files
 from ntire_bench.submissions import models_folder, zoo
+from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.declaration import Declaration
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs import count
 from ntire_bench.worker.costs.observe import observe
@@ -402,6 +405,21 @@ def test_numbers_in_the_code_count(tmp_path: Path) -> None:
     assert literals.with_numbers(costs, 1000) == (costs, [])
     as_tensors = dataclasses.replace(costs, audit=Audit(params=11_500))
     assert literals.with_numbers(as_tensors, numbers) == (as_tensors, [])
+
+
+def test_numbers_in_all_files_of_a_package_count(tmp_path: Path) -> None:
+    folder = tmp_path / "team05_Net"
+    (folder / "parts").mkdir(parents=True)
+    file = folder / "__init__.py"
+    file.write_text("A = (1, 2)\n")
+    (folder / "parts" / "table.py").write_text("B = [3, 4.0, 5]\n")
+    (folder / "notes.py").write_text("no Python (1, 2\n")
+    (folder / "numbers.txt").write_text("6, 7\n")
+    whole = Submission(
+        id=5, name="Net", file=file, checkpoint=None, declaration=Declaration(), has_build_model=False
+    )
+    assert numbers_written(whole) == 5
+    assert numbers_written(dataclasses.replace(whole, file=folder / "parts" / "table.py")) == 3
 
 
 def test_what_torch_packs_counts_by_its_values() -> None:

@@ -126,6 +126,10 @@ def test_a_stored_record_becomes_junit_and_a_step_summary(call, record_file, tmp
         (["--changed", "a", "--against", "b"], "--changed and --against are both given"),
         (["--record", "x.json", "--results", "r"], "--record judges what was measured before"),
         (["--changed", ""], "BASE names no commit"),
+        (
+            ["1", "--against", "HEAD", "--rounds", 1, "--max-runtime-growth", "5%"],
+            "one round gives no interval of the runtime",
+        ),
         (["1", "--against", ""], "BASE names no commit"),
     ],
 )

@@ -28,8 +28,8 @@ def test_a_group_alone_shows_its_help(call):
 
 def test_every_command_has_json(call):
     names = (
-        "accept audit check compare data doctor factsheet fuse gate import intake keygen leaderboard list "
-        "new pack prepare reference run show stability zoo".split()
+        "accept audit check compare data doctor factsheet fuse gate import intake jobs keygen leaderboard "
+        "list new pack prepare reference run show stability status zoo".split()
     )
     assert sorted(group.main.commands) == names
     names = [name for name in names if name not in ("data", "reference", "zoo")]  # groups

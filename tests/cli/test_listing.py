@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -47,6 +48,18 @@ class _Opens:
 
     def __reduce__(self) -> tuple[object, ...]:
         return open, (self.path, "w")
+
+
+def test_a_name_that_is_not_unicode_ends_neither_the_list_nor_its_json(call, tmp_path):
+    places = ["--models", tmp_path / "models", "--model_zoo", tmp_path / "model_zoo"]
+    (tmp_path / "models").mkdir()
+    try:
+        (tmp_path / "models" / os.fsdecode(b"team43_\xff.py")).write_text("")
+    except OSError:
+        pytest.skip("this file system takes Unicode names alone")
+    assert "its name is not Unicode" in call("list", *places).stdout
+    document = json.loads(call("list", *places, "--json").stdout)
+    assert "team43_\\udcff.py" in document["ignored"][0]
 
 
 def test_list_executes_nothing(call, tmp_path):

@@ -27,7 +27,7 @@ def ran(place) -> Done:
 def test_run_json_is_one_document_and_all_else_goes_to_standard_error(ran, place):
     document = ran.document  # would raise if anything else were there
     assert ran.code == 1  # one of them failed
-    assert set(document) == {"records", "already_done", "leaderboard"}
+    assert set(document) == {"records", "already_done", "elsewhere", "leaderboard"}
     outcomes = {item["record"]["submission"]["id"]: item["record"] for item in document["records"]}
     assert {id_: record["status"] for id_, record in outcomes.items()} == {0: "ok", 1: "ok", 2: "failed"}
     for item in document["records"]:

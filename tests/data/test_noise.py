@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from denoisers import write_noisy_pairs
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
+from ntire_bench.cli import main
 from ntire_bench.data import sample
 from ntire_bench.data.dataset import DatasetProblems, load_splits, read_hr, read_lr
 from ntire_bench.data.noise import noisy
@@ -125,6 +126,16 @@ def test_what_is_missing_is_named_as_prepare_makes_it(clean: Path, tmp_path: Pat
     (tmp_path / "DIV2K_valid_noise50" / "0802.png").unlink()
     with pytest.raises(DatasetProblems, match=r"without its LR image; expected 0802.png in .*_noise50"):
         load_splits(["DIV2K_valid"], tmp_path, scale=1, noise=50)
+
+
+def test_prepare_of_the_working_directory_and_of_the_root(
+    call: Callable[..., Result], clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clean)
+    assert CliRunner().invoke(main, ["prepare", ".", "--noise", "50"]).exit_code == 0
+    assert len(list((tmp_path / "DIV2K_valid_noise50").glob("*.png"))) == 2
+    done = CliRunner().invoke(main, ["prepare", "/"])
+    assert done.exit_code == 2 and "there is no folder beside this one" in done.stderr
 
 
 def test_a_noisy_image_of_another_size_is_named(tmp_path: Path) -> None:

@@ -68,6 +68,27 @@ def test_an_honest_network_is_not_accused(network: Honest) -> None:
     assert scored_flops(costs) - costs.flops == pytest.approx(missed, rel=0.01)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_plain_bound_finds_what_is_declared_nowhere_and_nothing_else() -> None:
+    image = torch.rand(1, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+    for network in collected():
+        torch.manual_seed(0)
+        reachable.begin()
+        built = network.build()
+        ready(built, Path("models/team05_Net.py"), CPU)
+        upscaler = Upscaler(built, Path("models/team05_Net.py"), 4, CPU)
+        with torch.inference_mode():
+            upscaler.checked(image)
+        norms = [module for module in built.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        statistics = {value.data_ptr() for norm in norms for value in (norm.running_mean, norm.running_var)}
+        # It takes the place of parameters that are read no longer, and counts once: see `_audited_params`.
+        merged = 2 * 9 * 16 * 16 if network.name == "MergedAtFirst" else 0
+        found = reachable.undeclared_constants(upscaler, image, statistics)
+        found += reachable.wide_parameters(upscaler, image)
+        assert found in (0, network.undeclared, merged), network.name
+
+
 def test_the_collection_is_whole() -> None:
     names = [network.name for network in collected()]
     assert len(names) == len(set(names)) >= 60

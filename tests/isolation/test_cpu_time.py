@@ -28,6 +28,22 @@ os.waitpid(child, 0)
 result = "left"
 """
 
+# The same in lives of 30 ms, each followed by another, of which nobody waits for the one before.
+CHAIN = """
+child = os.fork()
+if child == 0:
+    if os.fork() == 0:
+        while True:
+            os.setsid()
+            end = time.monotonic() + 0.03
+            while time.monotonic() < end: pass
+            if os.fork(): os._exit(0)
+    os._exit(0)
+os.waitpid(child, 0)
+result = "left"
+"""
+each = pytest.mark.parametrize("left", [ORPHAN, CHAIN], ids=["orphan", "chain"])
+
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
@@ -36,8 +52,9 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     assert condition()
 
 
+@each
 @pytest.mark.parametrize("by", ["control group", "processes"])
-def test_an_orphan_counts_as_what_its_worker_used(level, stubs, monkeypatch, by) -> None:
+def test_an_orphan_counts_as_what_its_worker_used(level, stubs, monkeypatch, by, left) -> None:
     if by == "processes":
         monkeypatch.setattr(spawn.cgroups, "make", lambda _: Group())
     box = stubs.start(level)
@@ -45,7 +62,7 @@ def test_an_orphan_counts_as_what_its_worker_used(level, stubs, monkeypatch, by)
     if by == "control group" and not box.cpu_time_is_exact:
         pytest.skip("no control group that counts CPU time can be had on this machine")
     assert box.cpu_time_is_exact == (by == "control group")
-    do(box, ORPHAN)
+    do(box, left)
     before = box.cpu_seconds()
     # The worker itself waits for its next request.
     wait_until(lambda: box.cpu_seconds() - before > 0.2)
@@ -59,12 +76,13 @@ def still(box: Sandbox) -> None:
         pytest.skip("no control group that can be frozen can be had on this machine")
 
 
-def test_nothing_of_a_worker_that_stands_still_goes_on(level, stubs) -> None:
+@each
+def test_nothing_of_a_worker_that_stands_still_goes_on(level, stubs, left) -> None:
     # One that is stopped for any time at all would be ended.
     box = stubs.start(level, limits=Limits(stopped_s=0.0))
     assert do(box, "result = 1") == 1
     still(box)
-    do(box, ORPHAN)
+    do(box, left)
     before = box.cpu_seconds()
     wait_until(lambda: box.cpu_seconds() > before)
     with box.paused() as paused:
@@ -77,11 +95,12 @@ def test_nothing_of_a_worker_that_stands_still_goes_on(level, stubs) -> None:
     assert do(box, "result = 2") == 2
 
 
-def test_a_worker_can_be_ended_while_it_stands_still(level, stubs) -> None:
+@each
+def test_a_worker_can_be_ended_while_it_stands_still(level, stubs, left) -> None:
     box = stubs.start(level)
     assert do(box, "result = 1") == 1
     still(box)
-    do(box, ORPHAN)
+    do(box, left)
     with box.paused() as paused:
         assert paused
         box.close()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
 
 import pytest
-from boards import board
+from boards import RULES, board, stored
 from record_factory import make_record
 from rich.console import Console
 
-from ntire_bench.ranking.board import board_from_reference
+from ntire_bench.ranking.board import board_from_reference, build
+from ntire_bench.records.record import Audit
 from ntire_bench.reporting.among import Among
 from ntire_bench.reporting.among_formats import TerminalAmong, render_among
 
@@ -34,6 +36,19 @@ def test_nothing_is_cut_off_however_narrow_the_terminal(width: int) -> None:
     assert "".join(line[1:13].strip() for line in lines if line[1:9].strip()).count("07_A_name_th") == 1
     if width < 90:
         assert re.search("Too narrow for parameters", text.replace("\n", " "))
+
+
+def test_which_count_is_shown_is_said() -> None:
+    record = make_record(1, "A", flops=10_000_000_000, params=200_000)
+    audit = Audit(flops=12_000_000_000, params=200_000)
+    audited = dataclasses.replace(record, complexity=dataclasses.replace(record.complexity, audit=audit))
+    for which, told in (
+        ("audited", "the audit's are shown for 01_A (FLOPs 12.0000 G, by fvcore 10.0000 G)"),
+        ("official", "as the challenge counts; the audit found more for 01_A"),
+    ):
+        own = build(stored(audited), RULES, which=which)
+        both = Among(name="ntire2024", own=own, reference=BOTH.reference)
+        assert told in " ".join(render_among(both, "md").split())
 
 
 def test_a_console_that_knows_ascii_alone_is_served() -> None:

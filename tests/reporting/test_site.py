@@ -25,7 +25,7 @@ from ntire_bench.metrics.psnr import psnr
 from ntire_bench.ranking.board import board_from_reference, build
 from ntire_bench.ranking.left_out import unreadable
 from ntire_bench.records import store
-from ntire_bench.records.record import Audit, ImageResult
+from ntire_bench.records.record import Audit, Finding, ImageResult
 from ntire_bench.reporting import render
 from ntire_bench.reporting.among import Among
 from ntire_bench.reporting.site import charts, points, team
@@ -120,6 +120,15 @@ def test_a_team_page_holds_what_its_record_does(site):
     (record,) = (link for link in page.attributes("a", "href") if link and link.endswith(".json"))
     stored = json.loads((site / "teams" / record).read_bytes())
     assert stored["submission"]["name"] == "Ann"
+
+
+def test_readers_are_not_told_what_an_organizer_could_do(tmp_path):
+    rejected = Finding(code="memorized", severity="reject", message="gain on exact images")
+    board = board_in(tmp_path / "results", [*records(), site_record(5, "Thumbs", findings=(rejected,))])
+    write(board, tmp_path / "out")
+    text = pages(tmp_path / "out")["index.html"].text
+    assert "No rank, rejected: 05_Thumbs (memorized)." in text and "ntire-bench" not in text
+    assert "ntire-bench accept" in render.render(board, "html")
 
 
 def test_the_downloads_are_those_of_the_other_formats(site):

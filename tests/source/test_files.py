@@ -39,8 +39,9 @@ def test_a_file_is_read_up_to_its_largest_size(tmp_path):
 def test_what_is_no_ordinary_file_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
+    told = "is not read; .*found a device or a pipe. Remedy: put an ordinary file"
     for name in ("pipe", "link"):
-        with pytest.raises(SubmissionError, match="is not read; .*found a device or a pipe"):
+        with pytest.raises(SubmissionError, match=told):
             files.read(tmp_path / name)
     with pytest.raises(SubmissionError, match="cannot be read; found Is a directory"):
         files.read(tmp_path)

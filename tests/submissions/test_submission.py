@@ -167,6 +167,10 @@ def test_a_declared_checkpoint_outside_model_zoo(tmp_path, path):
     [
         ("team06_Other.pth", "06_Other"),
         ("06_best.pth", "06_Other"),
+        ("team6.best.pth", "06_Other"),
+        ("team06_Other/best.pth", "06_Other"),
+        ("team05_Toy/best.pth", ""),
+        ("6_blocks.pth", ""),
         ("team05_b.pth", ""),
         ("team09_gone.pth", ""),  # nobody of that number is there
         ("4x_net.pth", ""),  # a factor is no team's number
@@ -174,6 +178,7 @@ def test_a_declared_checkpoint_outside_model_zoo(tmp_path, path):
     ],
 )
 def test_another_teams_checkpoint_is_told_by_its_name(tmp_path, name, owner):
+    (tmp_path / "model_zoo" / name).parent.mkdir(parents=True)
     write(tmp_path, models=["team06_Other.py"], zoo=[name, "team06_Other.pth"])
     catalogue = declare(tmp_path, name)
     assert catalogue.get(5).checkpoint_of == owner and catalogue.get(6).checkpoint_of == ""

@@ -16,6 +16,8 @@ import toys
 from pairs import smooth, write_pairs
 from record_factory import make_complexity, make_environment, make_record, make_split
 
+from ntire_bench.claims.desk import Desk
+from ntire_bench.claims.nodes import LeftOutNode, leave_out
 from ntire_bench.data.dataset import load_splits
 from ntire_bench.errors import DatasetError, SubmissionError, UsageError
 from ntire_bench.estimating.stopping import StopRule
@@ -29,6 +31,7 @@ from ntire_bench.submissions.models_folder import find
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows import campaign, resume
 from ntire_bench.workflows.campaign import Evaluated
+from ntire_bench.workflows.claimed import Claims
 from ntire_bench.workflows.data import Data, choose_data
 from ntire_bench.workflows.evaluate import Options
 
@@ -131,11 +134,19 @@ def evaluations(monkeypatch) -> Evaluations:
 def go(folder, data, evaluations) -> Callable[..., list[int]]:
     """A function that runs a campaign and returns the ids it evaluated."""
 
-    def go(*ids: int, options: Options = OPTIONS, on: Data = data, resume: bool = True) -> list[int]:
+    def go(
+        *ids: int,
+        options: Options = OPTIONS,
+        on: Data = data,
+        resume: bool = True,
+        claims: Claims | None = None,
+    ) -> list[int]:
         evaluations.evaluated.clear()
         catalogue = find(folder / "models", folder / "model_zoo")
         wanted = ids or sorted({*catalogue.submissions, *catalogue.problems})
-        go.outcomes = list(campaign.run(catalogue, wanted, on, options, folder / "results", resume=resume))
+        results = folder / "results"
+        made = campaign.run(catalogue, wanted, on, options, results, resume=resume, claims=claims)
+        go.outcomes = list(made)
         return list(evaluations.evaluated)
 
     return go
@@ -449,6 +460,110 @@ def test_resume_reruns_where_sr_images_are_wanted_and_missing(go, tmp_path):
     image.parent.mkdir(parents=True)
     image.write_bytes(b"")
     assert go(1, options=keeping) == []
+
+
+# With claims, as machines that share the folder take them.
+
+
+@pytest.fixture
+def desk(folder) -> Desk:
+    return Desk(folder / "results")
+
+
+class Unused:
+    """Workers that nobody asks for anything."""
+
+    def close(self) -> None:
+        pass
+
+
+def ends(desk: Desk, label: str) -> list[str]:
+    return [turn.end.how for turn in desk.turns(label) if turn.end is not None]
+
+
+def test_a_team_is_claimed_while_it_is_evaluated_and_not_after(go, desk, evaluations, monkeypatch):
+    seen = []
+
+    def evaluate(submission, *arguments, **options):
+        seen.append([desk.last(label).alive for label in desk.labels()])
+        return evaluations(submission, *arguments, **options)
+
+    monkeypatch.setattr(campaign, "evaluate", evaluate)
+    assert go(claims=Claims(desk)) == [0, 1, 2]
+    assert seen == [[True], [False, True], [False, False, True]]
+    for label in ("00_RLFN", "01_Ann", "02_Bob"):
+        turn = desk.last(label)
+        assert (turn.end.how, turn.end.status) == ("done", "ok")
+        assert store.load(desk.results / turn.end.record).submission.label == label
+
+
+def test_what_another_machine_evaluates_is_left_out_and_told(go, desk):
+    other = desk.take("01_Ann")
+    told = []
+    assert go(claims=Claims(desk, busy=lambda label, turn: told.append((label, turn.claim.node)))) == [0, 2]
+    assert told == [("01_Ann", other._claim.node)]
+    other.give_up("no more time")
+    assert go(claims=Claims(desk)) == [1]
+
+
+def test_whose_claim_was_taken_over_stores_nothing(go, desk, evaluations, monkeypatch):
+    def evaluate(submission, *arguments, **options):
+        if submission.id == 1:  # is thought dead meanwhile
+            (desk.folder("01_Ann") / "0001.end").write_bytes(b'{"how": "expired", "utc": ""}')
+        return evaluations(submission, *arguments, **options)
+
+    monkeypatch.setattr(campaign, "evaluate", evaluate)
+    lost: list[str] = []
+    go(claims=Claims(desk, lost=lost.append))
+    assert lost == ["01_Ann"]
+    assert [item.label for item in outcomes_of(go)] == ["00_RLFN", "02_Bob"]
+    stored = store.load_all(desk.results)[0]
+    assert sorted(item.record.submission.id for item in stored) == [0, 2]
+
+
+def test_what_is_done_already_is_noted_once_for_whoever_asked(go, desk):
+    assert go() == [0, 1, 2]
+    for asked, turns in (("a", 1), ("a", 1), ("b", 2)):
+        assert go(claims=Claims(desk, asked)) == []
+        assert ends(desk, "01_Ann") == ["done"] * turns
+    record = store.load(desk.results / desk.last("01_Ann").end.record)
+    assert record.submission.label == "01_Ann"
+
+
+def test_what_was_made_before_the_claim_was_taken_is_not_made_again(go, desk, evaluations, folder, data):
+    """Another machine stores its record between the first look and the claim."""
+
+    class Late(Desk):
+        def take(self, label: str, digest: str = ""):
+            if label == "01_Ann":
+                go(1)
+            return super().take(label, digest)
+
+    go(claims=Claims(Late(desk.results)))
+    count = [item.record.submission.id for item in store.load_all(desk.results)[0]]
+    assert sorted(count) == [0, 1, 2]
+
+
+def test_a_record_of_a_node_that_is_left_out_is_no_reason_to_leave_out_a_team(go, desk):
+    assert go(claims=Claims(desk)) == [0, 1, 2]
+    record = desk.last("01_Ann").end.record
+    leave_out(desk.results, LeftOutNode(node="n", why="it is slow", records=(record,)))
+    assert go(claims=Claims(desk)) == [1]
+    assert go(claims=Claims(desk)) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")], ids=repr)
+def test_however_a_campaign_ends_its_claims_are_given_back(go, desk, monkeypatch, error):
+    def evaluate(submission, *arguments, start_next, **options):
+        start_next()  # the next one's workers are wanted, and so is its claim
+        raise error
+
+    monkeypatch.setattr(campaign, "evaluate", evaluate)
+    monkeypatch.setattr(campaign, "start_workers", lambda *_: Unused())
+    with pytest.raises(type(error)):
+        go(claims=Claims(desk))
+    assert ends(desk, "00_RLFN")[0] in ("interrupted", "given up")
+    assert ends(desk, "01_Ann") == ["given up"] and desk.labels() == ["00_RLFN", "01_Ann"]
 
 
 def test_a_damaged_record_is_no_record(go, folder):

@@ -21,6 +21,9 @@ from ntire_bench.data.noise import noisy
 from ntire_bench.protocols import protocol as protocols
 from ntire_bench.records import store
 from ntire_bench.records.record import Record
+from ntire_bench.reporting.factsheet import letter
+from ntire_bench.submissions.models_folder import find
+from ntire_bench.workflows.pack import remarks
 
 
 def call(*arguments: object, code: int = 0) -> Result:
@@ -137,9 +140,13 @@ def test_it_is_ranked_without_a_threshold_and_has_its_page(place: Path, dropped_
     assert "NTIRE Image Denoising, sigma 50" in page
     assert f"{dropped_in.splits['valid'].psnr_rgb_db:.2f}" in page
     assert "below the threshold" not in page
+    assert "dB on valid" not in page  # it has a column
     anew = json.loads(call("leaderboard", *results, "--threshold", "valid=40", "--format", "json").stdout)
     assert next(row for row in anew["rows"] if row["name"] == "Blur")["status"] == "below threshold"
     assert "No PSNR is asked for" in call("audit", 5, *results).stdout
+    assert letter(dropped_in).startswith("Title: Image Denoising Challenge - ")
+    item = find(place / "models", place / "model_zoo").get(5)
+    assert not [text for text in remarks(item, dropped_in, protocols.load("dn50"), ()) if "gate" in text]
 
 
 @pytest.mark.slow

@@ -239,7 +239,7 @@ def _index(pages: Environment, board: Board, common: Mapping[str, Any], links: M
         beyond=beyond,
         counts=counts,
         winner=None if winner is None else display_name(winner.entry),
-        notes=captions.captions(board),
+        notes=captions.captions(board, brief=True),
         records=bool(links),
     )
     return str(text).encode()

@@ -136,7 +136,7 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
             )
         if upscaler.network not in _gone_through:
             _gone_through.add(upscaler.network)
-            reachable = undeclared_constants(upscaler, image, statistics)
+            reachable = undeclared_constants(upscaler, image, statistics, output)
             wide = wide_parameters(upscaler, image)
             observed = dataclasses.replace(observed, reachable=reachable, wide=wide)
         return output, observed

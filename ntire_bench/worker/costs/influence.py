@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ntire_bench.worker.network.upscaler import Upscaler
 
-__all__ = ["changes_output", "hidden_work", "rounded", "shuffled"]
+__all__ = ["Output", "hidden_work", "rounded", "shuffled"]
 
 _BUDGET_S = 5.0
 _MOST_TENSORS = 64
@@ -72,28 +72,36 @@ def hidden_work(
     return tuple(found), work
 
 
-def changes_output(
-    upscaler: Upscaler, image: Tensor, changes: Sequence[AbstractContextManager[None]], least: float = 0.0
-) -> bool:
-    """Return whether changes of memory change the SR image.
+class Output:
+    """The SR image of an LR image, to see what changes it.
 
     Args:
         upscaler: The loaded network.
         image: Float 1CHW in [0, data_range].
-        changes: Each changes memory as it is entered, and puts it back.
-        least: The smallest difference that is one, in [0, data_range].
     """
-    with torch.inference_mode():
-        before = upscaler.forward(image)
-        noise = 4 * (upscaler.forward(image) - before).abs().max()
-        with contextlib.ExitStack() as stack:
+
+    def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
+        self._upscaler, self._image = upscaler, image
+        with torch.inference_mode():
+            self._before = upscaler.forward(image)
+            # Equal calls may differ, by noise that the network adds or by another order of sums: no effect.
+            self._noise = 4 * (upscaler.forward(image) - self._before).abs().max()
+
+    def changes(self, changes: Sequence[AbstractContextManager[None]], least: float = 0.0) -> bool:
+        """Return whether changes of memory change it.
+
+        Args:
+            changes: Each changes memory as it is entered, and puts it back.
+            least: The smallest difference that is one, in [0, data_range].
+        """
+        with torch.inference_mode(), contextlib.ExitStack() as stack:
             for change in changes:
                 stack.enter_context(change)
             try:
-                after = upscaler.forward(image)
+                after = self._upscaler.forward(self._image)
             except Exception:  # whatever a stranger's forward raises without its table
                 return True
-        return bool(_differs(after, before, noise.clamp_min(least)).any())
+            return bool(_differs(after, self._before, self._noise.clamp_min(least)).any())
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ follow from structure, or they change nothing when their values are put into ano
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ntire_bench.worker.costs.by_value import factors_of
 from ntire_bench.worker.costs.declared import Declared
-from ntire_bench.worker.costs.influence import changes_output, rounded, shuffled
+from ntire_bench.worker.costs.influence import Output, rounded, shuffled
 from ntire_bench.worker.costs.origin import has_storage, real
 from ntire_bench.worker.costs.structure import FEWEST, free_values
 from ntire_bench.worker.network.upscaler import Upscaler
@@ -25,39 +25,53 @@ from ntire_bench.worker.network.upscaler import Upscaler
 __all__ = ["begin", "undeclared_constants", "wide_parameters"]
 
 _LEAST = 1000  # values; fewer are means, small filters and the like
-_MOST_TRIED = 32  # tables that are looked at one by one
 _HALF_LEVEL = 0.5 / 255  # of the range
 _MAPS = Path("/proc/self/maps")
 
 
-def undeclared_constants(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> int:
+def undeclared_constants(
+    upscaler: Upscaler, image: Tensor, statistics: Collection[int], sr: Tensor | None = None
+) -> int:
     """Return how many values in memory change the SR image, and are neither parameters nor structure.
 
     Args:
         upscaler: The loaded network.
         image: Float 1CHW in [0, data_range]; small, as it is run once for each table.
         statistics: Where the storages begin that are running statistics of norms and nothing else.
+        sr: What the network gave just now, which is kept by the caller.
 
     Returns:
         Values of 32 bits; 0 where there are at most a thousand.
     """
-    tables = _tables(upscaler, image, statistics)
+    ours = [image] if sr is None else [image, sr]
+    writable = _writable()
+    tables = [one for one in _tables(upscaler, ours, statistics) if _lies_in(one, writable)]
     if sum(map(_values, map(_whole, tables))) <= _LEAST:
         return 0
-    left = [(_whole(tensor), _free(tensor)) for tensor in tables]
-    left = sorted(((table, values) for table, values in left if values), key=lambda one: -one[1])
-    if sum(values for _, values in left) <= _LEAST:
-        return 0
-    writable = _writable()
-    left = [one for one in left if _lies_in(one[0], writable)]
-    large = [one for one in left if one[1] > FEWEST][:_MOST_TRIED]
-    rest = left[len(large) :]
-    if not left or not changes_output(upscaler, image, [shuffled(table) for table, _ in left]):
-        return 0
-    found = sum(values for table, values in large if changes_output(upscaler, image, [shuffled(table)]))
-    if rest and changes_output(upscaler, image, [shuffled(table) for table, _ in rest]):
-        found += sum(values for _, values in rest)
+    # The small ones together: a network may have a thousand of them.
+    small = [one for one in tables if _whole(one).numel() <= FEWEST]
+    large = [one for one in tables if _whole(one).numel() > FEWEST]
+    output = Output(upscaler, image)
+    found = sum(_free(table) for table in _that_matter(output, large))
+    if _that_matter(output, small, apart=False):
+        found += sum(map(_free, small))
     return found if found > _LEAST else 0
+
+
+def _that_matter(output: Output, tables: Sequence[Tensor], *, apart: bool = True) -> Sequence[Tensor]:
+    """Return the tables whose values change the SR image where they are put into another order.
+
+    Args:
+        output: The SR image.
+        tables: Most of what is large is left over from earlier passes: halves are tried, and halves of those.
+        apart: Whether each is looked at; else all are returned where one of them matters.
+    """
+    if not tables or not output.changes([shuffled(_whole(table)) for table in tables]):
+        return []
+    if len(tables) == 1 or not apart:
+        return tables
+    half = len(tables) // 2
+    return [*_that_matter(output, tables[:half]), *_that_matter(output, tables[half:])]
 
 
 def wide_parameters(upscaler: Upscaler, image: Tensor) -> int:
@@ -71,7 +85,7 @@ def wide_parameters(upscaler: Upscaler, image: Tensor) -> int:
     wide = sum(max(0, _values(parameter) - parameter.numel()) for parameter in parameters)
     doubles = [one for one in parameters if one.dtype in (torch.float64, torch.complex128)]
     level = _HALF_LEVEL * upscaler.data_range
-    if doubles and changes_output(upscaler, image, [rounded(one) for one in doubles], least=level):
+    if doubles and Output(upscaler, image).changes([rounded(one) for one in doubles], level):
         wide += sum(one.numel() * (2 if one.is_complex() else 1) for one in doubles)
     return wide
 
@@ -81,10 +95,10 @@ def begin() -> None:
     gc.freeze()
 
 
-def _tables(upscaler: Upscaler, image: Tensor, statistics: Collection[int]) -> list[Tensor]:
+def _tables(upscaler: Upscaler, ours: Sequence[Tensor], statistics: Collection[int]) -> list[Tensor]:
     """Return tensors in whose storages constants may lie, one for each storage."""
     declared = Declared(upscaler.network)
-    own = {0, *map(_start, (image, *factors_of(upscaler.network).samples()))}
+    own = {0, *map(_start, (*ours, *factors_of(upscaler.network).samples()))}
     found: dict[int, Tensor] = {}
     for tensor in _tensors():
         start = _start(tensor)
@@ -105,6 +119,7 @@ def _start(tensor: Tensor) -> int:
 
 def _tensors() -> Iterator[Tensor]:
     """Yield the dense tensors that were made since `begin`, and arrays as tensors."""
+    gc.collect()
     objects = gc.get_objects()
     for one in objects:
         if issubclass(type(one), Tensor):

@@ -276,6 +276,10 @@ class Upscaler:
         if tuple(output.shape) != expected:
             size = "x".join(map(str, expected))
             remedy = f"return the LR image enlarged {self.scale} times, or declare pad_to"
+            if self.scale == 1:
+                remedy = "return an image of the input's size, or declare pad_to"
+            elif output.shape == lr.shape:
+                remedy += "; a denoiser is measured with --protocol dn50"
             raise self._wrong(f"an SR image of {size}", "x".join(map(str, output.shape)), remedy)
         if output.device.type not in ("cpu", self.device.type):
             # Of such a tensor, values may be computed when they are first used, or there may be none.

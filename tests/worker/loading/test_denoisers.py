@@ -69,7 +69,7 @@ def test_a_network_that_is_not_trained_is_refused(tmp_path: Path) -> None:
 
 def test_a_larger_output_is_no_denoised_image(tmp_path: Path) -> None:
     larger = ".clamp(0, 1).repeat_interleave(2, -1)"
-    with pytest.raises(SubmissionError, match="forward gives no SR image"):
+    with pytest.raises(SubmissionError, match="return an image of the input's size"):
         loaded(tmp_path, denoisers.BODY.replace(CLAMPED, larger))
 
 

@@ -390,6 +390,7 @@ def test_a_network_that_fails_at_the_wrong_range_only(load):
 def test_a_network_that_fails_at_both_ranges_says_how(refusal):
     assert "a toy that fails (team05_Toy.py, line " in refusal(toys.RAISES)
     assert "expected an SR image of 1x3x160x176; found 1x3x40x44" in refusal(toys.TOO_SMALL)
+    assert "a denoiser is measured with --protocol dn50" in refusal(toys.TOO_SMALL)
 
 
 @pytest.mark.parametrize(
