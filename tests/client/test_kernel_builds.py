@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 from kernels import needs_compiler, needs_ninja, package
 
 from ntire_bench.client import kernel_builds
+from ntire_bench.client.worker import Worker
 from ntire_bench.data import sample
 from ntire_bench.errors import SubmissionError
+from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.protocols import protocol
 from ntire_bench.submissions import models_folder
 from ntire_bench.submissions.submission import Submission
@@ -135,3 +138,46 @@ def test_a_twin_that_uses_the_kernel_is_no_twin(item: Submission) -> None:
     with pytest.raises(SubmissionError, match="its twin cannot be run") as error:
         checked(declaring(item, twin="forward_kernel"))
     assert "must compute in torch's operators, and uses the kernel run_time.gate" in str(error.value)
+
+
+_HOSTILE = """\
+import os, socket
+from setuptools import Extension, setup
+
+told = [os.path.exists({image!r})]
+for place in ({place!r}, "/kernels_were_here"):
+    try:
+        open(place, "w").close()
+        told.append("written")
+    except OSError:
+        told.append("refused")
+try:
+    socket.create_connection(("127.0.0.1", {port}), 2)
+    told.append("connected")
+except OSError:
+    told.append("alone")
+print("TOLD", *told, "\\x1b[31m")
+setup(name="net", ext_modules=[Extension("ops._gate", ["ops/gate.c"])])
+"""
+
+
+@pytest.mark.slow
+@needs_compiler
+@needs_ninja
+@pytest.mark.skipif(isolation_for("auto").level not in ("L2", "L3"), reason="no namespaces on this machine")
+def test_a_hostile_setup_is_behind_the_walls_of_a_worker(tmp_path: Path, cache: Path) -> None:
+    package(tmp_path / "models" / "team07_Net", '"kernel": "float32"')
+    image = tmp_path / "HR.png"
+    image.write_bytes(b"an image")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        text = _HOSTILE.format(image=str(image), place=str(tmp_path / "written"), port=port)
+        (tmp_path / "models" / "team07_Net" / "setup.py").write_text(text)
+        item = models_folder.find(tmp_path / "models", tmp_path / "none").submissions[7]
+        before = set((cache / "kernels").iterdir()) if (cache / "kernels").is_dir() else set()
+        with Worker(item, scale=4, largest_lr=(64, 64), device="cpu") as worker:
+            assert worker.builds is not None and worker.builds.names
+    (made,) = set((cache / "kernels").iterdir()) - before
+    log = (made / "log.txt").read_text()
+    assert "TOLD False refused refused alone" in log and "\x1b" not in log
+    assert not (tmp_path / "written").exists()

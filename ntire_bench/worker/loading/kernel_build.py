@@ -137,7 +137,8 @@ def _run_setup(state: _Build, folder: Path, name: str) -> None:
     state.setups[str(folder)] = name
     for library in sorted(copy.rglob("*")):
         inside = library.relative_to(copy)
-        if library.suffix in _LIBRARIES and inside.parts[0] not in ("build", "build_temp"):
+        is_own = library.suffix in _LIBRARIES and not library.is_symlink()
+        if is_own and inside.parts[0] not in ("build", "build_temp"):
             target = state.output / name / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(library, target)

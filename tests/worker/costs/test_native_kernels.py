@@ -30,7 +30,10 @@ from ntire_bench.records.record import SubmissionInfo
 from ntire_bench.records.scored_costs import lacks_twin, uncountable
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.declaration import Declaration
-from ntire_bench.worker.costs import count
+from ntire_bench.wire.observation import Observation
+from ntire_bench.worker.costs import reachable
+from ntire_bench.worker.costs.by_value import factors_of
+from ntire_bench.worker.costs.observe import observe
 from ntire_bench.worker.loading.kernels import module_of
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
@@ -121,6 +124,7 @@ class Net(nn.Module):
 
 
 def worker(kernel: ModuleType, way: Way) -> InProcess:
+    reachable.begin()  # what this process has loaded by now is none of the network's
     network = Net(kernel, way)
     ready(network, Path("net.py"), CPU)
     return InProcess(Upscaler(network, Path("net.py"), 4, CPU, data_range=1.0))
@@ -142,6 +146,11 @@ def side(
     return made
 
 
+def observed(upscaler: Upscaler, image: Tensor) -> Observation:
+    factors_of(upscaler.network).next_image(image)
+    return observe(upscaler, image, upscaler.forward, twice=True)[1]
+
+
 @needs_compiler
 @pytest.mark.parametrize("way", WAYS, ids=[way.__name__ for way in WAYS])
 def test_what_a_kernel_computed_is_seen_to_come_from_no_operator(
@@ -149,14 +158,15 @@ def test_what_a_kernel_computed_is_seen_to_come_from_no_operator(
 ) -> None:
     lr = np.ascontiguousarray(sample.probe_lr()[:40, :48])
     tensor = torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255
-    _, seen = count.audit(worker(kernel, way).upscaler, tensor)
+    seen = observed(worker(kernel, way).upscaler, tensor)
     assert max(seen.foreign, seen.unwritten) > 1000 or seen.unknown
-    _, plain = count.audit(worker(kernel, in_operators).upscaler, tensor)
+    plain = observed(worker(kernel, in_operators).upscaler, tensor)
     assert (plain.foreign, plain.unwritten, plain.unknown) == (0, 0, ())
 
 
+@pytest.mark.slow
 @needs_compiler
-@pytest.mark.parametrize("way", [empty_memory, an_operator], ids=["empty_memory", "an_operator"])
+@pytest.mark.parametrize("way", [empty_memory], ids=["empty_memory"])
 def test_it_is_no_count_at_all_where_it_is_declared_and_a_reject_or_no_count_where_not(
     kernel: ModuleType, operator: object, tmp_path: Path, way: Way
 ) -> None:
@@ -170,6 +180,7 @@ def test_it_is_no_count_at_all_where_it_is_declared_and_a_reject_or_no_count_whe
     assert silent.complexity is not None
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_with_a_twin_the_gate_is_counted_and_nothing_is_found(kernel: ModuleType, tmp_path: Path) -> None:
     declared = Declaration(kernel="float32", twin="forward_reference")
@@ -180,6 +191,7 @@ def test_with_a_twin_the_gate_is_counted_and_nothing_is_found(kernel: ModuleType
     assert found.complexity.uncounted_ops["aten::abs"] == 1
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_no_team_is_divided_by_a_baseline_whose_costs_are_not_known(
     kernel: ModuleType, tmp_path: Path
@@ -191,6 +203,7 @@ def test_no_team_is_divided_by_a_baseline_whose_costs_are_not_known(
         resolve.count(made, protocol.load(), sample.probe_lr())
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_kernel_that_does_more_than_its_twin_is_found(kernel: ModuleType, tmp_path: Path) -> None:
     def without_gate(kernel: ModuleType, f: Tensor, x: Tensor) -> Tensor:
@@ -201,6 +214,7 @@ def test_a_kernel_that_does_more_than_its_twin_is_found(kernel: ModuleType, tmp_
     assert [one.code for one in found.findings if one.severity == "reject"] == ["twin-differs"]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_twin_with_a_kernel_of_its_own_is_audited_like_any_network(
     kernel: ModuleType, tmp_path: Path
