@@ -15,7 +15,7 @@ import toys
 from click.testing import Result
 
 from ntire_bench.errors import MeasurementError
-from ntire_bench.submissions import zoo
+from ntire_bench.submissions import fetching
 from ntire_bench.submissions.zoo import Published
 from ntire_bench.text import relative
 
@@ -128,7 +128,7 @@ def fetched(item: Published, model_zoo: Path, **_: object) -> Path:
 def test_a_checkpoint_that_was_fetched_to_where_no_models_are_is_told_where_they_are(
     call, root, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(zoo, "pull", fetched)
+    monkeypatch.setattr(fetching, "pull", fetched)
     result = call("zoo", "pull", "41")
     hint = f"No models/ here that they belong to: copy {relative(root / 'models')} to this folder.\n"
     assert result.exit_code == 0 and result.stderr == hint
@@ -140,7 +140,7 @@ def test_a_checkpoint_that_was_fetched_to_where_no_models_are_is_told_where_they
 
 
 def test_nothing_fetched_needs_no_models(call, monkeypatch):
-    monkeypatch.setattr(zoo, "pull", fetched)
+    monkeypatch.setattr(fetching, "pull", fetched)
     result = call("zoo", "pull", "44")
     assert result.exit_code == 1 and "No models/ here" not in result.stderr
 

@@ -394,6 +394,7 @@ class _Calls:
     slow = None
     threads = 1
     cpu_time_is_exact = True
+    builds = None
 
     def __init__(self, submission: Submission, **_: object) -> None:
         self.name = submission.name
