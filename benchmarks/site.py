@@ -9,6 +9,7 @@ records are checked (see ranking/trust.py); what was found is remembered in the 
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import subprocess
@@ -22,6 +23,8 @@ import numpy as np
 
 from ntire_bench.estimating.bootstrap import Samples, bootstrap
 from ntire_bench.protocols import protocol as protocols
+from ntire_bench.ranking.entry import Costs
+from ntire_bench.ranking.scoring import score
 from ntire_bench.ranking.stored import board_of_records
 from ntire_bench.records import store
 from ntire_bench.records.record import (
@@ -34,6 +37,7 @@ from ntire_bench.records.record import (
     Measurement,
     ProtocolInfo,
     Record,
+    Score,
     SplitResult,
     SubmissionInfo,
     Timing,
@@ -125,10 +129,12 @@ def make_record(number: int, images: int, rounds: int) -> Record:
             params=params, flops=flops, activations=80_050_000, convs=39, input_shape=(1, 3, 256, 256)
         )
 
-    # A team's score within its interval, by the protocol's weights.
-    def final(r: float) -> float:
-        shares = (params / 317_218, flops / 19_674_931_200)
-        return float(0.7 * np.exp(2 * r) + 0.15 * sum(np.exp(2 * share) for share in shares))
+    # A team's score, and at the ends of its interval, by the protocol's weights.
+    def scored(r: float) -> Score:
+        own_costs = Costs(runtime_ms=r, flops=flops, params=params)
+        return score(own_costs, Costs(runtime_ms=1.0, flops=19_674_931_200, params=317_218), RULES.weights)
+
+    ends = ratio * (1 - half), ratio * (1 + half)
 
     found = Finding(code="launch-bound", severity="info", message="The CPU's work takes most of the runtime.")
     return Record(
@@ -143,6 +149,7 @@ def make_record(number: int, images: int, rounds: int) -> Record:
         baseline=Measurement(
             submission=info(0, "RLFN"), complexity=costs(317_218, 19_674_931_200), splits=base
         ),
+        score=scored(ratio),
         findings=(found,) if number % 5 == 1 else (),
         environment=Environment(
             device="cuda",
@@ -164,8 +171,8 @@ def make_record(number: int, images: int, rounds: int) -> Record:
             half_width=half,
             attested=True,
             ratio=ratio,
-            ratio_ci95=(ratio * (1 - half), ratio * (1 + half)),
-            score_ci95=(final(ratio * (1 - half)), final(ratio * (1 + half))),
+            ratio_ci95=ends,
+            score_ci95=(scored(ends[0]).final or math.inf, scored(ends[1]).final or math.inf),
             ratio_resamples=tuple(random.normal(ratio, ratio * half / 2, 400).tolist()),
         ),
     )
