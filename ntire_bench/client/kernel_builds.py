@@ -29,10 +29,10 @@ from ntire_bench.client.sandbox import Sandbox
 from ntire_bench.data.cache_dir import cache_dir
 from ntire_bench.errors import NtireBenchError, SubmissionError
 from ntire_bench.machine import installed
-from ntire_bench.records.record import Isolation
+from ntire_bench.records.record import Inference, Isolation
 from ntire_bench.submissions import kernel_sources
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import relative
+from ntire_bench.text import one_line, relative
 from ntire_bench.wire.messages import BranchRequest, BuildRequest, Built, Kernels, LoadRequest, plain
 
 __all__ = ["KernelBuild", "build_of", "toolchain"]
@@ -40,6 +40,7 @@ __all__ = ["KernelBuild", "build_of", "toolchain"]
 TIMEOUT_S = 1800.0
 MOST_BYTES = 256 * 2**20  # of all that was built
 _FORMAT = 1  # changes with the layout below
+_FOLDERS = re.compile(r"(?<![\w.~-])/(?:[^\s/:'\"]+/)+")  # of absolute paths, which compilers print
 _COMPILERS = ("c++", "gcc", "nvcc", "ninja")
 
 
@@ -84,6 +85,17 @@ class KernelBuild:
             failed=self.built.failed,
             loaded=self.built.loaded,
         )
+
+    def inferences(self) -> list[Inference]:
+        """Return what was built, and what could not be, in words that name no folder of this machine."""
+        log = f"log: kernels/{self.folder.name[:16]}.../{self.log.name} in the cache folder"
+        how = f"built in {self.seconds:.0f} s behind the same walls; {log}"
+        told = [Inference(key="kernel", value=one_line(name), how=how) for name in self.names]
+        for name, why in self.built.failed.items():
+            why = one_line(_FOLDERS.sub("", why), 300)
+            not_built = f"not built ({why}), and the network does without; {log}"
+            told.append(Inference(key="kernel", value=one_line(name), how=not_built))
+        return told
 
 
 _known: dict[tuple[str, str], KernelBuild] = {}  # failed ones too: for the time of one command

@@ -24,7 +24,7 @@ from ntire_bench.records.record import Audit, Complexity, Finding, Inference, Su
 from ntire_bench.source import files
 from ntire_bench.submissions import package_files
 from ntire_bench.submissions.submission import Submission
-from ntire_bench.text import few, one_line, relative
+from ntire_bench.text import few, one_line
 
 __all__ = [
     "compare_elsewhere",
@@ -83,12 +83,14 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
     reply = side.worker.load(probe)
     because = side.submission.baseline_because
     chosen = [Inference(key="baseline", value=side.submission.label, how=because)] if because else []
+    builds = side.worker.builds
+    kernels = [] if builds is None else builds.inferences()
     side.info = dataclasses.replace(
         side.info,
         model=reply.model,
         data_range=reply.data_range,
         tile=reply.tile,
-        inferred=(*reply.inferred, *chosen, *_told_of_kernels(side)),
+        inferred=(*reply.inferred, *chosen, *kernels),
     )
     for finding in reply.findings:
         side.note(finding)
@@ -105,21 +107,6 @@ def load(side: Side, probe: npt.NDArray[np.uint8]) -> bool:
         message = f"the submission could read what links in the checkout lead to outside of it: {named}"
         side.note(Finding(code="links-outside", severity="info", message=message))
     return reply.can_fuse
-
-
-def _told_of_kernels(side: Side) -> list[Inference]:
-    """Return what was built for a side, and what could not be."""
-    builds = side.worker.builds
-    if builds is None:
-        return []
-    how = f"built in {builds.seconds:.0f} s behind the same walls; log: {relative(builds.log)}"
-    told = [Inference(key="kernel", value=one_line(name), how=how) for name in builds.names]
-    for name, why in builds.built.failed.items():
-        not_built = (
-            f"not built ({one_line(why, 300)}), and the network does without; log: {relative(builds.log)}"
-        )
-        told.append(Inference(key="kernel", value=one_line(name), how=not_built))
-    return told
 
 
 def count(

@@ -22,6 +22,7 @@ from ntire_bench.isolation.choose import isolation_for
 from ntire_bench.protocols import protocol
 from ntire_bench.submissions import models_folder
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.wire.messages import Built
 from ntire_bench.workflows.check import Check, check
 
 COST = 256 * 256 * (3 * 16 * 9 + 16 * 48 * 9)  # two 3x3 convolutions; fvcore gives the gate nothing
@@ -181,3 +182,16 @@ def test_a_hostile_setup_is_behind_the_walls_of_a_worker(tmp_path: Path, cache: 
     log = (made / "log.txt").read_text()
     assert "TOLD False refused refused alone" in log and "\x1b" not in log
     assert not (tmp_path / "written").exists()
+
+
+def test_what_is_told_of_a_build_names_no_folder_of_this_machine() -> None:
+    built = Built(
+        files=(), setups={}, extensions={"gate": "x/gate.so"}, loaded=None,
+        failed={"other": "RuntimeError: /home/somebody/models/team05_Net/gate.cpp:30:9: error: and/or"},
+    )  # fmt: skip
+    kept = kernel_builds.KernelBuild(Path("/home/somebody/.cache/kernels") / ("a" * 64), built, 12.3, "g++")
+    made, missing = kept.inferences()
+    log = "log: kernels/aaaaaaaaaaaaaaaa.../log.txt in the cache folder"
+    assert (made.value, made.how) == ("gate", f"built in 12 s behind the same walls; {log}")
+    why = "not built (RuntimeError: gate.cpp:30:9: error: and/or), and the network does without"
+    assert (missing.value, missing.how) == ("other", f"{why}; {log}")

@@ -60,7 +60,7 @@ def records(shared: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.parametrize("item", zoo.catalogue(), ids=lambda item: item.title)
+@pytest.mark.parametrize("item", zoo.catalogue(), ids=lambda item: item.label)
 def test_published_values_are_reproduced(item: zoo.Published, records: dict[int, dict[str, Any]]) -> None:
     record = records[item.id]
     assert record["status"] == "ok"
@@ -71,16 +71,18 @@ def test_published_values_are_reproduced(item: zoo.Published, records: dict[int,
 # What a machine that others use does to a runtime of one round.
 OF_THE_MACHINE = {"runtime-unstable", "timing-unattested"}
 # Its own baseline, which is not audited: test_audit.py.
+KERNEL = 45  # its gate is built where there is a compiler
 AUDITED = [item for item in zoo.catalogue() if item.title != "rlfn_ntire_x4"]
 
 
 @pytest.mark.shared
 @pytest.mark.slow
-@pytest.mark.parametrize("item", AUDITED, ids=lambda item: item.title)
+@pytest.mark.parametrize("item", AUDITED, ids=lambda item: item.label)
 def test_published_networks_raise_no_finding(item: zoo.Published, records: dict[int, dict[str, Any]]) -> None:
     record = records[item.id]
     complexity, audit = record["complexity"], record["complexity"]["audit"]
-    assert [one for one in record["findings"] if one["code"] not in OF_THE_MACHINE] == []
+    notes = OF_THE_MACHINE | ({"counted-on-twin"} if item.id == KERNEL else set())
+    assert [one for one in record["findings"] if one["code"] not in notes] == []
     assert audit["products"] == audit["traced_products"]
     assert audit["flops"] == complexity["flops"]
     assert audit["agreement"] == 1.0

@@ -187,4 +187,5 @@ def test_the_manifest_is_of_the_published_files(shared: Path) -> None:
 
 def test_every_published_checkpoint_has_its_model_file(root: Path) -> None:
     for item in zoo.catalogue():
-        assert (root / "models" / item.file_name).with_suffix(".py").is_file()
+        model = root / "models" / item.file_name
+        assert model.with_suffix(".py").is_file() or (model.with_suffix("") / "__init__.py").is_file()
