@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -30,10 +31,10 @@ def imported(file: Path, name: str) -> ModuleType:
 
 
 @pytest.fixture
-def item(root: Path) -> Submission:
-    found = models_folder.find(root / "examples" / "kernels", root / "model_zoo")
-    assert not found.problems
-    return found.submissions[36]
+def item(root: Path, tmp_path: Path) -> Submission:
+    """As after `zoo pull 45`: with a checkpoint of its own, which is that of 36."""
+    shutil.copy(root / "model_zoo" / "team36_ESPAN.pth", tmp_path / "team45_ESPAN-Gate.pth")
+    return models_folder.find(root / "models", tmp_path).submissions[45]
 
 
 def test_it_is_a_submission_that_declares_its_kernel_and_twin(item: Submission) -> None:

@@ -30,6 +30,7 @@ __all__ = ["BuildOutcome", "build"]
 _SIDE = 64  # LR pixels of the made-up image that a network is tried on, for kernels that forward compiles
 _LIBRARIES = (".so", ".pyd", ".dylib")
 _PLAIN = re.compile(r"[A-Za-z0-9_.+=@,/-]+")
+_SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 _MOST_REASON = 1500  # characters
 
 
@@ -106,7 +107,8 @@ def build(request: BuildRequest, load: Callable[[Any], object]) -> BuildOutcome:
 
 def _prepare_environment(output: Path) -> None:
     """Let compilers be found, and have what is built at run time lie where it is collected."""
-    folders = [str(Path(sys.prefix) / "bin"), str(Path(sys.executable).parent)]
+    # PATH may name folders of the user's that this process does not see; the system's it always does.
+    folders = [str(Path(sys.prefix) / "bin"), str(Path(sys.executable).parent), *_SYSTEM]
     known = os.environ.get("PATH", os.defpath).split(os.pathsep)
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*known, *folders]))
     os.environ["TORCH_EXTENSIONS_DIR"] = str(output.parent / "extensions")
