@@ -79,12 +79,13 @@ def use(report: Report, run: Runner, root: Path, command: Path, *, torch: bool) 
     report.expect("help", call("--help").stdout.startswith("Usage: ntire-bench"), True)
     done = call("list", "--json")
     listed = json.loads(done.stdout)
-    found = {Path(item["file"]).name for item in listed["submissions"]}
-    found |= {f"team{item['id']:02d}_{item['name']}.py" for item in listed["problems"]}
+    found = {f"team{item['id']:02d}_{item['name']}" for item in (*listed["submissions"], *listed["problems"])}
     report.expect(
         "examples",
         sorted(found),
-        sorted(Path(name).name for name in tracked(root) if name.startswith("models/")),
+        sorted(
+            {name.split("/")[1].removesuffix(".py") for name in tracked(root) if name.startswith("models/")}
+        ),
     )
     report.expect(
         "examples are told", done.stderr.count("the examples that ship with ntire_bench are used"), 1
