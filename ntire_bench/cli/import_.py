@@ -47,6 +47,7 @@ def import_(
     from ntire_bench.records import store
     from ntire_bench.reporting.export import document
 
+    read = results_file.read(file)
     if protocol_name is None:
         raise UsageError(
             "a results file does not say by which rules it is to be ranked",
@@ -54,7 +55,6 @@ def import_(
             remedy=f"add --protocol {', '.join(protocol.available())} or a TOML file",
         )
     rules = protocol.load(protocol_name)
-    read = results_file.read(file)
     baseline = to_records.find_baseline(read, rules, baseline_name)
     records = to_records.to_records(read, rules, baseline)
     store.check_writable(results)

@@ -10,6 +10,7 @@ from ntire_bench.cli.interrupted import interruptible
 from ntire_bench.cli.options import json_flag, places, protocol_option, see_that_it_can_measure
 from ntire_bench.cli.output import print_json
 from ntire_bench.cli.sources import is_given
+from ntire_bench.errors import SubmissionError, UsageError
 from ntire_bench.text import relative
 
 __all__ = ["new"]
@@ -63,8 +64,10 @@ def new(
         )
     item = begun.submission
     by = "" if protocol_name is None else f" --protocol {protocol_name}"
+    beside = "" if _has_baseline(models, model_zoo, rules.baseline.name) else f" --baseline {id_}"
     following = [
-        f"ntire-bench {words}{by}" for words in (f"check {id_}", f"check {id_} --strict", f"run {id_}")
+        f"ntire-bench {words}{by}"
+        for words in (f"check {id_}", f"check {id_} --strict{beside}", f"run {id_}{beside}")
     ]
     if reparam:
         following.insert(1, f"ntire-bench fuse {id_}")
@@ -88,3 +91,14 @@ def new(
     for path in begun.baseline:
         terminal.show(f"{rules.baseline.name}  {relative(path)}  the baseline that costs are divided by")
     terminal.show(f"Next: {', '.join(following)}")
+
+
+def _has_baseline(models: Path, model_zoo: Path, name: str) -> bool:
+    """Say whether the baseline of the rules is there; without it a run must be told of another."""
+    from ntire_bench.submissions import baseline_choice, models_folder
+
+    try:
+        baseline_choice.choose(models_folder.find(models, model_zoo), name)
+    except (UsageError, SubmissionError):
+        return False
+    return True

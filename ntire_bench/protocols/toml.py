@@ -87,11 +87,21 @@ def _misfit(key: str, value: object, hint: Any) -> Iterator[str]:  # noqa: ANN40
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        yield f"{key}: {str(error)[0].lower()}{str(error)[1:]}: {value!r}"
+        choices = (part for part in _parts(hint) if typing.get_origin(part) is typing.Literal)
+        words = [word for part in choices for word in typing.get_args(part)]
+        if words:
+            yield f"{key}: expected {', '.join(map(repr, words[:-1]))} or {words[-1]!r}, got {value!r}"
+        else:
+            yield f"{key}: {str(error)[0].lower()}{str(error)[1:]}: {value!r}"
 
 
 def _table_of(hint: object) -> type[Any] | None:
     """Return the dataclass that a field holds, also where it may be None instead."""
-    parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    found = (part for part in parts if isinstance(part, type) and dataclasses.is_dataclass(part))
+    found = (part for part in _parts(hint) if isinstance(part, type) and dataclasses.is_dataclass(part))
     return cast("type[Any] | None", next(found, None))
+
+
+def _parts(hint: object) -> tuple[Any, ...]:
+    """Return the types of which a value may be."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)

@@ -52,7 +52,7 @@ def test_a_file_and_options_above_it(tmp_path):
 @pytest.mark.parametrize(
     ("text", "options", "said"),
     [
-        ('engine = "ray"', (), "engine: invalid enum value"),
+        ('engine = "ray"', (), "engine: expected 'local' or 'slurm', got 'ray'"),
         ("job = 8", (), "job: there is no such key (jobs?)"),
         ("jobs = 0", (), "jobs: expected 1 or more, got 0"),
         ('anchor = "much"', (), "anchor: expected `float`"),

@@ -164,6 +164,7 @@ def test_a_denoiser_begun_by_new_is_the_noisy_image(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     begun = json.loads(call("new", 7, "MyDn", "--protocol", "dn50", "--json").stdout)
     assert begun["next"][0] == "ntire-bench check 7 --protocol dn50"
+    assert begun["next"][-1] == "ntire-bench run 7 --baseline 7 --protocol dn50"  # SGN does not come along
     module: dict[str, Any] = {"__name__": "begun"}
     exec(compile((tmp_path / begun["model"]).read_text(), "begun", "exec"), module)
     network = module["MyDn"]()
