@@ -144,6 +144,7 @@ class Desk:
             pid=pid,
             started=processes.start_time(pid),
             job=holder.job(),
+            restarts=holder.restarts(),
             start_utc=_utc(),
             deadline_utc=_utc(self.lease_s),
             lease_s=self.lease_s,
@@ -161,17 +162,15 @@ class Desk:
         if found is None:
             return None
         claim, since = found
-        left_s = claim.lease_s - (0.0 if ended is not None else self.now() - since)
-        why = ""
         if ended is None:
-            why = holder.has_ended(claim)
-            if not why and left_s < 0:
-                why = f"{claim.node} has not been heard of for {claim.lease_s - left_s:.0f} s"
-            return Turn(number=number, claim=claim, end=None, alive=not why, left_s=left_s, why_dead=why)
+            why, silent_s = holder.has_ended(claim), self.now() - since
+            if not why and silent_s > claim.lease_s:
+                why = f"{claim.node} has not been heard of for {silent_s:.0f} s"
+            return Turn(number=number, claim=claim, end=None, alive=not why, why_dead=why)
         end, at = ended
         # Who has begun to store is left in peace; it takes less than a lease, or it has died meanwhile.
         stores = end.how == "storing" and self.now() - at < claim.lease_s and not holder.has_ended(claim)
-        return Turn(number=number, claim=claim, end=end, alive=stores, left_s=left_s)
+        return Turn(number=number, claim=claim, end=end, alive=stores)
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -193,11 +192,14 @@ def _read(path: Path, kind: type[_Read]) -> tuple[_Read, float] | None:
             data, since = file.read(), os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return None
-    except OSError:
-        data, since = b"", time.time()
+    except OSError:  # such as another user's, who lets nobody read it
+        try:
+            data, since = b"", path.stat().st_mtime
+        except OSError:
+            return None
     try:
         return msgspec.json.decode(data, type=kind), since
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # Being written, on a file system without hard links; or damaged, and then it is over when it expires.
         unknown = {"node": "unknown", "lease_s": LEASE_S, "how": "storing", "utc": "", "engine": ""}
         unknown |= {"handle": "", "tries": 0, "digest": ""}

@@ -9,10 +9,9 @@ from pathlib import Path
 from ntire_bench.claims.turn import Claim
 from ntire_bench.machine import processes
 
-__all__ = ["NODE", "has_ended", "job", "machine", "node"]
+__all__ = ["NODE", "has_ended", "job", "machine", "node", "restarts"]
 
 NODE = "NTIRE_BENCH_NODE"  # set by an engine that runs several evaluations on one machine
-JOB = "NTIRE_BENCH_JOB"
 
 
 def node() -> str:
@@ -22,14 +21,17 @@ def node() -> str:
 
 def job() -> str:
     """Return a scheduler's number of the job that this process is in; empty where there is none."""
-    given = os.environ.get(JOB)
-    if given:
-        return given
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     if array and task:
         return f"slurm {array}_{task}"
     number = os.environ.get("SLURM_JOB_ID")
     return f"slurm {number}" if number else ""
+
+
+def restarts() -> int:
+    """Return how often a scheduler has started this process's job again."""
+    told = os.environ.get("SLURM_RESTART_COUNT", "")
+    return int(told) if told.isdigit() else 0
 
 
 def machine() -> str:
@@ -51,8 +53,9 @@ def has_ended(claim: Claim) -> str:
         claim: Of any machine. Of another one nothing is known but its deadline.
     """
     if claim.machine and claim.machine == machine() and claim.started is not None:
-        if processes.start_time(claim.pid) != claim.started or processes.state(claim.pid) == "Z":
-            return f"process {claim.pid} on {claim.node} is gone"
-    if claim.job and claim.job == job() and (claim.machine, claim.pid) != (machine(), os.getpid()):
+        gone = processes.start_time(claim.pid) != claim.started or processes.state(claim.pid) == "Z"
+        return f"process {claim.pid} on {claim.node} is gone" if gone else ""
+    # One job may have several processes, on several machines: only one that began anew has ended before.
+    if claim.job and claim.job == job() and claim.restarts < restarts():
         return f"job {claim.job} was started again"
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import re
+import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ def leave_out(results: Path, found: LeftOutNode) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     before = next((one for one in left_out_nodes(results) if one.node == found.node), None)
     records = dict.fromkeys((*(before.records if before else ()), *found.records))
-    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', found.node)}{_SUFFIX}"
+    path = folder / f"{urllib.parse.quote(found.node, safe=' ')}{_SUFFIX}"
     exclusive.replace(path, msgspec.json.encode(dataclasses.replace(found, records=tuple(records))))
 
 
@@ -60,7 +60,7 @@ def left_out_nodes(results: Path) -> list[LeftOutNode]:
     for path in sorted((claims_folder(results) / "nodes").glob(f"*{_SUFFIX}")):
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=LeftOutNode))
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RecordError(
                 "which node is left out cannot be read",
                 file=path,

@@ -20,6 +20,7 @@ class Claim:
         pid: Of the process that evaluates.
         started: When that process was started [clock ticks since boot]; None where it cannot be told.
         job: A scheduler's number for it; empty where there is none.
+        restarts: How often that job had been started again.
         start_utc: When the claim was taken, ISO 8601, UTC.
         deadline_utc: When it expires unless it is renewed.
         lease_s: How long it lasts after each renewal [s].
@@ -33,6 +34,7 @@ class Claim:
     pid: int = 0
     started: int | None = None
     job: str = ""
+    restarts: int = 0
     start_utc: str = ""
     deadline_utc: str = ""
     lease_s: float
@@ -93,7 +95,6 @@ class Turn:
         claim: What it says.
         end: How it ended; None while it lasts.
         alive: Whether it still holds: it has not ended, and whoever has it is not known to be dead.
-        left_s: Until it expires; below 0 where that is past [s].
         why_dead: In words; empty where it is alive or has ended.
     """
 
@@ -101,5 +102,4 @@ class Turn:
     claim: Claim
     end: End | None
     alive: bool
-    left_s: float
     why_dead: str = ""

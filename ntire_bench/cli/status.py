@@ -30,7 +30,6 @@ _ROWS = 500  # more are written as plain text, which takes a hundredth of the ti
 @protocol_option
 @click.option("--watch", is_flag=True, help="Show it until no team runs or waits, or Ctrl-C.")
 @json_flag
-@no_collection()
 def status(results: Path, protocol_name: str | None, watch: bool, as_json: bool) -> None:
     """Say how far a campaign is: each team waiting, running, done, failed or left out.
 
@@ -63,6 +62,7 @@ def status(results: Path, protocol_name: str | None, watch: bool, as_json: bool)
         sys.exit(1)
 
 
+@no_collection()
 def _states(desk: Desk, protocol_name: str | None) -> list[TeamState]:
     """Return the state of every team that has claims or records, or that was asked for last."""
     from ntire_bench.fleet import progress

@@ -141,8 +141,12 @@ def show_error(error: NtireBenchError) -> None:
 
 
 def is_redrawn() -> bool:
-    """Say whether what is drawn on standard error can be drawn anew, which takes escapes."""
-    return err().is_terminal and _colours() is not None
+    """Say whether what is drawn on standard error can be drawn anew, which takes escapes.
+
+    Not where CI runs this, even if FORCE_COLOR asks for colours there: a log keeps every drawing, and the
+    escapes that take a bar away would stand before what is printed next, such as a command to GitHub.
+    """
+    return err().is_terminal and _colours() is not None and not os.environ.get("CI")
 
 
 @contextlib.contextmanager
@@ -160,8 +164,7 @@ def progress_bar() -> Iterator[Progress]:
 def progress_bars() -> Iterator[Callable[[], Progress]]:
     """Show one bar after the other, each with a time of its own; see `progress_bar`.
 
-    None is shown where CI runs this, even if FORCE_COLOR asks for colours there: a log keeps every drawing,
-    and the escapes that take a bar away would stand before what is printed next, such as a command to GitHub.
+    None is shown where nothing is redrawn; see `is_redrawn`.
 
     Yields:
         A function that begins a bar, and returns what to call as the work goes on.
@@ -182,7 +185,7 @@ def progress_bars() -> Iterator[Callable[[], Progress]]:
     with Bars(
         *columns,
         console=console,
-        disable=not console.is_terminal or _colours() is None or bool(os.environ.get("CI")),
+        disable=not is_redrawn(),
         transient=True,
         refresh_per_second=2,
     ) as bars:

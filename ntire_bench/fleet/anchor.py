@@ -138,7 +138,7 @@ def odd_nodes(
             off = anchor / median - 1
             if abs(off) > tolerance:
                 found[node] = (
-                    f"node {node} is left out: the baseline takes {anchor:.3f} ms there, {abs(off):.1%} "
+                    f"its node is left out: the baseline takes {anchor:.3f} ms there, {abs(off):.1%} "
                     f"{'more' if off > 0 else 'less'} than the {median:.3f} ms of its class "
                     f"({tolerance:.1%} are allowed)"
                 ).replace("%", " %")

@@ -159,7 +159,10 @@ class Driver:
 
     def _was_lost(self, one: _Open, asked: Asked, state: Seen, turn: Turn | None) -> None:
         kind, message = self._job(one.team, asked.tries, asked.log).error
-        how = _how_it_ended(asked.handle, state, turn, "" if kind == "Interrupted" else message)
+        ended = _how_it_ended(state, turn, "" if kind == "Interrupted" else message)
+        node = state.node or ("" if turn is None else turn.claim.node)
+        gone = f" ({turn.why_dead})" if turn is not None and turn.why_dead else ""
+        how = f"job {asked.handle}" + (f" on {node}" if node else "") + f" {ended}{gone}"
         if kind == UsageError.__name__:
             self._refused.append(message)
             if len(self._refused) >= min(_REFUSALS, len(self.teams)) and not self.finished:
@@ -168,7 +171,7 @@ class Driver:
                     found=message,
                     remedy="see that the command runs on a node: `ntire-bench jobs` prints it",
                 )
-        ends = (*asked.ends, how)
+        ends = (*asked.ends, ended)  # a record names no machine
         if asked.tries <= self.again:
             self.tell(f"{one.team.label}: {how}. It is asked for again ({asked.tries} of {self.again}).")
             self._waiting.append(_Open(one.team, dataclasses.replace(asked, ends=ends)))
@@ -255,8 +258,8 @@ class Driver:
         found = {node: why for node, why in odd.items() if node not in self._left_out}
         if not found:
             return
-        for why in found.values():
-            self.tell(why)
+        for node, why in found.items():
+            self.tell(f"{node}: {why}.")
         self._left_out |= set(found)
         self.engine.leave_out(sorted(self._left_out))
         by_label = {team.label: team for team in self.teams}
@@ -266,18 +269,15 @@ class Driver:
                 self._waiting.append(_Open(by_label[label]))
 
 
-def _how_it_ended(handle: str, state: Seen, turn: Turn | None, message: str) -> str:
-    """Return in words how a job ended that has given no record.
+def _how_it_ended(state: Seen, turn: Turn | None, message: str) -> str:
+    """Return in words how a job ended that has given no record; nothing that names a machine.
 
-    >>> _how_it_ended("12_3", Seen(state="over", node="n1", reason="NODE_FAIL"), None, "")
-    'job 12_3 on n1 ended as NODE_FAIL'
+    >>> _how_it_ended(Seen(state="over", node="n1", reason="NODE_FAIL"), None, "")
+    'ended as NODE_FAIL'
     """
-    node = state.node or ("" if turn is None else turn.claim.node)
-    text = f"job {handle}" + (f" on {node}" if node else "") + f" ended as {state.reason or 'over'}"
-    if turn is not None and turn.end is not None and turn.end.detail:
+    text = f"ended as {state.reason or 'over'}"
+    if turn is not None and turn.end is not None and turn.end.how != "expired" and turn.end.detail:
         text += f" ({turn.end.detail})"
-    elif turn is not None and turn.why_dead:
-        text += f" ({turn.why_dead})"
     return text + (f": {message.rstrip('.')}" if message else "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ntire_bench.fleet.local import Local, slots
 from ntire_bench.fleet.settings import FleetSettings
 from ntire_bench.fleet.slurm import Slurm
 from ntire_bench.machine import environment, installed
+from ntire_bench.text import one_line
 
 __all__ = ["engine_for"]
 
@@ -30,6 +32,12 @@ def engine_for(settings: FleetSettings, results: Path, device: str) -> Engine:
     """
     if settings.engine == "slurm":
         return Slurm(settings.slurm, (claims_folder(results) / "slurm").absolute(), settings.jobs)
+    if settings.program and shutil.which(settings.program[0]) is None:
+        raise UsageError(
+            "the program of the engine's settings is not there",
+            found=one_line(settings.program[0], 80),
+            remedy="correct the key program; docs/CLUSTER.md has it",
+        )
     affinity = getattr(os, "sched_getaffinity", None)
     cores = sorted(affinity(0)) if affinity is not None else list(range(environment.cores()))
     gpus = [] if device == "cpu" else _gpus()
@@ -46,6 +54,6 @@ def _gpus() -> list[str]:
         return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:  # NVML lists all that there are
-        return [name.strip() for name in visible.split(",") if name.strip()]
+        return list(dict.fromkeys(name.strip() for name in visible.split(",") if name.strip()))
     # Where NVML does not answer, there is one at least: the driver is loaded.
     return [str(number) for number in range(1 if found is None else len(found.models))]

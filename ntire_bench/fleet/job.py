@@ -51,5 +51,6 @@ class Job:
                 document: Any = msgspec.json.decode(file.read(_ERRORS_READ))
             error = document["error"]
             return str(error["type"]), str(error["message"])
-        except (OSError, msgspec.DecodeError, KeyError, TypeError):  # it ended before it could say anything
+        # It ended before it could say anything, or what it said is no such document.
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
             return "", ""

@@ -90,6 +90,7 @@ class Local:
     look_s: float = 0.5
     _running: dict[str, tuple[Slot, subprocess.Popen[bytes]]] = field(default_factory=dict)
     _ended: dict[str, Seen] = field(default_factory=dict)
+    _others: set[str] = field(default_factory=set)  # parts that commands of other drivers were seen in
     _left_out: set[str] = field(default_factory=set)
 
     def free(self) -> int:
@@ -118,21 +119,27 @@ class Local:
                     stderr=err,
                     start_new_session=True,  # Ctrl-C ends the asking alone
                 )
-            handle = f"{process.pid}.{processes.start_time(process.pid)}@{socket.gethostname()}"
+            began = processes.start_time(process.pid)
+            handle = f"{process.pid}.{began}@{socket.gethostname()}@{slot.name}"
             self._running[handle] = slot, process
             handles.append(handle)
         return handles
 
     def look(self, handles: Sequence[str]) -> Mapping[str, Seen]:
         """Return how processes are, also those that another driver has started on this machine."""
-        return {handle: self._seen(handle) for handle in handles}
+        found = {handle: self._seen(handle) for handle in handles}
+        others = [
+            one.node for handle, one in found.items() if handle not in self._running and one.state != "over"
+        ]
+        self._others = set(others)
+        return found
 
     def cancel(self, handles: Sequence[str]) -> None:
         """Ask processes to end: what is done they keep."""
         for handle in handles:
             if self._seen(handle).state == "running":
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(_pid(handle)[0], signal.SIGTERM)
+                    os.kill(_taken_apart(handle)[0], signal.SIGTERM)
 
     def leave_out(self, nodes: Sequence[str]) -> None:
         """Start nothing more in these parts; see `Engine.leave_out`."""
@@ -142,7 +149,7 @@ class Local:
 
     def how_to_cancel(self, handles: Sequence[str]) -> str:
         """Return the command with which a user ends processes."""
-        return "kill " + " ".join(str(_pid(handle)[0]) for handle in handles)
+        return "kill " + " ".join(str(_taken_apart(handle)[0]) for handle in handles)
 
     def _idle(self) -> list[Slot]:
         for handle in list(self._running):
@@ -151,7 +158,7 @@ class Local:
                 self._ended[handle] = seen
                 del self._running[handle]
         busy = {slot.name for slot, _ in self._running.values()}
-        return [slot for slot in self.slots if slot.name not in busy | self._left_out]
+        return [slot for slot in self.slots if slot.name not in busy | self._others | self._left_out]
 
     def _seen(self, handle: str) -> Seen:
         if handle in self._ended:
@@ -163,18 +170,18 @@ class Local:
                 return Seen(state="running", node=slot.name)
             reason = f"signal {-code}" if code < 0 else f"exit status {code}"
             return Seen(state="over", node=slot.name, reason=reason)
-        pid, started, host = _pid(handle)
+        pid, started, host, part = _taken_apart(handle)
         if host == socket.gethostname() and started is not None and processes.start_time(pid) == started:
-            return Seen(state="running", node=host)
-        return Seen(state="over", node=host, reason="a process that is gone")
+            return Seen(state="running", node=part)
+        return Seen(state="over", node=part, reason="a process that is gone")
 
 
-def _pid(handle: str) -> tuple[int, int | None, str]:
-    """Take a handle apart: process, its start [clock ticks since boot], machine.
+def _taken_apart(handle: str) -> tuple[int, int | None, str, str]:
+    """Take a handle apart: process, its start [clock ticks since boot], machine, part of the machine.
 
-    >>> _pid("12.345@a"), _pid("12.None@a")
-    ((12, 345, 'a'), (12, None, 'a'))
+    >>> _taken_apart("12.345@a@a gpu 0"), _taken_apart("12.None@a@a")
+    ((12, 345, 'a', 'a gpu 0'), (12, None, 'a', 'a'))
     """
-    numbers, _, host = handle.partition("@")
+    numbers, host, part = handle.split("@", 2)
     pid, _, started = numbers.partition(".")
-    return int(pid), int(started) if started.isdigit() else None, host
+    return int(pid), int(started) if started.isdigit() else None, host, part

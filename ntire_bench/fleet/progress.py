@@ -84,7 +84,7 @@ def announced(results: Path) -> Campaign | None:
     try:
         data = (claims_folder(results) / _CAMPAIGN).read_bytes()
         return msgspec.json.decode(data, type=Campaign)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
+import math
 import shlex
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -180,7 +180,9 @@ def _add_options(raw: dict[str, Any], engine: object, options: Sequence[str]) ->
         elif engine is None:
             yield f"--engine-option {key}: there is no engine (--engine local or slurm)"
         elif key in own:
-            raw.setdefault(str(engine), {})[key] = _value(value, own[key])
+            of_engine = raw.setdefault(str(engine), {})
+            if isinstance(of_engine, dict):  # else that is the mistake which is told
+                of_engine[key] = _value(value, own[key])
         elif key in common:
             raw[key] = value if key == "anchor" else _value(value, common[key])
         else:
@@ -193,7 +195,10 @@ def _add_options(raw: dict[str, Any], engine: object, options: Sequence[str]) ->
 def _value(text: str, hint: Any) -> Any:  # noqa: ANN401 - of the type that is asked for
     """Return a text as a value of a type; a text that does not fit stays one, and is told as a mistake."""
     if typing.get_origin(hint) is tuple:
-        return shlex.split(text)
+        try:
+            return shlex.split(text)
+        except ValueError:  # a quotation that does not end
+            return text
     try:
         return msgspec.convert(text, hint, strict=False)
     except msgspec.ValidationError:
@@ -215,16 +220,7 @@ def _out_of_range(raw: Mapping[str, Any], where: str = "") -> Iterator[str]:
     for key, value in raw.items():
         if isinstance(value, dict) and key in ENGINES:
             yield from _out_of_range(value, f"{key}.")
-        elif key in _LEAST and value is not None and value < _LEAST[key]:
+        elif key in _LEAST and value is not None and not _LEAST[key] <= value < math.inf:
             yield f"{where}{key}: expected {_LEAST[key]} or more, got {value!r}"
-        elif key == "anchor" and not 0 < value:
+        elif key == "anchor" and not 0 < value < math.inf:
             yield f"{where}anchor: expected a share above 0, such as 3%, got {value!r}"
-
-
-def keys(kind: type[Any]) -> list[str]:
-    """Return the keys of a table.
-
-    >>> keys(LocalSettings)
-    ['cores_per_job']
-    """
-    return [item.name for item in dataclasses.fields(kind)]

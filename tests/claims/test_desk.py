@@ -138,6 +138,33 @@ def test_a_job_that_was_started_again_knows_that_it_was_ended_before(desk, monke
     assert desk.last("05_Net").alive
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert desk.last("05_Net").alive  # another process of the same job, on another machine of it
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    turn = desk.last("05_Net")
+    assert not turn.alive and turn.why_dead == "job slurm 12_3 was started again"
+
+
+def test_processes_of_one_job_do_not_take_each_others_teams(desk, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    code = (
+        "import sys, time; from pathlib import Path; from ntire_bench.claims.desk import Desk\n"
+        "Desk(Path(sys.argv[1])).take('05_Net'); print('taken', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(desk.results)], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"taken\n"
+        try:
+            assert desk.last("05_Net").alive and not hasattr(desk.take("05_Net"), "storing")
+        finally:
+            other.kill()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"{", b""])
+def test_a_damaged_claim_holds_its_team_until_it_expires(desk, content):
+    path = of_another_machine(desk)
+    path.write_bytes(content)
+    assert desk.last("05_Net").alive
+    at = path.stat().st_mtime - 10 * desk.lease_s
+    os.utime(path, (at, at))
     assert not desk.last("05_Net").alive
 
 

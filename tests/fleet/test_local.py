@@ -61,7 +61,9 @@ def test_a_command_is_ended_and_known_to_a_later_driver(engine, tmp_path):
     handles = engine.submit([job(tmp_path, "one", STAY), job(tmp_path, "two", STAY)])
     assert engine.free() == 0
     later = Local([Slot(name="a", cores=(0,))])
+    assert later.free() == 1  # until it has looked
     assert [seen.state for seen in later.look(handles).values()] == ["running", "running"]
+    assert later.free() == 0  # in its only part a command of the driver before still runs
     assert engine.how_to_cancel(handles).startswith("kill ")
     deadline = time.monotonic() + 60
     while (tmp_path / "one.out").read_text() != "on":
@@ -77,4 +79,4 @@ def test_a_command_is_ended_and_known_to_a_later_driver(engine, tmp_path):
 
 
 def test_what_is_not_there_is_over():
-    assert Local([]).look(["99999999.1@nowhere"])["99999999.1@nowhere"].state == "over"
+    assert Local([]).look(["9999999.1@nowhere@a"])["9999999.1@nowhere@a"].state == "over"

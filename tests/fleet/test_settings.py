@@ -66,6 +66,10 @@ def test_a_file_and_options_above_it(tmp_path):
         ('engine = "slurm"', ("time=soon",), "slurm.time: expected `int`"),
         ('engine = "local"', ("gres=gpu:1",), "--engine-option gres: local has no such key; there are"),
         ("", ("time=3",), "--engine-option time: there is no engine"),
+        ('engine = "slurm"', ("program=a 'b",), "program: expected `array`"),
+        ('engine = "slurm"\nslurm = 3', ("time=3",), "slurm: expected a table"),
+        ('engine = "slurm"', ("look_s=nan",), "slurm.look_s: expected 0.1 or more"),
+        ("anchor = inf", (), "anchor: expected a share above 0"),
     ],
 )
 def test_a_mistake_is_told_with_its_key(tmp_path, text, options, said):
