@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -32,6 +31,7 @@ from ntire_bench.wire.messages import (
     Saved,
     Timed,
     WarmUp,
+    is_plain_path,
 )
 from ntire_bench.wire.observation import Observation
 
@@ -55,8 +55,6 @@ _MOST_TEXT = 2_000  # characters of one text; what a worker says goes into recor
 _MOST_TRACEBACK = 20_000
 _MOST_ITEMS = 10_000  # of a list, such as the names of modules
 _MOST_FINDINGS = 100
-_MOST_DEPTH = 8  # of folders in each other
-_PLAIN = re.compile(r"[A-Za-z0-9_.+=@,-]{1,160}")  # a part of a path
 _MOST = 2**53  # a count above it is no count; also what every reader of JSON takes for a whole number
 
 _Answer = TypeVar("_Answer")
@@ -150,7 +148,7 @@ def built(reply: object, most_bytes: int) -> Built:
     """
     result = _convert(reply, Built)
     paths = [file.path for file in result.files]
-    if len(set(paths)) != len(paths) or not all(map(_is_plain_path, paths)):
+    if len(set(paths)) != len(paths) or not all(map(is_plain_path, paths)):
         raise ForgedAnswerError("files with names that cannot be")
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
     if folders & set(paths):
@@ -159,20 +157,10 @@ def built(reply: object, most_bytes: int) -> Built:
     if not all(0 <= size <= most_bytes for size in sizes) or sum(sizes) > most_bytes:
         raise ForgedAnswerError(f"{sum(sizes)} bytes of built files")
     if not set(result.extensions.values()) <= set(paths) or not all(
-        map(_is_plain_path, result.setups.values())
+        map(is_plain_path, result.setups.values())
     ):
         raise ForgedAnswerError("an extension that is none of the built files")
     return result
-
-
-def _is_plain_path(path: str) -> bool:
-    """Whether a path has a few parts of letters, digits and signs that mean nothing to a file system.
-
-    >>> [_is_plain_path(path) for path in ("a/b.so", "../b.so", "/b.so", "a//b", "a/.", "a b")]
-    [True, False, False, False, False, False]
-    """
-    parts = path.split("/")
-    return len(parts) <= _MOST_DEPTH and all(_PLAIN.fullmatch(part) and part.strip(".") for part in parts)
 
 
 def saved(reply: object, most_bytes: int) -> int:

@@ -131,7 +131,8 @@ def build_of(
         return None
     tools = toolchain()
     identity = (
-        f"{_FORMAT}\n{kernel_sources.sources_sha256(submission)}\n{device}\n{submission.label}\n{tools}"
+        f"{_FORMAT}\n{kernel_sources.sources_sha256(submission)}\n{device}\n{submission.label}\n{scale}\n"
+        f"{'' if load is None else load.args}\n{tools}"
     )
     key = hashlib.sha256(identity.encode(errors="replace")).hexdigest()
     home = cache_dir() / "kernels"
@@ -191,7 +192,8 @@ def _build(
 
 def _keep(made: KernelBuild, sandbox: Sandbox) -> KernelBuild:
     """Write what was built, whole or not at all; one that failed is kept under a name of its own."""
-    folder = made.folder if not made.built.failed else made.folder.with_suffix(".failed")
+    whole = not made.built.failed and made.built.loaded is None
+    folder = made.folder if whole else made.folder.with_suffix(".failed")
     temporary = folder.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         (temporary / "files").mkdir(parents=True, mode=0o755)

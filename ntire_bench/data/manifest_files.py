@@ -115,7 +115,9 @@ def make(
 
     largest = max(pair.height * pair.width for _, pair in work)
     done = []
-    for number, result in enumerate(_mapped(one, work, threads_for(largest, noisy=True)), 1):
+    for number, result in enumerate(
+        _mapped(one, work, threads_for(largest, noisy=manifest.noise is not None)), 1
+    ):
         done.append(result)
         progress(number, len(work))
     pairs = iter([named for named, _ in done])
@@ -150,7 +152,9 @@ def verify(root: Path, manifest: Manifest, progress: Progress) -> list[Differenc
 
     found: list[Difference] = []
     largest = max((pair.hr.height * pair.hr.width for _, pair in work), default=1)
-    for number, of_pair in enumerate(_mapped(one, work, threads_for(largest, noisy=True)), 1):
+    for number, of_pair in enumerate(
+        _mapped(one, work, threads_for(largest, noisy=manifest.noise is not None)), 1
+    ):
         found += of_pair
         progress(number, len(work))
     for name, split in manifest.splits.items():

@@ -115,20 +115,18 @@ class Plan:
         self.launches.append(self.done)
         self.done, self._launch_s = 0, 0.0
 
-    def make_again(self) -> bool:
-        """Have the launch that has ended made again; once in a session, and where the time allows it.
-
-        Returns:
-            Whether it is; then what it gave does not count.
-        """
+    @property
+    def may_make_again(self) -> bool:
+        """Whether the launch that has ended may be made again: once a session, where the time allows it."""
         limit_s = math.inf if self._rule.rounds is not None else self._rule.max_time_s
-        if self._made_again or self._lost_s + self._elapsed_s + self._launch_s > limit_s:
-            return False
+        return not self._made_again and self._lost_s + self._elapsed_s + self._launch_s <= limit_s
+
+    def drop_launch(self) -> None:
+        """Have the launch that has ended made again; what it gave does not count."""
         self._made_again = True
         self._elapsed_s -= self._launch_s
         self._lost_s += self._launch_s
         self.done, self._launch_s, self.stopped = 0, 0.0, None
-        return True
 
     def after_launch(self, samples: Callable[[], Samples], device: str) -> None:
         """Decide whether there is another launch, and of how many rounds.

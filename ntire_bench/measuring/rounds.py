@@ -135,6 +135,7 @@ class Rounds:
         self._secret = secrets.token_bytes(16)
         self._random = np.random.default_rng(secrets.randbits(64))
         self._launch = -1
+        self._others_before = 0  # how many there were when this launch began
         self._turns = 0
         self._rounds_again = _ROUNDS_AGAIN
         self._exact_left: set[tuple[str, str]] = set()
@@ -153,6 +154,7 @@ class Rounds:
     def begin_launch(self, rounds: int) -> None:
         """Begin a launch of about so many rounds, with other workers."""
         self._launch += 1
+        self._others_before = len(self.others)
         self._exact_left = {(split.name, pair.name) for split in self.splits for pair in split.pairs}
         self.outputs.begin_launch(self._launch, rounds)
 
@@ -192,6 +194,7 @@ class Rounds:
         """Forget the calls of a launch of so many rounds, as another one makes them again."""
         for each in self.timings:
             each.drop(rounds)
+        del self.others[self._others_before :]
         self.repeated["clocks"] += rounds * sum(len(split.pairs) for split in self.splits)
 
     def _fits(self, done: _Round) -> bool:

@@ -216,12 +216,13 @@ class Session:
         with self._timed("run"), trace.sampling(self._workers), _quick_switches():
             self._do_rounds(rounds, ready.device)
         made = self._plan.done
-        counts = rounds.launch_fits(made) or not self._plan.make_again()
+        counts = rounds.launch_fits(made) or not self._plan.may_make_again
         if counts:
             launch = Launch(rounds=made, load_s=ready.load_s, first_call_ms=ready.first_call_ms)
             self.launches.append(launch)
             self._plan.end_launch()
         else:  # the clocks do not fit: other processes make it again
+            self._plan.drop_launch()
             rounds.drop_launch(made)
         for timings in rounds.timings:
             with blamed(timings.side):

@@ -9,6 +9,7 @@ the parent, `client.answers` makes a reply of it and checks that it can be true.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -22,6 +23,7 @@ from ntire_bench.wire.observation import Observation
 __all__ = [
     "LOADING_FACTS",
     "LOADING_FINDINGS",
+    "MOST_DEPTH",
     "MOST_DIFFERENCE",
     "SCRIPT",
     "SELECT_MODEL",
@@ -42,11 +44,15 @@ __all__ = [
     "Slow",
     "Timed",
     "WarmUp",
+    "is_plain_path",
     "plain",
     "received",
 ]
 
 MOST_DIFFERENCE = 1e-3  # of a merged network; rounding in float32 stays under 1e-4 in all of models/
+MOST_DEPTH = 8
+"""Parts of the path of a built file, its name included."""
+
 SCRIPT = "test_demo.py"
 """The file of a challenge's checkout that runs the networks."""
 
@@ -379,3 +385,16 @@ def _simple(value: object) -> str | int | float:
         if isinstance(value, kind):
             return kind(value)
     raise NotImplementedError(f"{type(value).__name__} in a message")
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.+=@,-]{1,160}")  # a part of a path
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether a path has a few parts of letters, digits and signs that mean nothing to a file system.
+
+    >>> [is_plain_path(path) for path in ("a/b.so", "../b.so", "/b.so", "a//b", "a/.", "a b")]
+    [True, False, False, False, False, False]
+    """
+    parts = path.split("/")
+    return len(parts) <= MOST_DEPTH and all(_PLAIN.fullmatch(part) and part.strip(".") for part in parts)

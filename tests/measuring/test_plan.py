@@ -108,9 +108,11 @@ def test_a_launch_is_made_again_once_and_its_time_counts_towards_the_limit():
     plan = Plan(StopRule(max_time_s=6 * ROUND_S, max_rounds=60), images=3, sizes=2)
     plan.rounds = 2
     made(plan, 2)
-    assert plan.make_again() and plan.goes_on and plan.total == 0
+    assert plan.may_make_again
+    plan.drop_launch()
+    assert plan.goes_on and plan.total == 0
     made(plan, plan.rounds)
-    assert not plan.make_again()
+    assert not plan.may_make_again
     plan.end_launch()
     while plan.stopped is None:
         made(plan, 1)
@@ -121,10 +123,12 @@ def test_no_launch_is_made_again_that_would_end_after_the_time_is_up():
     plan = Plan(StopRule(max_time_s=3 * ROUND_S, max_rounds=60), images=3, sizes=2)
     plan.rounds = 2
     made(plan, 2)
-    assert not plan.make_again() and plan.total == 2
+    assert not plan.may_make_again and plan.total == 2
 
 
 def test_where_the_number_of_rounds_is_given_a_launch_is_made_again_however_long_it_took():
     plan = Plan(StopRule(rounds=1, max_time_s=ROUND_S / 2), images=3, sizes=2)
     made(plan, 1)
-    assert plan.stopped == "rounds" and plan.make_again() and plan.stopped is None and plan.goes_on
+    assert plan.stopped == "rounds" and plan.may_make_again
+    plan.drop_launch()
+    assert plan.stopped is None and plan.goes_on

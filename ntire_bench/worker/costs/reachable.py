@@ -8,8 +8,11 @@ follow from structure, or they change nothing when their values are put into ano
 from __future__ import annotations
 
 import gc
+import sys
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -90,9 +93,18 @@ def wide_parameters(upscaler: Upscaler, image: Tensor) -> int:
     return wide
 
 
+_before: list[
+    object
+] = []  # what modules held before a submission was loaded; kept, so that no place comes again
+_frozen = 0  # how many objects there were then
+
+
 def begin() -> None:
     """Note that what there is now is torch's and this program's: a submission is about to be loaded."""
+    global _frozen
     gc.freeze()
+    _frozen = gc.get_freeze_count()
+    _before[:] = [one for one in gc.get_referents(*_modules()) if _is_array(one)]
 
 
 def _tables(upscaler: Upscaler, ours: Sequence[Tensor], statistics: Collection[int]) -> list[Tensor]:
@@ -120,27 +132,48 @@ def _start(tensor: Tensor) -> int:
 def _tensors() -> Iterator[Tensor]:
     """Yield the dense tensors that were made since `begin`, and arrays as tensors."""
     gc.collect()
+    if gc.get_freeze_count() > _frozen:  # somebody has hidden what came since
+        gc.unfreeze()
     objects = gc.get_objects()
     for one in objects:
         if issubclass(type(one), Tensor):
             yield one
-    for one in gc.get_referents(*objects):
-        if type(one) is np.ndarray and one.dtype.kind in "fiucb" and one.size and one.dtype.isnative:
-            shown = _shown(one)
-            if shown is not None:
-                yield shown
-        elif type(one) is bytearray and len(one) >= FEWEST:
-            yield torch.frombuffer(one, dtype=torch.uint8)
+    known = set(map(id, _before))
+    # Modules and classes that were there before may have been given an array since.
+    for one in gc.get_referents(*objects, *_modules()):
+        if not _is_array(one) or id(one) in known:
+            continue
+        shown = _shown(one) if type(one) is np.ndarray else torch.frombuffer(one, dtype=torch.uint8)
+        if shown is not None:
+            yield shown
+
+
+def _modules() -> list[object]:
+    """Return the namespaces of all modules, and of the classes in them."""
+    spaces = [vars(module) for module in list(sys.modules.values()) if type(module) is ModuleType]
+    classes = {id(one): one for space in spaces for one in list(space.values()) if type(one) is type}
+    return [*spaces, *(dict(vars(one)) for one in classes.values())]
+
+
+def _is_array(one: object) -> bool:
+    """Return whether it holds numbers that may be a table, and is no tensor."""
+    if type(one) is np.ndarray:
+        return one.dtype.kind in "fiucb" and one.size > 0 and one.dtype.isnative
+    return type(one) is bytearray and len(one) >= FEWEST
 
 
 def _shown(array: np.ndarray) -> Tensor | None:
     """Return the memory of an array as a tensor; None where torch has no such numbers."""
-    if not array.flags.writeable or any(step < 0 for step in array.strides):
+    if any(step < 0 for step in array.strides):
         return None
-    try:
-        return torch.from_numpy(array)
-    except TypeError:
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # of one that is to be read only: where its memory is, it is not
+        try:
+            return torch.from_numpy(array)
+        except TypeError:
+            return None
 
 
 def _whole(tensor: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ _LONG = 16  # values of a line along which a rule is looked for
 _BEGIN = 4  # numbers that such a line follows from: two values, and how two give the next
 _EXACT = 2e-3  # of the largest value; angles of some thousand in 32 bits are exact to that
 _MOST_LINES = 100_000
-_PIECE, _PIECES = 2**17, 8  # bytes; of a longer table so many pieces are compressed
+_PIECE, _PIECES = 2**15, 8  # values; of a larger table so many pieces are compressed
 
 
 def free_values(parts: Sequence[Tensor], count: int | None = None) -> int:
@@ -57,29 +57,49 @@ def packed_size(values: Tensor) -> int:
     >>> packed_size(torch.arange(64.0).repeat(64, 1)) < 64 * 64 // 16
     True
     """
-    content = values.detach().cpu()
-    content = content.float() if content.is_floating_point() else content
-    columns = content.flatten(0, -2).T if content.ndim > 1 else content
-    orders = [content, columns]
-    if not content.is_floating_point() and content.dtype != torch.bool:  # places: their steps repeat
-        steps = [order.long().diff(dim=-1, prepend=order.long()[..., :1]) for order in orders if order.ndim]
-        orders += [*steps, *(step.flatten(0, -2).diff(dim=0) for step in steps if step.ndim > 1)]
-    return -(-min(_packed_bytes(order.contiguous().numpy().tobytes()) for order in orders) // _BYTES)
+    if not values.numel():
+        return 0
+    table = values.detach().flatten(0, -2) if values.ndim > 1 else values.detach().reshape(1, -1)
+    orders = [table] if len(table) == 1 else [table, table.T]
+    packed = [size for order in orders for size in _packed_bytes(order)]
+    return -(-min(packed) // _BYTES)
 
 
-def _packed_bytes(content: bytes) -> int:
-    """Return how many bytes are left when a table is compressed; of a long one, by pieces at random places.
+def _packed_bytes(table: Tensor) -> list[int]:
+    """Return how many bytes are left of a table when it is compressed: of its values, and of their steps.
 
-    Whole, ten million bytes take up to ten seconds. What was 32 KiB before, this compression has forgotten.
-
-    >>> _packed_bytes(bytes(4_000_000)) < 20_000
-    True
+    Of a large one, by pieces at random places: whole, ten million bytes take up to ten seconds. What was
+    32 KiB before, this compression has forgotten anyway.
     """
-    if len(content) <= _PIECES * _PIECE:
-        return len(zlib.compress(content, 9))
-    places = [secrets.randbelow(len(content) - _PIECE + 1) for _ in range(_PIECES)]
-    packed = sum(len(zlib.compress(content[place : place + _PIECE], 6)) for place in places)
-    return packed * len(content) // (_PIECES * _PIECE)
+    pieces = [_bytes_of(piece.cpu()) for piece in _pieces(table)]
+    share = table.numel() / sum(count for count, _ in pieces)
+    level = 9 if table.numel() <= _PIECE else 6
+    forms = zip(*(contents for _, contents in pieces), strict=True)
+    return [round(share * sum(len(zlib.compress(content, level)) for content in form)) for form in forms]
+
+
+def _pieces(table: Tensor) -> list[Tensor]:
+    """Return a table (rows x values), or some rows of a large one, or parts of them."""
+    rows, side = table.shape
+    if table.numel() <= _PIECES * _PIECE:
+        return [table]
+    if side >= _PIECE:
+        places = [(secrets.randbelow(rows), secrets.randbelow(side - _PIECE + 1)) for _ in range(_PIECES)]
+        return [table[row : row + 1, place : place + _PIECE] for row, place in places]
+    many = -(-_PIECE // side)
+    return [table[row : row + many] for row in (secrets.randbelow(rows - many + 1) for _ in range(_PIECES))]
+
+
+def _bytes_of(piece: Tensor) -> tuple[int, list[bytes]]:
+    """Return how many values there are, and their bytes; of whole numbers also those of their steps.
+
+    Places have steps that repeat.
+    """
+    forms = [piece.float() if piece.is_floating_point() else piece]
+    if not piece.is_floating_point() and piece.dtype != torch.bool:
+        steps = piece.long().diff(dim=1, prepend=piece.long()[:, :1])
+        forms += [steps, *([steps.diff(dim=0)] if len(steps) > 1 else [])]
+    return piece.numel(), [form.contiguous().numpy().tobytes() for form in forms]
 
 
 def different_rows(values: Tensor) -> int:
@@ -112,14 +132,19 @@ def following(values: Tensor) -> int:
         lines = values.numel() // max(1, side)
         if side < _LONG or lines > _MOST_LINES or _BEGIN * lines >= fewest:
             continue
-        table = values.movedim(dimension, -1).reshape(lines, side).double().cpu()
-        if bool(torch.isfinite(table).all()) and _follows(table):
+        table = values.movedim(dimension, -1).reshape(lines, side)
+        # A rule holds everywhere: a little of each line tells most tables from one that has it.
+        place = secrets.randbelow(side - _LONG + 1)
+        if _follows(table[:, place : place + _LONG]) and _follows(table):
             fewest = _BEGIN * lines
     return fewest
 
 
 def _follows(lines: Tensor) -> bool:
     """Return whether each value of a line (lines x values) is the same mixture of the two before it."""
+    lines = lines.double().cpu()
+    if not bool(torch.isfinite(lines).all()):
+        return False
     pairs, after = torch.stack((lines[:, :-2], lines[:, 1:-1]), -1), lines[:, 2:, None]
     size = lines.abs().amax(1).clamp_min(1e-30)
     how = torch.linalg.lstsq(pairs, after, driver="gelsd").solution

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,14 +21,12 @@ import numpy as np
 import torch
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.wire.messages import BuildRequest, Built, BuiltFile, Kernels
+from ntire_bench.wire.messages import MOST_DEPTH, BuildRequest, Built, BuiltFile, Kernels, is_plain_path
 from ntire_bench.worker.loading import kernels as served
 
 __all__ = ["BuildOutcome", "build"]
 
 _SIDE = 64  # LR pixels of the made-up image that a network is tried on, for kernels that forward compiles
-_LIBRARIES = (".so", ".pyd", ".dylib")
-_PLAIN = re.compile(r"[A-Za-z0-9_.+=@,/-]+")
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 _MOST_REASON = 1500  # characters
 
@@ -89,10 +86,10 @@ def build(request: BuildRequest, load: Callable[[Any], object]) -> BuildOutcome:
     files = [file for file in sorted(state.output.rglob("*")) if file.is_file() and not file.is_symlink()]
     for file in files:
         path = file.relative_to(state.output).as_posix()
-        if _PLAIN.fullmatch(path) is None:
+        if not is_plain_path(path):
             raise SubmissionError(
                 "builds a file whose name is not taken",
-                expected="letters, digits and _ . + - alone",
+                expected=f"a path of at most {MOST_DEPTH} names of letters, digits and _ . + = @ , -",
                 found=path,
                 remedy="rename the folder or the extension",
             )
@@ -139,7 +136,7 @@ def _run_setup(state: _Build, folder: Path, name: str) -> None:
     state.setups[str(folder)] = name
     for library in sorted(copy.rglob("*")):
         inside = library.relative_to(copy)
-        is_own = library.suffix in _LIBRARIES and not library.is_symlink()
+        is_own = library.suffix == ".so" and not library.is_symlink()
         if is_own and inside.parts[0] not in ("build", "build_temp"):
             target = state.output / name / inside
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,37 @@ def test_a_table_counts_wherever_it_lies_and_whatever_reads_it() -> None:
     assert found(summed("bank"), bank=codes) == 6000 // 4
     kept = numbers(1500)
     assert found(lambda _, lr: torch.tensor(float(kept.numpy() @ np.arange(1500)))) == 1500  # in a closure
+
+
+def test_a_table_counts_though_it_is_kept_from_being_found() -> None:
+    def frozen() -> int:
+        try:
+            return found_after(gc.freeze)
+        finally:
+            gc.unfreeze()
+
+    def found_after(hide: Callable[[], object]) -> int:
+        network = Network(summed("table")).eval().requires_grad_(False)
+        network.table = numbers(1500).numpy()
+        hide()
+        upscaler = Upscaler(network, Path("models/team05_Toy.py"), 4, torch.device("cpu"))
+        return reachable.undeclared_constants(upscaler, IMAGE, ())
+
+    assert frozen() == 1500
+    closed = numbers(1500).numpy()
+    closed.flags.writeable = False
+    assert found(summed("table"), table=closed) == 1500
+
+
+@pytest.mark.parametrize("holder", [functional, nn.Module], ids=["module", "class"])
+def test_a_table_counts_where_it_hangs_on_what_was_there_before(
+    holder: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def function(network: Network, lr: Tensor) -> Tensor:
+        return summed("_bank")(holder, lr)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(holder, "_bank", numbers(1500).numpy(), raising=False)
+    assert found(function) == 1500
 
 
 def test_many_small_tables_count_together() -> None:
