@@ -15,6 +15,11 @@ from pathlib import Path
 
 import bare_machine
 
+# What the terminal and the CI system of whoever runs the tests say to programs is not what is tested.
+for _name in ("CI", "GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(_name, None)
+os.environ["TERM"] = "xterm-256color"
+
 # Before torch is imported, and before pytest-xdist starts processes, which inherit both.
 bare_machine.hide(bare_machine.wanted())
 bare_machine.hide_gpus()

@@ -15,7 +15,6 @@ from ntire_bench.reporting import render
 
 def test_a_new_bar_takes_the_place_of_the_one_before(monkeypatch):
     """Whatever their descriptions say: here they begin with the same words."""
-    monkeypatch.delenv("CI", raising=False)
     screen = Console(file=io.StringIO(), force_terminal=True, markup=False, width=100)
     monkeypatch.setattr(terminal, "err", lambda: screen)
     with terminal.progress_bars() as begin:
