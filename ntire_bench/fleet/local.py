@@ -90,7 +90,7 @@ class Local:
     look_s: float = 0.5
     _running: dict[str, tuple[Slot, subprocess.Popen[bytes]]] = field(default_factory=dict)
     _ended: dict[str, Seen] = field(default_factory=dict)
-    _others: set[str] = field(default_factory=set)  # parts that commands of other drivers were seen in
+    _others: set[str] = field(default_factory=set)  # handles of what other drivers have started here
     _left_out: set[str] = field(default_factory=set)
 
     def free(self) -> int:
@@ -127,12 +127,8 @@ class Local:
 
     def look(self, handles: Sequence[str]) -> Mapping[str, Seen]:
         """Return how processes are, also those that another driver has started on this machine."""
-        found = {handle: self._seen(handle) for handle in handles}
-        others = [
-            one.node for handle, one in found.items() if handle not in self._running and one.state != "over"
-        ]
-        self._others = set(others)
-        return found
+        self._others |= {handle for handle in handles if handle not in {*self._running, *self._ended}}
+        return {handle: self._seen(handle) for handle in handles}
 
     def cancel(self, handles: Sequence[str]) -> None:
         """Ask processes to end: what is done they keep."""
@@ -157,8 +153,12 @@ class Local:
             if seen.state == "over":
                 self._ended[handle] = seen
                 del self._running[handle]
+        # Nobody asks again about the last job of another driver once its team is done: it is looked at here.
+        others = {handle: self._seen(handle) for handle in self._others}
+        self._others = {handle for handle, seen in others.items() if seen.state != "over"}
         busy = {slot.name for slot, _ in self._running.values()}
-        return [slot for slot in self.slots if slot.name not in busy | self._others | self._left_out]
+        busy |= {others[handle].node for handle in self._others}
+        return [slot for slot in self.slots if slot.name not in busy | self._left_out]
 
     def _seen(self, handle: str) -> Seen:
         if handle in self._ended:

@@ -71,6 +71,7 @@ def test_a_command_is_ended_and_known_to_a_later_driver(engine, tmp_path):
         time.sleep(0.02)
     engine.cancel(handles[:1])
     assert over(engine, handles[0]).reason == f"signal {int(signal.SIGTERM)}"
+    assert later.free() == 1  # it looks by itself, as nobody asks again about the job of a team that is done
     assert engine.look(handles)[handles[1]].state == "running" and engine.free() == 1
     engine.leave_out(["a"])
     assert engine.free() == 0
