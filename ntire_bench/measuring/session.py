@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ntire_bench.audit.twin import rounded_differs
+from ntire_bench.client.worker import Worker
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Pair, Split, read_lr
 from ntire_bench.errors import MeasurementError, SubmissionError
@@ -48,6 +49,7 @@ from ntire_bench.measuring.turns import usual_out_of_turn
 from ntire_bench.measuring.warm_up import warm_up
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Environment, Finding, Launch, Timing
+from ntire_bench.records.unproven import NOT_COMPARED
 from ntire_bench.submissions.submission import Submission
 
 __all__ = ["Session"]
@@ -364,41 +366,45 @@ class Session:
 
     def _compare_with_fresh(self, outputs: Outputs) -> None:
         """Have a process that has run nothing run some LR images again, while nothing is timed."""
-        with self._timed("compare"), self._ahead.fresh() as workers:
-            try:
+
+        def compare() -> None:
+            with self._ahead.fresh() as workers:
                 workers.hello(len(workers.workers) - 1)
-                worker = workers.workers[-1]
-                worker.load(self._probe())
-                padded: set[tuple[int, ...]] = set()
+                self._repeat(outputs, workers.workers[-1])
 
-                def run(lr: Uint8) -> Uint8:
-                    if self._pads() and lr.shape not in padded:
-                        worker.warm_up(lr, 1)  # finds out what its input must be padded to
-                        padded.add(lr.shape)
-                    return worker.run(lr).sr
+        with self._timed("compare"):
+            self._compared("a fresh process", compare)
 
-                # At a place drawn at random: nothing tells it from calls like the timed ones.
-                place = secrets.randbelow(len(outputs.kept) + 1)
-                for kept in outputs.kept[:place]:
-                    outputs.compare_fresh(kept, run(kept.shown.lr))
-                resolve.compare_elsewhere(self.sides[-1], run)
-                for kept in outputs.kept[place:]:
-                    outputs.compare_fresh(kept, run(kept.shown.lr))
-                split, pair = self._drawn()
-                outputs.compare_dithered(split, pair, run(dithered(read_lr(pair), secrets.randbits(48))))
-                outputs.compare_unseen(run, self._splits)
-            except (SubmissionError, MeasurementError) as error:  # all that was measured is kept
-                message = f"no SR image of a fresh process to compare with, as that failed: {error}"
-                self.sides[-1].note(Finding(code="not-compared", severity="warning", message=message))
+    def _repeat(self, outputs: Outputs, worker: Worker) -> None:
+        worker.load(self._probe())
+        padded: set[tuple[int, ...]] = set()
+
+        def run(lr: Uint8) -> Uint8:
+            if self._pads() and lr.shape not in padded:
+                worker.warm_up(lr, 1)  # finds out what its input must be padded to
+                padded.add(lr.shape)
+            return worker.run(lr).sr
+
+        # At a place drawn at random: nothing tells it from calls like the timed ones.
+        place = secrets.randbelow(len(outputs.kept) + 1)
+        for kept in outputs.kept[:place]:
+            outputs.compare_fresh(kept, run(kept.shown.lr))
+        resolve.compare_elsewhere(self.sides[-1], run)
+        for kept in outputs.kept[place:]:
+            outputs.compare_fresh(kept, run(kept.shown.lr))
+        split, pair = self._drawn()
+        outputs.compare_dithered(split, pair, run(dithered(read_lr(pair), secrets.randbits(48))))
+        outputs.compare_unseen(run, self._splits)
 
     def _compare_with_twin(self, outputs: Outputs) -> None:
         """Have the twin run some of the timed LR images: what was timed must be what was counted."""
         side = self.sides[-1]
-        declared = side.submission.declaration
-        if not declared.has_twin or side.start_twin is None:
+        declared, start = side.submission.declaration, side.start_twin
+        if not declared.has_twin or start is None:
             return
-        with self._timed("compare"), side.start_twin() as twin:
-            try:
+
+        def compare() -> None:
+            with start() as twin:
                 resolve.load_twin(side, twin)
                 for kept in outputs.kept:
                     twin.warm_up(kept.shown.lr, 1)  # finds out what its input must be padded to
@@ -409,9 +415,25 @@ class Session:
                     for finding in rounded_differs(own, others, precision, "in timed calls"):
                         if all(known.code != finding.code for known in side.findings):
                             side.note(finding)
+
+        with self._timed("compare"):
+            self._compared("the twin", compare)
+
+    def _compared(self, by: str, compare: Callable[[], None]) -> None:
+        """Compare timed calls with another process, and with one more where that fails.
+
+        Where both fail, all that was measured is kept, and the row is not judged: else a submission that ends
+        each process that it is compared with would be ranked as those that stand the comparison.
+        """
+        failures = []
+        for _ in range(2):
+            try:
+                compare()
+                return
             except (SubmissionError, MeasurementError) as error:
-                message = f"no SR image of the twin to compare timed calls with, as that failed: {error}"
-                side.note(Finding(code="not-compared", severity="warning", message=message))
+                failures.append(str(error))
+        message = f"timed calls were not compared with those of {by}, which failed twice: {failures[-1]}"
+        self.sides[-1].note(Finding(code=NOT_COMPARED, severity="warning", message=message))
 
     def _pads(self) -> bool:
         """Say whether a network's input is padded as was found out, not declared."""

@@ -25,6 +25,7 @@ from ntire_bench.records.record import (
     SubmissionInfo,
 )
 from ntire_bench.records.scored_costs import lacks_twin, scored_flops, scored_params, uncountable
+from ntire_bench.records.unproven import why_unproven
 from ntire_bench.records.version_1 import with_plain_runtimes
 
 __all__ = [
@@ -87,6 +88,7 @@ class Entry:
         costs: The team's; None where they were not measured.
         uncountable: Operators and kernels whose FLOPs are not known, so that the team's are not.
         lacks_twin: Whether it has a kernel without a twin, so that its parameters are not known either.
+        unproven: Why timed calls were not compared with those of another process; empty where they were.
         baseline: The baseline's over the same splits in the same session; None where there are none.
         runtime_ratio: Runtime over the baseline's as the session has it, which is what scores (see `ratio`);
             None where none was stored.
@@ -124,6 +126,7 @@ class Entry:
     costs: Costs | None
     uncountable: tuple[str, ...] = ()
     lacks_twin: bool = False
+    unproven: str = ""
     baseline: Costs | None
     runtime_ratio: float | None = None
     baseline_psnr_db: Mapping[str, float | None] = field(default_factory=dict)
@@ -206,6 +209,8 @@ def entry_from_record(
         notes.append(f"not judged: the baseline was not measured on {' and '.join(missing)}")
     else:
         baseline = _costs(record.baseline.complexity, record.baseline.splits, counted, which)
+    if why_unproven(record):
+        notes.append("not judged: what was timed was compared with nothing; run it again")
     notes += _other_data(record, protocol)
     notes += age_note(record)
     ratio = None if baseline is None else ratio_of(record, counted)
@@ -247,6 +252,7 @@ def entry_from_record(
         costs=costs,
         uncountable=uncountable(complexity),
         lacks_twin=lacks_twin(complexity),
+        unproven=why_unproven(record),
         baseline=baseline,
         runtime_ratio=ratio,
         baseline_psnr_db=_psnr(baseline_splits, channel),

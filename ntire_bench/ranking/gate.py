@@ -120,6 +120,8 @@ def gate(record: Record, protocol: Protocol, channel: Channel, accepted: Sequenc
     unknown = [f"{verdict.split}: {verdict.reason}" for verdict in verdicts if verdict.passed is None]
     if unknown:
         return unknown_because("; ".join(unknown))
+    if entry.unproven and not entry.rejections and all(verdict.passed for verdict in verdicts):
+        return unknown_because(entry.unproven)
     outcome: Decision = "pass" if all(verdict.passed for verdict in verdicts) else "below"
     return Answer(
         submission=label,

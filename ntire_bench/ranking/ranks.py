@@ -159,6 +159,8 @@ def _status(entry: Entry, verdicts: Sequence[Verdict], protocol: Protocol) -> St
         entry.lacks_twin and protocol.weights.params > 0
     ):
         return "not countable"
+    if entry.unproven:
+        return "not judged"
     # Rules that ask for no PSNR still rank on their own splits alone.
     judged = verdicts or (
         not protocol.asks_for_psnr and any(split in entry.psnr_db for split in protocol.splits)

@@ -21,6 +21,7 @@ from ntire_bench.measuring.warm_up import note_padding
 from ntire_bench.metrics.psnr import psnr
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Complexity, Environment, Finding, Isolation, SubmissionInfo
+from ntire_bench.records.unproven import NOT_COMPARED
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.text import giga
 
@@ -164,7 +165,7 @@ def _compare(side: Side, other: Worker, probe: npt.NDArray[np.uint8]) -> bool:
         compare_elsewhere(side, run)
     except (SubmissionError, MeasurementError) as error:
         message = f"no SR image of another process to compare with, as that failed: {error}"
-        side.note(Finding(code="not-compared", severity="warning", message=message))
+        side.note(Finding(code=NOT_COMPARED, severity="warning", message=message))
         return False
     return side.witness is not None
 

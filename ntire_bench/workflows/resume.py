@@ -13,6 +13,7 @@ from ntire_bench.measuring.resolve import describe
 from ntire_bench.ranking.trust import believed
 from ntire_bench.records import store
 from ntire_bench.records.record import LAUNCHES, Environment, Record, SubmissionInfo
+from ntire_bench.records.unproven import why_unproven
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.workflows.data import Data
 
@@ -30,7 +31,8 @@ def already_done(
 ) -> store.Stored | None:
     """Return the record that makes an evaluation unnecessary, or None.
 
-    Such a record has succeeded, and is believed: both clocks fitted, and its figures follow from each other.
+    Such a record has succeeded, and is believed: both clocks fitted, timed calls were compared with those of
+    another process, and its figures follow from each other.
     One that is rejected, or whose runtime is unstable, is done: measured again it may well be the same. It is
     of the same files of submission and baseline, rules and images, and of the class that an evaluation would
     be of now (see `of_this_class`); it was measured in isolation that is enough, and has as many rounds. It
@@ -56,6 +58,7 @@ def already_done(
         if (
             record.status == "ok"
             and (record.timing is None or record.timing.attested is not False)
+            and not why_unproven(record)
             and (record.submission.id, record.submission.name) == (submission.id, submission.name)
             and record.submission.files == files
             and base is not None

@@ -12,6 +12,7 @@ from ntire_bench.ranking.standing import Standing, standing
 from ntire_bench.records.operational import is_operational
 from ntire_bench.records.record import Finding, Record
 from ntire_bench.records.scored_costs import scored_flops, scored_params
+from ntire_bench.records.unproven import why_unproven
 
 __all__ = ["REFERENCE", "Verdict", "verdict"]
 
@@ -28,7 +29,8 @@ class Verdict:
     Attributes:
         outcome: "pass" where the PSNR thresholds are kept, if any are asked for, and nothing was found for
             which it is rejected;
-            "below", "rejected"; "not judged" where no threshold is known for these images.
+            "below", "rejected"; "not judged" where no threshold is known for these images, or where timed
+            calls could not be compared with those of another process.
         because: Why it is not "pass"; else empty.
         sample: Whether it was evaluated on the sample set, which is not comparable with the challenge.
         protocol: Name of the rules.
@@ -80,10 +82,11 @@ def verdict(record: Record, protocol: Protocol, findings: Sequence[Finding]) -> 
     """
     answer = gate(record, protocol, record.psnr_channel)
     rejected = [finding for finding in findings if finding.severity == "reject"]
-    unasked = not protocol.asks_for_psnr and record.status == "ok"
+    unproven = why_unproven(record)
+    unasked = not protocol.asks_for_psnr and record.status == "ok" and not unproven
     outcome: Outcome = "rejected" if rejected else "pass" if unasked else answer.outcome
     because = "; ".join(f"{one.code}: {one.message}" for one in rejected) or (
-        "" if outcome == "pass" else answer.reason
+        "" if outcome == "pass" else (unproven if outcome == "not judged" else "") or answer.reason
     )
     if outcome == "below":
         because = "; ".join(f"{one.split}: {one.reason}" for one in answer.verdicts if one.passed is False)

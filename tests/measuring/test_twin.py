@@ -99,3 +99,14 @@ def test_a_twin_that_fails_is_said_and_nothing_is_lost() -> None:
         raise SubmissionError("forward failed")
 
     assert found(enlarged, fails, "float32") == ["not-compared warning"]
+
+
+def test_a_twin_that_fails_once_is_started_again() -> None:
+    failures = iter([True])
+
+    def fails_once(lr: Uint8) -> Uint8:
+        if next(failures, False):
+            raise SubmissionError("its process has ended")
+        return enlarged(lr)
+
+    assert found(enlarged, fails_once, "float32") == []

@@ -77,6 +77,21 @@ def test_a_team_whose_flops_are_not_known_has_no_rank_where_they_are_scored(resu
     assert (without["C"].status, without["C"].rank) == ("ranked", 1)
 
 
+def test_a_team_that_ended_what_it_was_to_be_compared_with_is_not_judged(results: Path) -> None:
+    """Else ending each such process would pay: the comparison finds who computes less when timed."""
+    unproven = Finding(code="not-compared", severity="warning", message="the process failed twice")
+    record = found(timed(3, "C", 0.5, 0.01), unproven)
+    assert gate(found(record), RULES, "y").outcome == "pass"
+    answer = gate(record, RULES, "y")
+    assert (answer.outcome, answer.exit_code, answer.reason) == ("not judged", 2, unproven.message)
+    store.save(record, results)
+    shown = board(results)
+    rows = {row.entry.name: row for row in shown.rows}
+    assert (rows["C"].status, rows["C"].rank, rows["A"].rank) == ("not judged", None, 1)
+    text = papers.to_markdown(shown, notes=True)
+    assert "run it again" in text and unproven.message in text
+
+
 def test_a_warning_takes_no_rank(results: Path) -> None:
     warned = Finding(code="flops-undercounted", severity="warning", message="more")
     store.save(found(timed(3, "C", 0.5, 0.01), warned), results)

@@ -77,6 +77,7 @@ class Evaluations:
         self.fails: set[int] = set()
         self.machine: dict[str, object] = {}
         self.timings: dict[int, Timing] = {}
+        self.found: dict[int, list[Finding]] = {}
         self.time = 0
 
     def __call__(
@@ -84,6 +85,7 @@ class Evaluations:
     ) -> Record:
         self.evaluated.append(submission.id)
         self.time += 1
+        found = tuple(self.found.get(submission.id, ()))
 
         def measured(info):
             results = {
@@ -112,11 +114,12 @@ class Evaluations:
             rounds=options.stop.rounds,
             environment=machine,
             timing=self.timings.get(submission.id),
+            findings=found,
         )
         if record.timing is not None:
             codes = ["runtime-unstable", *(["timing-unattested"] if record.timing.attested is False else [])]
             findings = tuple(Finding(code=code, severity="warning", message="busy") for code in codes)
-            record = dataclasses.replace(record, findings=findings)
+            record = dataclasses.replace(record, findings=(*found, *findings))
         if submission.id not in self.fails:
             return record
         error = ErrorInfo(type="SubmissionError", message="fails", phase="run")
@@ -219,6 +222,14 @@ def test_resume_reruns_what_is_not_believed_and_not_what_is_unstable(go, evaluat
     assert go() == [0, 1, 2]
     assert go() == [1]
     evaluations.timings = {}
+    assert go() == [1]
+    assert go() == []
+
+
+def test_resume_reruns_what_was_compared_with_nothing(go, evaluations):
+    evaluations.found = {1: [Finding(code="not-compared", severity="warning", message="failed twice")]}
+    assert go() == [0, 1, 2]
+    evaluations.found = {}
     assert go() == [1]
     assert go() == []
 

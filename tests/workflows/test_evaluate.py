@@ -534,17 +534,24 @@ def test_a_worker_that_keeps_asking_for_other_paddings_does_not_hold_up_the_run(
     assert record.status == "ok" and next(answers) < 200
 
 
-def test_a_fresh_process_that_fails_costs_a_finding_and_no_result(calls, get, splits, monkeypatch):
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_fresh_process_that_fails_twice_costs_the_rank_and_no_result(
+    calls, get, splits, monkeypatch, failures
+):
     loads: list[object] = []
 
     def load(self, _):
         loads.append(self)
-        if len(loads) == 3:  # after the two sides', that of the process to compare with
+        if 3 <= len(loads) < 3 + failures:  # after the two sides', those of processes to compare with
             raise SubmissionError("does not load a second time", file="models/team05_Toy.py")
         return REPLY
 
     monkeypatch.setattr(_Calls, "load", load, raising=False)
     record = evaluate(get(5), get(0), splits, RULES, Options(stop=StopRule(rounds=1), psnr_channel="y"))
-    assert record.status == "ok" and record.score is not None and len(loads) == 3
-    (finding,) = [one for one in record.findings if one.code == "not-compared"]
-    assert "does not load a second time" in finding.message
+    assert record.status == "ok" and record.score is not None and len(loads) == 4
+    found = [one.message for one in record.findings if one.code == "not-compared"]
+    if failures == 1:
+        assert not found
+        return
+    (message,) = found
+    assert "failed twice" in message and "does not load a second time" in message
