@@ -1,13 +1,14 @@
-"""How names, numbers and paths are put into a message."""
+"""How names, numbers, times and paths are put into a message or a file."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-__all__ = ["few", "giga", "json_text", "one_line", "plain", "relative"]
+__all__ = ["few", "giga", "json_text", "one_line", "plain", "relative", "utc"]
 
 
 def relative(path: str | os.PathLike[str]) -> str:
@@ -119,3 +120,13 @@ def _as_unicode(value: Any) -> Any:  # noqa: ANN401 - a document of any shape
 
 # What JSON may hold as it is, and what a terminal would act on.
 _CONTROL = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def utc(later_s: float = 0.0, *, microseconds: bool = False) -> str:
+    """Return the time now, or so much later [s], as files hold it: ISO 8601 in UTC.
+
+    >>> len(utc()), len(utc(microseconds=True)), utc()[-1]
+    (20, 27, 'Z')
+    """
+    at = datetime.now(timezone.utc) + timedelta(seconds=later_s)
+    return at.isoformat(timespec="microseconds" if microseconds else "seconds").replace("+00:00", "Z")

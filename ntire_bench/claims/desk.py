@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +23,7 @@ from ntire_bench.claims.turn import Asked, Claim, End, Turn
 from ntire_bench.errors import RecordError
 from ntire_bench.machine import processes
 from ntire_bench.records.store import team_folder
+from ntire_bench.text import utc
 
 __all__ = ["FOLDER", "LEASE_S", "Desk", "claims_folder"]
 
@@ -79,7 +79,7 @@ class Desk:
             RecordError: The folder cannot be written to.
         """
         folder = self.folder(label)
-        try:
+        with exclusive.told("a claim", folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._offset_s = None  # a claim is worth another look at the clock
             for _ in range(_LOOKS):  # each look again follows from what another machine has done meanwhile
@@ -87,7 +87,7 @@ class Desk:
                 if last is not None and last.alive:
                     return last
                 if last is not None and last.end is None:
-                    dead = End(how="expired", utc=_utc(), detail=last.why_dead)
+                    dead = End(how="expired", utc=utc(), detail=last.why_dead)
                     if not exclusive.create(folder / f"{last.number:04d}.end", msgspec.json.encode(dead)):
                         continue
                 number = 1 if last is None else last.number + 1
@@ -95,13 +95,6 @@ class Desk:
                 claim = self._own_claim(digest)
                 if exclusive.create(path, msgspec.json.encode(claim)):
                     return Held(path, claim)
-        except OSError as error:
-            raise RecordError(
-                "a claim cannot be written",
-                file=folder,
-                found=error.strerror or str(error),
-                remedy="free space there, or name another folder with --results",
-            ) from error
         raise RecordError(f"the claim of {label} changes all the time", file=folder, remedy="try it again")
 
     def last(self, label: str) -> Turn | None:
@@ -145,8 +138,8 @@ class Desk:
             started=processes.start_time(pid),
             job=holder.job(),
             restarts=holder.restarts(),
-            start_utc=_utc(),
-            deadline_utc=_utc(self.lease_s),
+            start_utc=utc(),
+            deadline_utc=utc(self.lease_s),
             lease_s=self.lease_s,
             digest=digest,
         )
@@ -204,8 +197,3 @@ def _read(path: Path, kind: type[_Read]) -> tuple[_Read, float] | None:
         unknown = {"node": "unknown", "lease_s": LEASE_S, "how": "storing", "utc": "", "engine": ""}
         unknown |= {"handle": "", "tries": 0, "digest": ""}
         return msgspec.convert(unknown, kind), since
-
-
-def _utc(later_s: float = 0.0) -> str:
-    at = datetime.now(timezone.utc) + timedelta(seconds=later_s)
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

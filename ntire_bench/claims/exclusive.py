@@ -6,12 +6,37 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["create", "file_time", "replace"]
+from ntire_bench.errors import RecordError
+
+__all__ = ["create", "file_time", "replace", "told"]
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+@contextlib.contextmanager
+def told(what: str, path: Path) -> Iterator[None]:
+    """Have a user told what could not be written.
+
+    Args:
+        what: That which could not, as "the end of a claim".
+        path: The file or folder.
+
+    Raises:
+        RecordError: In the place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RecordError(
+            f"{what} cannot be written",
+            file=path,
+            found=error.strerror or str(error),
+            remedy="free space there, or name another folder with --results",
+        ) from error
 
 
 def create(path: Path, data: bytes) -> bool:

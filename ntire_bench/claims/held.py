@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +13,7 @@ import msgspec
 from ntire_bench import interruption
 from ntire_bench.claims import exclusive
 from ntire_bench.claims.turn import Claim, End, How
-from ntire_bench.errors import RecordError
+from ntire_bench.text import utc
 
 __all__ = ["Held"]
 
@@ -84,15 +83,8 @@ class Held:
             RecordError: The folder cannot be written to.
         """
         self._over.set()
-        try:
-            self._has_ended = exclusive.create(self._end_path, _encoded(End(how="storing", utc=_utc())))
-        except OSError as error:
-            raise RecordError(
-                "the end of a claim cannot be written",
-                file=self._end_path,
-                found=error.strerror or str(error),
-                remedy="free space there, or name another folder with --results",
-            ) from error
+        with exclusive.told("the end of a claim", self._end_path):
+            self._has_ended = exclusive.create(self._end_path, _encoded(End(how="storing", utc=utc())))
         return self._has_ended
 
     def done(self, record: str, status: str) -> None:
@@ -102,13 +94,13 @@ class Held:
             record: Its path, relative to the results folder.
             status: Its own, "ok" or "failed".
         """
-        self._end(End(how="done", utc=_utc(), record=record, status=status))
+        self._end(End(how="done", utc=utc(), record=record, status=status))
         self._is_over = True
         self._stop()
 
     def give_up(self, why: str, how: How = "given up") -> None:
         """Give the team back without a record, unless it has been given back."""
-        self._end(End(how=how, utc=_utc(), detail=why))
+        self._end(End(how=how, utc=utc(), detail=why))
         self._is_over = True
         self._stop()
 
@@ -134,7 +126,7 @@ class Held:
                 return
             self._claim = dataclasses.replace(
                 self._claim,
-                deadline_utc=_utc(self._claim.lease_s),
+                deadline_utc=utc(self._claim.lease_s),
                 doing=self._doing,
                 share=round(self._share, 4),
             )
@@ -145,8 +137,3 @@ class Held:
 
 def _encoded(what: Claim | End) -> bytes:
     return msgspec.json.encode(what)
-
-
-def _utc(later_s: float = 0.0) -> str:
-    at = datetime.now(timezone.utc) + timedelta(seconds=later_s)
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

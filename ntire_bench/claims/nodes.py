@@ -40,14 +40,15 @@ def leave_out(results: Path, found: LeftOutNode) -> None:
     """Store that a node is left out; what is known of it already stays.
 
     Raises:
-        OSError: It cannot be written.
+        RecordError: It cannot be written.
     """
     folder = claims_folder(results) / "nodes"
-    folder.mkdir(parents=True, exist_ok=True)
     before = next((one for one in left_out_nodes(results) if one.node == found.node), None)
     records = dict.fromkeys((*(before.records if before else ()), *found.records))
     path = folder / f"{urllib.parse.quote(found.node, safe=' ')}{_SUFFIX}"
-    exclusive.replace(path, msgspec.json.encode(dataclasses.replace(found, records=tuple(records))))
+    with exclusive.told("that a node is left out", path):
+        folder.mkdir(parents=True, exist_ok=True)
+        exclusive.replace(path, msgspec.json.encode(dataclasses.replace(found, records=tuple(records))))
 
 
 def left_out_nodes(results: Path) -> list[LeftOutNode]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from ntire_bench.cli.options import PATH, options, taken_as
 from ntire_bench.cli.output import print_json, show_board
 from ntire_bench.cli.sources import is_given
 from ntire_bench.errors import UsageError
-from ntire_bench.text import relative
+from ntire_bench.text import relative, utc
 
 if TYPE_CHECKING:
     from ntire_bench.fleet.driver import Driver, Team
@@ -155,7 +154,7 @@ def run_spread(
     labels = [team.label for team in driver.teams]
     progress.announce(
         results,
-        progress.Campaign(teams=tuple(labels), engine=driver.engine.name, started_utc=_utc()),
+        progress.Campaign(teams=tuple(labels), engine=driver.engine.name, started_utc=utc()),
     )
 
     def records() -> list[tuple[Path, Record]]:
@@ -275,7 +274,3 @@ def _driver(
         tell=tell,
     )
     return driver
-
-
-def _utc() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

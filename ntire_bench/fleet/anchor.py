@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 from ntire_bench.claims.desk import Desk
@@ -14,6 +13,7 @@ from ntire_bench.errors import RecordError
 from ntire_bench.ranking.device_class import class_of_record
 from ntire_bench.records import store
 from ntire_bench.records.record import Record
+from ntire_bench.text import utc
 
 __all__ = ["Anchors", "odd_nodes"]
 
@@ -58,7 +58,7 @@ class Anchors:
             all_done: Whether no more records will come: then one of a node is enough to judge it.
 
         Raises:
-            OSError: It cannot be stored.
+            RecordError: It cannot be stored.
         """
         left_out = left_out_records(self.desk.results)
         found = [
@@ -72,10 +72,9 @@ class Anchors:
             self.tolerance,
             least=1 if all_done else _ENOUGH,
         )
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
         for node, why in odd.items():
             paths = tuple(one.path for one in found if one.node == node)
-            leave_out(self.desk.results, LeftOutNode(node=node, why=why, records=paths, utc=now))
+            leave_out(self.desk.results, LeftOutNode(node=node, why=why, records=paths, utc=utc()))
         return odd
 
     def _anchor(self, label: str, record: str) -> _Anchor | None:

@@ -16,10 +16,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ntire_bench.claims.desk import Desk
+from ntire_bench.claims.exclusive import told
 from ntire_bench.claims.turn import Asked, Turn
 from ntire_bench.errors import UsageError
 from ntire_bench.fleet.engine import Engine, Seen
 from ntire_bench.fleet.job import Job
+from ntire_bench.text import utc
 
 __all__ = ["Driver", "Team"]
 
@@ -210,7 +212,7 @@ class Driver:
                 handle=handle,
                 tries=number,
                 digest=one.team.digest,
-                utc=_utc(),
+                utc=utc(),
                 ends=() if one.asked is None else one.asked.ends,
                 log=job.log.relative_to(self.desk.results.absolute()).as_posix(),
             )
@@ -221,7 +223,8 @@ class Driver:
     def _job(self, team: Team, number: int, log: str = "") -> Job:
         root = self.desk.results.absolute()
         path = root / log if log else self.desk.folder(team.label).absolute() / f"job_{_stamp()}_{number}"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with told("the log of a job", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         return Job(label=team.label, words=team.words, log=path)
 
     def _is_done(self, team: Team, turn: Turn) -> bool:
@@ -283,7 +286,3 @@ def _how_it_ended(state: Seen, turn: Turn | None, message: str) -> str:
 
 def _stamp() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S_%f")
-
-
-def _utc() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

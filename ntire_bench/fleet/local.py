@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ntire_bench.claims.exclusive import told
 from ntire_bench.claims.holder import NODE
 from ntire_bench.errors import UsageError
 from ntire_bench.fleet.engine import Seen
@@ -107,10 +108,10 @@ class Local:
             words = list(job.words)
             if hasattr(os, "sched_setaffinity"):
                 words = [sys.executable, "-c", _BIND, json.dumps(slot.cores), *words]
-            with (
-                job.log.with_suffix(".out").open("wb") as out,
-                job.log.with_suffix(".err").open("wb") as err,
-            ):
+            with contextlib.ExitStack() as stack:
+                with told("the log of a job", job.log):
+                    out = stack.enter_context(job.log.with_suffix(".out").open("wb"))
+                    err = stack.enter_context(job.log.with_suffix(".err").open("wb"))
                 process = subprocess.Popen(
                     words,
                     env=environment,

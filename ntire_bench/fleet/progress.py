@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from ntire_bench.claims.desk import Desk, claims_folder
-from ntire_bench.claims.exclusive import replace
+from ntire_bench.claims.exclusive import replace, told
 from ntire_bench.claims.nodes import left_out_records
 from ntire_bench.claims.turn import Turn
 
@@ -73,10 +73,11 @@ def announce(results: Path, campaign: Campaign) -> None:
     """Store what is asked for; who looks from another shell then knows the teams that wait.
 
     Raises:
-        OSError: It cannot be written.
+        RecordError: It cannot be written.
     """
-    claims_folder(results).mkdir(parents=True, exist_ok=True)
-    replace(claims_folder(results) / _CAMPAIGN, msgspec.json.encode(campaign))
+    with told("what is asked for", claims_folder(results)):
+        claims_folder(results).mkdir(parents=True, exist_ok=True)
+        replace(claims_folder(results) / _CAMPAIGN, msgspec.json.encode(campaign))
 
 
 def announced(results: Path) -> Campaign | None:

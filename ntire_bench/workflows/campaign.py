@@ -23,10 +23,10 @@ from ntire_bench.records.record import ErrorInfo, Record, SubmissionInfo
 from ntire_bench.submissions import baseline_choice
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission, Unusable
-from ntire_bench.text import relative
+from ntire_bench.text import relative, utc
 from ntire_bench.workflows.claimed import Claims
 from ntire_bench.workflows.data import Data
-from ntire_bench.workflows.evaluate import Options, evaluate, timestamp
+from ntire_bench.workflows.evaluate import Options, evaluate
 from ntire_bench.workflows.resume import already_done
 
 __all__ = ["Evaluated", "run"]
@@ -259,7 +259,7 @@ def _unusable(item: Unusable, data: Data, options: Options) -> Record:
         sha256 = hashlib.sha256().hexdigest()
     return Record(
         status="failed",
-        created_utc=timestamp(),
+        created_utc=utc(microseconds=True),
         error=ErrorInfo(type=SubmissionError.__name__, message=str(item.error), phase="find"),
         protocol=info_of(data.protocol),
         submission=SubmissionInfo(

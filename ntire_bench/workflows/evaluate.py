@@ -6,7 +6,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 
 from ntire_bench.client.workers import Workers
 from ntire_bench.data.dataset import Split
@@ -20,8 +19,9 @@ from ntire_bench.ranking.entry import Entry, entry_from_record
 from ntire_bench.ranking.rules import info_of
 from ntire_bench.records.record import ErrorInfo, Finding, ManifestInfo, Measurement, Record, Timing
 from ntire_bench.submissions.submission import Submission
+from ntire_bench.text import utc
 
-__all__ = ["Options", "evaluate", "timestamp"]
+__all__ = ["Options", "evaluate"]
 
 
 def evaluate(
@@ -56,7 +56,7 @@ def evaluate(
         UsageError: The isolation or the device that is asked for cannot be had.
     """
     isolation = isolation_of(options, splits)
-    created = timestamp()
+    created = utc(microseconds=True)
     session = Session(submission, baseline, splits, protocol, options, progress, workers, start_next)
     error: ErrorInfo | None = None
     begin = time.perf_counter()
@@ -96,11 +96,6 @@ def _manifest(splits: Sequence[Split]) -> ManifestInfo | None:
     names = {split.manifest for split in splits}
     name = names.pop() if len(names) == 1 else None
     return None if name is None else ManifestInfo(file=name.file, sha256=name.sha256)
-
-
-def timestamp() -> str:
-    """Return the time now as records hold it: ISO 8601 in UTC, to the microsecond."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _sides(session: Session, are_same: bool) -> tuple[Side | None, Side | None]:

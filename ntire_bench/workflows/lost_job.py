@@ -17,8 +17,7 @@ from ntire_bench.records import store
 from ntire_bench.records.record import ErrorInfo, Record, SubmissionInfo
 from ntire_bench.submissions.catalogue import Catalogue
 from ntire_bench.submissions.submission import Submission, Unusable
-from ntire_bench.text import relative
-from ntire_bench.workflows.evaluate import timestamp
+from ntire_bench.text import relative, utc
 
 __all__ = ["same_baseline", "store_lost"]
 
@@ -107,7 +106,7 @@ def _record(
     message = f"no evaluation came to its end in {len(ends)} jobs: {'; '.join(ends)}"
     return Record(
         status="failed",
-        created_utc=timestamp(),
+        created_utc=utc(microseconds=True),
         error=ErrorInfo(type=MeasurementError.__name__, message=message, phase="job"),
         protocol=info,
         submission=_described(item),

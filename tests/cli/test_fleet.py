@@ -165,6 +165,15 @@ def test_wrong_use_is_told(call, words, said):
     assert found.exit_code == 2 and said in found.stderr and "Traceback" not in found.stderr
 
 
+def test_a_folder_that_cannot_be_written_to_is_told(call, campaign):
+    (campaign / "shared").mkdir()
+    (campaign / "shared" / ".fleet").write_text("in the place of the folder of claims")
+    found = call(*RUN)
+    assert found.exit_code == 2 and "Traceback" not in found.stderr
+    assert "what is asked for cannot be written" in found.stderr and "shared/.fleet" in found.stderr
+    assert "--results" in found.stderr
+
+
 def test_slurm_without_slurm_is_told(call, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     found = call("run", "--all", "--engine", "slurm", "--protocol", "ntire2024")
