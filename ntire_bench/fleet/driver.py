@@ -96,6 +96,7 @@ class Driver:
     _active: dict[str, _Open] = field(default_factory=dict)
     _before: dict[str, int] = field(default_factory=dict)
     _refused: list[str] = field(default_factory=list)
+    _works: bool = False  # whether a job has given a record since this driver began
     _left_out: set[str] = field(default_factory=set)
     _is_silent: bool = False
 
@@ -142,6 +143,7 @@ class Driver:
         if turn is not None and self._is_done(team, turn):
             del self._active[team.label]
             self._finish(team, turn)
+            self._works = True
             return
         if seen is None or (turn is not None and turn.alive):
             one.over = 0
@@ -167,7 +169,8 @@ class Driver:
         how = f"job {asked.handle}" + (f" on {node}" if node else "") + f" {ended}{gone}"
         if kind == UsageError.__name__:
             self._refused.append(message)
-            if len(self._refused) >= min(_REFUSALS, len(self.teams)) and not self.finished:
+            open_ = len(self._waiting) + len(self._active) + 1
+            if len(self._refused) >= min(_REFUSALS, open_) and not self._works:
                 raise UsageError(
                     "every job ends as wrong use of the command",
                     found=message,

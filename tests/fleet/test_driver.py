@@ -191,17 +191,20 @@ def test_an_engine_that_gives_no_answer_is_waited_for(desk):
     assert len(engine.jobs) == 4 and len(made.told) == 1 and "does not answer" in made.told[0]
 
 
-def test_jobs_that_all_end_as_wrong_use_end_the_campaign_with_their_message(desk):
+@pytest.mark.parametrize("done", [(), ("00_Net0", "01_Net1")], ids=["none done", "two done before"])
+def test_jobs_that_all_end_as_wrong_use_end_the_campaign_with_their_message(desk, done):
     def script(job):
         error = {"type": "UsageError", "message": "isolation of level L2 cannot be had."}
         job.log.with_suffix(".out").write_text(json.dumps({"error": error}))
         return Seen(state="over", reason="FAILED")
 
+    for number, label in enumerate(done):
+        evaluate(desk, label, f"d{number}", number=number)
     made = driver(desk, Scripted(script))
     made.begin()
     with pytest.raises(UsageError, match="isolation of level L2 cannot be had"):
         finish(made)
-    assert stored(desk) == {}
+    assert sorted(stored(desk)) == list(done)
 
 
 def on_nodes(desk: Desk, nodes: list[str], engine: list[Scripted]):
