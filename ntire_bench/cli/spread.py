@@ -266,7 +266,7 @@ def _driver(
     driver = Driver(
         teams=teams,
         desk=desk,
-        engine=engine_for(settings, desk.results, request.machine.device),
+        engine=engine_for(settings, desk.results, request.machine.device, tell),
         counts=lambda team, path: counts(path),
         lost=lost,
         odd_nodes=lambda records, all_done: anchors.leave_out(records, all_done=all_done),

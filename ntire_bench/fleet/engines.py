@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from ntire_bench.claims.desk import claims_folder
@@ -19,13 +20,16 @@ from ntire_bench.text import one_line
 __all__ = ["engine_for"]
 
 
-def engine_for(settings: FleetSettings, results: Path, device: str) -> Engine:
+def engine_for(
+    settings: FleetSettings, results: Path, device: str, tell: Callable[[str], None] = lambda text: None
+) -> Engine:
     """Return the engine that settings name.
 
     Args:
         settings: With an engine.
         results: Folder of the records, which all nodes share.
         device: "auto", "cpu" or "cuda", as the evaluations take it.
+        tell: Called with sentences for the user.
 
     Raises:
         UsageError: It cannot be had here.
@@ -44,6 +48,9 @@ def engine_for(settings: FleetSettings, results: Path, device: str) -> Engine:
     if device == "cuda" and not gpus:
         raise UsageError("--device cuda was asked for, and there is no GPU", remedy="leave --device out")
     parts = slots(cores, gpus, settings.jobs, settings.local.cores_per_job, socket.gethostname())
+    unused = len(gpus) - len(parts)
+    if unused > 0 and len(parts) != settings.jobs:
+        tell(f"{unused} of {len(gpus)} GPUs take no part: each needs a CPU core, and there are {len(cores)}.")
     return Local(parts)
 
 

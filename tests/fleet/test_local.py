@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from ntire_bench.errors import UsageError
+from ntire_bench.fleet import engines
 from ntire_bench.fleet.job import Job
 from ntire_bench.fleet.local import Local, Slot
+from ntire_bench.fleet.settings import FleetSettings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cores are bound on Linux alone")
 
@@ -81,3 +83,15 @@ def test_a_command_is_ended_and_known_to_a_later_driver(engine, tmp_path):
 
 def test_what_is_not_there_is_over():
     assert Local([]).look(["9999999.1@nowhere@a"])["9999999.1@nowhere@a"].state == "over"
+
+
+def test_gpus_that_have_no_core_for_themselves_are_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    monkeypatch.setattr(engines.installed, "gpus", lambda: None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    told: list[str] = []
+    made = engines.engine_for(FleetSettings(engine="local"), tmp_path, "cuda", told.append)
+    assert made.free() == 2
+    assert told == ["1 of 3 GPUs take no part: each needs a CPU core, and there are 2."]
+    engines.engine_for(FleetSettings(engine="local", jobs=2), tmp_path, "cuda", told.append)
+    assert len(told) == 1  # as asked for
