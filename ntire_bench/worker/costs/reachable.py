@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ __all__ = ["begin", "undeclared_constants", "wide_parameters"]
 _LEAST = 1000  # values; fewer are means, small filters and the like
 _HALF_LEVEL = 0.5 / 255  # of the range
 _MAPS = Path("/proc/self/maps")
+_ARRAYS = {np.ndarray, bytearray}
+Array = np.ndarray | bytearray
 
 
 def undeclared_constants(
@@ -104,7 +107,7 @@ def begin() -> None:
     global _frozen
     gc.freeze()
     _frozen = gc.get_freeze_count()
-    _before[:] = [one for one in gc.get_referents(*_modules()) if _is_array(one)]
+    _before[:] = _arrays(gc.get_referents(*_modules()))
 
 
 def _tables(upscaler: Upscaler, ours: Sequence[Tensor], statistics: Collection[int]) -> list[Tensor]:
@@ -135,13 +138,12 @@ def _tensors() -> Iterator[Tensor]:
     if gc.get_freeze_count() > _frozen:  # somebody has hidden what came since
         gc.unfreeze()
     objects = gc.get_objects()
-    for one in objects:
-        if issubclass(type(one), Tensor):
-            yield one
+    kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, Tensor)}
+    yield from [one for one in objects if type(one) in kinds]
     known = set(map(id, _before))
     # Modules and classes that were there before may have been given an array since.
-    for one in gc.get_referents(*objects, *_modules()):
-        if not _is_array(one) or id(one) in known:
+    for one in _arrays(gc.get_referents(*objects, *_modules())):
+        if id(one) in known:
             continue
         shown = _shown(one) if type(one) is np.ndarray else torch.frombuffer(one, dtype=torch.uint8)
         if shown is not None:
@@ -155,11 +157,16 @@ def _modules() -> list[object]:
     return [*spaces, *(dict(vars(one)) for one in classes.values())]
 
 
-def _is_array(one: object) -> bool:
-    """Return whether it holds numbers that may be a table, and is no tensor."""
-    if type(one) is np.ndarray:
+def _arrays(objects: Sequence[object]) -> list[Array]:
+    """Return those of many objects that hold numbers that may be a table, and are no tensors."""
+    arrays = [one for one in objects if type(one) in _ARRAYS]  # of hundreds of thousands: by the type first
+    return [one for one in cast(list[Array], arrays) if _may_be_a_table(one)]
+
+
+def _may_be_a_table(one: Array) -> bool:
+    if isinstance(one, np.ndarray):
         return one.dtype.kind in "fiucb" and one.size > 0 and one.dtype.isnative
-    return type(one) is bytearray and len(one) >= FEWEST
+    return len(one) >= FEWEST
 
 
 def _shown(array: np.ndarray) -> Tensor | None:
