@@ -228,7 +228,7 @@ def test_false_alarms_are_counted(examined, record_property: Callable[[str, obje
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", ["border", "windows", "tiled", "attention"])
 def test_whole_images_do_not_make_windows_suspicious(name: str, seed: int, photograph: np.ndarray) -> None:
     _, findings = examine(FOLDER / "controls" / f"{name}.py", photograph[seed * 3 :, seed:])
@@ -254,8 +254,7 @@ def test_every_finding_is_documented() -> None:
     ("folder", "name", "code"),
     [
         ("models", "19_is_tracing", "flops-undercounted"),
-        ("models", "22_waiting_thread", "flops-opaque"),
-        ("models", "23_globals", "params-undeclared"),
+        ("models", "22_thread", "flops-opaque"),
         ("models", "23_places", "params-undeclared"),
         ("controls", "in_place", None),
     ],

@@ -1,7 +1,8 @@
 """Attacks on ground truth, clocks, quality, the harness and the machine: evaluated, and what became of them.
 
-Every evaluation here is a real one, in workers. Those whose runtime does not matter run two at a time; those
-on runtimes run by themselves, against the same network without the trick, image by image in turns.
+Every evaluation here is a real one, in workers. Most of them run two at a time; those that are
+judged by CPU time or by small differences run by themselves. Runtimes are compared with those of the same
+network without the trick, image by image in turns.
 """
 
 from __future__ import annotations
@@ -129,7 +130,9 @@ NOT_TAKEN = {
     "35_missing_keys": r"tail\.bias",
 }
 
-# The same as attack_limits.RESOURCES, at the best level alone.
+# What RESOURCES do to a process is seen at every level in test_every_level.py; here, to a record.
+SOME_RESOURCES = {name: RESOURCES[name] for name in ("33_fork_bomb", "33_crash")}
+# More of these, at the best level alone.
 MORE_RESOURCES = {
     "33_forks": rf"more than {PROCESSES} processes|stay within {PROCESSES} processes and threads",
     "33_shared_memory": r"took more memory than 1\.5 GiB",
@@ -356,7 +359,9 @@ def evaluated(
         yield get
 
 
-ALONE = {*BUSY, SEAMS, WAITING, *(plan for plan, _ in TIMED)}
+# What is judged by CPU time or by small differences. The other ratios are taken pair by pair, and what they
+# are held against is far off: two may run side by side.
+ALONE = {*BUSY, SEAMS, WAITING, *(plan for plan, codes in TIMED if codes == {"busy-beyond-threads"})}
 
 
 def raised(record: Record) -> dict[str, str]:
@@ -434,11 +439,12 @@ def test_a_memory_shows_after_one_round_too(evaluated, plan: Plan) -> None:
     assert found.severity == REJECT and "bicubic" in found.message
 
 
-@pytest.mark.parametrize("plan", at_levels({**RESOURCES, **MORE_RESOURCES}, (BEST,)))
+@pytest.mark.parametrize("plan", at_levels({**SOME_RESOURCES, **MORE_RESOURCES}, (BEST,)))
 def test_an_attack_on_the_machine_ends_its_own_evaluation(evaluated, plan: Plan) -> None:
     record = evaluated(plan)
     assert record.status == "failed" and record.error.phase == "load"
-    assert re.search({**RESOURCES, **MORE_RESOURCES}[plan.name], record.error.message), record.error.message
+    said = {**SOME_RESOURCES, **MORE_RESOURCES}[plan.name]
+    assert re.search(said, record.error.message), record.error.message
     assert "Remedy:" in record.error.message
 
 

@@ -29,6 +29,7 @@ from ntire_bench.worker.network.pixels import to_tensor, to_uint8
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 CPU = torch.device("cpu")
+torch.set_num_threads(1)  # modules of tests run side by side; a second thread saves little and costs a core
 
 
 @dataclass
