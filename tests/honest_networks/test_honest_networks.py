@@ -20,6 +20,7 @@ from ntire_bench.data import sample
 from ntire_bench.records.record import Complexity, Finding
 from ntire_bench.records.scored_costs import scored_flops, scored_params
 from ntire_bench.worker.costs import reachable
+from ntire_bench.worker.costs.influence import Output
 from ntire_bench.worker.network.upscaler import Upscaler, ready
 
 FOLDER = Path(__file__).parent / "networks"
@@ -84,8 +85,8 @@ def test_the_plain_bound_finds_what_is_declared_nowhere_and_nothing_else() -> No
         statistics = {value.data_ptr() for norm in norms for value in (norm.running_mean, norm.running_var)}
         # It takes the place of parameters that are read no longer, and counts once: see `_audited_params`.
         merged = 2 * 9 * 16 * 16 if network.name == "MergedAtFirst" else 0
-        found = reachable.undeclared_constants(upscaler, image, statistics)
-        found += reachable.wide_parameters(upscaler, image)
+        output = Output(upscaler, image)
+        found = reachable.undeclared_constants(output, statistics) + reachable.wide_parameters(output)
         assert found in (0, network.undeclared, merged), network.name
 
 

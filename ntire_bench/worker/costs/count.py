@@ -17,7 +17,7 @@ from ntire_bench.records.record import Audit, Complexity
 from ntire_bench.wire.messages import Counted
 from ntire_bench.wire.observation import Observation
 from ntire_bench.worker.costs.by_value import factors_of
-from ntire_bench.worker.costs.influence import hidden_work
+from ntire_bench.worker.costs.influence import Output, hidden_work
 from ntire_bench.worker.costs.observe import observe, uncompiled
 from ntire_bench.worker.costs.reachable import undeclared_constants, wide_parameters
 from ntire_bench.worker.network.upscaler import Upscaler, blame
@@ -128,16 +128,17 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
     factors_of(upscaler.network).next_image(image)
     try:
         output, observed, unread, statistics = _observed(upscaler, image, whole=False, finite=True)
+        sr = Output(upscaler, image)
         if unread:
-            hidden, work = hidden_work(upscaler, image, unread)
+            hidden, work = hidden_work(sr, unread)
             used = sum(int(unread[name].sum()) for name in hidden)
             observed = dataclasses.replace(
                 observed, hidden=hidden, hidden_work=work, unread_values=max(0, observed.unread_values - used)
             )
         if upscaler.network not in _gone_through:
             _gone_through.add(upscaler.network)
-            reachable = undeclared_constants(upscaler, image, statistics, output)
-            wide = wide_parameters(upscaler, image)
+            reachable = undeclared_constants(sr, statistics, output)
+            wide = wide_parameters(sr)
             observed = dataclasses.replace(observed, reachable=reachable, wide=wide)
         return output, observed
     finally:

@@ -7,6 +7,8 @@ matters changes the SR image when it changes.
 from __future__ import annotations
 
 import contextlib
+import functools
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,13 +21,12 @@ from ntire_bench.worker.network.upscaler import Upscaler
 __all__ = ["Output", "hidden_work", "rounded", "shuffled"]
 
 _BUDGET_S = 5.0
+_OF_MEMORY = re.compile(r"OutOfMemoryError|MemoryError|bad_alloc|[Cc]an(no|')t allocate memory")
 _MOST_TENSORS = 64
 _FEWEST_FLAT = 1000  # elements of all tensors with one dimension; fewer are biases and scales
 
 
-def hidden_work(
-    upscaler: Upscaler, image: Tensor, unread: Mapping[str, Tensor]
-) -> tuple[tuple[str, ...], int]:
+def hidden_work(output: Output, unread: Mapping[str, Tensor]) -> tuple[tuple[str, ...], int]:
     """Return which of some parameters change the output, and the least work that they cost.
 
     The largest of a weight tensor's elements that were not read is changed, and the LR pixels are counted
@@ -34,8 +35,7 @@ def hidden_work(
     low where it is done at a higher one.
 
     Args:
-        upscaler: The loaded network.
-        image: Float 1CHW in [0, data_range]; small, as it is run once for each parameter.
+        output: The SR image; of a small LR image, as that is run once for each parameter.
         unread: Parameters that no operator was seen to use, each with a map (bool, of its shape) of the
             elements in question. A few in tensors of one dimension are left out.
 
@@ -43,27 +43,25 @@ def hidden_work(
         Names, and multiply-accumulates on this image, an estimate: of as many as could be tried in a few
         seconds, the largest first.
     """
-    known = dict(upscaler.network.named_parameters())
+    known = dict(output.upscaler.network.named_parameters())
     weights = [(name, known[name], int(left.sum())) for name, left in unread.items() if name in known]
     if sum(elements for _, weight, elements in weights if weight.ndim < 2) <= _FEWEST_FLAT:
         weights = [one for one in weights if one[1].ndim >= 2]
     weights = sorted((one for one in weights if one[2]), key=lambda one: -one[2])
     if not weights:
         return (), 0
+    output.take()
     with torch.inference_mode():
-        before = upscaler.forward(image)
-        # Equal calls may differ, by noise that the network adds or by another order of sums: no effect.
-        noise = 4 * (upscaler.forward(image) - before).abs().max()
         with contextlib.ExitStack() as stack:
             for name, weight, _ in weights:
                 stack.enter_context(_changed(weight, unread[name]))
-            if not _differs(upscaler.forward(image), before, noise).any():  # training branches, not run
+            if not output.differences().any():  # training branches, not run
                 return (), 0
         found, work = [], 0
         end = time.monotonic() + _BUDGET_S
         for name, weight, elements in weights[:_MOST_TENSORS]:
             with _changed(weight, unread[name]):
-                cells = _cells(_differs(upscaler.forward(image), before, noise), upscaler.scale)
+                cells = _cells(output.differences(), output.upscaler.scale)
             if cells:
                 found.append(name)
                 work += elements * cells
@@ -73,19 +71,39 @@ def hidden_work(
 
 
 class Output:
-    """The SR image of an LR image, to see what changes it.
+    """The SR image of an LR image, to see what changes it; computed when it is first asked for.
 
-    Args:
+    Attributes:
         upscaler: The loaded network.
-        image: Float 1CHW in [0, data_range].
+        image: The LR image, float 1CHW in [0, data_range].
     """
 
     def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
-        self._upscaler, self._image = upscaler, image
+        self.upscaler, self.image = upscaler, image
+
+    @functools.cached_property
+    def _before(self) -> tuple[Tensor, Tensor]:
+        """The SR image, and by how much two equal calls may differ: no effect.
+
+        That is noise which the network adds, or another order of sums.
+        """
         with torch.inference_mode():
-            self._before = upscaler.forward(image)
-            # Equal calls may differ, by noise that the network adds or by another order of sums: no effect.
-            self._noise = 4 * (upscaler.forward(image) - self._before).abs().max()
+            first = self.upscaler.forward(self.image)
+            return first, 4 * (self.upscaler.forward(self.image) - first).abs().max()
+
+    def take(self) -> None:
+        """Compute the SR image, unless that is done; to be called before anything is changed."""
+        _ = self._before
+
+    def kept(self) -> Sequence[Tensor]:
+        """Return the tensors that this keeps in memory."""
+        return self.image, *self.__dict__.get("_before", ())
+
+    def differences(self, least: float = 0.0) -> Tensor:
+        """Return which SR values are others now, as a mask; of differences above `least`."""
+        before, noise = self._before
+        after = self.upscaler.forward(self.image)
+        return ~((after - before).abs() <= noise.clamp_min(least))  # NaN counts as different
 
     def changes(self, changes: Sequence[AbstractContextManager[None]], least: float = 0.0) -> bool:
         """Return whether changes of memory change it.
@@ -93,15 +111,20 @@ class Output:
         Args:
             changes: Each changes memory as it is entered, and puts it back.
             least: The smallest difference that is one, in [0, data_range].
+
+        Raises:
+            SubmissionError: The network has run out of memory.
         """
+        self.take()
         with torch.inference_mode(), contextlib.ExitStack() as stack:
             for change in changes:
                 stack.enter_context(change)
             try:
-                after = self._upscaler.forward(self._image)
-            except Exception:  # whatever a stranger's forward raises without its table
+                return bool(self.differences(least).any())
+            except Exception as error:  # whatever a stranger's forward raises without its table
+                if _OF_MEMORY.search(f"{type(error).__name__}: {error}"):  # of the machine, and no sign
+                    raise self.upscaler.failure(error, self.image) from error
                 return True
-            return bool(_differs(after, self._before, self._noise.clamp_min(least)).any())
 
 
 @contextlib.contextmanager
@@ -139,10 +162,6 @@ def _changed(weight: Tensor, left: Tensor) -> Iterator[None]:
         yield
     finally:
         values[place] = kept
-
-
-def _differs(output: Tensor, before: Tensor, noise: Tensor) -> Tensor:
-    return ~((output - before).abs() <= noise)  # NaN counts as different
 
 
 def _cells(changed: Tensor, scale: int) -> int:

@@ -35,29 +35,25 @@ _ARRAYS = {np.ndarray, bytearray}
 Array = np.ndarray | bytearray
 
 
-def undeclared_constants(
-    upscaler: Upscaler, image: Tensor, statistics: Collection[int], sr: Tensor | None = None
-) -> int:
+def undeclared_constants(output: Output, statistics: Collection[int], sr: Tensor | None = None) -> int:
     """Return how many values in memory change the SR image, and are neither parameters nor structure.
 
     Args:
-        upscaler: The loaded network.
-        image: Float 1CHW in [0, data_range]; small, as it is run once for each table.
+        output: The SR image; of a small LR image, as that is run once for each table.
         statistics: Where the storages begin that are running statistics of norms and nothing else.
         sr: What the network gave just now, which is kept by the caller.
 
     Returns:
         Values of 32 bits; 0 where there are at most a thousand.
     """
-    ours = [image] if sr is None else [image, sr]
+    ours = [*output.kept()] if sr is None else [*output.kept(), sr]
     writable = _writable()
-    tables = [one for one in _tables(upscaler, ours, statistics) if _lies_in(one, writable)]
+    tables = [one for one in _tables(output.upscaler, ours, statistics) if _lies_in(one, writable)]
     if sum(map(_values, map(_whole, tables))) <= _LEAST:
         return 0
     # The small ones together: a network may have a thousand of them.
     small = [one for one in tables if _whole(one).numel() <= FEWEST]
     large = [one for one in tables if _whole(one).numel() > FEWEST]
-    output = Output(upscaler, image)
     found = sum(_free(table) for table in _that_matter(output, large))
     if _that_matter(output, small, apart=False):
         found += sum(map(_free, small))
@@ -80,18 +76,18 @@ def _that_matter(output: Output, tables: Sequence[Tensor], *, apart: bool = True
     return [*_that_matter(output, tables[:half]), *_that_matter(output, tables[half:])]
 
 
-def wide_parameters(upscaler: Upscaler, image: Tensor) -> int:
+def wide_parameters(output: Output) -> int:
     """Return how many values parameters hold beyond their elements: complex ones, and those of 64 bits.
 
     A floating point number of 64 bits counts twice where its last digits are more than digits: where the SR
     image is another one without them.
     """
-    known = dict(upscaler.network.named_parameters())
+    known = dict(output.upscaler.network.named_parameters())
     parameters = [parameter for parameter in known.values() if has_storage(parameter)]
     wide = sum(max(0, _values(parameter) - parameter.numel()) for parameter in parameters)
     doubles = [one for one in parameters if one.dtype in (torch.float64, torch.complex128)]
-    level = _HALF_LEVEL * upscaler.data_range
-    if doubles and Output(upscaler, image).changes([rounded(one) for one in doubles], level):
+    level = _HALF_LEVEL * output.upscaler.data_range
+    if doubles and output.changes([rounded(one) for one in doubles], level):
         wide += sum(one.numel() * (2 if one.is_complex() else 1) for one in doubles)
     return wide
 

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ntire_bench.errors import SubmissionError
 from ntire_bench.worker.costs import reachable
+from ntire_bench.worker.costs.influence import Output
 from ntire_bench.worker.network.upscaler import Upscaler
 
 IMAGE = torch.rand(1, 3, 12, 10, generator=torch.Generator().manual_seed(0))
@@ -36,7 +38,7 @@ def found(function: Callable[[Network, Tensor], Tensor], **kept: object) -> int:
     for name, value in kept.items():
         setattr(network, name, value)
     upscaler = Upscaler(network, Path("models/team05_Toy.py"), 4, torch.device("cpu"))
-    return reachable.undeclared_constants(upscaler, IMAGE, ())
+    return reachable.undeclared_constants(Output(upscaler, IMAGE), ())
 
 
 @pytest.fixture(autouse=True)
@@ -79,12 +81,28 @@ def test_a_table_counts_though_it_is_kept_from_being_found() -> None:
         network.table = numbers(1500).numpy()
         hide()
         upscaler = Upscaler(network, Path("models/team05_Toy.py"), 4, torch.device("cpu"))
-        return reachable.undeclared_constants(upscaler, IMAGE, ())
+        return reachable.undeclared_constants(Output(upscaler, IMAGE), ())
 
     assert frozen() == 1500
     closed = numbers(1500).numpy()
     closed.flags.writeable = False
     assert found(summed("table"), table=closed) == 1500
+
+
+def test_a_machine_without_memory_is_no_sign_of_a_table() -> None:
+    """What a network raises when its table is gone is one; that there is no memory is told."""
+
+    def runs_out(network: Network, lr: Tensor) -> Tensor:
+        if network.table[0] != first:
+            raise RuntimeError(error)
+        return lr
+
+    first = float(numbers(1500)[0])
+    error = "the table is another one"
+    assert found(runs_out, table=numbers(1500)) == 1500
+    error = "[enforce fail at alloc_cpu.cpp:125] DefaultCPUAllocator: can't allocate memory: you tried"
+    with pytest.raises(SubmissionError, match="can't allocate memory"):
+        found(runs_out, table=numbers(1500))
 
 
 @pytest.mark.parametrize("holder", [functional, nn.Module], ids=["module", "class"])
@@ -176,4 +194,4 @@ def test_parameters_count_by_the_values_that_they_hold(weight: Tensor, more: int
 
     network.function = use
     upscaler = Upscaler(network, Path("models/team05_Toy.py"), 4, torch.device("cpu"))
-    assert reachable.wide_parameters(upscaler, IMAGE) == more
+    assert reachable.wide_parameters(Output(upscaler, IMAGE)) == more
