@@ -20,6 +20,7 @@ __all__ = ["Branch"]
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
 
+_MOST_SMALL_BYTES = 1 << 20
 # Python, and what kernels are compiled of.
 _CODE = frozenset(".py .pyx .c .cc .cpp .cxx .cu .cuh .h .hpp .hxx .inl .cl".split())
 
@@ -91,8 +92,19 @@ class Branch:
         return digest.hexdigest()
 
     def code_sha256(self) -> str:
-        """Return a hash that changes with the code of the checkout alone."""
-        return self._digest(self._code()).hexdigest()
+        """Return a hash that changes with what kernels may be built of.
+
+        That is the code of the checkout, and beside the branch's own files all that is small and no
+        checkpoint: a kernel may include a file of any name, and a setup.py may read one.
+        """
+        shared = {self.root.resolve(), (self.root / "models").resolve()}
+        own: set[Path] = set()
+        for folder in {file.parent.resolve() for file in self.files}:
+            found = folder.iterdir() if folder in shared else folder.rglob("*")
+            own.update(file for file in found if _may_be_built_of(file))
+        root = self.root.resolve()
+        beside = [self.root / file.relative_to(root) for file in own if file.is_relative_to(root)]
+        return self._digest({*self._code(), *beside}).hexdigest()
 
     def _code(self) -> list[Path]:
         found = (file for file in self.root.rglob("*") if file.suffix in _CODE)
@@ -107,6 +119,14 @@ class Branch:
                 own = ""
             digest.update(f"{file.relative_to(self.root)}\0{own}\n".encode(errors="replace"))
         return digest
+
+
+def _may_be_built_of(file: Path) -> bool:
+    from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES  # which imports this module
+
+    if "__pycache__" in file.parts or file.suffix.lower() in CHECKPOINT_SUFFIXES:
+        return False
+    return file.is_file() and file.stat().st_size <= _MOST_SMALL_BYTES
 
 
 def _hidden(path: Path) -> bool:

@@ -74,6 +74,26 @@ def test_a_branchs_hash_changes_with_its_cuda_source_too(tmp_path: Path) -> None
     assert before[0] != after[0] and before[1] != after[1]
 
 
+def test_a_branchs_hash_changes_with_what_its_kernel_includes_and_not_with_its_checkpoint(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "models" / "team05"
+    folder.mkdir(parents=True)
+    for name in ("net.py", "weights.pth", "sizes.inc", "setup.cfg"):
+        (folder / name).write_text("before")
+    branch = Branch(
+        root=tmp_path, script=tmp_path / "test_demo.py", line=1, parameter="args", attribute="model_id",
+        as_text=False, title=None, data_range=1.0, tile=None, files=(folder / "net.py",), checkpoints=(),
+    )  # fmt: skip
+    known = {branch.code_sha256()}
+    (folder / "weights.pth").write_text("after")
+    assert branch.code_sha256() in known
+    for name in ("net.py", "sizes.inc", "setup.cfg"):
+        (folder / name).write_text("after")
+        assert branch.code_sha256() not in known
+        known.add(branch.code_sha256())
+
+
 def test_a_branch_declares_its_kernel_and_twin_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text('SUBMISSION = {"kernel": "half", "twin": "plain", "data_range": 255}\n')
