@@ -24,23 +24,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ntire_bench.audit.twin import rounded_differs
-from ntire_bench.client.worker import Worker
 from ntire_bench.client.workers import Workers
-from ntire_bench.data.dataset import Pair, Split, read_lr
-from ntire_bench.errors import MeasurementError, SubmissionError
+from ntire_bench.data.dataset import Pair, Split
 from ntire_bench.machine import environment, processes
 from ntire_bench.machine.monitor import GpuTrace
 from ntire_bench.measuring import resolve
 from ntire_bench.measuring.ahead import Ahead
 from ntire_bench.measuring.background import Background, spare_threads
 from ntire_bench.measuring.clock import Overhead, measure_overhead
+from ntire_bench.measuring.compared import compare_with_fresh, compare_with_twin
 from ntire_bench.measuring.conclude import conclude
 from ntire_bench.measuring.content import centre, compose, lr_of
 from ntire_bench.measuring.options import Options, sides_of, start_twin, start_workers
 from ntire_bench.measuring.outputs import Outputs
 from ntire_bench.measuring.plan import Plan
-from ntire_bench.measuring.replays import dithered
 from ntire_bench.measuring.results import samples_of
 from ntire_bench.measuring.rounds import Rounds
 from ntire_bench.measuring.side import Progress, Side, Timeline, blamed
@@ -49,7 +46,6 @@ from ntire_bench.measuring.turns import usual_out_of_turn
 from ntire_bench.measuring.warm_up import warm_up
 from ntire_bench.protocols.protocol import Protocol
 from ntire_bench.records.record import Environment, Finding, Launch, Timing
-from ntire_bench.records.unproven import NOT_COMPARED
 from ntire_bench.submissions.submission import Submission
 
 __all__ = ["Session"]
@@ -157,8 +153,10 @@ class Session:
                         self._measure(workers, self._prepare(workers), rounds, trace)
                 with self._timed("metrics"):
                     rounds.finish()
-                self._compare_with_fresh(rounds.outputs)
-                self._compare_with_twin(rounds.outputs)
+                with self._timed("compare"):
+                    own, outputs = self.sides[-1], rounds.outputs
+                    compare_with_fresh(own, self._ahead.fresh, outputs, self._splits, self._probe())
+                    compare_with_twin(own, outputs.kept)
                 with self._timed("metrics"):
                     self._conclude(rounds, trace, ready.device)
         finally:
@@ -363,88 +361,6 @@ class Session:
                 message = f"the submission changed torch's settings ({', '.join(changed)}); leave them alone"
                 timings.side.note(Finding(code="flags-changed", severity="warning", message=message))
         timings.flags.clear()
-
-    def _compare_with_fresh(self, outputs: Outputs) -> None:
-        """Have a process that has run nothing run some LR images again, while nothing is timed."""
-
-        def compare() -> None:
-            with self._ahead.fresh() as workers:
-                workers.hello(len(workers.workers) - 1)
-                self._repeat(outputs, workers.workers[-1])
-
-        with self._timed("compare"):
-            self._compared("a fresh process", compare)
-
-    def _repeat(self, outputs: Outputs, worker: Worker) -> None:
-        worker.load(self._probe())
-        padded: set[tuple[int, ...]] = set()
-
-        def run(lr: Uint8) -> Uint8:
-            if self._pads() and lr.shape not in padded:
-                worker.warm_up(lr, 1)  # finds out what its input must be padded to
-                padded.add(lr.shape)
-            return worker.run(lr).sr
-
-        # At a place drawn at random: nothing tells it from calls like the timed ones.
-        place = secrets.randbelow(len(outputs.kept) + 1)
-        for kept in outputs.kept[:place]:
-            outputs.compare_fresh(kept, run(kept.shown.lr))
-        resolve.compare_elsewhere(self.sides[-1], run)
-        for kept in outputs.kept[place:]:
-            outputs.compare_fresh(kept, run(kept.shown.lr))
-        split, pair = self._drawn()
-        outputs.compare_dithered(split, pair, run(dithered(read_lr(pair), secrets.randbits(48))))
-        outputs.compare_unseen(run, self._splits)
-
-    def _compare_with_twin(self, outputs: Outputs) -> None:
-        """Have the twin run some of the timed LR images: what was timed must be what was counted."""
-        side = self.sides[-1]
-        declared, start = side.submission.declaration, side.start_twin
-        if not declared.has_twin or start is None:
-            return
-
-        def compare() -> None:
-            with start() as twin:
-                resolve.load_twin(side, twin)
-                for kept in outputs.kept:
-                    twin.warm_up(kept.shown.lr, 1)  # finds out what its input must be padded to
-                    sr = twin.run(kept.shown.lr).sr
-                    pairs = [(window.pixels, window.of(sr)) for window in kept.windows]
-                    own, others = (np.stack(each) for each in zip(*pairs, strict=True))
-                    precision = declared.kernel or "float32"
-                    for finding in rounded_differs(own, others, precision, "in timed calls"):
-                        if all(known.code != finding.code for known in side.findings):
-                            side.note(finding)
-
-        with self._timed("compare"):
-            self._compared("the twin", compare)
-
-    def _compared(self, by: str, compare: Callable[[], None]) -> None:
-        """Compare timed calls with another process, and with one more where that fails.
-
-        Where both fail, all that was measured is kept, and the row is not judged: else a submission that ends
-        each process that it is compared with would be ranked as those that stand the comparison.
-        """
-        failures = []
-        for _ in range(2):
-            try:
-                compare()
-                return
-            except (SubmissionError, MeasurementError) as error:
-                failures.append(str(error))
-        message = f"timed calls were not compared with those of {by}, which failed twice: {failures[-1]}"
-        self.sides[-1].note(Finding(code=NOT_COMPARED, severity="warning", message=message))
-
-    def _pads(self) -> bool:
-        """Say whether a network's input is padded as was found out, not declared."""
-        info = self.sides[-1].info
-        found = any(item.key in ("pad_to", "padded_sizes") for item in info.inferred)
-        return found and self.sides[-1].submission.declaration.pad_to is None
-
-    def _drawn(self) -> tuple[Split, Pair]:
-        """Return a split and a pair of it, drawn at random."""
-        split = self._splits[secrets.randbelow(len(self._splits))]
-        return split, split.pairs[secrets.randbelow(len(split.pairs))]
 
     def _conclude(self, rounds: Rounds, trace: GpuTrace, device: str) -> None:
         if self._plan.stopped is None:

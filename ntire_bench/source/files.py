@@ -12,6 +12,7 @@ from pathlib import Path
 from ntire_bench.errors import SubmissionError
 
 __all__ = [
+    "CHECKPOINT_SUFFIXES",
     "MOST_CHECKPOINT_BYTES",
     "MOST_TEXT_BYTES",
     "MOST_TOML_BYTES",
@@ -21,6 +22,7 @@ __all__ = [
     "sha256",
 ]
 
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".safetensors")
 MOST_TEXT_BYTES = 512 * 1024  # of Python; a syntax tree takes 500 times as much memory as its text
 MOST_TOML_BYTES = 16 * 1024  # the time for keys with many dots grows with the square of their number
 MOST_CHECKPOINT_BYTES = 4 * 2**30

@@ -122,9 +122,7 @@ class Branch:
 
 
 def _may_be_built_of(file: Path) -> bool:
-    from ntire_bench.submissions.submission import CHECKPOINT_SUFFIXES  # which imports this module
-
-    if "__pycache__" in file.parts or file.suffix.lower() in CHECKPOINT_SUFFIXES:
+    if "__pycache__" in file.parts or file.suffix.lower() in files.CHECKPOINT_SUFFIXES:
         return False
     return file.is_file() and file.stat().st_size <= _MOST_SMALL_BYTES
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ntire_bench.errors import SubmissionError
-from ntire_bench.source.files import is_file
+from ntire_bench.source.files import CHECKPOINT_SUFFIXES, is_file
 from ntire_bench.submissions.branch import Branch
 from ntire_bench.wire.declaration import Declaration
 
 __all__ = ["CHECKPOINT_SUFFIXES", "PACKAGE_FILE", "CheckpointMissing", "Submission", "Unusable"]
 
-CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".safetensors")
 PACKAGE_FILE = "__init__.py"  # of a submission with several files, which lie in a folder of models/
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from ntire_bench.errors import SubmissionError
+from ntire_bench.measuring.compared import compare_with_twin
 from ntire_bench.measuring.replays import window_of
-from ntire_bench.measuring.session import Session
-from ntire_bench.measuring.side import Side, Timeline
+from ntire_bench.measuring.side import Side
 from ntire_bench.records.record import SubmissionInfo
 from ntire_bench.submissions.submission import Submission
 from ntire_bench.wire.declaration import Declaration
@@ -67,9 +67,7 @@ def found(timed: Callable[[Uint8], Uint8], twin: Callable[[Uint8], Uint8], kerne
         )
         for lr in LRS
     ]
-    session = Session.__new__(Session)
-    session.sides, session.wall_s, session._timeline = [side], {}, Timeline(None, "")
-    session._compare_with_twin(SimpleNamespace(kept=kept))  # type: ignore[arg-type]
+    compare_with_twin(side, kept)  # type: ignore[arg-type]
     return [f"{finding.code} {finding.severity}" for finding in side.findings]
 
 
