@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= 0 31 36 38 39 40
 
-.PHONY: demo test test-all test-isolation lint docs bench wheel wheel-test clean
+.PHONY: demo test test-all test-slow test-timing test-isolation lint docs bench wheel wheel-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ntire-bench run $(DEMO) --protocol demo --splits valid,test --precision 0.1 --max-time 10
@@ -18,7 +18,13 @@ test: lint
 	$(BIN)/pytest $(BESIDE) -m 'not timing and not slow'
 
 test-all: test
+	$(MAKE) test-slow
+	$(MAKE) test-timing
+
+test-slow: $(VENV)/.installed-dev
 	$(BIN)/pytest $(BESIDE) -m 'slow and not timing'
+
+test-timing: $(VENV)/.installed-dev
 	$(BIN)/pytest -m timing tests/attacks/test_conduct.py
 
 # What the best level of isolation that this machine has is in the way of, or is shown by; no more than that.
