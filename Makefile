@@ -34,7 +34,7 @@ ISOLATION := tests/isolation tests/attacks/test_conduct.py tests/attacks/test_ev
              tests/submissions/checkout/test_commands.py::test_check_loads_a_branch_in_its_worker
 
 test-isolation: $(VENV)/.installed-dev
-	$(BIN)/pytest $(BESIDE) -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)
+	NTIRE_BENCH_TEST_OWN_PROCESSES=1 $(BIN)/pytest $(BESIDE) -m 'not timing' -k 'not (L0 or L1 or L2)' $(ISOLATION)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ network without the trick, image by image in turns.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import os
@@ -17,7 +18,7 @@ import shutil
 import socket
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 import pytest
 import torch
 from attack_limits import ENDLESS, LIMITS, LOAD_TIMEOUT_S, PROCESSES, RESOURCES
+from forked_workers import Template
 from in_process import load, submission
 from pairs import smooth, write_pairs
 from PIL import Image
@@ -39,6 +41,7 @@ from ntire_bench.estimating.stopping import StopRule
 from ntire_bench.isolation import cgroups
 from ntire_bench.isolation.cgroups import Group
 from ntire_bench.isolation.choose import try_level
+from ntire_bench.isolation.spawn import Spawned, spawn
 from ntire_bench.measuring import plan as planning
 from ntire_bench.measuring.surroundings import BUSY_SHARE
 from ntire_bench.metrics.psnr import psnr
@@ -252,15 +255,15 @@ class Ground:
         checkpoint = self.models / f"{name}.pth"
         return dataclasses.replace(found, checkpoint=checkpoint if checkpoint.exists() else None)
 
-    def evaluate(self, plan: Plan) -> Record:
-        """Evaluate at a level; in these tests `min_rounds` says how many rounds a launch has."""
+    def evaluate(self, plan: Plan, isolation: str | None = None) -> Record:
+        """Evaluate, at the plan's level by default; `min_rounds` says here how many rounds a launch has."""
         own = self.submission(plan.name)
         baseline = own if plan.baseline is None else self.submission(plan.baseline)
         options = Options(
             stop=StopRule(rounds=plan.rounds, min_rounds=plan.per_launch),
             psnr_channel="y",
             device="cpu",
-            isolation="auto" if plan.level == BEST else plan.level,
+            isolation=isolation or ("auto" if plan.level == BEST else plan.level),
             threads=1,
         )
         return evaluate(own, baseline, self.splits, protocol.load(), options)
@@ -343,22 +346,46 @@ def evaluated(
         if isinstance(plan, Plan) and item.path == request.path and plan not in ALONE:
             if plan.level == BEST or try_level(plan.level).reason is None:
                 wanted[plan] = None
-    with pytest.MonkeyPatch.context() as patch, concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("OMP_NUM_THREADS", "1")  # else NumPy alone takes memory by the number of cores
+        template = None if OWN_PROCESSES else stack.enter_context(Template())
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
         patch.setattr(sandbox, "Limits", lambda: LIMITS)
         patch.setattr(sandbox.Sandbox, "call", impatient(sandbox.Sandbox.call))
         patch.setattr(planning, "pilot_rounds", lambda rule: rule.min_rounds)
-        futures = {plan: pool.submit(grounds[plan.level].evaluate, plan) for plan in wanted}
+
+        def start(code: str, arguments: Sequence[str], **options: Any) -> Spawned:
+            forked = template is not None and options["level"] == "L0"
+            if forked and TOGETHER not in {path.stem for path in options["files"]}:
+                return template.spawn(code, arguments, **options)
+            return spawn(code, arguments, **options)
+
+        def evaluate_it(plan: Plan) -> Record:
+            forked = template is not None and plan.level == BEST and plan.name not in OF_ISOLATION
+            return grounds[plan.level].evaluate(plan, "L0" if forked else None)
+
+        patch.setattr(sandbox, "spawn", start)
+        futures = {plan: pool.submit(evaluate_it, plan) for plan in wanted}
 
         def get(plan: Plan) -> Record:
             if plan in ALONE:
                 concurrent.futures.wait(futures.values())
-                return grounds[plan.level].evaluate(plan)
+                return evaluate_it(plan)
             return futures[plan].result()
 
         yield get
 
 
+# `make test-isolation` has each worker start as it does for a user, at the best level that there is.
+OWN_PROCESSES = os.environ.get("NTIRE_BENCH_TEST_OWN_PROCESSES") == "1"
+# What is about isolation, always has.
+OF_ISOLATION = {
+    *SOME_RESOURCES,
+    *MORE_RESOURCES,
+    *(plan.name for plan in BUSY),
+    *(plan.name for plan, _, _ in FAILED),
+}
 # What is judged by CPU time or by small differences. The other ratios are taken pair by pair, and what they
 # are held against is far off: two may run side by side.
 ALONE = {*BUSY, SEAMS, WAITING, *(plan for plan, codes in TIMED if codes == {"busy-beyond-threads"})}
