@@ -3,6 +3,6 @@
 `desk` takes and reads claims, `held` keeps one while an evaluation lasts, `holder` says what this process is,
 `turn` is what is stored, and `exclusive` creates a file that only one machine can create.
 
-Others import: desk.Desk, desk.claims_folder, exclusive.replace, exclusive.told, held.Held, holder.NODE,
+Others import: desk.Desk, desk.claims_folder, exclusive.replace, exclusive.writing, held.Held, holder.NODE,
 nodes, turn.Asked, turn.Turn.
 """

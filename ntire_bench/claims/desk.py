@@ -79,7 +79,7 @@ class Desk:
             RecordError: The folder cannot be written to.
         """
         folder = self.folder(label)
-        with exclusive.told("a claim", folder):
+        with exclusive.writing("a claim", folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._offset_s = None  # a claim is worth another look at the clock
             for _ in range(_LOOKS):  # each look again follows from what another machine has done meanwhile

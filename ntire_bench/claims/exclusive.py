@@ -11,14 +11,14 @@ from pathlib import Path
 
 from ntire_bench.errors import RecordError
 
-__all__ = ["create", "file_time", "replace", "told"]
+__all__ = ["create", "file_time", "replace", "writing"]
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @contextlib.contextmanager
-def told(what: str, path: Path) -> Iterator[None]:
+def writing(what: str, path: Path) -> Iterator[None]:
     """Have a user told what could not be written.
 
     Args:

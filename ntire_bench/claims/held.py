@@ -83,7 +83,7 @@ class Held:
             RecordError: The folder cannot be written to.
         """
         self._over.set()
-        with exclusive.told("the end of a claim", self._end_path):
+        with exclusive.writing("the end of a claim", self._end_path):
             self._has_ended = exclusive.create(self._end_path, _encoded(End(how="storing", utc=utc())))
         return self._has_ended
 

@@ -46,7 +46,7 @@ def leave_out(results: Path, found: LeftOutNode) -> None:
     before = next((one for one in left_out_nodes(results) if one.node == found.node), None)
     records = dict.fromkeys((*(before.records if before else ()), *found.records))
     path = folder / f"{urllib.parse.quote(found.node, safe=' ')}{_SUFFIX}"
-    with exclusive.told("that a node is left out", path):
+    with exclusive.writing("that a node is left out", path):
         folder.mkdir(parents=True, exist_ok=True)
         exclusive.replace(path, msgspec.json.encode(dataclasses.replace(found, records=tuple(records))))
 

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ntire_bench.claims.desk import Desk
-from ntire_bench.claims.exclusive import told
+from ntire_bench.claims.exclusive import writing
 from ntire_bench.claims.turn import Asked, Turn
 from ntire_bench.errors import UsageError
 from ntire_bench.fleet.engine import Engine, Seen
@@ -226,7 +226,7 @@ class Driver:
     def _job(self, team: Team, number: int, log: str = "") -> Job:
         root = self.desk.results.absolute()
         path = root / log if log else self.desk.folder(team.label).absolute() / f"job_{_stamp()}_{number}"
-        with told("the log of a job", path):
+        with writing("the log of a job", path):
             path.parent.mkdir(parents=True, exist_ok=True)
         return Job(label=team.label, words=team.words, log=path)
 

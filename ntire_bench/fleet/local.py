@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ntire_bench.claims.exclusive import told
+from ntire_bench.claims.exclusive import writing
 from ntire_bench.claims.holder import NODE
 from ntire_bench.errors import UsageError
 from ntire_bench.fleet.engine import Seen
@@ -109,7 +109,7 @@ class Local:
             if hasattr(os, "sched_setaffinity"):
                 words = [sys.executable, "-c", _BIND, json.dumps(slot.cores), *words]
             with contextlib.ExitStack() as stack:
-                with told("the log of a job", job.log):
+                with writing("the log of a job", job.log):
                     out = stack.enter_context(job.log.with_suffix(".out").open("wb"))
                     err = stack.enter_context(job.log.with_suffix(".err").open("wb"))
                 process = subprocess.Popen(

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from ntire_bench.claims.desk import Desk, claims_folder
-from ntire_bench.claims.exclusive import replace, told
+from ntire_bench.claims.exclusive import replace, writing
 from ntire_bench.claims.nodes import left_out_records
 from ntire_bench.claims.turn import Turn
 
@@ -75,7 +75,7 @@ def announce(results: Path, campaign: Campaign) -> None:
     Raises:
         RecordError: It cannot be written.
     """
-    with told("what is asked for", claims_folder(results)):
+    with writing("what is asked for", claims_folder(results)):
         claims_folder(results).mkdir(parents=True, exist_ok=True)
         replace(claims_folder(results) / _CAMPAIGN, msgspec.json.encode(campaign))
 

@@ -86,7 +86,7 @@ def verdict(record: Record, protocol: Protocol, findings: Sequence[Finding]) -> 
     unasked = not protocol.asks_for_psnr and record.status == "ok" and not unproven
     outcome: Outcome = "rejected" if rejected else "pass" if unasked else answer.outcome
     because = "; ".join(f"{one.code}: {one.message}" for one in rejected) or (
-        "" if outcome == "pass" else (unproven if outcome == "not judged" else "") or answer.reason
+        "" if outcome == "pass" else unproven or answer.reason
     )
     if outcome == "below":
         because = "; ".join(f"{one.split}: {one.reason}" for one in answer.verdicts if one.passed is False)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,12 @@ class _Process:
         self.pid, self.stdout = pid, os.fdopen(out, "rb")
         self._template = template
         self._pidfd = os.pidfd_open(pid)
+        weakref.finalize(self, os.close, self._pidfd)  # not before: several threads ask how it has ended
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         if self.returncode is None:
             self.returncode = self._template.ask({"ended": self.pid})
-            if self.returncode is not None:
-                os.close(self._pidfd)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:

@@ -128,17 +128,17 @@ def audit(upscaler: Upscaler, image: Tensor) -> tuple[Tensor, Observation]:
     factors_of(upscaler.network).next_image(image)
     try:
         output, observed, unread, statistics = _observed(upscaler, image, whole=False, finite=True)
-        sr = Output(upscaler, image)
+        reference = Output(upscaler, image)
         if unread:
-            hidden, work = hidden_work(sr, unread)
+            hidden, work = hidden_work(reference, unread)
             used = sum(int(unread[name].sum()) for name in hidden)
             observed = dataclasses.replace(
                 observed, hidden=hidden, hidden_work=work, unread_values=max(0, observed.unread_values - used)
             )
         if upscaler.network not in _gone_through:
             _gone_through.add(upscaler.network)
-            reachable = undeclared_constants(sr, statistics, output)
-            wide = wide_parameters(sr)
+            reachable = undeclared_constants(reference, statistics, output)
+            wide = wide_parameters(reference)
             observed = dataclasses.replace(observed, reachable=reachable, wide=wide)
         return output, observed
     finally:

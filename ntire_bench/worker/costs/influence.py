@@ -7,7 +7,6 @@ matters changes the SR image when it changes.
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,28 +82,28 @@ class Output:
 
     def __init__(self, upscaler: Upscaler, image: Tensor) -> None:
         self.upscaler, self.image = upscaler, image
+        self._taken: tuple[Tensor, Tensor] | None = None
 
-    @functools.cached_property
-    def _before(self) -> tuple[Tensor, Tensor]:
-        """The SR image, and by how much two equal calls may differ: no effect.
+    def take(self) -> tuple[Tensor, Tensor]:
+        """Compute the SR image, unless that is done; to be called before anything is changed.
 
-        That is noise which the network adds, or another order of sums.
+        Returns:
+            The SR image, and by how much two equal calls may differ: by noise that the network adds, or by
+            another order of sums.
         """
-        with torch.inference_mode():
-            first = self.upscaler.forward(self.image)
-            return first, 4 * (self.upscaler.forward(self.image) - first).abs().max()
-
-    def take(self) -> None:
-        """Compute the SR image, unless that is done; to be called before anything is changed."""
-        _ = self._before
+        if self._taken is None:
+            with torch.inference_mode():
+                first = self.upscaler.forward(self.image)
+                self._taken = first, 4 * (self.upscaler.forward(self.image) - first).abs().max()
+        return self._taken
 
     def kept(self) -> Sequence[Tensor]:
         """Return the tensors that this keeps in memory."""
-        return self.image, *self.__dict__.get("_before", ())
+        return self.image, *(self._taken or ())
 
     def differences(self, least: float = 0.0) -> Tensor:
         """Return which SR values are others now, as a mask; of differences above `least`."""
-        before, noise = self._before
+        before, noise = self.take()
         least = max(least, _ROUNDING * self.upscaler.data_range)
         after = self.upscaler.forward(self.image)
         return ~((after - before).abs() <= noise.clamp_min(least))  # NaN counts as different
